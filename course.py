@@ -1,0 +1,301 @@
+#!/usr/bin/env python3
+"""Set up the koopteach course and open it.
+
+    python3 course.py              open the first lesson in JupyterLab; installs everything the first time
+    python3 course.py setup        install and copy the lessons, open nothing
+    python3 course.py test [...]   run the test suite; further words go to pytest
+    python3 course.py run          execute every lesson without a screen, one line each
+
+On Windows write "py course.py". This file needs the standard library alone and parses on Python 3.8, so
+that somebody with an old Python reads a sentence instead of a syntax error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+OLDEST = (3, 11)
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "koopteach.json"
+WORK = ROOT / "work"  # the learner's own copies; git ignores it
+SHIPPED = WORK / ".shipped.json"
+ME = "py course.py" if os.name == "nt" else "python3 course.py"
+
+# Per system: the command that installs a Python of ours, and the command that then starts the course.
+NEW_PYTHON = {
+    "debian": ("sudo apt install python3.11 python3.11-venv", "python3.11 course.py"),
+    "fedora": ("sudo dnf install python3.12", "python3.12 course.py"),
+    "macos": ("brew install python@3.13", "python3.13 course.py"),
+    "windows": ("winget install Python.Python.3.13", "py -3.13 course.py"),
+}
+
+
+def main(arguments: list[str]) -> int:
+    message = obstacle(sys.version_info[:3], has_venv(), system(), has_python)
+    if message:
+        print(message, file=sys.stderr)
+        return 1
+    try:
+        return obey(arguments)
+    except KeyboardInterrupt:
+        print(f"\nkoopteach: stopped. {ME} goes on from here.")
+        return 130
+
+
+def obey(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog=ME, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("command", nargs="?", default="open", choices=["open", "setup", "test", "run"])
+    parser.add_argument("--dev", action="store_true", help="install the authors' tools, too")
+    parser.add_argument("--torch", metavar="BUILD", help="cpu (default), auto (fits the driver), cu130, ...")
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command in ("setup", "run"):
+        parser.error(f"{options.command} does not know {' '.join(rest)}")
+
+    ensure_installed(["course", "test"] + ["dev"] * options.dev, options.torch)
+    if options.command == "test":
+        return run_tests(rest)
+    if options.command == "run":
+        return run_lessons()
+    deliver()
+    if options.command == "setup":
+        say(f"ready. {ME} opens the course.")
+        return 0
+    return open_lab(rest)
+
+
+def say(text: str) -> None:
+    print(f"koopteach: {text}", flush=True)
+
+
+# ------------------------------------------------------------------ is this Python good enough?
+
+
+def system() -> str:
+    if sys.platform == "darwin":
+        return "macos"
+    if os.name == "nt":
+        return "windows"
+    return "debian" if shutil.which("apt-get") else "fedora" if shutil.which("dnf") else "other"
+
+
+def has_venv() -> bool:
+    return all(importlib.util.find_spec(module) for module in ("venv", "ensurepip"))  # Debian parts them
+
+
+def has_python(command: str) -> bool:
+    return works(command, "ensurepip")
+
+
+def obstacle(version, venv_found: bool, where: str, installed) -> str | None:
+    """What keeps this Python from running the course and the one command that mends it, or None."""
+    if version >= OLDEST and venv_found:
+        return None
+    this = ".".join(map(str, version))
+    mend, start = NEW_PYTHON.get(where, ("an installer from https://www.python.org/downloads/", ME))
+    if version >= OLDEST:
+        lacks = f"this Python {this} has no venv module"
+        if where == "debian":
+            mend, start = f"sudo apt install python{version[0]}.{version[1]}-venv", ME
+    else:
+        lacks = f"the course needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and this is {this}"
+        for name in ("python3.14", "python3.13", "python3.12", "python3.11"):
+            if installed(name):
+                return f"koopteach: {lacks}. There is a newer one here; start with\n    {name} course.py"
+    return f"koopteach: {lacks}. Mend it with\n    {mend}\nand start with\n    {start}"
+
+
+# ------------------------------------------------------------------ installing
+
+
+def ensure_installed(extras: list[str], torch: str | None) -> None:
+    """Bring .venv to what is asked for; does nothing, and starts nothing, when it is there already.
+
+    The stamp is written last, so that an interrupted installation is taken up again. What somebody chose
+    once (a torch build, an extra) stays chosen.
+    """
+    stamp = read_json(STAMP)
+    wanted = {
+        "fingerprint": fingerprint(),
+        "extras": sorted({*extras, *stamp.get("extras", [])}),
+        "torch": torch or stamp.get("torch", "cpu"),
+    }
+    if stamp == wanted and PYTHON.exists():
+        return
+    if stamp:
+        write_json(STAMP, {**stamp, "fingerprint": "unfinished"})
+    install(wanted["extras"], wanted["torch"], rebuild_torch=torch not in (None, stamp.get("torch")))
+    write_json(STAMP, wanted)
+
+
+def fingerprint() -> str:
+    """Changes with what is to be installed, and with the folder, which an environment can't leave."""
+    files = (ROOT / "pyproject.toml").read_bytes() + (ROOT / "constraints.txt").read_bytes()
+    return digest(files + str(ROOT).encode())
+
+
+def install(extras: list[str], torch: str, rebuild_torch: bool) -> None:
+    say("installing into .venv; the first time this takes some minutes.")
+    if not works(PYTHON, "pip"):
+        need("making .venv", sys.executable, "-m", "venv", "--clear", VENV)
+    need("installing uv", PYTHON, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", "uv")
+
+    options, environment = ["--torch-backend", torch], {}
+    if rebuild_torch:  # both builds have the same version, so that uv would keep the one it finds
+        options += ["--reinstall-package", "torch"]
+    wheels = os.environ.get("PIP_FIND_LINKS")
+    if wheels:  # torch's build is chosen by who put it there; uv does not read pip's settings
+        options, environment = [], {"UV_FIND_LINKS": ",".join(wheels.split())}
+    uv = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, *options, "-c", "constraints.txt"]
+    need("installing the course", *uv, "-e", f".[{','.join(extras)}]", **environment)
+
+    news = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+    write_json(VENV / "etc" / "jupyter" / "labconfig" / "default_setting_overrides.json", news)
+
+
+def works(python: Path | str, module: str) -> bool:
+    """False for a Python that is missing, half installed or without a module that we need of it."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    try:
+        return subprocess.run([str(python), "-c", f"import {module}"], **quiet).returncode == 0
+    except OSError:
+        return False
+
+
+def need(step: str, *command, **environment: str) -> None:
+    if call(*command, **environment):
+        sys.exit(f"koopteach: {step} failed; the lines above say why. The same command takes it up again.")
+
+
+def call(*command, **environment: str) -> int:
+    """Run a command in the repository's folder and wait; Ctrl-C is the command's to answer first."""
+    child = subprocess.Popen([str(word) for word in command], cwd=str(ROOT), env=surroundings(**environment))
+    interrupts = 0
+    while True:
+        try:
+            status = child.wait()
+            break
+        except KeyboardInterrupt:  # the terminal sent it to the child as well
+            interrupts += 1
+            if interrupts > 1:
+                child.terminate()
+    if interrupts:
+        raise KeyboardInterrupt
+    return status
+
+
+def surroundings(**extra: str) -> dict:
+    """What our children see: an exported MPLBACKEND would take the figures out of the notebooks."""
+    return {**{name: value for name, value in os.environ.items() if name != "MPLBACKEND"}, **extra}
+
+
+# ------------------------------------------------------------------ the learner's copies
+
+
+def deliver() -> None:
+    """Copy lessons and exercises to work/; what the learner has there is never written over."""
+    shipped = read_json(SHIPPED)
+    for source, folder in (("notebooks", "lessons"), ("exercises", "exercises")):
+        (WORK / folder).mkdir(parents=True, exist_ok=True)
+        for upstream in sorted((ROOT / source).glob("*.ipynb")):
+            key, content = f"{folder}/{upstream.name}", upstream.read_bytes()
+            place(content, WORK / key, seen=shipped.get(key))
+            shipped[key] = digest(content)
+    if shipped != read_json(SHIPPED):
+        write_json(SHIPPED, shipped)
+
+
+def place(content: bytes, own: Path, seen: str | None) -> None:
+    """Put a notebook where the learner works, under the first free name if an older one is there."""
+    if own.exists():
+        copies = own.parent.glob(f"{own.stem}*.ipynb")
+        if seen == digest(content) or any(copy.read_bytes() == content for copy in copies):
+            return
+    target, version = own, 1
+    while target.exists():
+        version += 1
+        target = own.with_name(f"{own.stem} (version {version}).ipynb")
+    write(target, content)
+    if version > 1:
+        say(f"a newer {own.stem} is here as {target.name!r}, beside yours in work/{own.parent.name}.")
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_json(path: Path) -> dict:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):  # not there, or cut short
+        return {}
+
+
+def write_json(path: Path, value: dict) -> None:
+    write(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write all or nothing, whenever somebody presses Ctrl-C."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+# ------------------------------------------------------------------ what is started at the end
+
+
+def open_lab(arguments: list[str]) -> int:
+    lessons = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    page = f"/lab/tree/lessons/{lessons[0].name}" if lessons else "/lab"
+    lab = [PYTHON, "-m", "jupyterlab", f"--ServerApp.root_dir={WORK}", f"--LabApp.default_url={page}"]
+    return call(*lab, *arguments)
+
+
+def run_tests(arguments: list[str]) -> int:
+    pytest = [PYTHON, "-m", "pytest", "-n", "2", "--dist=loadfile", "--nbval", *arguments]
+    return call(*pytest, **one_thread())
+
+
+def one_thread() -> dict:
+    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+
+
+def run_lessons() -> int:
+    failed = 0
+    for lesson in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        start = time.perf_counter()
+        trouble = run_lesson(lesson)
+        failed += bool(trouble)
+        print(f"{lesson.stem:28} {trouble or 'ok':60} {time.perf_counter() - start:4.0f} s", flush=True)
+    return 1 if failed else 0
+
+
+def run_lesson(lesson: Path) -> str:
+    """Execute one notebook, changing neither it nor the learner's progress; its last line of error, or ""."""
+    command = [str(PYTHON), "-c", "from nbclient.cli import main; main()", str(lesson)]
+    with tempfile.TemporaryDirectory() as folder:
+        progress = str(Path(folder) / "progress.json")
+        env = surroundings(KOOPTEACH_STRICT="1", KOOPTEACH_PROGRESS=progress, **one_thread())
+        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    plain = re.sub(r"\x1b\[[\d;]*m", "", done.stdout.decode(errors="replace"))  # IPython colours its errors
+    return plain.strip().split("\n")[-1] if done.returncode else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,38 @@
+"""koopteach: Koopman operators for generative modelling, a course and its package.
+
+Every public name can be imported from here, and costs nothing until it is used (PEP 562)::
+
+    from koopteach import GaussianMixture, GeneratorEDMD, KSWGD, MultiScale, run_particles
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "dictionaries": ("GaussianRBF", "Hermite", "Monomials", "MultiScale"),
+    "langevin": ("kde_score", "kde_snapshot_pairs", "langevin_trajectory", "snapshot_pairs"),
+    "metrics": ("kl_histogram", "mode_weights", "noise_floor", "sliced_wasserstein2", "total_variation"),
+    "operators": ("EDMD", "GeneratorEDMD"),
+    "particles": ("KSWGD", "SVGD", "ULA", "Run", "run_particles"),
+    "runtime": ("Profile", "device", "setup", "show"),
+    "spectrum": ("Spectrum",),
+    "targets": ("DoubleWell", "GaussianMixture", "OrnsteinUhlenbeck", "QuadrupleWell"),
+    "teach": ("check", "progress"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted([*_HOME, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'koopteach' has no attribute {name!r}")
+    value = getattr(import_module(f"koopteach.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,41 @@
+"""What a distance reads when there is nothing left to improve."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def noise_floor(
+    metric: Callable[..., float],
+    sampler: Callable[[int, torch.Generator | None], Tensor],
+    n: int,
+    *,
+    reference: Tensor | None = None,
+    repeats: int = 20,
+    generator: torch.Generator | None = None,
+) -> tuple[float, float]:
+    """Mean and standard deviation of ``metric`` over fresh exact samples: the scale a result is read on.
+
+    A perfect sampler still scores the floor, because ``n`` points are not a distribution. A result well below
+    the floor comes from points that are more regular than independent ones, not from a better law.
+
+    Args:
+        metric: ``metric(sample, reference)``, or ``metric(sample)`` when ``reference`` is None.
+        sampler: ``sampler(n, generator) -> (n, d)``, usually ``target.sample``.
+        n: points per draw; as many as the result to be judged has.
+        reference: the sample that results are compared with, much larger than ``n``.
+        repeats: fresh draws, at least two.
+        generator: source of the draws.
+
+    Raises:
+        ValueError: fewer than two repeats.
+    """
+    if repeats < 2:
+        raise ValueError(f"noise_floor: repeats must be at least 2 to have a spread, got {repeats}.")
+    more = () if reference is None else (reference,)
+    values = [float(metric(sampler(n, generator), *more)) for _ in range(repeats)]
+    return statistics.fmean(values), statistics.stdev(values)

@@ -1,0 +1,227 @@
+"""Extended dynamic mode decomposition: the Koopman operator from pairs of snapshots."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, whiten
+from koopteach.spectrum import Expansion, Spectrum
+from koopteach.tensors import as_points, chunks
+
+# Pairs kept aside: enough to know the Dirichlet energies to a few per cent and to see a broken symmetry.
+_KEPT = 2000
+
+# Below this the eigenvalue of a pair is noise: its rate would be above 3.9 / lag.
+_SMALLEST_EIGENVALUE = 0.02
+
+# Closer to one is rounding in the whitened matrix: such a function did not move within the lag.
+_LARGEST_EIGENVALUE = 1 - 1e-7
+
+
+class EDMD:
+    """Koopman operator of a process from pairs ``(x, y)``, ``y`` the state one ``lag`` after ``x``.
+
+    ``K_lag f(x) = E[f(X_lag) | X_0 = x]`` has ``K phi = mu phi`` with ``mu = exp(-rate lag)``. In the span of a
+    dictionary, with ``G = Cov(psi(x), psi(x))`` and ``A = Cov(psi(x), psi(y))``:
+
+        reversible=True    (A + A^T)/2 c = mu G c,  G from x and y     symmetric, real
+        reversible=False   A c = mu G c                                also complex pairs
+
+    Args:
+        dictionary: see :mod:`koopteach.dictionaries`.
+        lag: time between the snapshots of a pair.
+        tol: directions of ``G`` with eigenvalues below ``tol`` times the largest are dropped.
+        ridge: adds ``ridge * trace(G)/m`` to the diagonal of ``G``; ``None`` adds nothing.
+        reversible: whether the process satisfies detailed balance (Langevin does). The estimator then uses each
+            pair in both directions, and warns when the data visibly contradict it.
+
+    Identity: on pairs with ``y = x`` every ``mu`` is one; on a stationary Ornstein-Uhlenbeck process with Hermite
+    features the rates are ``k theta``.
+
+    Source: Williams, Kevrekidis, Rowley 2015; the operator of arXiv 2512.18837.
+    """
+
+    def __init__(
+        self,
+        dictionary,
+        *,
+        lag: float,
+        tol: float = 1e-8,
+        ridge: float | None = None,
+        reversible: bool = True,
+    ) -> None:
+        if not (lag > 0 and math.isfinite(lag)):
+            raise ValueError(f"EDMD: lag must be a positive time, got {lag}.")
+        if not 0 <= tol < 1:
+            raise ValueError(f"EDMD: tol must be in [0, 1), got {tol}.")
+        if ridge is not None and ridge < 0:
+            raise ValueError(f"EDMD: ridge must not be negative, got {ridge}.")
+        self.dictionary, self.lag, self.tol = dictionary, float(lag), float(tol)
+        self.ridge, self.reversible = float(ridge or 0.0), reversible
+        self._reset()
+
+    def _reset(self) -> None:
+        m = self.dictionary.n_features
+        self.n_pairs, self._seen, self._stride = 0, 0, 1
+        self._gram_x, self._gram_y, self._cross = (torch.zeros(m, m, dtype=torch.float64) for _ in range(3))
+        self._mean_x = self._mean_y = self._x = self._xx = 0.0
+        self._kept: list[tuple[Tensor, Tensor]] = []
+        self._like: Tensor | None = None
+
+    def fit(self, x: Tensor, y: Tensor) -> Self:
+        """Forget what was seen and accumulate the pairs ``(x, y)``; arguments as in :meth:`partial_fit`."""
+        self._reset()
+        return self.partial_fit(x, y)
+
+    def partial_fit(self, x: Tensor, y: Tensor) -> Self:
+        """Add pairs: row ``i`` of ``y`` ``(n, d)`` is the state one lag after row ``i`` of ``x`` ``(n, d)``.
+
+        Memory beyond the data is ``3 m^2``, one chunk and 4,000 pairs, at any ``n``.
+
+        Raises:
+            ValueError: shapes that differ, NaN.
+        """
+        x = as_points("EDMD.partial_fit", "x", x, dim=self.dictionary.dim)
+        y = as_points("EDMD.partial_fit", "y", y, dim=self.dictionary.dim)
+        if x.shape != y.shape:
+            raise ValueError(
+                f"EDMD.partial_fit: x has {len(x)} rows and y {len(y)}, but row i of y must follow row i of x. "
+                "From one trajectory z use x = z[:-1], y = z[1:]."
+            )
+        if self._like is None:
+            self._like = x.new_empty(0)
+            self._gram_x, self._gram_y = self._gram_x.to(x.device), self._gram_y.to(x.device)
+            self._cross = self._cross.to(x.device)
+        for rows in chunks(len(x), 2 * self.dictionary.n_features):
+            self._accumulate(x[rows], y[rows])
+        self.n_pairs += len(x)
+        self._keep(x, y)
+        return self
+
+    def _accumulate(self, x: Tensor, y: Tensor) -> None:
+        # Products in the data's precision, sums over chunks in float64.
+        psi_x, psi_y = self.dictionary(x), self.dictionary(y)
+        self._gram_x += (psi_x.T @ psi_x).double()
+        self._cross += (psi_x.T @ psi_y).double()
+        if self.reversible:
+            self._gram_y += (psi_y.T @ psi_y).double()
+        self._mean_x = self._mean_x + psi_x.sum(0).double()
+        self._mean_y = self._mean_y + psi_y.sum(0).double()
+        self._x = self._x + x.sum(0).double()
+        self._xx = self._xx + (x**2).sum(0).double()
+
+    def _keep(self, x: Tensor, y: Tensor) -> None:
+        """Keep every stride-th pair, doubling the stride when there are too many: the same pairs for any chunking."""
+        first = -self._seen % self._stride
+        # copies: a view would keep all of the caller's data alive, and change when a buffer is filled again
+        self._kept.append((x[first :: self._stride].clone(), y[first :: self._stride].clone()))
+        self._seen += len(x)
+        if sum(len(a) for a, _ in self._kept) > 2 * _KEPT:
+            a, b = (torch.cat(part) for part in zip(*self._kept))
+            while len(a) > 2 * _KEPT:
+                a, b, self._stride = a[::2], b[::2], 2 * self._stride
+            self._kept = [(a, b)]
+
+    def spectrum(self, n_modes: int | None = None) -> Spectrum:
+        """The ``n_modes`` slowest modes; ``None`` keeps all that the data support, up to 200.
+
+        Modes with ``|mu|`` below 0.02 (faster than 3.9 / lag), not below one, or negative where the process is
+        reversible are dropped.
+
+        Raises:
+            RuntimeError: nothing was fitted yet.
+            ValueError: ``n_modes`` below one, features constant on the data, or no mode within the lag's reach.
+        """
+        if self._like is None:
+            raise RuntimeError("EDMD.spectrum: nothing was fitted yet. Call fit(x, y) first.")
+        tol = max(self.tol, SMALLEST_TOL[self._like.dtype])
+        mean, mu, coefficients = self._eigen(tol)
+        size = mu if self.reversible else mu.abs()
+        keep = (size > _SMALLEST_EIGENVALUE) & (size < _LARGEST_EIGENVALUE)
+        if not bool(keep.any()):
+            decayed = bool((size <= _SMALLEST_EIGENVALUE).any())
+            raise ValueError(
+                f"EDMD.spectrum: no eigenvalue between {_SMALLEST_EIGENVALUE} and 1 at lag {self.lag:g}. "
+                + (
+                    "Shorten the lag (all modes have decayed), or use more pairs."
+                    if decayed
+                    else "Nothing moved within the lag: lengthen it, and look whether y is x."
+                )
+            )
+        rates = -mu[keep].log() / self.lag
+        order = rates.real.argsort(stable=True)
+        r, shortage = asked(n_modes, len(order), "EDMD")
+        rates, coefficients = rates[order[:r]], coefficients[:, keep][:, order[:r]]
+        functions = Expansion(self.dictionary, mean, coefficients)
+        report = (
+            f"{r} modes of {len(mu)} directions kept, {len(mu) - len(order)} outside ({_SMALLEST_EIGENVALUE}, 1), "
+            f"{self.dictionary.n_features} features, {self.n_pairs} pairs, tol {tol:g}" + shortage
+        )
+        if self.reversible:
+            report += self._symmetry_warning(functions)
+        return self._finish(rates, functions, report)
+
+    def _eigen(self, tol: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean ``(m,)``, eigenvalues ``(q,)``, coefficients ``(m, q)`` of unit-variance eigenfunctions."""
+        n = self.n_pairs
+        mean_x, mean_y, cross = self._mean_x / n, self._mean_y / n, self._cross / n
+        if self.reversible:
+            # Each pair counts in both directions; the mean and the Gram matrix are those of both halves.
+            mean = 0.5 * (mean_x + mean_y)
+            gram = 0.5 * (self._gram_x + self._gram_y) / n - torch.outer(mean, mean)
+            cross = 0.5 * (cross + cross.T) - torch.outer(mean, mean)
+        else:
+            mean = mean_x
+            gram = self._gram_x / n - torch.outer(mean_x, mean_x)
+            cross = cross - torch.outer(mean_x, mean_y)
+        gram = gram + self.ridge * gram.trace() / len(gram) * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+        w = whiten(gram, tol)
+        reduced = w.T @ cross @ w
+        if self.reversible:
+            mu, vectors = torch.linalg.eigh(reduced)
+            return mean, mu, fix_signs(w @ vectors)
+        mu, vectors = torch.linalg.eig(reduced)
+        return mean, mu, w.to(vectors.dtype) @ vectors
+
+    def _finish(self, rates: Tensor, functions: Expansion, report: str) -> Spectrum:
+        """Dirichlet energies on the kept pairs, and everything in the data's precision."""
+        like = self._like
+        x = torch.cat([a for a, _ in self._kept])
+        number = like.dtype.to_complex() if rates.is_complex() else like.dtype
+        functions = Expansion(self.dictionary, functions.mean.to(like), functions.coefficients.to(number))
+        energies = torch.zeros(len(rates), dtype=torch.float64, device=like.device)
+        for rows in chunks(len(x), functions.width * (1 + x.shape[1]) * 2):
+            energies += functions.grad(x[rows]).abs().double().square().sum(dim=(0, 2))
+        variance = self._xx / self.n_pairs - (self._x / self.n_pairs) ** 2
+        return Spectrum(
+            rates=rates.to(number),
+            energies=(energies / len(x)).to(like),
+            scale=float(variance.sum().sqrt()),
+            functions=functions,
+            report=report,
+        )
+
+    def _symmetry_warning(self, functions: Expansion) -> str:
+        """Compare ``E[phi_k(x) phi_l(y) - phi_l(x) phi_k(y)]``, zero under detailed balance, with its error."""
+        x, y = (torch.cat(part).double() for part in zip(*self._kept))
+        slow = functions.first(6)
+        dictionary = self.dictionary.to(torch.float64)
+        a, b = (dictionary(z) @ slow.coefficients - slow.mean @ slow.coefficients for z in (x, y))
+        skew = a[:, :, None] * b[:, None, :] - b[:, :, None] * a[:, None, :]
+        upper = torch.triu_indices(a.shape[1], a.shape[1], offset=1, device=a.device)
+        skew = skew[:, upper[0], upper[1]]
+        error = skew.std(dim=0) / math.sqrt(max(1, len(x)))
+        z = float((skew.mean(dim=0).abs() / error.clamp_min(1e-12)).max()) if skew.shape[1] else 0.0
+        if z < 6:
+            return ""
+        text = (
+            f"the cross-covariance is asymmetric by {z:.0f} standard errors: the data are not reversible, and the "
+            "rates of the symmetrised operator are not theirs. Use EDMD(..., reversible=False)."
+        )
+        warnings.warn(f"EDMD: {text}", stacklevel=3)
+        return f"\n{text}"

@@ -1,0 +1,136 @@
+"""The generator from samples alone: a Galerkin method on the Dirichlet form."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, whiten
+from koopteach.spectrum import Expansion, Spectrum
+from koopteach.tensors import as_float, as_points, chunks
+
+
+class GeneratorEDMD:
+    """Spectrum of the reversible Langevin generator ``L f = grad log pi . grad f + lap f`` from samples of ``pi``.
+
+    Integration by parts turns ``-L phi = rate phi`` into a problem without the unknown ``pi``'s derivative:
+
+        S a = rate G a,   S_ij = E_w[grad psi_i . grad psi_j],   G_ij = Cov_w(psi_i, psi_j).
+
+    No pairs, no lag, no score: static samples are enough, and weights condition them. Its rates are Dirichlet
+    energies, so ``spectrum.rates == spectrum.energies``.
+
+    Args:
+        dictionary: see :mod:`koopteach.dictionaries`.
+        tol: directions of ``G`` with eigenvalues below ``tol`` times the largest are dropped.
+
+    Identity: the fitted ``phi`` satisfy ``E[phi_k phi_l] = delta_kl`` and
+    ``E[grad phi_k . grad phi_l] = rate_k delta_kl`` on the fit data.
+
+    Source: the Galerkin form of the generator as in gEDMD (Klus et al. 2020), here for reversible diffusions;
+    the generator of arXiv 2512.18837 is ``-L``.
+    """
+
+    def __init__(self, dictionary, *, tol: float = 1e-8) -> None:
+        if not 0 <= tol < 1:
+            raise ValueError(f"GeneratorEDMD: tol must be in [0, 1), got {tol}.")
+        self.dictionary, self.tol = dictionary, float(tol)
+        self._reset()
+
+    def _reset(self) -> None:
+        m = self.dictionary.n_features
+        self.n_points, self._weight = 0, 0.0
+        self._psi = self._x = self._xx = 0.0
+        self._gram = torch.zeros(m, m, dtype=torch.float64)
+        self._stiffness = torch.zeros(m, m, dtype=torch.float64)
+        self._like: Tensor | None = None
+
+    def fit(self, x: Tensor, weights: Tensor | None = None) -> Self:
+        """Forget what was seen and accumulate ``x``; arguments as in :meth:`partial_fit`."""
+        self._reset()
+        return self.partial_fit(x, weights)
+
+    def partial_fit(self, x: Tensor, weights: Tensor | None = None) -> Self:
+        """Add samples ``x`` ``(n, d)``, each with a weight ``(n,)`` if given (any positive scale).
+
+        Memory beyond the data is ``2 m^2`` and one chunk, at any ``n``.
+
+        Raises:
+            ValueError: wrong shapes, NaN, or weights that are negative or all zero.
+        """
+        x = as_points("GeneratorEDMD.partial_fit", "x", x, dim=self.dictionary.dim)
+        weights = _checked_weights(weights, x)
+        if self._like is None:
+            self._like = x.new_empty(0)
+            self._gram, self._stiffness = self._gram.to(x.device), self._stiffness.to(x.device)
+        m, d = self.dictionary.n_features, x.shape[1]
+        for rows in chunks(len(x), m * (1 + 2 * d)):
+            self._accumulate(x[rows], weights[rows, None])
+        self.n_points += len(x)
+        return self
+
+    def _accumulate(self, x: Tensor, w: Tensor) -> None:
+        # Products in the data's precision, sums over chunks in float64.
+        psi = self.dictionary(x)
+        self._gram += (psi.T @ (w * psi)).double()
+        self._psi = self._psi + (w * psi).sum(0).double()
+        # gradients as (n d, m): the sum over coordinates and points is one product
+        slopes = (self.dictionary.grad(x) * w.sqrt()[:, :, None]).transpose(1, 2).flatten(0, 1)
+        self._stiffness += (slopes.T @ slopes).double()
+        self._weight = self._weight + w.sum().double()
+        self._x = self._x + (w * x).sum(0).double()
+        self._xx = self._xx + (w * x**2).sum(0).double()
+
+    def spectrum(self, n_modes: int | None = None) -> Spectrum:
+        """The ``n_modes`` slowest modes; ``None`` keeps all that the data support, up to 200.
+
+        Raises:
+            RuntimeError: nothing was fitted yet.
+            ValueError: ``n_modes`` below one, or features that are constant on the data.
+        """
+        if self._like is None:
+            raise RuntimeError("GeneratorEDMD.spectrum: nothing was fitted yet. Call fit(x) first.")
+        mean = self._psi / self._weight
+        gram = self._gram / self._weight - torch.outer(mean, mean)
+        tol = max(self.tol, SMALLEST_TOL[self._like.dtype])
+        w = whiten(gram, tol)
+        rates, vectors = torch.linalg.eigh(w.T @ (self._stiffness / self._weight) @ w)
+        r, shortage = asked(n_modes, len(rates), "GeneratorEDMD")
+        coefficients = fix_signs(w @ vectors[:, :r])
+        rates = rates[:r].to(self._like).clamp_min(torch.finfo(self._like.dtype).tiny)
+        variance = self._xx / self._weight - (self._x / self._weight) ** 2
+        return Spectrum(
+            rates=rates,
+            energies=rates,
+            scale=float(variance.sum().sqrt()),
+            functions=Expansion(self.dictionary, mean.to(self._like), coefficients.to(self._like)),
+            report=self._report(r, w.shape[1], tol) + shortage,
+        )
+
+    def _report(self, r: int, kept: int, tol: float) -> str:
+        m = self.dictionary.n_features
+        text = f"{r} modes of {kept} directions kept, {m} features, {self.n_points} points, tol {tol:g}"
+        if self.n_points < 6 * m:
+            text += (
+                f"\n{self.n_points / m:.1f} points per feature (fewer than 6): expect spurious slow rates; "
+                "use fewer centres or more data"
+            )
+        return text
+
+
+def _checked_weights(weights: Tensor | None, x: Tensor) -> Tensor:
+    if weights is None:
+        return torch.ones(len(x), dtype=x.dtype, device=x.device)
+    weights = as_float("GeneratorEDMD", "weights", weights).to(x)
+    if weights.shape != (len(x),):
+        raise ValueError(
+            f"GeneratorEDMD: weights has shape {tuple(weights.shape)}, but ({len(x)},) is needed, one a point of x."
+        )
+    if not bool(torch.isfinite(weights).all()) or bool((weights < 0).any()) or not bool(weights.sum() > 0):
+        raise ValueError(
+            "GeneratorEDMD: weights must be finite, not negative and not all zero. "
+            "From log weights use torch.softmax(log_weights, 0)."
+        )
+    return weights

@@ -1,0 +1,54 @@
+"""Whitening of a Gram matrix and the two eigenproblems that follow it, in float64."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# In float32 a Gram matrix is known to about seven digits, so directions below 1e-5 are rounding, not data.
+SMALLEST_TOL = {torch.float32: 1e-5, torch.float64: 0.0}
+
+# Modes kept unless somebody asks for a number: the slow ones move mass between modes, the shape inside needs
+# the others, and beyond 200 nothing was gained in any experiment of the course.
+MOST_MODES = 200
+
+
+def whiten(gram: Tensor, tol: float) -> Tensor:
+    """``W`` ``(m, q)`` with ``W^T gram W = I`` on the directions whose eigenvalue exceeds ``tol`` times the largest.
+
+    The directions below are dropped, not ridged: a ridge on the Gram matrix alone would keep them as functions of
+    no variance and hardly any energy, that is as spurious slow modes.
+
+    Raises:
+        ValueError: no direction left (all features constant on the data).
+    """
+    values, vectors = torch.linalg.eigh(gram)
+    largest = float(values[-1])
+    if not largest > 0:
+        raise ValueError(
+            "whiten: every feature is constant on the data, so there is nothing to find a spectrum of. "
+            "Are all points the same, or all far from the dictionary's centres?"
+        )
+    keep = values > max(tol, torch.finfo(values.dtype).eps) * largest
+    return vectors[:, keep] / values[keep].sqrt()
+
+
+def fix_signs(coefficients: Tensor) -> Tensor:
+    """Columns with their largest entry positive: an eigenvector's sign is luck, and a plot should not depend on it."""
+    largest = coefficients.abs().argmax(dim=0)
+    signs = coefficients.gather(0, largest[None]).sign()
+    return coefficients * torch.where(signs == 0, 1.0, signs)
+
+
+def asked(n_modes: int | None, available: int, who: str) -> tuple[int, str]:
+    """How many modes to return, and the sentence for the report when it is fewer than asked.
+
+    Raises:
+        ValueError: ``n_modes`` below one.
+    """
+    if n_modes is not None and n_modes < 1:
+        raise ValueError(f"{who}.spectrum: n_modes must be at least 1, got {n_modes}.")
+    wanted = MOST_MODES if n_modes is None else n_modes
+    if n_modes is None or wanted <= available:
+        return min(wanted, available), ""
+    return available, f"\n{wanted} modes asked, the data support {available}"

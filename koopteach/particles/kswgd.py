@@ -1,0 +1,138 @@
+"""Koopman spectral Wasserstein gradient descent: the paper's metric and the damped one."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from koopteach.spectrum import Spectrum
+from koopteach.tensors import as_points, chunks, randn, same_kind
+
+
+class KSWGD:
+    """Move particles so that the spectral moments ``m_k = mean_j phi_k(x_j)`` of their law decay to zero.
+
+        v(x) = - sum_k w_k grad phi_k(x),     w = (1 + eps) (M + eps Lam)^{-1} m,
+        M_kl = mean_j grad phi_k(x_j) . grad phi_l(x_j),   Lam = diag(energies),   eps = damping
+
+    ``damping=math.inf`` is the paper: ``w_k = m_k / energy_k``, the gradient flow of the energy
+    ``E = 1/2 sum_k m_k^2 / energy_k``. It is the right metric where the particles already follow the target
+    (there ``M = Lam``), and stalls or overshoots far from it. With finite damping the moments scaled by
+    ``energy^{-1/2}`` obey
+
+        d mt/dt = -(1 + eps) Mt (Mt + eps I)^{-1} mt,    Mt = Lam^{-1/2} M Lam^{-1/2},
+
+    so that every direction decays at a rate between 0 and ``1 + eps``, exactly 1 at equilibrium.
+
+    One step moves each particle by ``step_size * v``, shortened to ``max_move``, plus noise that fades to zero over
+    the first half of the run: ``m = 0`` has many solutions, and the noise picks a smooth one.
+
+    Args:
+        spectrum: of the target, real (reversible data).
+        damping: ``eps``; ``math.inf`` is the paper's metric.
+        step_size: dimensionless; stable below ``2 / (1 + eps)``, or 2 for the paper's metric.
+        max_move: longest move of a particle in one step, in units of ``spectrum.scale``; None switches it off.
+        noise: standard deviation of the noise at the start, in units of ``max_move``.
+
+    Raises:
+        ValueError: numbers out of range, or a complex spectrum.
+
+    Identity: for the paper's metric ``v_i = -n dE/dx_i``.
+
+    Source: arXiv 2512.18837 (paper's metric, after LAWGD, Chewi et al. 2020); damping is a Koopman form of
+    Sobolev descent (Mroueh, Sercu, Raj, arXiv 1805.12062).
+    """
+
+    def __init__(
+        self,
+        spectrum: Spectrum,
+        *,
+        damping: float = 1.0,
+        step_size: float = 1.0,
+        max_move: float | None = 0.25,
+        noise: float = 0.3,
+    ) -> None:
+        if spectrum.rates.is_complex():
+            raise ValueError(
+                "KSWGD: the spectrum has complex rates, so its process is not the gradient flow that KSWGD needs. "
+                "For reversible data use EDMD(..., reversible=True) or GeneratorEDMD."
+            )
+        if not damping > 0:
+            raise ValueError(f"KSWGD: damping must be positive (math.inf is the paper's metric), got {damping}.")
+        if not step_size > 0 or (max_move is not None and not max_move > 0) or noise < 0:
+            raise ValueError(
+                "KSWGD: step_size and max_move must be positive and noise not negative, "
+                f"got step_size={step_size}, max_move={max_move}, noise={noise}."
+            )
+        self.spectrum, self.damping, self.step_size = spectrum, float(damping), float(step_size)
+        self.max_move, self.noise = max_move, float(noise)
+
+    def init(self, x: Tensor) -> None:
+        """Nothing to remember between steps."""
+        return None
+
+    def energy(self, x: Tensor) -> float:
+        """``E = 1/2 sum_k m_k^2 / energy_k``, the squared distance of the moments from the target's."""
+        return self._energy(self._moments(x))
+
+    def velocity(self, x: Tensor) -> Tensor:
+        """``v`` at every particle, ``(n, d)``."""
+        return self._velocity(x, self._moments(x))
+
+    def step(self, x: Tensor, state: None, *, progress: float, generator: torch.Generator | None = None):
+        """One limited, noisy step; ``progress`` in [0, 1] is the share of the run that is done.
+
+        Returns:
+            the new particles, the state, and ``info`` with the energy before the step and the share of particles
+            that the limiter shortened.
+        """
+        m = self._moments(x)
+        move = self.step_size * self._velocity(x, m)
+        length = self.max_move * self.spectrum.scale if self.max_move is not None else math.inf
+        move, limited = limit(move, length)
+        amplitude = self.noise * max(0.0, 1 - 2 * progress)
+        if amplitude and math.isfinite(length):
+            move = move + amplitude * length * math.sqrt(2 / x.shape[1]) * randn(tuple(x.shape), x, generator)
+        return x + move, state, {"energy": self._energy(m), "limited": limited, "score_evaluations": 0}
+
+    def _moments(self, x: Tensor) -> Tensor:
+        x = as_points("KSWGD", "x", x)
+        same_kind("KSWGD", x, self.spectrum.rates, "the spectrum")
+        return self.spectrum(x).mean(dim=0)
+
+    def _energy(self, m: Tensor) -> float:
+        return float(0.5 * (m**2 / self.spectrum.energies).sum())
+
+    def _velocity(self, x: Tensor, m: Tensor) -> Tensor:
+        return -self.spectrum.contract_grad(x, self._weights(x, m))
+
+    def _weights(self, x: Tensor, m: Tensor) -> Tensor:
+        energies = self.spectrum.energies
+        if math.isinf(self.damping):
+            return m / energies
+        # Solved for sqrt(energy) * w, whose matrix Mt + eps I has its eigenvalues above eps at any units.
+        root = energies.sqrt()
+        metric = self._metric(x) / torch.outer(root, root)
+        metric.diagonal().add_(self.damping)
+        factor = torch.linalg.cholesky(metric)
+        return (1 + self.damping) * torch.cholesky_solve((m / root)[:, None], factor)[:, 0] / root
+
+    def _metric(self, x: Tensor) -> Tensor:
+        """``M``, summed over chunks of particles: never an array of (particles, features, dim)."""
+        r, (n, d) = len(self.spectrum), x.shape
+        total = torch.zeros(r, r, dtype=x.dtype, device=x.device)
+        for rows in chunks(n, 2 * r * d):
+            slopes = self.spectrum.grad(x[rows]).transpose(1, 2).reshape(-1, r)
+            total += slopes.T @ slopes
+        return total / n
+
+
+def limit(move: Tensor, length: float) -> tuple[Tensor, float]:
+    """Shorten each row of ``move`` ``(n, d)`` to at most ``length``; also the share of rows that were longer."""
+    if math.isinf(length):
+        return move, 0.0
+    norms = move.norm(dim=1, keepdim=True)
+    factor = (length / norms.clamp_min(1e-300 if move.dtype == torch.float64 else 1e-30)).clamp_max(1.0)
+    return move * factor, float((norms > length).to(move.dtype).mean())

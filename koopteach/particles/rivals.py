@@ -1,0 +1,111 @@
+"""The methods that KSWGD is compared with. All have its interface: ``init``, ``step``, and ``velocity`` if they can."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from koopteach.tensors import as_points, chunks, randn
+
+Score = Callable[[Tensor], Tensor]
+
+
+class ULA:
+    """The unadjusted Langevin algorithm ``x + h s(x) + sqrt(2 h) xi``.
+
+    Args:
+        score: ``s = grad log pi``, ``(n, d) -> (n, d)``: a target's ``score`` or a ``kde_score``.
+        step_size: ``h``, a time.
+
+    Raises:
+        ValueError: a step that is not positive.
+
+    Identity: on the Ornstein-Uhlenbeck target with ``theta = 1`` its variance is ``1 / (1 - h/2)``, not 1.
+    """
+
+    def __init__(self, score: Score, *, step_size: float) -> None:
+        if not step_size > 0:
+            raise ValueError(f"ULA: step_size must be positive, got {step_size}.")
+        self.score, self.step_size = score, float(step_size)
+
+    def init(self, x: Tensor) -> None:
+        """Nothing to remember between steps."""
+        return None
+
+    def step(self, x: Tensor, state: None, *, progress: float, generator: torch.Generator | None = None):
+        """One step of every particle; ``progress`` is not used."""
+        noise = math.sqrt(2 * self.step_size) * randn(tuple(x.shape), x, generator)
+        return x + self.step_size * self.score(x) + noise, state, {"score_evaluations": len(x)}
+
+
+class SVGD:
+    """Stein variational gradient descent.
+
+    ``v(x_i) = mean_j [k(x_i, x_j) s(x_j) + (x_i - x_j)/b^2 k(x_i, x_j)]``, ``k = exp(-|x_i - x_j|^2 / 2 b^2)``:
+    the first term follows the score, the second keeps the particles apart.
+
+    Args:
+        score: ``s = grad log pi``, ``(n, d) -> (n, d)``.
+        step_size: plain: the step. Adaptive: the learning rate, in the units of ``x``.
+        bandwidth: ``b``; None sets ``b^2 = median |x_i - x_j|^2 / (2 log(n + 1))`` at every step, from at most
+            500 particles.
+        adaptive: divide each coordinate by a running root mean square of its velocity (decay 0.9).
+
+    Raises:
+        ValueError: a step or bandwidth that is not positive.
+
+    Source: Liu and Wang 2016.
+    """
+
+    def __init__(
+        self, score: Score, *, step_size: float, bandwidth: float | None = None, adaptive: bool = False
+    ) -> None:
+        if not step_size > 0 or (bandwidth is not None and not bandwidth > 0):
+            raise ValueError(
+                f"SVGD: step_size and bandwidth must be positive, got step_size={step_size}, bandwidth={bandwidth}."
+            )
+        self.score, self.step_size = score, float(step_size)
+        self.bandwidth, self.adaptive = bandwidth, adaptive
+
+    def init(self, x: Tensor) -> Tensor | None:
+        """The running mean square of the velocity, None before the first step."""
+        return None
+
+    def velocity(self, x: Tensor) -> Tensor:
+        """``v`` at every particle, ``(n, d)``, in tiles: never an n x n array of vectors."""
+        x = as_points("SVGD", "x", x)
+        n = len(x)
+        middle = x.mean(dim=0)  # expanded squares lose digits far from the origin
+        u = x - middle
+        b2 = self.bandwidth**2 if self.bandwidth else _median_square(u) / (2 * math.log(n + 1))
+        half_square = 0.5 * (u**2).sum(1)
+        sources = torch.cat([self.score(x) - u / b2, torch.ones_like(u[:, :1])], dim=1)
+        parts = []
+        for rows in chunks(n, n):
+            exponent = (u[rows] @ u.T - half_square[rows, None] - half_square) / b2
+            kernel = exponent.clamp_(-87.0, 0.0).exp_()
+            summed = kernel @ sources
+            # the sources hold s(x_j) - x_j / b^2; what is missing is x_i / b^2 times the sum of the kernel
+            parts.append(summed[:, :-1] + u[rows] / b2 * summed[:, -1:])
+        return torch.cat(parts) / n
+
+    def step(self, x: Tensor, state: Tensor | None, *, progress: float, generator: torch.Generator | None = None):
+        """One step of every particle; deterministic, ``progress`` and ``generator`` are not used."""
+        v = self.velocity(x)
+        info = {"score_evaluations": len(x)}
+        if not self.adaptive:
+            return x + self.step_size * v, None, info
+        state = v**2 if state is None else 0.9 * state + 0.1 * v**2
+        return x + self.step_size * v / (state.sqrt() + 1e-6), state, info
+
+
+def _median_square(u: Tensor) -> Tensor:
+    """Median squared distance between at most 500 particles, evenly picked; one where there is none."""
+    some = u[:: -(-len(u) // 500)]
+    if len(some) < 2:
+        return u.new_ones(())
+    median = torch.pdist(some).square().median()
+    return torch.where(median > 0, median, 1.0)

@@ -1,0 +1,157 @@
+"""The one loop: it runs any method, records the path, and notices when the particles are lost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from koopteach import runtime
+from koopteach.tensors import as_points
+
+# Particles this many times further out than they or the data ever were do not come back.
+_LOST = 100.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """The record of one run.
+
+    Attributes:
+        particles: ``(k, n, d)``, the recorded states, the start and the last one included.
+        steps: ``(k,)``, how many steps lie before each record.
+        energy: ``(k,)``, the method's energy at each record; NaN for a method that has none.
+        limited: ``(k,)``, share of the particles that the limiter shortened in the step before each record (0 first).
+        seconds: ``(k,)``, wall time of the steps up to each record.
+        score_evaluations: points at which the score was evaluated, over the whole run.
+        diverged: whether the particles were lost; the run stops there.
+        interrupted: whether somebody stopped it; what was computed is here.
+    """
+
+    particles: Tensor
+    steps: Tensor
+    energy: Tensor
+    limited: Tensor
+    seconds: Tensor
+    score_evaluations: int
+    diverged: bool
+    interrupted: bool
+
+    @property
+    def final(self) -> Tensor:
+        """The last particles, ``(n, d)``."""
+        return self.particles[-1]
+
+    def __repr__(self) -> str:
+        k, n, d = self.particles.shape
+        ending = ", diverged" if self.diverged else ", interrupted" if self.interrupted else ""
+        return f"Run({int(self.steps[-1])} steps of {n} particles in dimension {d}, {k} records{ending})"
+
+
+def run_particles(
+    method: Any,
+    x0: Tensor,
+    *,
+    n_steps: int = 60,
+    record_every: int | None = None,
+    generator: torch.Generator | None = None,
+    verbose: bool = True,
+) -> Run:
+    """Run ``method`` from ``x0``.
+
+    Args:
+        method: has ``init(x) -> state`` and ``step(x, state, progress=, generator=) -> (x, state, info)``.
+        x0: particles ``(n, d)``; not modified.
+        n_steps: how many steps.
+        record_every: record each so many steps; None records at most 61 states.
+        generator: source of all noise.
+        verbose: show a progress bar where somebody watches, and say in a line when the particles were lost.
+
+    Returns:
+        a :class:`Run`, also when the particles diverge or the run is interrupted from the keyboard.
+
+    Raises:
+        ValueError: ``x0`` is not ``(n, d)`` and finite, or a count below one.
+    """
+    x = as_points("run_particles", "x0", x0).clone()  # a learner's method may change what it is given
+    if n_steps < 1 or (record_every is not None and record_every < 1):
+        raise ValueError(
+            f"run_particles: n_steps and record_every must be at least 1, got {n_steps} and {record_every}."
+        )
+    every = record_every or max(1, -(-n_steps // 60))
+    recorder = _Recorder(method, x)
+    state, info, done, step, diverged, interrupted = method.init(x), {}, 0, 0, False, False
+    steps = range(1, n_steps + 1)
+    try:
+        for step in runtime.progress(steps, type(method).__name__) if verbose else steps:
+            with recorder.clock():
+                new, state, told = method.step(x, state, progress=(step - 1) / n_steps, generator=generator)
+                diverged = recorder.lost(new)  # looks at the numbers, so a GPU's work is done when the clock stops
+            recorder.count(told)
+            if diverged:
+                break
+            x, info, done = new, told, step
+            if step % every == 0 or step == n_steps:
+                recorder.record(x, step, info)
+    except KeyboardInterrupt:
+        interrupted = True
+    if done > recorder.last_step:  # stopped between two records
+        recorder.record(x, done, info)
+    if diverged and verbose:
+        print(
+            f"{type(method).__name__}: particles diverged at step {step} of {n_steps}; the run stops there. "
+            "Use a smaller step_size" + (", or max_move=0.25." if hasattr(method, "max_move") else ".")
+        )
+    return recorder.finish(diverged, interrupted)
+
+
+class _Recorder:
+    """Collects what a :class:`Run` holds."""
+
+    def __init__(self, method: Any, x: Tensor) -> None:
+        self._energy = getattr(method, "energy", lambda _: float("nan"))
+        self._seconds, self._evaluations = 0.0, 0
+        self._rows: list[tuple[Tensor, int, float, float, float]] = []
+        spectrum = getattr(method, "spectrum", None)
+        self._bound = _LOST * max(float(x.abs().max()), spectrum.scale if spectrum is not None else 1.0)
+        self.record(x, 0, {})
+
+    def clock(self) -> _Recorder:
+        return self
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds += time.perf_counter() - self._started
+
+    def count(self, info: dict) -> None:
+        self._evaluations += info.get("score_evaluations", 0)
+
+    def lost(self, x: Tensor) -> bool:
+        """True for NaN as well, which compares as false."""
+        return not float(x.abs().max()) < self._bound
+
+    @property
+    def last_step(self) -> int:
+        return self._rows[-1][1]
+
+    def record(self, x: Tensor, step: int, info: dict) -> None:
+        self._rows.append((x.clone(), step, self._energy(x), info.get("limited", 0.0), self._seconds))
+
+    def finish(self, diverged: bool, interrupted: bool) -> Run:
+        particles, steps, *numbers = zip(*self._rows)
+        energy, limited, seconds = (torch.tensor(column, dtype=torch.float64) for column in numbers)
+        return Run(
+            particles=torch.stack(particles),
+            steps=torch.tensor(steps),
+            energy=energy,
+            limited=limited,
+            seconds=seconds,
+            score_evaluations=self._evaluations,
+            diverged=diverged,
+            interrupted=interrupted,
+        )

@@ -1,0 +1,270 @@
+"""Figure helpers. Each ends in :func:`finish`, which checks the figure and gives it its text alternative."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from koopteach import runtime
+from koopteach.plotting.style import COLORS, DENSITY_MAP, ONE_COLUMN, SERIES, SIGNED_MAP, TWO_COLUMNS
+
+Box = tuple[float, float]
+
+
+def new_figure(columns: int = 1, height: float = 2.9, rows: int = 1, **kwargs: Any) -> tuple[Figure, np.ndarray]:
+    """A figure of the course's width with ``rows x columns`` axes, returned as a flat array."""
+    width = ONE_COLUMN if columns == 1 else TWO_COLUMNS
+    fig, axes = plt.subplots(rows, columns, figsize=(width, rows * height), squeeze=False, **kwargs)
+    return fig, axes.ravel()
+
+
+def _panels(count: int, lines: int = 1) -> tuple[Figure, np.ndarray]:
+    """A row of square maps under titles of so many lines, none wider than a third of the page."""
+    side = TWO_COLUMNS / max(3, count)
+    fig, axes = plt.subplots(1, count, figsize=(side * count, side + 0.18 * lines), squeeze=False)
+    return fig, axes.ravel()
+
+
+def finish(fig: Figure, alt: str, *, allow_nonfinite: bool = False) -> None:
+    """Check a figure, show it with its text alternative, and close it.
+
+    Args:
+        fig: the figure.
+        alt: in a sentence, what there is to see; text alternative and caption in one.
+        allow_nonfinite: for figures that show a divergence on purpose.
+
+    Raises:
+        ValueError: ``alt`` of fewer than five words; and, while notebooks are tested, axes without labels,
+            without content, or with data that are not finite.
+    """
+    if len(alt.split()) < 5:
+        plt.close(fig)
+        raise ValueError(f"finish: alt must say in a sentence what the figure shows, got {alt!r}.")
+    if runtime.strict():
+        faults = [fault for ax in fig.axes for fault in _faults(ax, allow_nonfinite)]
+        if faults:
+            plt.close(fig)
+            raise ValueError("finish: " + "; ".join(faults))
+    if runtime.reference_in_use:
+        ids = ", ".join(sorted(runtime.reference_in_use))
+        fig.supxlabel(f"drawn with the course's answer to {ids}", fontsize=8, color=COLORS["error"], ha="right", x=0.99)
+    _display(fig, alt)
+    plt.close(fig)
+
+
+def _display(fig: Figure, alt: str) -> None:
+    if "inline" in plt.get_backend():
+        from IPython.display import display
+
+        # JupyterLab drops the metadata, so the words also stand below the picture, as its caption.
+        display(fig, metadata={"image/png": {"alt": alt}})
+        display({"text/html": f"<small>{html.escape(alt)}</small>", "text/plain": alt}, raw=True)
+    else:
+        fig.set_label(alt)
+        plt.show()
+
+
+def _faults(ax: Axes, allow_nonfinite: bool) -> list[str]:
+    name = ax.get_title(loc="left") or ax.get_title() or "an axes"
+    if ax.get_label() == "<colorbar>":
+        return []
+    faults = []
+    if not (ax.lines or ax.collections or ax.patches or ax.images or ax.texts):
+        faults.append(f"{name}: nothing drawn")
+    for axis, label in ((ax.xaxis, "x"), (ax.yaxis, "y")):
+        if ax.axison and _has_numbers(axis) and not axis.get_label_text():
+            faults.append(f"{name}: no {label} label")
+    data = [line.get_xydata() for line in ax.lines] + [c.get_offsets() for c in ax.collections]
+    # a scatter plot masks what is not finite
+    if not allow_nonfinite and not all(np.isfinite(np.ma.filled(d, np.nan)).all() for d in data):
+        faults.append(f"{name}: data that are not finite")
+    return faults
+
+
+def _has_numbers(axis: Axis) -> bool:
+    """An axis without visible tick labels needs no label: maps of the plane, and inner panels with shared axes."""
+    return any(tick.get_text() and tick.get_visible() for tick in axis.get_ticklabels())
+
+
+def density(ax: Axes, log_prob: Callable[[Tensor], Tensor], box: Box) -> None:
+    """Faint filled contours of a plane density in the square ``box x box``."""
+    grid, side = _grid(box, 120)
+    p = log_prob(grid).exp().reshape(side, side).numpy()
+    levels = np.linspace(0.03, 1.0, 8) * p.max()
+    axis = np.linspace(*box, side)
+    ax.contourf(axis, axis, p, levels=levels, cmap=DENSITY_MAP, alpha=0.45, extend="max", zorder=0)
+
+
+def points(ax: Axes, x: Tensor, box: Box, *, color: str = "model", title: str = "", marker: str = "o") -> None:
+    """Points of the plane in the square ``box x box``, without ticks; says how many lie outside."""
+    outside = int(((x < box[0]) | (x > box[1])).any(dim=1).sum())
+    a = x.detach().cpu().numpy()
+    line = 0.6 if marker == "x" else 0
+    ax.scatter(a[:, 0], a[:, 1], s=6, color=COLORS[color], alpha=0.6, marker=marker, linewidths=line)
+    ax.set_title(title)
+    _as_map(ax, box)
+    if outside:
+        ax.text(
+            0.98,
+            0.02,
+            f"{outside} outside",
+            transform=ax.transAxes,
+            ha="right",
+            fontsize=8,
+            color=COLORS["error"],
+        )
+
+
+def _as_map(ax: Axes, box: Box) -> None:
+    """A square of the plane without ticks, in a thin frame."""
+    ax.set(xlim=box, ylim=box, xticks=[], yticks=[], aspect="equal")
+    for spine in ax.spines.values():
+        spine.set_visible(True)
+        spine.set_color("#CCCCCC")
+
+
+def compare(
+    generated: Mapping[str, Tensor],
+    reference: Tensor,
+    box: Box,
+    *,
+    alt: str,
+    log_prob: Callable[[Tensor], Tensor] | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> None:
+    """Generated samples beside as many points of the reference, in equal panels.
+
+    Args:
+        generated: name -> ``(n, 2)``.
+        reference: exact sample; as many points as the first generated sample has are drawn.
+        box: the square shown.
+        alt: text alternative.
+        log_prob: density drawn faintly behind.
+        notes: name -> a line under the title, usually the distance and its floor.
+    """
+    n = len(next(iter(generated.values())))
+    panels = {**generated, "exact sample": reference[:n]}
+    fig, axes = _panels(len(panels), lines=2 if notes else 1)
+    for ax, (name, x) in zip(axes, panels.items()):
+        if log_prob is not None:
+            density(ax, log_prob, box)
+        exact = name == "exact sample"
+        note = (notes or {}).get(name, "")
+        color, marker = ("reference", "x") if exact else ("model", "o")
+        points(ax, x, box, color=color, marker=marker, title=name + (f"\n{note}" if note else ""))
+    finish(fig, alt)
+
+
+def film_strip(
+    particles: Tensor,
+    steps: Sequence[int],
+    box: Box,
+    *,
+    alt: str,
+    log_prob: Callable[[Tensor], Tensor] | None = None,
+    records: Tensor | None = None,
+    title: str = "",
+) -> None:
+    """A few moments of a run side by side.
+
+    Args:
+        particles: ``(k, n, 2)``, ``run.particles``.
+        steps: the step numbers to show.
+        box: the square shown.
+        alt: text alternative.
+        log_prob: density drawn faintly behind.
+        records: ``run.steps``; None when every step was recorded.
+        title: what runs, put before the first panel's step number.
+    """
+    index = list(range(len(particles))) if records is None else records.tolist()
+    fig, axes = _panels(len(steps))
+    for i, (ax, step) in enumerate(zip(axes, steps)):
+        if log_prob is not None:
+            density(ax, log_prob, box)
+        name = f"{title}, step {step}" if title and i == 0 else f"step {step}"
+        points(ax, particles[index.index(step)], box, title=name)
+    finish(fig, alt)
+
+
+def eigenfunctions(
+    phi: Callable[[Tensor], Tensor],
+    rates: Tensor,
+    box: Box,
+    *,
+    alt: str,
+    count: int = 4,
+    log_prob: Callable[[Tensor], Tensor] | None = None,
+) -> None:
+    """The first eigenfunctions on the plane: sign by colour, the zero line drawn, hidden where there are no data."""
+    grid, side = _grid(box, 120)
+    values = phi(grid)[:, :count].reshape(side, side, count).numpy()
+    shade = None if log_prob is None else log_prob(grid).exp().reshape(side, side).numpy()
+    axis = np.linspace(*box, side)
+    fig, axes = _panels(count)
+    for k, ax in enumerate(axes):
+        known = np.ones((side, side), bool) if shade is None else shade > 1e-3 * shade.max()
+        v = np.where(known, values[..., k], np.nan)
+        top = np.nanquantile(np.abs(v), 0.98)
+        ax.pcolormesh(axis, axis, v, cmap=SIGNED_MAP, vmin=-top, vmax=top, shading="nearest", rasterized=True)
+        ax.contour(axis, axis, np.where(known, values[..., k], np.nan), levels=[0], colors="black", linewidths=0.8)
+        ax.set_title(f"rate {float(rates[k]):.2g}")
+        _as_map(ax, box)
+    finish(fig, alt)
+
+
+def curves(
+    x: Sequence[float] | Tensor,
+    ys: Mapping[str, Sequence[float] | Tensor],
+    *,
+    xlabel: str,
+    ylabel: str,
+    alt: str,
+    logx: bool = False,
+    logy: bool = False,
+    floor: tuple[float, float] | None = None,
+    title: str = "",
+) -> None:
+    """Lines over one axis, each with its colour, dash and marker; a noise floor as a band of mean and spread.
+
+    Args:
+        x: abscissae, or per-curve ones when the values of ``ys`` are pairs ``(x, y)``; then pass an empty list.
+        ys: name -> ordinates, or name -> ``(x, y)``.
+        xlabel, ylabel: axis labels.
+        alt: text alternative.
+        logx, logy: logarithmic axes.
+        floor: mean and standard deviation of the floor.
+        title: of the axes.
+    """
+    fig, (ax,) = new_figure()
+    for (name, y), (color, dash, marker) in zip(ys.items(), SERIES * (1 + len(ys) // len(SERIES))):
+        horizontal, vertical = y if isinstance(y, tuple) else (x, y)
+        every = max(1, len(vertical) // 10)
+        ax.plot(horizontal, vertical, color=color, linestyle=dash, marker=marker, markevery=every, label=name)
+    if floor is not None:
+        mean, sd = floor
+        ax.axhline(mean, color=COLORS["floor"], linewidth=1)
+        ax.axhspan(mean - sd, mean + sd, color=COLORS["floor"], alpha=0.25, label="noise floor")
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if logx:
+        ax.set_xscale("log")
+    if logy:
+        ax.set_yscale("log")
+    if len(ys) + (floor is not None) > 1:
+        ax.legend()
+    finish(fig, alt)
+
+
+def _grid(box: Box, side: int) -> tuple[Tensor, int]:
+    """Points of a square grid, row by row from below, ``(side^2, 2)``."""
+    axis = torch.linspace(*box, side, dtype=torch.float64)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([x.flatten(), y.flatten()], dim=1), side

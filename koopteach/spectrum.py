@@ -1,0 +1,179 @@
+"""What every estimator returns: rates, and eigenfunctions that can be evaluated and differentiated anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from koopteach.tensors import Movable, as_float, map_chunks
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Spectrum(Movable):
+    """The slow part of a generator: ``-L phi_k = rate_k phi_k``, without the constant mode.
+
+    Attributes:
+        rates: ``(r,)``, 1/time, ascending (by real part when complex).
+        energies: ``(r,)``, the Dirichlet energies ``E|grad phi_k|^2`` on the fit data. They equal the rates in
+            the course's clock and do not change with anybody's unit of time, which is why samplers use them.
+        scale: ``sqrt(trace cov)`` of the fit data, the length that samplers measure steps in.
+        functions: evaluates the eigenfunctions; ``spectrum(x)``, ``.grad`` and ``.contract_grad`` call it.
+        report: in words, what the fit kept and what it dropped.
+        manifold: the manifold of the fit, or None in R^d.
+    """
+
+    rates: Tensor
+    energies: Tensor
+    scale: float
+    functions: Any
+    report: str = ""
+    manifold: Any = None
+
+    @classmethod
+    def from_functions(
+        cls,
+        rates,
+        phi: Callable[[Tensor], Tensor],
+        grad: Callable[[Tensor], Tensor] | None = None,
+        *,
+        energies=None,
+        scale: float = 1.0,
+        manifold: Any = None,
+    ) -> Self:
+        """A spectrum given by formulas.
+
+        Args:
+            rates: ``(r,)``, ascending.
+            phi: ``x (n, d) -> (n, r)``, of mean 0 and variance 1 under the target.
+            grad: ``x (n, d) -> (n, r, d)``; ``None`` differentiates ``phi`` by autograd.
+            energies: ``(r,)``; ``None`` means equal to the rates.
+            scale: the target's ``sqrt(trace cov)``.
+            manifold: where the functions live, None for R^d.
+
+        Raises:
+            ValueError: rates that are not a vector.
+        """
+        rates = as_float("Spectrum.from_functions", "rates", rates)
+        if rates.ndim != 1:
+            raise ValueError(f"Spectrum.from_functions: rates has shape {tuple(rates.shape)}, but (r,) is needed.")
+        energies = rates if energies is None else as_float("Spectrum.from_functions", "energies", energies)
+        functions = _Formulas(phi, grad or _autograd(phi), len(rates))
+        return cls(rates, energies, float(scale), functions, "exact eigenfunctions", manifold)
+
+    def __len__(self) -> int:
+        return len(self.rates)
+
+    def __repr__(self) -> str:
+        first = ", ".join(f"{abs(complex(rate)):.3g}" for rate in self.rates[:3])
+        return f"Spectrum({len(self)} modes, rates {first}{', ...' if len(self) > 3 else ''})"
+
+    @property
+    def implied_timescales(self) -> Tensor:
+        """``1 / rate`` (its real part), ``(r,)``."""
+        return 1 / (self.rates.real if self.rates.is_complex() else self.rates)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Eigenfunctions ``phi``, ``(n, r)``, of variance one on the fit data."""
+        return map_chunks(self.functions, x, self.functions.width)
+
+    def grad(self, x: Tensor) -> Tensor:
+        """Gradients of the eigenfunctions, ``(n, r, d)``."""
+        return map_chunks(self.functions.grad, x, self.functions.width * (1 + x.shape[1]))
+
+    def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
+        """``sum_k weights_k grad phi_k(x)``, ``(n, d)``, without the single gradients."""
+        return map_chunks(lambda part: self.functions.contract_grad(part, weights), x, self.functions.width)
+
+    def truncate(self, r: int) -> Self:
+        """The spectrum of the ``r`` slowest modes (all of them if there are fewer).
+
+        Raises:
+            ValueError: ``r`` below one.
+        """
+        if r < 1:
+            raise ValueError(f"Spectrum.truncate: r must be at least 1, got {r}.")
+        if r >= len(self):
+            return self
+        report = f"{self.report}\ntruncated to {r} of {len(self)} modes".strip()
+        return replace(
+            self,
+            rates=self.rates[:r],
+            energies=self.energies[:r],
+            functions=self.functions.first(r),
+            report=report,
+        )
+
+
+@dataclass(frozen=True)
+class Expansion(Movable):
+    """Functions expanded in a dictionary: ``phi_k(x) = sum_j (psi_j(x) - mean_j) coefficients_jk``."""
+
+    dictionary: Any
+    mean: Tensor
+    coefficients: Tensor
+
+    @property
+    def width(self) -> int:
+        """Numbers held per point while evaluating; sets the chunk."""
+        return self.coefficients.shape[0]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return (self.dictionary(x) - self.mean).to(self.coefficients.dtype) @ self.coefficients
+
+    def grad(self, x: Tensor) -> Tensor:
+        return self._slopes(x, self.coefficients)
+
+    def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
+        # first the coefficients with the weights: one function to differentiate instead of r
+        return self._slopes(x, (self.coefficients @ weights)[:, None])[:, 0]
+
+    def first(self, r: int) -> Expansion:
+        return replace(self, coefficients=self.coefficients[:, :r])
+
+    def _slopes(self, x: Tensor, coefficients: Tensor) -> Tensor:
+        if not coefficients.is_complex():
+            return self.dictionary.contract_grad(x, coefficients)
+        # a dictionary contracts real numbers
+        parts = (part.contiguous() for part in (coefficients.real, coefficients.imag))
+        return torch.complex(*(self.dictionary.contract_grad(x, part) for part in parts))
+
+
+@dataclass(frozen=True)
+class _Formulas:
+    """Functions given by formulas; keeps the first ``count`` of them."""
+
+    phi: Callable[[Tensor], Tensor]
+    gradient: Callable[[Tensor], Tensor]
+    count: int
+
+    @property
+    def width(self) -> int:
+        return self.count
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.phi(x)[:, : self.count]
+
+    def grad(self, x: Tensor) -> Tensor:
+        return self.gradient(x)[:, : self.count]
+
+    def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
+        return torch.einsum("nrd,r->nd", self.grad(x), weights)
+
+    def first(self, r: int) -> _Formulas:
+        return replace(self, count=r)
+
+
+def _autograd(phi: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The gradient ``(n, r, d)`` of a row-wise ``phi``, one backward pass a function."""
+
+    def gradient(x: Tensor) -> Tensor:
+        with torch.enable_grad():
+            x = x.detach().requires_grad_(True)
+            columns = phi(x).sum(dim=0)
+            return torch.stack([torch.autograd.grad(c, x, retain_graph=True)[0] for c in columns], dim=1).detach()
+
+    return gradient

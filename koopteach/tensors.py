@@ -1,0 +1,139 @@
+"""The few things every numerical file needs: checked input, chunks, random numbers, moving to a device."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+FLOATS = (torch.float32, torch.float64)
+
+# About 16 MB of float64: large enough that a matrix product runs at full speed, small enough to stay out
+# of the way of a laptop's other work.
+CHUNK_NUMBERS = 2_000_000
+
+
+def as_float(operation: str, name: str, value: Any) -> Tensor:
+    """``value`` as a float32 or float64 tensor; Python numbers and lists become float64.
+
+    Raises:
+        TypeError: if ``value`` is a tensor or array of another type, because a silent conversion of
+            integers or half precision hides mistakes.
+    """
+    if isinstance(value, Tensor) or hasattr(value, "__array__"):
+        tensor = value if isinstance(value, Tensor) else torch.as_tensor(value)
+        if tensor.dtype not in FLOATS:
+            raise TypeError(
+                f"{operation}: {name} has dtype {tensor.dtype}, but float32 or float64 is needed. "
+                f"Convert it first, for example with {name}.double()."
+            )
+        return tensor
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def as_points(operation: str, name: str, x: Any, *, dim: int | None = None, at_least: int = 1) -> Tensor:
+    """``x`` as points ``(n, d)``, one row a point, all finite.
+
+    Args:
+        operation: who asks; opens the message.
+        name: the argument's name in that operation.
+        x: tensor, array or nested list.
+        dim: the ``d`` that is needed, if one is.
+        at_least: the smallest ``n`` that makes sense.
+
+    Raises:
+        TypeError: wrong dtype.
+        ValueError: wrong shape, too few points, NaN or infinity.
+    """
+    x = as_float(operation, name, x)
+    if x.ndim != 2:
+        hint = f" Did you mean {name}[:, None]?" if x.ndim == 1 else ""
+        raise ValueError(
+            f"{operation}: {name} has shape {tuple(x.shape)}, but points are needed as (n, d), one row a point.{hint}"
+        )
+    if dim is not None and x.shape[1] != dim:
+        hint = f" Did you mean {name}.T?" if x.shape[0] == dim else ""
+        raise ValueError(
+            f"{operation}: {name} has shape {tuple(x.shape)}, but its points need {dim} coordinates, (n, {dim}).{hint}"
+        )
+    if x.shape[0] < at_least:
+        raise ValueError(f"{operation}: {name} has {x.shape[0]} points, but at least {at_least} are needed.")
+    # One pass without a temporary: a sum is finite unless an entry is not (or the numbers overflow).
+    if not is_traced(x) and not torch.isfinite(x.sum()):
+        bad = int((~torch.isfinite(x)).any(dim=1).sum())
+        if bad:
+            raise ValueError(
+                f"{operation}: {name} has NaN or infinity in {bad} of {x.shape[0]} points. "
+                f"Drop them, for example with {name}[{name}.isfinite().all(dim=1)]."
+            )
+    return x
+
+
+def is_traced(x: Tensor) -> bool:
+    """True for a tensor without values (FakeTensorMode, the meta device), whose entries nobody can look at."""
+    return x.is_meta or type(x).__name__ == "FakeTensor"
+
+
+def same_kind(operation: str, x: Tensor, like: Tensor, what: str) -> None:
+    """Refuse points whose dtype or device differ from those ``what`` was made with."""
+    if x.dtype != like.dtype or x.device != like.device:
+        raise TypeError(
+            f"{operation}: the points are {x.dtype} on {x.device}, but {what} is {like.dtype} on {like.device}. "
+            f"Convert one of them: x.to({like.dtype}), or .to(x.device, x.dtype) on the other."
+        )
+
+
+def randn(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Standard normal numbers with the dtype and device of ``like``, drawn where ``generator`` lives."""
+    where = generator.device if generator is not None else like.device
+    return torch.randn(shape, dtype=like.dtype, device=where, generator=generator).to(like.device)
+
+
+def rand(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Uniform numbers in [0, 1) with the dtype and device of ``like``, drawn where ``generator`` lives."""
+    where = generator.device if generator is not None else like.device
+    return torch.rand(shape, dtype=like.dtype, device=where, generator=generator).to(like.device)
+
+
+def seed_from(generator: torch.Generator | None) -> int:
+    """A seed for a library with a random stream of its own, drawn from ``generator``."""
+    where = generator.device if generator is not None else "cpu"
+    return int(torch.randint(2**31 - 1, (), device=where, generator=generator))
+
+
+def chunks(n: int, numbers_per_row: int) -> Iterator[slice]:
+    """Slices that cover ``range(n)``, each of about :data:`CHUNK_NUMBERS` numbers, at least 256 rows."""
+    rows = max(256, CHUNK_NUMBERS // max(1, numbers_per_row))
+    for start in range(0, n, rows):
+        yield slice(start, min(start + rows, n))
+
+
+def map_chunks(function: Callable[[Tensor], Tensor], x: Tensor, numbers_per_row: int) -> Tensor:
+    """``function(x)`` for a row-wise function, computed chunk by chunk."""
+    parts = [function(x[rows]) for rows in chunks(x.shape[0], numbers_per_row)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+class Movable:
+    """Objects whose tensors, and whose movable parts, follow ``.to(device, dtype)``; returns a copy."""
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """A copy on another device or in another dtype; the arguments are those of ``torch.Tensor.to``."""
+        moved = copy.copy(self)
+        for name, value in vars(self).items():
+            # object.__setattr__, because frozen dataclasses are movable too
+            object.__setattr__(moved, name, _moved(value, args, kwargs))
+        return moved
+
+
+def _moved(value: Any, args: tuple, kwargs: dict) -> Any:
+    if isinstance(value, Movable) or (isinstance(value, Tensor) and value.is_floating_point()):
+        return value.to(*args, **kwargs)
+    if isinstance(value, Tensor):  # integers and booleans keep their dtype
+        return value.to(torch.empty(0).to(*args, **kwargs).device)
+    if isinstance(value, tuple):
+        return tuple(_moved(v, args, kwargs) for v in value)
+    return value
