@@ -77,7 +77,7 @@ class GaussianRBF(Movable):
             ValueError: fewer than two different points, which have no spacing.
         """
         x = as_points("GaussianRBF.from_data", "x", x)
-        centers = _kmeans(x, n_centers, generator)
+        centers = _kmeans(x, max(1, n_centers), generator)
         if len(centers) < 2:
             raise ValueError(
                 f"GaussianRBF.from_data: x has {len(centers)} different point(s) for n_centers={n_centers}, but at "

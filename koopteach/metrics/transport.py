@@ -42,10 +42,10 @@ def sliced_wasserstein2(
     directions = _directions(n_projections, x, generator)
     u = (torch.arange(n_quantiles, dtype=x.dtype, device=x.device) + 0.5) / n_quantiles
     total = 0.0
-    for part in chunks(directions.shape[1], max(len(x), len(y))):
-        d = directions[:, part]
-        total += float((_quantiles(x @ d, u) - _quantiles(y @ d, u)).square().mean(dim=0).sum())
-    return (total / directions.shape[1]) ** 0.5
+    for part in chunks(len(directions), max(len(x), len(y))):
+        d = directions[part]
+        total += float((_quantiles(d @ x.T, u) - _quantiles(d @ y.T, u)).square().mean(dim=1).sum())
+    return (total / len(directions)) ** 0.5
 
 
 def _directions(count: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -54,15 +54,15 @@ def _directions(count: int, like: Tensor, generator: torch.Generator | None) -> 
         return torch.ones(1, 1, dtype=like.dtype, device=like.device)
     if generator is None:
         generator = torch.Generator().manual_seed(0)
-    directions = randn((d, count), like, generator)
-    return directions / directions.norm(dim=0)
+    directions = randn((count, d), like, generator)
+    return directions / directions.norm(dim=1, keepdim=True)
 
 
 def _quantiles(values: Tensor, u: Tensor) -> Tensor:
-    """Quantiles of each column, linear between the sorted values, which stand at ``(i + 1/2) / n``."""
-    n = len(values)
-    values = values.sort(dim=0).values
+    """Quantiles of each row, linear between the sorted values, which stand at ``(i + 1/2) / n``."""
+    n = values.shape[1]
+    values = values.sort(dim=1).values
     position = (u * n - 0.5).clamp(0, n - 1)
     low = position.floor().long()
-    share = (position - low)[:, None]
-    return values[low] * (1 - share) + values[(low + 1).clamp_max(n - 1)] * share
+    share = position - low
+    return values[:, low] * (1 - share) + values[:, (low + 1).clamp_max(n - 1)] * share

@@ -109,15 +109,9 @@ class KSWGD:
         return -self.spectrum.contract_grad(x, self._weights(x, m))
 
     def _weights(self, x: Tensor, m: Tensor) -> Tensor:
-        energies = self.spectrum.energies
         if math.isinf(self.damping):
-            return m / energies
-        # Solved for sqrt(energy) * w, whose matrix Mt + eps I has its eigenvalues above eps at any units.
-        root = energies.sqrt()
-        metric = self._metric(x) / torch.outer(root, root)
-        metric.diagonal().add_(self.damping)
-        factor = torch.linalg.cholesky(metric)
-        return (1 + self.damping) * torch.cholesky_solve((m / root)[:, None], factor)[:, 0] / root
+            return m / self.spectrum.energies
+        return damped_weights(m, self._metric(x), self.spectrum.energies, self.damping)
 
     def _metric(self, x: Tensor) -> Tensor:
         """``M``, summed over chunks of particles: never an array of (particles, features, dim)."""
@@ -127,6 +121,25 @@ class KSWGD:
             slopes = self.spectrum.grad(x[rows]).transpose(1, 2).reshape(-1, r)
             total += slopes.T @ slopes
         return total / n
+
+
+def damped_weights(m: Tensor, metric: Tensor, energies: Tensor, damping: float) -> Tensor:
+    """``w = (1 + eps)(M + eps diag(energies))^{-1} m``, ``(r,)``.
+
+    Args:
+        m: moments ``(r,)``.
+        metric: ``M``, ``(r, r)``, symmetric and positive semi-definite.
+        energies: ``(r,)``, positive.
+        damping: ``eps``, positive and finite.
+
+    Identity: where ``M = diag(energies)``, ``w = m / energies`` for every damping.
+    """
+    # Solved for sqrt(energy) * w, whose matrix has its eigenvalues above eps in any units.
+    root = energies.sqrt()
+    scaled = metric / torch.outer(root, root)
+    scaled.diagonal().add_(damping)
+    factor = torch.linalg.cholesky(scaled)
+    return (1 + damping) * torch.cholesky_solve((m / root)[:, None], factor)[:, 0] / root
 
 
 def limit(move: Tensor, length: float) -> tuple[Tensor, float]:

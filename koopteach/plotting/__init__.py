@@ -15,11 +15,12 @@ from koopteach.plotting.figures import (
     new_figure,
     points,
 )
-from koopteach.plotting.style import COLORS
+from koopteach.plotting.style import COLORS, SERIES
 from koopteach.plotting.widgets import choices, explore, slider
 
 __all__ = [
     "COLORS",
+    "SERIES",
     "choices",
     "compare",
     "curves",

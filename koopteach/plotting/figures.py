@@ -46,6 +46,7 @@ def finish(fig: Figure, alt: str, *, allow_nonfinite: bool = False) -> None:
         ValueError: ``alt`` of fewer than five words; and, while notebooks are tested, axes without labels,
             without content, or with data that are not finite.
     """
+    alt = " ".join(alt.split())  # written over several lines, read as one
     if len(alt.split()) < 5:
         plt.close(fig)
         raise ValueError(f"finish: alt must say in a sentence what the figure shows, got {alt!r}.")
@@ -184,8 +185,17 @@ def film_strip(
         log_prob: density drawn faintly behind.
         records: ``run.steps``; None when every step was recorded.
         title: what runs, put before the first panel's step number.
+
+    Raises:
+        ValueError: a step that was not recorded.
     """
     index = list(range(len(particles))) if records is None else records.tolist()
+    missing = sorted(set(steps) - set(index))
+    if missing:
+        raise ValueError(
+            f"film_strip: steps {missing} were not recorded, only {index}. "
+            "Pass records=run.steps, and record_every=1 to run_particles to have them all."
+        )
     fig, axes = _panels(len(steps))
     for i, (ax, step) in enumerate(zip(axes, steps)):
         if log_prob is not None:

@@ -1,0 +1,87 @@
+"""The conditions of every test run, for this process and for the kernels that it starts."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import runpy
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent
+OFFLINE = ROOT / "tests" / "offline"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_scratch = tempfile.TemporaryDirectory(prefix="koopteach-tests-")
+
+
+def _set_environment(scratch: Path) -> None:
+    """Before anything imports torch: kernels and child processes inherit it."""
+    for name in ("MPLBACKEND", "KOOPTEACH_UNTOUCHED", "KOOPTEACH_PROFILE"):
+        os.environ.pop(name, None)  # MPLBACKEND=Agg would take the figures from the notebooks
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ["KOOPTEACH_STRICT"] = "1"
+    os.environ["KOOPTEACH_DEVICE"] = "cpu"  # stored outputs are the CPU's; tests marked gpu name their device
+    os.environ["KOOPTEACH_PROGRESS"] = str(scratch / "progress.json")
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        os.environ[name] = str(scratch / name.lower())  # the author's own settings stay out of it
+    paths = [str(OFFLINE), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
+
+
+_set_environment(Path(_scratch.name))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--gpu", action="store_true", help="a missing CUDA device is a failure, not a skip")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    runpy.run_path(str(OFFLINE / "sitecustomize.py"))  # this process started before the path was set
+    if not hasattr(config, "workerinput") and importlib.util.find_spec("matplotlib"):
+        # Building its font cache takes seconds and a warning, which would turn up in a notebook's output.
+        importlib.import_module("matplotlib.font_manager")
+
+
+def pytest_unconfigure() -> None:
+    _scratch.cleanup()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this computer cannot run, or fail where its absence must not go unseen."""
+    for marker, (lacks, must_run) in {
+        "gpu": (_no_gpu, item.config.getoption("--gpu")),
+        "browser": (_no_browser, os.environ.get("CI") == "true"),
+    }.items():
+        reason = lacks() if item.get_closest_marker(marker) else ""
+        if reason:
+            (pytest.fail if must_run else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _figures_without_window() -> None:
+    """For figures drawn in this process; a variable would reach the kernels, which draw inline."""
+    if importlib.util.find_spec("matplotlib"):
+        importlib.import_module("matplotlib").use("agg")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser that tests marked ``browser`` drive."""
+    return next(path for path in map(shutil.which, BROWSERS) if path)
+
+
+def _no_gpu() -> str:
+    import torch
+
+    return "" if torch.cuda.is_available() else "no CUDA device"
+
+
+def _no_browser() -> str:
+    if not any(map(shutil.which, BROWSERS)):
+        return "no Chromium: apt-get install chromium"
+    if not importlib.util.find_spec("playwright"):
+        return "no playwright: python3 course.py setup --dev"
+    return ""

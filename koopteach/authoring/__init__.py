@@ -1,0 +1,1 @@
+"""What authors and CI run: build the notebooks, cut the exercises, lint the lessons, measure the minutes."""

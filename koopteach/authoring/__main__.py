@@ -1,0 +1,46 @@
+"""``python -m koopteach.authoring build | lint | minutes``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from koopteach.authoring.build import build
+from koopteach.authoring.lint import lint
+from koopteach.authoring.minutes import minutes
+from koopteach.authoring.tree import Course
+
+
+def main(arguments: Sequence[str] | None = None, course: Course | None = None) -> int:
+    """Run one command on the course; 0 if all is well, 1 if not, 2 for a name that means no source."""
+    course = course or Course()
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "build":
+            return 0 if build(course, options.names, force=options.force) else 1
+        if options.command == "minutes":
+            return 0 if minutes(course, options.names, measure=options.measure) else 1
+    except ValueError as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    findings = lint(course)
+    print(*findings, f"{len(findings)} findings in {len(course.scripts())} sources", sep="\n")
+    return 1 if findings else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m koopteach.authoring", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    builder = commands.add_parser("build", help="execute what has changed, cut the exercises")
+    builder.add_argument("--force", action="store_true", help="execute although nothing has changed")
+    commands.add_parser("lint", help="hold the sources to the anatomy of a lesson")
+    measurer = commands.add_parser("minutes", help="print the minutes promised")
+    measurer.add_argument("--measure", action="store_true", help="run the notebooks and compare with the budget")
+    for command in (builder, measurer):
+        command.add_argument("names", nargs="*", help="05, 05_kswgd or solutions/05; all without a name")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

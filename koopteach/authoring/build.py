@@ -1,0 +1,94 @@
+"""From scripts to notebooks: execute what has changed, cut the exercises, touch nothing else."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import koopteach
+from koopteach.authoring.cut import cut
+from koopteach.authoring.execute import CannotBuild, code_cells, complaints, execute
+from koopteach.authoring.tree import Course, Script
+from koopteach.notebook_io import notebook_bytes, read_notebook, read_script, write_notebook
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+PACKAGE = Path(koopteach.__file__).parent
+Say = Callable[[str], None]
+
+
+def build(course: Course, names: Sequence[str] = (), *, force: bool = False, say: Say = print) -> bool:
+    """Build the named notebooks, or all; one line for each. True if every one of them could be built."""
+    fine = True
+    for script in course.select(names):
+        try:
+            say(f"{script.name}: {_build_pair(script, force)}")
+            if script.kind == "solutions":
+                written = write_notebook(cut(read_script(script.path)), script.exercise)
+                say(f"exercises/{script.exercise.name}: {'cut' if written else 'unchanged'}")
+        except (CannotBuild, ValueError) as problem:
+            fine = False
+            say(f"{script.name}: NOT BUILT, {problem}")
+    return fine
+
+
+def unexecuted(script: Script, built_from: str) -> NotebookNode:
+    """The notebook of a script as it is before it runs: all that a build decides by itself."""
+    notebook = read_script(script.path)
+    notebook.metadata["koopteach"] = {"built_from": built_from}
+    return notebook
+
+
+def fingerprint(script: Script) -> str:
+    """A hash of the source and of the files of the package that can change its outputs."""
+    digest = hashlib.sha256()
+    for path in [script.path, *_package_files(script.lesson)]:
+        digest.update(path.name.encode() + b"\0")
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _package_files(lesson: str) -> list[Path]:
+    """All but the authors' tools, and of the lessons' checks this lesson's alone: no other is loaded."""
+
+    def counts(path: Path) -> bool:
+        parts = path.relative_to(PACKAGE).parts
+        if parts[0] == "authoring" or "__pycache__" in parts or not path.is_file():
+            return False
+        return parts[:2] != ("teach", "lessons") or path.stem in ("__init__", f"l{lesson}")
+
+    return sorted(path for path in PACKAGE.rglob("*") if counts(path))
+
+
+def _build_pair(script: Script, force: bool) -> str:
+    fresh = unexecuted(script, fingerprint(script))
+    if not force and _is_built(fresh, script.notebook):
+        return "unchanged"
+    started = time.perf_counter()
+    notebook = execute(fresh, script.path.parent)
+    found = complaints(notebook)
+    if found:
+        raise CannotBuild("; ".join(found))
+    written = write_notebook(notebook, script.notebook)
+    return f"{'built' if written else 'same outputs'} in {time.perf_counter() - started:.0f} s"
+
+
+def _is_built(fresh: NotebookNode, path: Path) -> bool:
+    """True if the stored notebook came from this source and package, and nobody edited it since."""
+    if not path.exists():
+        return False
+    stored = read_notebook(path)
+    return without_outputs(stored) == notebook_bytes(fresh) and not complaints(stored)
+
+
+def without_outputs(stored: NotebookNode) -> bytes:
+    """A stored notebook's bytes but for its outputs and counts."""
+    bare = copy.deepcopy(stored)
+    for cell in code_cells(bare):
+        cell.outputs, cell.execution_count = [], None
+    return notebook_bytes(bare)

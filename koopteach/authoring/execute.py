@@ -1,0 +1,162 @@
+"""Run a notebook in a fresh kernel and leave outputs that are the same at the next run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from koopteach.notebook_io import KERNEL, notebook_bytes
+
+if TYPE_CHECKING:
+    from nbclient import NotebookClient
+    from nbformat import NotebookNode
+
+CELL_SECONDS = 120
+STORED_BYTES = 1_000_000
+VIEW = "application/vnd.jupyter.widget-view+json"
+_STATE = "application/vnd.jupyter.widget-state+json"
+
+
+class CannotBuild(RuntimeError):
+    """A notebook stopped, or left something that may not be stored. The message is for its author."""
+
+
+def kernel_environment(progress: Path, *, untouched: bool = False) -> dict[str, str]:
+    """The environment of a build: strict, one thread, the CPU, the quick profile, figures inline.
+
+    Args:
+        progress: a throw-away file, so that a build does not count as somebody's progress.
+        untouched: True for exercises that nobody has solved, whose failed checks must not stop the run.
+    """
+    dropped = {"MPLBACKEND", "KOOPTEACH_PROFILE", "KOOPTEACH_UNTOUCHED"}
+    environment = {name: value for name, value in os.environ.items() if name not in dropped}
+    environment |= {"KOOPTEACH_STRICT": "1", "KOOPTEACH_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    environment["KOOPTEACH_PROGRESS"] = str(progress)
+    if untouched:
+        environment["KOOPTEACH_UNTOUCHED"] = "1"
+    return environment
+
+
+def execute(notebook: NotebookNode, folder: Path, *, untouched: bool = False) -> NotebookNode:
+    """Run all cells in place and settle their outputs.
+
+    Raises:
+        CannotBuild: if a cell raises or hangs, or a widget has no picture to stand for it.
+    """
+    from nbclient.exceptions import CellControlSignal, DeadKernelError
+
+    with tempfile.TemporaryDirectory() as scratch:
+        environment = kernel_environment(Path(scratch) / "progress.json", untouched=untouched)
+        try:
+            # The kernel's own log is noise; what cells write to stderr arrives as an output.
+            _client(notebook, folder).execute(env=environment, stderr=subprocess.DEVNULL)
+        except (CellControlSignal, DeadKernelError, TimeoutError) as stopped:
+            raise CannotBuild(_what_stopped(notebook, stopped)) from None
+    return _settle(notebook)
+
+
+def _client(notebook: NotebookNode, folder: Path) -> NotebookClient:
+    from nbclient import NotebookClient
+    from nbclient.output_widget import OutputWidget
+
+    class Display(OutputWidget):
+        """An output area that keeps what it shows to itself.
+
+        nbclient's own tells the kernel about each output, on the socket on which it awaits the cell's end.
+        One time in twenty this loses the wake-up, and the end is seen only when the time limit is reached.
+        """
+
+        def sync_state(self) -> None:
+            pass
+
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.widget_registry = {"@jupyter-widgets/output": {"OutputModel": Display}}
+    return client
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def complaints(notebook: NotebookNode) -> list[str]:
+    """What an executed notebook may not be stored with."""
+    found = []
+    for count, cell in enumerate(code_cells(notebook), start=1):
+        if cell.execution_count != count:
+            found.append(f"{cell.id} has execution count {cell.execution_count}, needed {count}: build it again")
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                found.append(f"{cell.id} ends in a bare value: print it with show(label, value), or assign it to _")
+            if output.get("name") == "stderr":
+                found.append(f"{cell.id} wrote to stderr, which holds paths: {output.text.strip()[:200]}")
+    if "widgets" in notebook.metadata or any(VIEW in output.get("data", {}) for output in _outputs(notebook)):
+        found.append("it holds a widget's state or view: build it again")
+    size = len(notebook_bytes(notebook))
+    if size > STORED_BYTES:
+        found.append(f"it takes {size / 1e6:.1f} MB, at most {STORED_BYTES / 1e6:.0f}: fewer or smaller figures")
+    return found
+
+
+def _outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
+    for cell in code_cells(notebook):
+        yield from cell.outputs
+
+
+def _what_stopped(notebook: NotebookNode, stopped: Exception) -> str:
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if output.output_type == "error":
+                source = "\n".join(f"    {line}" for line in cell.source.splitlines())
+                return f"cell {cell.id} stopped with {output.ename}: {output.evalue}\n{source}"
+    return f"{type(stopped).__name__}: {stopped}"  # a hanging cell or a dead kernel leaves no error output
+
+
+def _settle(notebook: NotebookNode) -> NotebookNode:
+    states = notebook.metadata.pop("widgets", {}).get(_STATE, {}).get("state", {})
+    for cell in code_cells(notebook):
+        shown = [still for output in cell.outputs for still in _still(output, states, cell.id)]
+        cell.outputs = _joined(shown)
+    notebook.metadata.update(KERNEL)  # the kernel wrote its patch version
+    return notebook
+
+
+def _still(output: NotebookNode, states: dict[str, Any], cell: str) -> list[NotebookNode]:
+    """The output itself, or for a widget the picture that it shows: a static page can draw no widget."""
+    if VIEW not in output.get("data", {}):
+        return [output]
+    pictures = list(_inside(output.data[VIEW]["model_id"], states))
+    if not pictures:
+        raise CannotBuild(f"cell {cell} shows a widget without a picture. Draw through koopteach.plotting.explore.")
+    return pictures
+
+
+def _inside(model: str, states: dict[str, Any]) -> Iterator[NotebookNode]:
+    from nbformat import from_dict
+
+    state = states[model.removeprefix("IPY_MODEL_")]["state"]
+    for output in state.get("outputs", ()):
+        yield from_dict(output)
+    for child in state.get("children", ()):
+        yield from _inside(child, states)
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Neighbouring pieces of one stream as one: where a stream is cut is a matter of timing."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output.output_type == "stream" and last.get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined

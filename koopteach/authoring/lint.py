@@ -1,0 +1,90 @@
+"""Hold every source to the anatomy of a lesson, and say for each fault where it is and what mends it."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from koopteach.authoring.common_rules import COMMON
+from koopteach.authoring.cut import cut, leaks
+from koopteach.authoring.exercise_rules import EXERCISE
+from koopteach.authoring.lesson_rules import LESSON, START_HERE
+from koopteach.authoring.sheet import Sheet
+from koopteach.authoring.tree import Course, Script
+from koopteach.notebook_io import read_script
+
+Declared = Callable[[str], tuple[str, ...] | None]
+_CHECK = re.compile(r'\bcheck\("(L\d\d-E\d+)"')
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault: file, cell, rule and what to do."""
+
+    file: str
+    cell: str
+    rule: str
+    remark: str
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.cell or 'whole file'} [{self.rule}] {self.remark}"
+
+
+def declared_ids(lesson: str) -> tuple[str, ...] | None:
+    """Ids of the exercises that ``koopteach.teach`` declares for a lesson; ``None`` without a module."""
+    name = f"koopteach.teach.lessons.l{lesson}"
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        if not name.startswith(missing.name or "?"):
+            raise  # the lesson's module is there and lacks something itself
+        return None
+    return tuple(exercise.id for exercise in module.EXERCISES)
+
+
+def lint(course: Course, declared: Declared = declared_ids) -> list[Finding]:
+    """All faults of the course's sources, in order of the files."""
+    return list(_findings(course, declared))
+
+
+def _findings(course: Course, declared: Declared) -> Iterator[Finding]:
+    sheets = [Sheet(script, declared(script.lesson)) for script in course.scripts()]
+    for sheet in sheets:
+        for rule in COMMON + _rules_of(sheet.script):
+            for cell, remark in rule(sheet):
+                yield Finding(sheet.script.name, cell, rule.__name__.replace("_", "-"), remark)
+    yield from _unmatched_checks(sheets)
+    yield from _leaks([sheet for sheet in sheets if sheet.script.kind == "solutions"])
+
+
+def _unmatched_checks(sheets: list[Sheet]) -> Iterator[Finding]:
+    """Each declared exercise is checked in some source of its lesson, and no other is."""
+    for last in {sheet.script.lesson: sheet for sheet in sheets}.values():
+        if last.declared is None:
+            continue
+        same = [sheet for sheet in sheets if sheet.script.lesson == last.script.lesson]
+        checked = {name for sheet in same for cell in sheet.code for name in _CHECK.findall(cell.source)}
+        for name in sorted(checked ^ set(last.declared)):
+            remark = f"{name} is checked in a source or declared in koopteach.teach.lessons, but not both"
+            yield Finding(last.script.name, "", "declared", remark)
+
+
+def _leaks(sheets: list[Sheet]) -> Iterator[Finding]:
+    solutions = [read_script(sheet.script.path) for sheet in sheets]
+    for sheet, solution in zip(sheets, solutions):
+        try:
+            exercise = cut(solution)
+        except ValueError as uncut:
+            yield Finding(sheet.script.name, "", "cut", str(uncut))
+            continue
+        for cell, line in leaks(solutions, [exercise]):
+            remark = f"gives away, outside a third hint, the answer's line: {line}"
+            yield Finding(sheet.script.name, cell, "leak", remark)
+
+
+def _rules_of(script: Script) -> tuple[Callable, ...]:
+    if script.kind == "solutions":
+        return EXERCISE
+    return START_HERE if script.lesson == "00" else LESSON

@@ -1,0 +1,103 @@
+"""What the author of an exercise writes down: one :class:`Exercise`, with its mistakes and alternatives."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+
+ID = re.compile(r"L(\d\d)-E([1-9]\d?)")
+WORST_FALSE_REJECTION = 1e-5
+
+# Fresh arguments for the answer. Called again with an equal generator it must return equal arguments.
+Inputs = Callable[[torch.Generator, torch.dtype], tuple]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that learners are known to give, and what to tell them.
+
+    Args:
+        name: a kebab-case name, unique within the exercise, ``"noise-times-dt"``.
+        says: one sentence in the second person: what was done, and why it is wrong.
+        answer: a function with the signature of the reference (or a value) that makes the mistake.
+    """
+
+    name: str
+    says: str
+    answer: Any
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A fact that a right answer satisfies for every input.
+
+    Args:
+        words: the fact as a sentence, ``"Without drift and noise the point stays where it is."``
+        holds: ``holds(answer, args) -> bool``, with ``args`` as the exercise's ``inputs`` made them.
+        false_rejection: for a statistical fact, the probability (at most 1e-5) that a right answer fails it.
+    """
+
+    words: str
+    holds: Callable[[Any, tuple], bool]
+    false_rejection: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.false_rejection <= WORST_FALSE_REJECTION:
+            raise ValueError(
+                f"Identity: false_rejection must lie in [0, {WORST_FALSE_REJECTION}], got "
+                f"{self.false_rejection}. Draw more samples or widen the margin."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """An exercise, from its worked example to its named mistakes.
+
+    Values are compared relative to the largest entry of the expected result, or to 1 where that is smaller:
+    choose inputs whose results are of order one.
+
+    Args:
+        id: ``"L05-E2"``.
+        title: a few words.
+        minutes: how long a learner takes.
+        reference: the right answer, in the form the notebook uses: a function, a number or a tensor.
+        mistakes: at least four :class:`Mistake`, which the inputs below tell apart.
+        alternatives: at least two right answers in other styles.
+        inputs: ``inputs(generator, dtype) -> args``. None where the answer takes no arguments.
+        example: the statement's worked example, ``(args, expected)``, in float64.
+        identities: facts, each tried on random inputs.
+        edge_cases: pairs ``(words, inputs)``; the words complete "In the case of ...".
+        tolerance: largest relative error in float64; in float32 it is at least 1e-3.
+    """
+
+    id: str
+    title: str
+    minutes: int
+    reference: Any
+    mistakes: tuple[Mistake, ...]
+    alternatives: tuple[Any, ...]
+    inputs: Inputs | None = None
+    example: tuple[tuple, Any] | None = None
+    identities: tuple[Identity, ...] = ()
+    edge_cases: tuple[tuple[str, Inputs], ...] = ()
+    tolerance: float = 1e-7
+
+    def __post_init__(self) -> None:
+        if not ID.fullmatch(self.id):
+            raise ValueError(f'Exercise: id must look like "L05-E2", got {self.id!r}.')
+        if self.parameters and (self.inputs is None or self.example is None):
+            raise ValueError(
+                f"Exercise {self.id}: its reference takes ({', '.join(self.parameters)}), "
+                "so it needs inputs= and example=."
+            )
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the reference's parameters; empty for a value."""
+        return tuple(inspect.signature(self.reference).parameters) if callable(self.reference) else ()

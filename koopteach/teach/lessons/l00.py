@@ -1,0 +1,408 @@
+"""Lesson 00: one toy exercise, then a self-test of what the course builds on: an SDE, an eigenproblem, torch.
+
+Also the model of a lesson's module: the reference, inputs and helpers of an exercise stand above it.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+import scipy.linalg
+import torch
+
+from koopteach.teach.compare import agree
+from koopteach.teach.exercise import Exercise, Identity, Mistake
+
+TITLE = "start here"
+
+_tensor = partial(torch.tensor, dtype=torch.float64)
+
+
+# --- L00-E1 -------------------------------------------------------------------------------------------------
+
+
+def relative_error(estimate, exact):
+    """|estimate - exact| / |exact|, in the Euclidean norm."""
+    return torch.linalg.vector_norm(estimate - exact) / torch.linalg.vector_norm(exact)
+
+
+def _two_vectors(generator, dtype, n=5):
+    estimate, exact = torch.randn(2, n, generator=generator, dtype=dtype)
+    return estimate, exact
+
+
+def _subtracts_in_place(estimate, exact):
+    estimate -= exact
+    return estimate.norm() / exact.norm()
+
+
+def _error_with_numpy(estimate, exact):
+    return float(np.linalg.norm((estimate - exact).numpy()) / np.linalg.norm(exact.numpy()))
+
+
+E1 = Exercise(
+    id="L00-E1",
+    title="The relative error of an estimate",
+    minutes=3,
+    reference=relative_error,
+    inputs=_two_vectors,
+    example=((_tensor([3.0, 5.0]), _tensor([3.0, 4.0])), 0.2),
+    identities=(
+        Identity(
+            "Twice the exact vector is wrong by one whole.",
+            lambda answer, args: agree(answer(2 * args[1], args[1]), 1.0),
+        ),
+        Identity(
+            "Other units do not change a relative error: relative_error(-7 a, -7 b) = relative_error(a, b).",
+            lambda answer, args: agree(answer(-7 * args[0], -7 * args[1]), answer(*args)),
+        ),
+    ),
+    edge_cases=(
+        ("vectors with one entry", partial(_two_vectors, n=1)),
+        ("an estimate that is exact", lambda generator, dtype: (_two_vectors(generator, dtype)[1],) * 2),
+    ),
+    mistakes=(
+        Mistake(
+            "absolute-error",
+            "You return the length of the difference; a relative error divides it by the length of exact.",
+            lambda estimate, exact: (estimate - exact).norm(),
+        ),
+        Mistake(
+            "divided-by-the-estimate",
+            "You divide by the length of estimate; the yardstick is the exact vector.",
+            lambda estimate, exact: (estimate - exact).norm() / estimate.norm(),
+        ),
+        Mistake(
+            "mean-over-entries",
+            "You average the relative errors of the entries, and one exact entry near zero spoils that; "
+            "take the two norms first and divide once.",
+            lambda estimate, exact: ((estimate - exact).abs() / exact.abs()).mean(),
+        ),
+        Mistake(
+            "difference-of-norms",
+            "You compare the lengths of the vectors; two vectors of equal length can still be far apart.",
+            lambda estimate, exact: (estimate.norm() - exact.norm()).abs() / exact.norm(),
+        ),
+        Mistake(
+            "subtracts-in-place",
+            "You write the difference into estimate (-=), so that the caller's data are gone; "
+            "estimate - exact makes a new tensor.",
+            _subtracts_in_place,
+        ),
+    ),
+    alternatives=(
+        lambda estimate, exact: ((estimate - exact).square().sum() / exact.square().sum()).sqrt(),
+        lambda estimate, exact: math.dist(estimate.tolist(), exact.tolist()) / math.hypot(*exact.tolist()),
+        _error_with_numpy,
+    ),
+)
+
+
+# --- L00-E2 -------------------------------------------------------------------------------------------------
+
+
+def euler_maruyama(drift, x, dt, noise):
+    """x + b(x) dt + sqrt(2 dt) noise: one step of dX = b(X) dt + sqrt(2) dW."""
+    return x + drift(x) * dt + math.sqrt(2 * dt) * noise
+
+
+def _cubic(x):
+    return x - x**3
+
+
+def _step_inputs(generator, dtype, n=6):
+    x, noise = torch.randn(2, n, 2, generator=generator, dtype=dtype)
+    dt = 0.02 + 0.1 * torch.rand((), generator=generator).item()
+    return _cubic, x, dt, noise
+
+
+def _spreads_by_2_dt(answer, args):
+    n, dt = 20_000, args[2]
+    start = torch.zeros(n, 1, dtype=torch.float64)
+    step = answer(torch.zeros_like, start, dt, torch.randn(n, 1, dtype=torch.float64))
+    # The mean square of n normal numbers has relative standard deviation sqrt(2 / n) = 0.01, and its skewness
+    # makes the upper tail the heavier one: six deviations are exceeded with probability 4e-9.
+    return abs(step.square().mean().item() / (2 * dt) - 1) < 0.06
+
+
+def _step_in_place(drift, x, dt, noise):
+    x += drift(x) * dt + math.sqrt(2 * dt) * noise
+    return x
+
+
+def _step_by_rows(drift, x, dt, noise):
+    rows = [row + dt * drift(row) + (2 * dt) ** 0.5 * kick for row, kick in zip(x, noise)]
+    return torch.stack(rows)
+
+
+E2 = Exercise(
+    id="L00-E2",
+    title="One Euler-Maruyama step",
+    minutes=5,
+    reference=euler_maruyama,
+    inputs=_step_inputs,
+    example=((_cubic, _tensor([[2.0], [0.0]]), 0.125, _tensor([[1.0], [-1.0]])), _tensor([[1.75], [-0.5]])),
+    identities=(
+        Identity(
+            "Without drift and without noise a point stays where it is.",
+            lambda answer, args: agree(answer(torch.zeros_like, args[1], args[2], 0 * args[3]), args[1]),
+        ),
+        Identity(
+            "Without drift the mean square displacement in each direction is 2 dt (statistical).",
+            _spreads_by_2_dt,
+            false_rejection=1e-8,
+        ),
+    ),
+    edge_cases=(("a single particle", partial(_step_inputs, n=1)),),
+    mistakes=(
+        Mistake(
+            "noise-times-dt",
+            "You scale the noise by dt; Brownian motion spreads like the square root of time: sqrt(dt).",
+            lambda drift, x, dt, noise: x + drift(x) * dt + math.sqrt(2) * dt * noise,
+        ),
+        Mistake(
+            "missing-sqrt-2",
+            "You scale the noise by sqrt(dt) alone; our equation has sqrt(2) in front of dW.",
+            lambda drift, x, dt, noise: x + drift(x) * dt + math.sqrt(dt) * noise,
+        ),
+        Mistake(
+            "noise-without-dt",
+            "You scale the noise by sqrt(2) whatever the step; a shorter step must have less noise.",
+            lambda drift, x, dt, noise: x + drift(x) * dt + math.sqrt(2) * noise,
+        ),
+        Mistake(
+            "minus-drift",
+            "You subtract the drift; the equation adds it (a minus belongs to the gradient of an energy).",
+            lambda drift, x, dt, noise: x - drift(x) * dt + math.sqrt(2 * dt) * noise,
+        ),
+        Mistake(
+            "drift-without-dt",
+            "You add the whole drift; it is a velocity and must be multiplied by dt.",
+            lambda drift, x, dt, noise: x + drift(x) + math.sqrt(2 * dt) * noise,
+        ),
+        Mistake(
+            "step-in-place",
+            "You write the new positions over x (+=), so that the caller loses the old ones.",
+            _step_in_place,
+        ),
+    ),
+    alternatives=(
+        lambda drift, x, dt, noise: x.clone().add_(drift(x), alpha=dt).add_(noise, alpha=(2 * dt) ** 0.5),
+        lambda drift, x, dt, noise: torch.add(x, drift(x), alpha=dt) + noise * 2**0.5 * dt**0.5,
+        _step_by_rows,
+    ),
+)
+
+
+# --- L00-E3 -------------------------------------------------------------------------------------------------
+
+
+def generalised_eigenvalues(stiffness, gram):
+    """The numbers with stiffness a = lambda gram a, ascending, by whitening with gram = L L^T."""
+    whitener = torch.linalg.inv(torch.linalg.cholesky(gram))
+    return torch.linalg.eigvalsh(whitener @ stiffness @ whitener.T)
+
+
+def _two_matrices(generator, dtype, n=4):
+    a, b = torch.randn(2, n, n, generator=generator, dtype=dtype)
+    return a @ a.T / n, b @ b.T / n + torch.eye(n, dtype=dtype)
+
+
+def _unchanged_by_a_change_of_basis(answer, args):
+    stiffness, gram = args
+    n = len(gram)
+    basis = torch.eye(n, dtype=gram.dtype) + 0.5 * torch.ones(n, n, dtype=gram.dtype).tril(-1)
+    return agree(answer(basis @ stiffness @ basis.T, basis @ gram @ basis.T), answer(stiffness, gram))
+
+
+def _whitens_with_the_transpose(stiffness, gram):
+    whitener = torch.linalg.inv(torch.linalg.cholesky(gram))
+    return torch.linalg.eigvalsh(whitener.T @ stiffness @ whitener)
+
+
+def _by_symmetric_root(stiffness, gram):
+    values, vectors = torch.linalg.eigh(gram)
+    root = vectors / values.sqrt() @ vectors.T
+    return torch.linalg.eigh(root @ stiffness @ root).eigenvalues
+
+
+E3 = Exercise(
+    id="L00-E3",
+    title="A generalised eigenproblem",
+    minutes=8,
+    reference=generalised_eigenvalues,
+    inputs=_two_matrices,
+    example=(
+        (_tensor([[1.0, 1.0], [1.0, 4.0]]), _tensor([[1.0, 1.0], [1.0, 2.0]])),
+        _tensor([1.0, 3.0]),
+    ),
+    identities=(
+        Identity(
+            "The eigenvalues add up to the trace of gram^-1 stiffness.",
+            lambda answer, args: agree(answer(*args).sum(), torch.linalg.solve(args[1], args[0]).trace()),
+        ),
+        Identity(
+            "Another basis, T stiffness T^T and T gram T^T, has the same eigenvalues.",
+            _unchanged_by_a_change_of_basis,
+        ),
+    ),
+    edge_cases=(
+        ("one by one matrices", partial(_two_matrices, n=1)),
+        (
+            "an eigenvalue that repeats",
+            lambda g, dtype: (3 * _two_matrices(g, dtype)[1], _two_matrices(g, dtype)[1]),
+        ),
+    ),
+    mistakes=(
+        Mistake(
+            "ignores-the-gram-matrix",
+            "You return the eigenvalues of stiffness alone, as if gram were the identity.",
+            lambda stiffness, gram: torch.linalg.eigvalsh(stiffness),
+        ),
+        Mistake(
+            "matrices-swapped",
+            "You solve gram a = lambda stiffness a, which gives 1/lambda.",
+            lambda stiffness, gram: torch.linalg.eigvals(torch.linalg.solve(stiffness, gram)).real.sort().values,
+        ),
+        Mistake(
+            "multiplied-by-gram",
+            "You multiply stiffness by gram; the equation needs the inverse of gram.",
+            lambda stiffness, gram: torch.linalg.eigvals(gram @ stiffness).real.sort().values,
+        ),
+        Mistake(
+            "descending",
+            "You return the largest first; this course sorts eigenvalues in ascending order.",
+            lambda stiffness, gram: generalised_eigenvalues(stiffness, gram).flip(0),
+        ),
+        Mistake(
+            "whitens-with-the-transpose",
+            "You whiten with L^-T stiffness L^-1; with gram = L L^T it is L^-1 stiffness L^-T.",
+            _whitens_with_the_transpose,
+        ),
+        Mistake(
+            "complex-numbers",
+            "You return complex numbers; the problem is symmetric, so its eigenvalues are real.",
+            lambda stiffness, gram: generalised_eigenvalues(stiffness, gram) + 0j,
+        ),
+    ),
+    alternatives=(
+        _by_symmetric_root,
+        lambda stiffness, gram: torch.linalg.eigvals(torch.linalg.solve(gram, stiffness)).real.sort().values,
+        lambda stiffness, gram: torch.as_tensor(
+            scipy.linalg.eigh(stiffness.numpy(), gram.numpy(), eigvals_only=True), dtype=gram.dtype
+        ),
+    ),
+)
+
+
+# --- L00-E4 -------------------------------------------------------------------------------------------------
+
+
+def gradient(f, x):
+    """The gradient of f at each row of x, for f that maps (n, d) to (n,): shape (n, d)."""
+    x = x.detach().clone().requires_grad_(True)
+    return torch.autograd.grad(f(x).sum(), x)[0]
+
+
+def _wave(x):
+    return torch.sin(x).sum(-1) + 0.5 * x.prod(-1)
+
+
+def _points(generator, dtype, n=5, d=3):
+    return _wave, torch.randn(n, d, generator=generator, dtype=dtype)
+
+
+def _linear_function_has_a_constant_gradient(answer, args):
+    slope = torch.arange(1.0, args[1].shape[1] + 1, dtype=torch.float64)
+    return agree(answer(lambda x: x @ slope, args[1]), slope.expand_as(args[1]))
+
+
+def _fits_a_small_step(answer, args):
+    f, x = args
+    step = 1e-5 * torch.ones_like(x)
+    return agree((answer(f, x) * step).sum(-1) / 1e-5, (f(x + step) - f(x - step)) / 2e-5, 1e-6)
+
+
+def _accumulated(f, x):
+    x = x.clone().requires_grad_(True)
+    f(x).sum().backward()
+    f(x).sum().backward()
+    return x.grad
+
+
+def _first_point_only(f, x):
+    x = x.clone().requires_grad_(True)
+    return torch.autograd.grad(f(x)[0], x)[0]
+
+
+def _mean_of_the_batch(f, x):
+    x = x.clone().requires_grad_(True)
+    return torch.autograd.grad(f(x).mean(), x)[0]
+
+
+def _by_backward(f, x):
+    x = x.clone().requires_grad_(True)
+    f(x).sum().backward()
+    return x.grad
+
+
+E4 = Exercise(
+    id="L00-E4",
+    title="Gradients by autograd",
+    minutes=6,
+    reference=gradient,
+    inputs=_points,
+    example=(
+        (lambda x: x.square().sum(-1), _tensor([[1.0, 2.0], [0.0, -3.0]])),
+        _tensor([[2.0, 4.0], [0.0, -6.0]]),
+    ),
+    identities=(
+        Identity(
+            "The gradient of a linear function is its slope, at every point.",
+            _linear_function_has_a_constant_gradient,
+        ),
+        Identity("Along a small step, f changes by gradient times step.", _fits_a_small_step),
+    ),
+    edge_cases=(
+        ("a single point", partial(_points, n=1)),
+        ("one dimension", partial(_points, d=1)),
+    ),
+    mistakes=(
+        Mistake(
+            "mean-of-the-batch",
+            "You differentiate the mean over the batch, which divides each gradient by the number of points; "
+            "differentiate the sum.",
+            _mean_of_the_batch,
+        ),
+        Mistake(
+            "summed-over-the-batch",
+            "You add the gradients of all points; each point keeps its own row.",
+            lambda f, x: gradient(f, x).sum(0),
+        ),
+        Mistake(
+            "descent-direction",
+            "You return minus the gradient, the direction of descent.",
+            lambda f, x: -gradient(f, x),
+        ),
+        Mistake(
+            "first-point-only",
+            "You differentiate f at the first point only; the sum over the batch gives every row at once.",
+            _first_point_only,
+        ),
+        Mistake(
+            "accumulated",
+            "You call backward twice without resetting x.grad, and gradients add up; "
+            "torch.autograd.grad has no such memory.",
+            _accumulated,
+        ),
+    ),
+    alternatives=(
+        _by_backward,
+        lambda f, x: torch.stack([torch.func.grad(lambda row: f(row[None])[0])(row) for row in x]),
+        lambda f, x: torch.autograd.functional.vjp(f, x, torch.ones_like(x[:, 0]))[1],
+    ),
+)
+
+EXERCISES = (E1, E2, E3, E4)

@@ -1,0 +1,180 @@
+"""The probes of a check, in order, and the comparison with the named mistakes when one of them fails."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from koopteach.teach import compare
+from koopteach.teach.exercise import Exercise, Identity, Inputs, Mistake
+from koopteach.teach.fault import Fault
+from koopteach.teach.guard import Guard
+
+FIXED_SEED = 20_260
+FLOAT32_TOLERANCE = 1e-3
+IDEA, FORMULA, SKELETON = 1, 2, 3  # the three hints below every exercise
+
+
+@dataclass(frozen=True)
+class Case:
+    """Arguments to try an answer on. ``arguments()`` makes the same ones anew at each call."""
+
+    words: str
+    arguments: Callable[[], tuple]
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What an answer did in one case."""
+
+    value: Any = None
+    changed: int | None = None  # the position of an argument that it changed in place
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The first probe that an answer did not pass."""
+
+    words: str
+    hint: int
+    fault: Fault | None = None
+    case: Case | None = None  # None where no single case shows it
+
+
+class Probes:
+    """All that one check does with one answer."""
+
+    def __init__(self, exercise: Exercise, answer: Any, guard: Guard) -> None:
+        self.exercise, self.answer, self.guard = exercise, answer, guard
+        fresh_seed = int.from_bytes(os.urandom(4), "big")
+        self.example = _example(exercise)
+        self.fixed = self._random_case("On random input", FIXED_SEED)
+        self.fresh = self._random_case("On random input", fresh_seed)
+        self.single = self._random_case("With float32 input", FIXED_SEED, torch.float32)
+        self.edges = [
+            self._random_case(f"In the case of {words}", FIXED_SEED, inputs=inputs)
+            for words, inputs in exercise.edge_cases
+        ]
+
+    def first_failure(self) -> Failure | None:
+        """The first probe that fails, or None."""
+        return next(filter(None, self._results()), None)
+
+    def named_mistake(self, failure: Failure) -> Mistake | None:
+        """The one named mistake that does just what the answer does, on every case; None if it is not one."""
+        cases = [self.example, self.fixed, self.fresh, *([failure.case] if failure.case else self.edges)]
+        cases = list({id(case): case for case in cases}.values())
+        seen = [(case, observe(self.answer, case, self.guard)) for case in cases]
+        matches = [m for m in self.exercise.mistakes if all(_does(m.answer, case, what) for case, what in seen)]
+        return matches[0] if len(matches) == 1 else None
+
+    def _results(self) -> Iterator[Failure | None]:
+        yield wrong_signature(self.exercise, self.answer)
+        yield self._try(self.example, IDEA)
+        for identity in self.exercise.identities:
+            yield self._violated(identity)
+        if self.exercise.inputs is not None:
+            for case in (self.fixed, self.fresh, self.single):
+                yield self._try(case, FORMULA)
+        for case in self.edges:
+            yield self._try(case, FORMULA)
+
+    def _try(self, case: Case, hint: int) -> Failure | None:
+        """Every probe of one case: it ends, its form, finite, inputs unchanged, the value."""
+        what = observe(self.answer, case, self.guard)
+        if what.fault is not None:
+            return Failure(what.fault.words, SKELETON, what.fault, case)
+        expected = _value(self.exercise.reference, case.arguments())
+        if words := compare.wrong_form(what.value, expected):
+            return Failure(f"{case.words}, {words}.", SKELETON, case=case)
+        if compare.finite(expected) and not compare.finite(what.value):
+            return Failure(f"{case.words}, the result holds NaN or infinity.", hint, case=case)
+        if what.changed is not None:
+            name = self.exercise.parameters[what.changed]
+            words = f"Your function changes its argument {name} in place; work on a copy, such as {name}.clone()."
+            return Failure(words, SKELETON, case=case)
+        if not compare.agree(what.value, expected, case.tolerance):
+            relation = compare.relation(what.value, expected, case.tolerance)
+            words = f"{case.words}, the value is not the right one" + (f": {relation}." if relation else ".")
+            return Failure(words, hint, case=case)
+        return None
+
+    def _violated(self, identity: Identity) -> Failure | None:
+        for case in (self.fixed, self.fresh):
+            outcome = self.guard.call(lambda case=case: bool(identity.holds(self.answer, case.arguments())))
+            if outcome.fault is not None:
+                return Failure(outcome.fault.words, SKELETON, outcome.fault)
+            if not outcome.value:
+                return Failure(f"This does not hold for your answer: {identity.words}", IDEA)
+        return None
+
+    def _random_case(
+        self, words: str, seed: int, dtype: torch.dtype = torch.float64, inputs: Inputs | None = None
+    ) -> Case:
+        make, tolerance = inputs or self.exercise.inputs, self.exercise.tolerance
+        if dtype == torch.float32:
+            tolerance = max(tolerance, FLOAT32_TOLERANCE)
+        if make is None:
+            return self.example
+        return Case(words, lambda: tuple(make(torch.Generator().manual_seed(seed), dtype)), tolerance)
+
+
+def wrong_signature(exercise: Exercise, answer: Any) -> Failure | None:
+    """The probe of an answer's kind and parameters."""
+    if answer is None or answer is Ellipsis:
+        return Failure("There is no answer yet.", IDEA, Fault("stub", "", ""))
+    if not callable(exercise.reference):
+        return None
+    needed = f"a function of ({', '.join(exercise.parameters)}) is needed"
+    if not callable(answer):
+        kind = type(answer).__name__
+        return Failure(f"The answer is a {kind}; {needed}. Pass the function itself, uncalled.", SKELETON)
+    try:
+        inspect.signature(answer).bind(*exercise.parameters)
+    except TypeError:
+        return Failure(f"The parameters of your function do not fit: {needed}.", SKELETON)
+    except ValueError:  # some functions written in C do not tell; the worked example will
+        return None
+    return None
+
+
+def observe(answer: Any, case: Case, guard: Guard) -> Observation:
+    """Call ``answer`` on the case's arguments and watch what it does to them."""
+    arguments = case.arguments()
+    outcome = guard.call(lambda: _value(answer, arguments))
+    if outcome.fault is not None:
+        return Observation(fault=outcome.fault)
+    pairs = enumerate(zip(arguments, case.arguments()))
+    changed = next((k for k, (used, fresh) in pairs if not compare.identical(used, fresh)), None)
+    return Observation(outcome.value, changed)
+
+
+def _value(answer: Any, arguments: tuple) -> Any:
+    return answer(*arguments) if callable(answer) else answer
+
+
+def _does(mistake: Any, case: Case, seen: Observation) -> bool:
+    """Whether a named mistake does in this case what was seen of the learner's answer."""
+    what = observe(mistake, case, Guard())
+    if what.fault is not None or seen.fault is not None:
+        return what.fault is not None and seen.fault is not None and what.fault.error == seen.fault.error
+    try:
+        return what.changed == seen.changed and compare.same(what.value, seen.value, case.tolerance)
+    except (RuntimeError, TypeError):  # values that cannot be compared, such as tensors without data
+        return False
+
+
+def _example(exercise: Exercise) -> Case:
+    """The worked example; for an answer without arguments, the only case there is."""
+    if exercise.example is None:
+        return Case("In this exercise", tuple, exercise.tolerance)
+    arguments, _ = exercise.example
+    return Case("On the worked example", lambda: copy.deepcopy(tuple(arguments)), exercise.tolerance)

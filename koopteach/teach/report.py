@@ -1,0 +1,69 @@
+"""What a check prints: words only, the same from run to run, at most twelve lines, the next step last."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from koopteach.teach.exercise import Exercise, Mistake
+from koopteach.teach.probes import FORMULA, IDEA, SKELETON, Failure
+
+_PRINTED_LINES, _PRINTED_WIDTH = 3, 100
+_HINTS = {IDEA: "hint 1, the idea", FORMULA: "hint 2, the formula", SKELETON: "hint 3, the skeleton"}
+
+
+class State(enum.Enum):
+    """How a check ended: the word, then the symbol."""
+
+    PASSED = "PASSED ✓"
+    NOT_YET = "NOT YET ✗"
+    NOT_STARTED = "NOT STARTED ○"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of a check.
+
+    Args:
+        state: how it ended.
+        failure: the probe that failed, if one did.
+        mistake: the named mistake that was recognised, if one was.
+        printed: the beginning of what the learner's code printed.
+    """
+
+    state: State
+    failure: Failure | None = None
+    mistake: Mistake | None = None
+    printed: str = ""
+
+
+def text(exercise: Exercise, verdict: Verdict, following: Exercise | None) -> str:
+    """The lines to print."""
+    lines = [f"{verdict.state.value} {exercise.id} {exercise.title}"]
+    if verdict.state is State.NOT_YET:
+        lines += [verdict.failure.words]
+        if verdict.mistake is not None:
+            lines += [f"Recognised: {verdict.mistake.name}. {verdict.mistake.says}"]
+    lines += _printed(verdict.printed)
+    if verdict.state is State.PASSED:
+        lines += ["The notebook goes on with your answer."]
+    else:
+        lines += ["The notebook goes on with the reference answer."]
+    return "\n".join([*lines, f"Next: {_next_step(verdict, following)}"])
+
+
+def _next_step(verdict: Verdict, following: Exercise | None) -> str:
+    if verdict.state is State.PASSED:
+        return f"{following.id}, {following.title}." if following else "this was the last exercise of the lesson."
+    if verdict.state is State.NOT_STARTED:
+        return f"write your answer in place of the stub and run this cell again; {_HINTS[IDEA]}, gets you going."
+    hint = verdict.failure.hint if verdict.mistake is None else FORMULA
+    return f"mend this and run this cell again; {_HINTS[hint]}, is below."
+
+
+def _printed(output: str) -> list[str]:
+    lines = output.strip().splitlines()
+    if not lines:
+        return []
+    shown = [f"  {line[:_PRINTED_WIDTH]}" for line in lines[:_PRINTED_LINES]]
+    return ["Your code printed, to begin with:", *shown]

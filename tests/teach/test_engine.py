@@ -1,0 +1,398 @@
+"""What ``check`` says, returns and remembers, for answers of every kind."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from koopteach import runtime
+from koopteach.teach import Exercise, Identity, Mistake, check, engine, guard, lessons
+from koopteach.teach.compare import agree
+from koopteach.teach.engine import examine
+from koopteach.teach.report import State, text
+
+
+def _scale(x, factor):
+    return factor * x
+
+
+def _scale_inputs(generator, dtype, n=4):
+    return torch.randn(n, 2, generator=generator, dtype=dtype), 3.0
+
+
+def _scale_in_place(x, factor):
+    x *= factor
+    return x
+
+
+def _exercise(**changes):
+    declaration = {
+        "id": "L05-E1",
+        "title": "Scale a tensor",
+        "minutes": 2,
+        "reference": _scale,
+        "inputs": _scale_inputs,
+        "example": ((torch.tensor([[1.0, 2.0]], dtype=torch.float64), 3.0), torch.tensor([[3.0, 6.0]])),
+        "identities": (Identity("Zero stays zero.", lambda f, args: agree(f(0 * args[0], 2.0), 0 * args[0])),),
+        "edge_cases": (("no rows at all", lambda g, dtype: _scale_inputs(g, dtype, n=0)),),
+        "mistakes": (
+            Mistake("not-scaled", "You return x itself.", lambda x, factor: x.clone()),
+            Mistake("shifted", "You add the factor.", lambda x, factor: x + factor),
+            Mistake("in-place", "You write over x.", _scale_in_place),
+            Mistake("transposed", "You transpose.", lambda x, factor: factor * x.T),
+        ),
+        "alternatives": (lambda x, factor: x * factor, lambda x, factor: torch.mul(x, factor)),
+    }
+    return Exercise(**(declaration | changes))
+
+
+def _number(reference=0.25, **changes):
+    mistakes = (Mistake("inverse", "You give one over it.", 4.0),)
+    return Exercise(
+        id="L05-E2",
+        title="A rate",
+        minutes=2,
+        reference=reference,
+        mistakes=mistakes,
+        alternatives=(),
+        **changes,
+    )
+
+
+@pytest.fixture(autouse=True)
+def learner(monkeypatch, tmp_path):
+    """A learner's own session, with nothing to do with the one that runs the tests."""
+    monkeypatch.delenv("KOOPTEACH_STRICT", raising=False)
+    monkeypatch.delenv("KOOPTEACH_UNTOUCHED", raising=False)
+    monkeypatch.setenv("KOOPTEACH_PROGRESS", str(tmp_path / "progress.json"))
+    monkeypatch.setattr(runtime, "reference_in_use", set())
+
+
+@pytest.fixture
+def declared(monkeypatch):
+    """Make ``check`` know two exercises of this file."""
+    exercises = {"L05-E1": (_exercise(), _number()), "L05-E2": (_number(), None)}
+    monkeypatch.setattr(lessons, "find", lambda exercise_id: exercises[exercise_id])
+    return exercises
+
+
+def _stub(x, factor):
+    raise NotImplementedError("replace this line")
+
+
+def _yields(x, factor):
+    yield factor * x
+
+
+def _hangs(x, factor):
+    while True:
+        pass
+
+
+# --- what is said -------------------------------------------------------------------------------------------
+
+
+def test_a_right_answer_comes_back(declared, capsys):
+    def mine(x, factor):
+        return x * factor
+
+    assert check("L05-E1", mine) is mine
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "PASSED ✓ L05-E1 Scale a tensor",
+        "The notebook goes on with your answer.",
+        "Next: L05-E2, A rate.",
+    ]
+    assert runtime.reference_in_use == set()
+
+
+def test_a_wrong_answer_is_replaced_and_its_mistake_named(declared, capsys):
+    assert check("L05-E1", lambda x, factor: x + factor) is _scale
+    assert capsys.readouterr().out.splitlines() == [
+        "NOT YET ✗ L05-E1 Scale a tensor",
+        "On the worked example, the value is not the right one.",
+        "Recognised: shifted. You add the factor.",
+        "The notebook goes on with the reference answer.",
+        "Next: mend this and run this cell again; hint 2, the formula, is below.",
+    ]
+    assert runtime.reference_in_use == {"L05-E1"}
+
+
+def test_a_stub_is_not_started_and_passing_later_takes_the_reference_back(declared, capsys):
+    assert check("L05-E1", _stub) is _scale
+    assert capsys.readouterr().out.startswith("NOT STARTED ○ L05-E1")
+    assert runtime.reference_in_use == {"L05-E1"}
+    check("L05-E1", _scale)
+    assert runtime.reference_in_use == set()
+
+
+NOT_YET = [
+    (lambda x, factor: None, "nothing (None) came back (is a return missing?)"),
+    (_yields, "generator came back (use return, not yield)"),
+    (lambda x, factor: (factor * x).numpy(), "ndarray came back (use torch's functions"),
+    (lambda x, factor: (factor * x).tolist(), "list came back"),
+    (lambda x, factor: [x, x], "list came back"),
+    (lambda x, factor: "text", "str came back"),
+    (lambda x, factor: (factor * x).sum(), "has shape (), and (1, 2) is needed"),
+    (lambda x, factor: (factor * x).flatten(), "has shape (2,), and (1, 2) is needed"),
+    (lambda x, factor: (factor * x).float(), "has dtype float32, and float64 is needed"),
+    (lambda x, factor: (factor * x).double(), "With float32 input, the result has dtype float64"),
+    (lambda x, factor: factor * x + 0j, "has dtype complex128"),
+    (lambda x, factor: (factor * x).to("meta"), "has device meta, and cpu is needed"),
+    (lambda x, factor: factor * x / 0, "On the worked example, the result holds NaN or infinity"),
+    (lambda x, factor: factor * x * float("nan"), "holds NaN or infinity"),
+    (lambda x, factor: -factor * x, "it has the opposite sign"),
+    (lambda x, factor: 2 * factor * x, "it is right up to a constant factor"),
+    (lambda x, factor: (factor * x).flip(1), "its entries are right but in another order"),
+    (lambda x, factor: factor * x + (x == 0), "This does not hold for your answer: Zero stays zero."),
+    (lambda x, factor: factor * x + (len(x) == 1), "On the worked example, the value is not the right one."),
+    (lambda x, factor: (factor * x).to_sparse(), "has layout sparse_coo, and strided is needed"),
+    (lambda x, factor: x * factor if len(x) else x[:, :1], "In the case of no rows at all, the result has shape"),
+    (lambda x, factor: x.clone() if len(x) == 4 else factor * x, "On random input"),
+    (lambda x, factor: x[7] * factor, "Your code raised IndexError"),
+    (lambda x: x, "The parameters of your function do not fit: a function of (x, factor) is needed."),
+    (lambda x, factor, third: x, "The parameters of your function do not fit"),
+    (torch.ones(2), "The answer is a Tensor; a function of (x, factor) is needed."),
+    (_scale_in_place, "Your function changes its argument x in place; work on a copy, such as x.clone()."),
+]
+
+
+@pytest.mark.parametrize(("answer", "words"), NOT_YET)
+def test_what_is_wrong_is_said(declared, capsys, answer, words):
+    assert check("L05-E1", answer) is _scale
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert lines[0] == "NOT YET ✗ L05-E1 Scale a tensor"
+    assert words in lines[1]
+    assert lines[-1].startswith("Next: ")
+    assert len(lines) <= 12
+    assert "Traceback" not in captured.out
+    assert captured.err == ""
+
+
+@pytest.mark.parametrize(("answer", "words"), NOT_YET)
+def test_the_same_answer_gets_the_same_words(declared, capsys, answer, words):
+    said = []
+    for _ in range(2):
+        check("L05-E1", answer)
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("answer", [None, ..., _stub])
+def test_nothing_yet(declared, capsys, answer):
+    check("L05-E1", answer)
+    assert capsys.readouterr().out.startswith("NOT STARTED ○")
+
+
+def test_a_hanging_answer_gets_one_line(declared, capsys, monkeypatch):
+    monkeypatch.setattr(guard, "TIME_LIMIT", 0.2)
+    assert check("L05-E1", _hangs) is _scale
+    assert "a check gives it 0.2 seconds" in capsys.readouterr().out.splitlines()[1]
+
+
+def test_little_is_shown_of_what_an_answer_prints(declared, capsys):
+    """The first lines of the first call that prints."""
+    calls = []
+
+    def prints(x, factor):
+        calls.append(x)
+        print(f"call {len(calls)}\nsecond line\n" + "x" * 1_000_000 + "\nfourth line")
+        return x
+
+    check("L05-E1", prints)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3:7] == ["Your code printed, to begin with:", "  call 1", "  second line", "  " + "x" * 100]
+    assert len(lines) <= 12
+
+
+def test_learners_may_be_wrong_beyond_the_named_mistake(declared):
+    """In the failing case and on ordinary input it is the mistake; what it does elsewhere does not hide that."""
+    verdict = examine(_exercise(), lambda x, factor: x + factor if len(x) else x[:, :1])
+    assert verdict.mistake.name == "shifted"
+
+
+def test_two_mistakes_that_match_name_none():
+    twins = tuple(Mistake(name, "Twin.", lambda x, factor: x + factor) for name in ("a-twin", "b-twin"))
+    verdict = examine(_exercise(mistakes=twins), lambda x, factor: x + factor)
+    assert (verdict.state, verdict.mistake) == (State.NOT_YET, None)
+
+
+def _forgets_empty(x, factor):
+    return factor * x + 0 * x[0]
+
+
+def test_a_mistake_that_shows_only_in_an_edge_case_is_named_there_alone():
+    mistake = Mistake("forgets-empty", "You index the first row.", _forgets_empty)
+    exercise = _exercise(mistakes=(mistake, *_exercise().mistakes))
+    assert examine(exercise, lambda x, factor: x * factor + 0 * x[0]).mistake is mistake
+    assert examine(exercise, lambda x, factor: x * factor if len(x) else x[:, :1]).mistake is None
+    assert examine(exercise, _scale_in_place).mistake.name == "in-place"
+
+
+def test_nan_is_told_from_zero():
+    zeros = Mistake("zeros", "You multiply by zero.", lambda x, factor: 0 * x)
+    nans = Mistake("nans", "You divide zero by zero.", lambda x, factor: 0 * x / 0)
+    for mistake in (zeros, nans):
+        assert examine(_exercise(mistakes=(zeros, nans)), mistake.answer).mistake is mistake
+
+
+def test_agreement_is_relative_to_the_largest_entry_or_to_one():
+    expected = torch.tensor([1e6, 0.0], dtype=torch.float64)
+    assert agree(expected + 0.05, expected)
+    assert not agree(expected + 0.2, expected)
+    assert agree(5e-8, 0.0)
+    assert not agree(2e-7, 0.0)
+    assert not agree(float("nan"), float("nan"))
+
+
+def test_arguments_are_fresh_for_everybody(declared):
+    """An answer that remembers its arguments and spoils them later cannot spoil the reference's."""
+    kept = []
+
+    def spoils(x, factor):
+        for old in kept:
+            old.zero_()
+        kept.append(x)
+        return factor * x
+
+    assert examine(_exercise(), spoils).state is State.PASSED
+    assert torch.equal(_exercise().example[0][0], torch.tensor([[1.0, 2.0]], dtype=torch.float64))
+
+
+def test_random_input_differs_from_check_to_check():
+    seen = []
+
+    def spies(x, factor):
+        seen.append(x.clone())
+        return factor * x
+
+    for _ in range(2):
+        examine(_exercise(), spies)
+    half = len(seen) // 2
+    assert sum(torch.equal(a, b) for a, b in zip(seen[:half], seen[half:])) == half - 1
+
+
+# --- numbers and tensors ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [0.25, torch.tensor(0.25), np.float64(0.25), np.array(0.25), lambda: 0.25])
+def test_a_number_in_any_dress_passes(declared, answer):
+    assert check("L05-E2", answer) is answer
+
+
+def test_a_wrong_number_is_named_and_replaced_in_the_same_form(declared, capsys):
+    assert check("L05-E2", 4) == 0.25
+    assert check("L05-E2", lambda: 4.0)() == 0.25
+    assert capsys.readouterr().out.count("Recognised: inverse.") == 2
+
+
+def test_a_number_asked_for_as_a_function_must_be_one():
+    verdict = examine(_number(reference=lambda: 0.25), 0.25)
+    assert "a function of () is needed" in verdict.failure.words
+
+
+@pytest.mark.parametrize("answer", ["0.25", torch.ones(2), [0.25]])
+def test_what_is_no_number_is_told_so(answer):
+    assert "and a number is needed" in examine(_number(), answer).failure.words
+
+
+def test_a_tensor_can_be_the_answer():
+    exercise = _number(reference=torch.tensor([1.0, 2.0]))
+    assert examine(exercise, torch.tensor([1.0, 2.0])).state is State.PASSED
+    assert "opposite sign" in examine(exercise, torch.tensor([-1.0, -2.0])).failure.words
+
+
+def test_several_results_are_compared_one_by_one():
+    exercise = _number(reference=(torch.ones(2), 3.0))
+    assert examine(exercise, (torch.ones(2), 3)).state is State.PASSED
+    assert "in part 1 of 2, the result has shape (3,)" in examine(exercise, (torch.ones(3), 3)).failure.words
+    assert "2 results are needed" in examine(exercise, torch.ones(2)).failure.words
+
+
+# --- strict runs, faults of ours ----------------------------------------------------------------------------
+
+
+def test_strict_runs_raise_unless_exercises_are_untouched(declared, monkeypatch):
+    monkeypatch.setenv("KOOPTEACH_STRICT", "1")
+    check("L05-E1", _scale)
+    with pytest.raises(AssertionError, match="NOT YET"):
+        check("L05-E1", lambda x, factor: x)
+    with pytest.raises(AssertionError, match="NOT STARTED"):
+        check("L05-E1", _stub)
+    monkeypatch.setenv("KOOPTEACH_UNTOUCHED", "1")
+    assert check("L05-E1", _stub) is _scale
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("L00-E77", "There is no L00-E77; lesson 00 has L00-E1, "),
+        ("L99-E1", "Lesson 99 has no exercises; there are some in 00"),
+        ("lesson five", "they look like"),
+        (5, "they look like"),
+    ],
+)
+def test_an_unknown_exercise_is_said_and_the_answer_kept(capsys, monkeypatch, name, words):
+    assert check(name, _scale) is _scale
+    assert words in capsys.readouterr().out
+    monkeypatch.setenv("KOOPTEACH_STRICT", "1")
+    with pytest.raises(AssertionError, match="NOT YET"):
+        check(name, _scale)
+
+
+def test_a_fault_of_the_course_does_not_raise_at_a_learner(declared, capsys, monkeypatch):
+    def broken(x, factor):
+        raise KeyError("ours")
+
+    declared["L05-E1"] = (_exercise(reference=broken), None)
+    assert check("L05-E1", _scale) is broken
+    assert "a fault of the course" in capsys.readouterr().out
+    monkeypatch.setenv("KOOPTEACH_STRICT", "1")
+    with pytest.raises(KeyError):
+        check("L05-E1", _scale)
+
+
+def test_only_the_lessons_own_module_is_loaded(monkeypatch):
+    loaded = []
+    monkeypatch.setattr(lessons, "load", lambda lesson: loaded.append(lesson) or _FakeLesson)
+    lessons.find("L00-E1")
+    assert loaded == ["00"]
+
+
+class _FakeLesson:
+    EXERCISES = (_exercise(id="L00-E1"),)
+
+
+# --- declarations -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["L5-E1", "L05-E0", "E1", "L05-E1b"])
+def test_a_malformed_id_is_refused(name):
+    with pytest.raises(ValueError, match="id must look like"):
+        _exercise(id=name)
+
+
+def test_a_function_with_parameters_needs_inputs_and_an_example():
+    with pytest.raises(ValueError, match=r"takes \(x, factor\)"):
+        _exercise(inputs=None)
+    with pytest.raises(ValueError, match="needs inputs= and example="):
+        _exercise(example=None)
+
+
+def test_a_statistical_identity_states_a_small_rate():
+    with pytest.raises(ValueError, match="false_rejection"):
+        Identity("Loose.", lambda answer, args: True, false_rejection=1e-3)
+
+
+def test_every_line_fits_and_comes_in_order():
+    """The word first, the symbol second, the next step last."""
+    for answer in [_scale, _stub, _yields, _scale_in_place]:
+        lines = text(_exercise(), examine(_exercise(), answer), None).splitlines()
+        assert lines[0].split(" L05")[0] in {state.value for state in State}
+        assert lines[-1].startswith("Next: ")
+
+
+def test_the_signature_is_the_one_that_notebooks_use():
+    assert list(inspect.signature(engine.check).parameters) == ["exercise_id", "answer"]

@@ -1,0 +1,205 @@
+"""Dictionaries: values from their formulas, gradients from autograd, centres and widths from data."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from koopteach import GaussianMixture, GaussianRBF, Hermite, Monomials, MultiScale
+from koopteach.dictionaries import rbf
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(shape, dtype=torch.float64, generator=seeded(seed))
+
+
+WIDTHS = normal(7, seed=8).abs() + 0.3
+DICTIONARIES = {
+    "RBF": GaussianRBF(normal(7, 2) + 3, WIDTHS),
+    "RBF, one width, d=1": GaussianRBF(normal(4, 1), 0.7),
+    "monomials": Monomials(3, 3, center=[0.1, -0.2, 0.3], scale=1.4),
+    "Hermite": Hermite(2, 4, center=0.3, scale=0.8),
+    "Hermite, degree 1": Hermite(2, 1),
+    "scales": MultiScale.from_data(normal(200, 2, seed=2), n_centers=(9, 3), generator=seeded()),
+}
+
+
+def autograd(function, x):
+    """``(n, m, d)``, one backward pass a feature."""
+    x = x.clone().requires_grad_(True)
+    return torch.stack([torch.autograd.grad(c, x, retain_graph=True)[0] for c in function(x).sum(0)], dim=1)
+
+
+@pytest.mark.parametrize("name", DICTIONARIES)
+def test_gradients_are_those_of_autograd(name):
+    psi = DICTIONARIES[name]
+    x = normal(20, psi.dim, seed=1) + (3 if name == "RBF" else 0)
+    gradient = psi.grad(x)
+    assert psi(x).shape == (20, psi.n_features)
+    assert gradient.shape == (20, psi.n_features, psi.dim)
+    torch.testing.assert_close(gradient, autograd(psi, x), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", DICTIONARIES)
+def test_contracted_gradients_are_sums_of_gradients(name):
+    psi = DICTIONARIES[name]
+    x, c = normal(20, psi.dim, seed=1), normal(psi.n_features, 5, seed=3)
+    expected = torch.einsum("nmd,mr->nrd", psi.grad(x), c)
+    torch.testing.assert_close(psi.contract_grad(x, c), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", DICTIONARIES)
+def test_single_precision_agrees(name):
+    psi = DICTIONARIES[name]
+    x = normal(50, psi.dim, seed=1).float()
+    single = psi.to(torch.float32)
+    assert single(x).dtype == single.grad(x).dtype == torch.float32
+    for value, exact in ((single(x), psi(x.double())), (single.grad(x), psi.grad(x.double()))):
+        assert float((value - exact).abs().max() / exact.abs().max()) < 1e-5
+
+
+@settings(deadline=None, derandomize=True, max_examples=25)
+@given(st.integers(1, 6), st.integers(1, 4), st.integers(0, 10**6))
+def test_kernels_are_gaussians_of_the_distance(m, d, seed):
+    z, x, s = normal(m, d, seed=seed), normal(5, d, seed=seed + 1), normal(m, seed=seed + 2).abs() + 0.2
+    expected = torch.exp(-(torch.cdist(x, z) ** 2) / (2 * s**2))
+    torch.testing.assert_close(GaussianRBF(z, s)(x), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_kernels_keep_their_digits_far_from_the_origin():
+    z, x = normal(6, 2), normal(5, 2, seed=1)
+    torch.testing.assert_close(GaussianRBF(z + 1e6, 0.5)(x + 1e6), GaussianRBF(z, 0.5)(x), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_particle_far_away_sees_nothing_and_spoils_nothing(dtype):
+    psi = GaussianRBF(normal(6, 2), 0.5).to(dtype)
+    x = torch.tensor([[1e6, 0.0], [0.0, -1e4]], dtype=dtype)
+    assert float(psi(x).abs().max()) < 1e-30
+    assert float(psi.grad(x).abs().max()) < 1e-30
+    assert bool((psi(x) >= torch.finfo(dtype).tiny).all())  # subnormal numbers would slow everything down
+
+
+def test_the_exponent_never_rises_above_zero():
+    psi = GaussianRBF(normal(50, 2, seed=4) * 100, 0.01)
+    assert float(psi(psi.centers).max()) <= 1.0
+
+
+def test_monomials_are_powers_in_order_of_degree():
+    psi, x = Monomials(2, 3, center=[1.0, 2.0], scale=2.0), normal(6, 2)
+    a, b = ((x - torch.tensor([1.0, 2.0])) / 2).T
+    expected = [a, b, a * a, a * b, b * b, a**3, a * a * b, a * b * b, b**3]
+    torch.testing.assert_close(psi(x), torch.stack(expected, 1), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [Monomials, Hermite])
+@pytest.mark.parametrize(("dim", "degree"), [(1, 6), (2, 4), (3, 3)])
+def test_polynomials_up_to_a_total_degree_are_counted(kind, dim, degree):
+    psi = kind(dim, degree)
+    assert psi.n_features == math.comb(dim + degree, dim) - 1
+    exponents = {tuple(a) for a in psi.exponents.tolist()}
+    assert exponents == {a for a in itertools.product(range(degree + 1), repeat=dim) if 1 <= sum(a) <= degree}
+
+
+def test_hermite_features_are_orthonormal_under_their_normal_law():
+    """Gauss-Hermite quadrature is exact here."""
+    nodes, weights = (torch.from_numpy(a) for a in np.polynomial.hermite_e.hermegauss(12))
+    x = torch.cartesian_prod(nodes, nodes) * 0.8 + torch.tensor([0.5, -1.0])
+    w = torch.outer(weights, weights).flatten() / (2 * math.pi)
+    psi = Hermite(2, 4, center=[0.5, -1.0], scale=0.8)(x)
+    torch.testing.assert_close(psi.T @ (w[:, None] * psi), torch.eye(14, dtype=torch.float64), rtol=0, atol=1e-10)
+    torch.testing.assert_close(w @ psi, torch.zeros(14, dtype=torch.float64), rtol=0, atol=1e-10)  # no constant
+
+
+def test_the_width_follows_the_spacing_of_the_centres():
+    x = normal(300, 2, seed=5)
+    psi = GaussianRBF.from_data(x, 20, seeded())
+    nearest = np.sort(np.linalg.norm(psi.centers[:, None] - psi.centers, axis=2), axis=1)[:, 1:5]
+    assert float(psi.widths[0]) == pytest.approx(rbf._COVER * nearest.mean())
+    assert 10 <= psi.n_features <= 20
+
+
+def test_centres_lie_where_the_data_are():
+    target = GaussianMixture.ring(4, 5.0, 0.2)
+    psi = GaussianRBF.from_data(target.sample(400, seeded()), 8, seeded())
+    assert float(torch.cdist(psi.centers, target.modes).min(1).values.max()) < 0.6
+    assert float(torch.cdist(psi.centers, target.modes).min(0).values.max()) < 0.6
+
+
+def test_a_centre_with_hardly_any_points_is_dropped():
+    x = torch.cat([normal(500, 2, seed=6), torch.tensor([[40.0, 40.0]], dtype=torch.float64)])
+    psi = GaussianRBF.from_data(x, 10, seeded())
+    assert float(psi.centers.max()) < 10
+
+
+def test_centres_depend_on_the_seed_and_not_on_the_order_of_the_points():
+    x = normal(300, 2, seed=5)
+    psi = GaussianRBF.from_data(x, 20, seeded())
+    shuffled = x[torch.randperm(300, generator=seeded(1))]
+    assert torch.equal(psi.centers, GaussianRBF.from_data(shuffled, 20, seeded()).centers)
+    assert not torch.equal(psi.centers, GaussianRBF.from_data(x, 20, seeded(1)).centers)
+
+
+def test_few_different_points_are_the_centres():
+    x = normal(5, 2).repeat(20, 1)
+    psi = GaussianRBF.from_data(x, 50, seeded())
+    assert psi.n_features == 5
+    assert float(torch.cdist(psi.centers, x[:5]).min(1).values.max()) == 0
+
+
+@pytest.mark.parametrize(("tail", "more"), [("none", 0), ("linear", 2), ("quadratic", 5)])
+def test_scales_stand_side_by_side(tail, more):
+    x = normal(200, 2, seed=5)
+    psi = MultiScale.from_data(x, (12, 4), tail=tail, generator=seeded())
+    assert (psi.dim, psi.n_features) == (2, sum(part.n_features for part in psi.parts))
+    assert psi.n_features - sum(part.n_features for part in psi.parts[:2]) == more
+    torch.testing.assert_close(psi(x), torch.cat([part(x) for part in psi.parts], 1))
+    if more:
+        spread = psi(x)[:, -more:][:, :2]  # the coordinates, scaled so that their variances add up to one
+        assert float(spread.mean(0).abs().max()) < 1e-12
+        assert float(spread.var(0, correction=0).sum()) == pytest.approx(1)
+
+
+def test_data_in_other_units_have_the_same_features():
+    x = normal(200, 2, seed=5)
+    psi, scaled = (MultiScale.from_data(c * x, (12, 4), generator=seeded()) for c in (1.0, 8.0))
+    torch.testing.assert_close(scaled(8 * x), psi(x), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: GaussianRBF(normal(3, 2), torch.ones(2)), r"widths has shape \(2,\), but one number or \(3,\)"),
+        (lambda: GaussianRBF(normal(3, 2), 0.0), "widths must be positive, smallest is 0"),
+        (lambda: GaussianRBF(normal(3, 2), math.nan), "widths must be positive"),
+        (lambda: GaussianRBF(normal(3), 1.0), r"centers has shape \(3,\)"),
+        (lambda: GaussianRBF.from_data(normal(9, 2), 1), "for n_centers=1, but at least 2 of each.*Ask for more"),
+        (lambda: GaussianRBF.from_data(normal(9, 2), 0), "for n_centers=0, but at least 2 of each"),
+        (lambda: GaussianRBF.from_data(torch.ones(9, 2), 5), r"x has 1 different point\(s\)"),
+        (lambda: DICTIONARIES["RBF"](normal(4, 3)), r"GaussianRBF: x has shape \(4, 3\)"),
+        (lambda: MultiScale([]), r"dictionaries of one dimension, got \[\]"),
+        (lambda: MultiScale([Hermite(1, 2), Hermite(2, 2)]), r"of one dimension, got \[1, 2\]"),
+        (lambda: MultiScale.from_data(normal(9, 2), tail="cubic"), "one of none, linear, quadratic, got 'cubic'"),
+        (lambda: Hermite(0, 2), "dim and degree must be at least 1, got dim=0"),
+        (lambda: Monomials(1, 0), "Monomials: dim and degree.*degree=0"),
+        (lambda: Hermite(1, 2, scale=0.0), "scale must be positive, got 0"),
+        (lambda: Hermite(2, 2, center=[0.0]), r"center has shape \(1,\), but one number or \(2,\)"),
+        (lambda: Hermite(2, 2)(normal(4, 3)), r"Hermite: x has shape \(4, 3\)"),
+    ],
+)
+def test_bad_arguments_are_named(make, told):
+    with pytest.raises(ValueError, match=told):
+        make()
+
+
+def test_points_of_another_dtype_are_refused():
+    with pytest.raises(TypeError, match=r"torch.float32 on cpu, but the dictionary is torch.float64.*Convert one"):
+        DICTIONARIES["RBF"](torch.zeros(3, 2))

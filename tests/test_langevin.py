@@ -1,0 +1,119 @@
+"""Trajectories, snapshot pairs and the score of a kernel density estimate."""
+
+import math
+
+import pytest
+import torch
+
+from koopteach import (
+    DoubleWell,
+    OrnsteinUhlenbeck,
+    QuadrupleWell,
+    kde_score,
+    kde_snapshot_pairs,
+    langevin_trajectory,
+    snapshot_pairs,
+    tensors,
+)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(shape, dtype=torch.float64, generator=seeded(seed))
+
+
+def test_a_trajectory_is_euler_and_maruyamas():
+    target, x, dt = QuadrupleWell(2.0), normal(3, 2), 0.01
+    path = langevin_trajectory(target, x, n_steps=7, dt=dt, every=3, generator=seeded(1))
+    noise, states = seeded(1), [x]
+    for _ in range(7):
+        xi = torch.randn(3, 2, dtype=torch.float64, generator=noise)
+        states.append(states[-1] + dt * target.score(states[-1]) + math.sqrt(2 * dt) * xi)
+    torch.testing.assert_close(path, torch.stack(states[::3]), rtol=0, atol=1e-14)
+
+
+def test_a_turning_process_follows_its_drift():
+    target, x = OrnsteinUhlenbeck(2, rotation=5.0), normal(4, 2)
+    step = langevin_trajectory(target, x, n_steps=1, dt=0.1, generator=seeded(1))[1]
+    noise = math.sqrt(0.2) * torch.randn(4, 2, dtype=torch.float64, generator=seeded(1))
+    torch.testing.assert_close(step, x + 0.1 * target.drift(x) + noise)
+
+
+def test_pairs_are_exact_where_the_transition_is_known():
+    target = OrnsteinUhlenbeck(2, rotation=1.0)
+    x, y = snapshot_pairs(target, 50, lag=3.0, generator=seeded(2))
+    same = seeded(2)
+    assert torch.equal(x, target.sample(50, same))
+    assert torch.equal(y, target.transition(x, 3.0, same))
+
+
+@pytest.mark.parametrize(
+    ("lag", "dt", "steps"), [(0.05, None, 50), (0.0005, None, 1), (0.05, 0.02, 3), (0.06, 0.02, 3)]
+)
+def test_other_pairs_walk_the_whole_lag_in_steps_of_at_most_dt(lag, dt, steps):
+    target = DoubleWell(2.0)
+    x, y = snapshot_pairs(target, 20, lag=lag, dt=dt, generator=seeded(3))
+    same = seeded(3)
+    assert torch.equal(x, target.sample(20, same))
+    path = langevin_trajectory(target, x, n_steps=steps, dt=lag / steps, generator=same)
+    assert torch.equal(y, path[-1])
+
+
+def log_kde(u, x, b):
+    """The kernel density estimate written out."""
+    normals = torch.distributions.Normal(u[:, None], b).log_prob(x).sum(2)
+    return normals.logsumexp(1) - math.log(len(x))
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_kde_score_is_the_gradient_of_the_log_estimate(d, monkeypatch):
+    monkeypatch.setattr(tensors, "CHUNK_NUMBERS", 1)
+    x, u, b = normal(30, d), normal(600, d, seed=1).requires_grad_(True), 0.4
+    (gradient,) = torch.autograd.grad(log_kde(u, x, b).sum(), u)
+    torch.testing.assert_close(kde_score(x, b)(u.detach()), gradient, rtol=1e-10, atol=1e-10)
+
+
+def test_kde_score_keeps_its_digits_far_from_the_origin():
+    x, u = normal(30, 2), normal(9, 2, seed=1)
+    torch.testing.assert_close(kde_score(x + 1e6, 0.4)(u + 1e6), kde_score(x, 0.4)(u), rtol=0, atol=1e-7)
+
+
+def test_the_bandwidth_is_silvermans():
+    x, u = normal(200, 2), normal(9, 2, seed=1)
+    silverman = float(x.std(0).mean()) * len(x) ** (-1 / 6)  # (4 / (d + 2))^(1 / (d + 4)) is one in the plane
+    torch.testing.assert_close(kde_score(x)(u), kde_score(x, silverman)(u))
+    x, u = normal(200, 1), normal(9, 1, seed=1)
+    silverman = float(x.std()) * (4 / (3 * len(x))) ** 0.2
+    torch.testing.assert_close(kde_score(x)(u), kde_score(x, silverman)(u))
+
+
+def test_static_data_make_pairs_by_one_step_along_the_estimate():
+    x = normal(40, 2)
+    before, after = kde_snapshot_pairs(x, lag=0.02, bandwidth=0.5, generator=seeded(4))
+    assert torch.equal(before, x)
+    noise = torch.randn(40, 2, dtype=torch.float64, generator=seeded(4))
+    torch.testing.assert_close(after, x + 0.02 * kde_score(x, 0.5)(x) + math.sqrt(0.04) * noise)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: langevin_trajectory(DoubleWell(), normal(2, 1), n_steps=3, dt=0), "dt > 0.*got dt=0"),
+        (lambda: langevin_trajectory(DoubleWell(), normal(2, 1), n_steps=-1, dt=0.1), "n_steps=-1"),
+        (lambda: langevin_trajectory(DoubleWell(), normal(2, 1), n_steps=1, dt=0.1, every=0), "every=0"),
+        (lambda: langevin_trajectory(DoubleWell(), normal(2, 3), n_steps=1, dt=0.1), r"x0 has shape \(2, 3\)"),
+        (lambda: snapshot_pairs(DoubleWell(), 3, lag=0.0), "lag and dt must be positive, got lag=0"),
+        (lambda: snapshot_pairs(DoubleWell(), 3, lag=1.0, dt=-1.0), "dt=-1"),
+        (lambda: kde_score(normal(5, 1), 0.0), "bandwidth must be positive, got 0"),
+        (lambda: kde_score(torch.ones(5, 1)), "Are all points the same"),
+        (lambda: kde_score(torch.ones(1, 1), 1.0), "at least 2 are needed"),
+        (lambda: kde_score(normal(5, 1), 1.0)(normal(5, 2)), r"kde_score: u has shape \(5, 2\)"),
+        (lambda: kde_snapshot_pairs(normal(5, 1), lag=0), "lag must be positive, got 0"),
+    ],
+)
+def test_bad_arguments_are_named(call, told):
+    with pytest.raises(ValueError, match=told):
+        call()

@@ -1,0 +1,428 @@
+"""GeneratorEDMD and EDMD: orthonormality, known spectra, streaming, weights, and what they say when data are bad."""
+
+import math
+import warnings
+from functools import partial
+
+import pytest
+import torch
+
+from koopteach import (
+    EDMD,
+    DoubleWell,
+    GaussianMixture,
+    GaussianRBF,
+    GeneratorEDMD,
+    Hermite,
+    Monomials,
+    MultiScale,
+    OrnsteinUhlenbeck,
+    QuadrupleWell,
+    snapshot_pairs,
+    tensors,
+)
+from koopteach.operators import edmd
+from koopteach.operators.linear_algebra import whiten
+
+RING = GaussianMixture.ring(3, 2.0, 0.5)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(shape, dtype=torch.float64, generator=seeded(seed))
+
+
+def eye(n):
+    return torch.eye(n, dtype=torch.float64)
+
+
+def ring(n=1200, seed=0):
+    x = RING.sample(n, seeded(seed))
+    return x, MultiScale.from_data(x, (25, 6), generator=seeded())
+
+
+def ou_pairs(n, lag=0.3, seed=0, **kind):
+    return snapshot_pairs(OrnsteinUhlenbeck(kind.pop("dim", 2), **kind), n, lag=lag, generator=seeded(seed))
+
+
+def assert_same(one, other, tolerance=1e-10):
+    """Two spectra with the same numbers: rates, energies, scale, functions."""
+    x = normal(20, one.functions.dictionary.dim, seed=9)
+    torch.testing.assert_close(one.rates, other.rates, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(one.energies, other.energies, rtol=tolerance, atol=tolerance)
+    assert one.scale == pytest.approx(other.scale, rel=tolerance)
+    # unit eigenfunctions may turn by the square root of the digits lost in the whitened matrix
+    torch.testing.assert_close(one(x), other(x), rtol=1e3 * tolerance, atol=1e3 * tolerance)
+
+
+# The generator
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_eigenfunctions_are_orthonormal_in_both_forms(weighted):
+    x, psi = ring()
+    w = torch.softmax(x[:, 0], 0) if weighted else torch.full((len(x),), 1 / len(x), dtype=x.dtype)
+    spectrum = GeneratorEDMD(psi).fit(x, w if weighted else None).spectrum()
+    phi, slopes = spectrum(x), spectrum.grad(x)
+    torch.testing.assert_close(w @ phi, torch.zeros_like(spectrum.rates), rtol=0, atol=1e-7)
+    torch.testing.assert_close(phi.T @ (w[:, None] * phi), eye(len(spectrum)), rtol=0, atol=1e-7)
+    dirichlet = torch.einsum("n,nkd,nld->kl", w, slopes, slopes)
+    root = spectrum.rates.sqrt()
+    torch.testing.assert_close(dirichlet / torch.outer(root, root), eye(len(spectrum)), rtol=0, atol=1e-7)
+    assert torch.equal(spectrum.rates, spectrum.energies)
+    assert bool((spectrum.rates.diff() >= 0).all())
+    mean = w @ x
+    assert spectrum.scale == pytest.approx(float((w @ (x - mean) ** 2).sum().sqrt()))
+
+
+def test_linear_features_find_the_inverse_covariance():
+    """For psi = x the problem is I a = rate Cov a: the rates are those of the Gaussian with that covariance."""
+    x = normal(500, 2) * torch.tensor([2.0, 0.5]) + 3
+    spectrum = GeneratorEDMD(Monomials(2, 1)).fit(x).spectrum()
+    expected = torch.linalg.eigvalsh(torch.linalg.inv(x.T.cov(correction=0)))
+    torch.testing.assert_close(spectrum.rates, expected, rtol=1e-9, atol=0)
+
+
+def test_exact_quadrature_gives_exact_rates():
+    """Weights make a Gauss rule of the points: the Galerkin matrices, and so the rates, have no error left."""
+    import numpy as np
+
+    nodes, weights = (torch.from_numpy(a) for a in np.polynomial.hermite_e.hermegauss(12))
+    theta = 0.6
+    x = torch.cartesian_prod(nodes, nodes) / math.sqrt(theta)
+    spectrum = GeneratorEDMD(Monomials(2, 4)).fit(x, torch.outer(weights, weights).flatten()).spectrum()
+    torch.testing.assert_close(spectrum.rates, OrnsteinUhlenbeck(2, theta).exact_rates(14), rtol=1e-6, atol=0)
+
+
+def test_slow_rates_of_the_wells_are_found():
+    target = DoubleWell(2.0)
+    x = target.sample(20_000, seeded())
+    rates = GeneratorEDMD(MultiScale.from_data(x, (20, 8), generator=seeded())).fit(x).spectrum(3).rates
+    torch.testing.assert_close(rates, target.exact_rates(3), rtol=0.1, atol=0)
+
+
+def rms_error(estimate, n, seeds=16):
+    exact = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    return math.sqrt(sum(float(((estimate(n, s) - exact) ** 2).mean()) for s in range(seeds)) / seeds)
+
+
+def from_samples(n, seed):
+    return GeneratorEDMD(Hermite(1, 3)).fit(normal(n, 1, seed=seed)).spectrum().rates
+
+
+def from_pairs(n, seed, **options):
+    return EDMD(Hermite(1, 3), lag=0.3, **options).fit(*ou_pairs(n, dim=1, seed=seed)).spectrum().rates.real
+
+
+@pytest.mark.parametrize(
+    "estimate", [from_samples, from_pairs, partial(from_pairs, reversible=False)], ids=["generator", "pairs", "plain"]
+)
+def test_the_error_shrinks_like_one_over_root_n(estimate):
+    sizes = [1000, 8000, 64_000]
+    errors = [rms_error(estimate, n) for n in sizes]
+    slope = math.log(errors[-1] / errors[0]) / math.log(sizes[-1] / sizes[0])
+    assert -0.65 < slope < -0.35
+    assert errors[-1] < 0.1
+
+
+def test_whole_weights_are_repeated_points():
+    x, psi = ring(400)
+    counts = torch.randint(0, 4, (400,), generator=seeded(1))
+    repeated = GeneratorEDMD(psi).fit(x.repeat_interleave(counts, 0)).spectrum()
+    assert_same(GeneratorEDMD(psi).fit(x, counts.double()).spectrum(), repeated, 1e-8)
+    assert_same(GeneratorEDMD(psi).fit(x, 1e3 * counts.double()).spectrum(), repeated, 1e-8)
+
+
+def test_weights_condition_the_samples():
+    """A Gaussian tilted by exp(x) is the same Gaussian about 1: weights turn one into the other's spectrum."""
+    x = normal(50_000, 1)
+    spectrum = GeneratorEDMD(Monomials(1, 1)).fit(x, x[:, 0].exp()).spectrum()
+    assert float(spectrum.rates) == pytest.approx(1, rel=0.1)
+    at_mean = float(spectrum(torch.ones(1, 1, dtype=torch.float64)))
+    assert abs(at_mean) < 0.05
+
+
+def test_duplicated_data_have_the_same_spectrum():
+    x, psi = ring(400)
+    assert_same(GeneratorEDMD(psi).fit(x).spectrum(), GeneratorEDMD(psi).fit(x.repeat(2, 1)).spectrum(), 1e-8)
+
+
+@pytest.mark.parametrize("numbers", [None, 1])
+def test_samples_may_come_in_pieces(numbers, monkeypatch):
+    x, psi = ring()
+    w = torch.softmax(x[:, 0], 0)
+    whole = GeneratorEDMD(psi).fit(x, w).spectrum()
+    if numbers:
+        monkeypatch.setattr(tensors, "CHUNK_NUMBERS", numbers)
+    streamed = GeneratorEDMD(psi)
+    for part, weight in zip(x.split(171), w.split(171)):
+        streamed.partial_fit(part, weight)
+    assert_same(streamed.spectrum(), whole, 1e-8)
+    assert torch.equal(streamed.fit(x, w).spectrum().rates, GeneratorEDMD(psi).fit(x, w).spectrum().rates)
+
+
+@pytest.mark.parametrize("numbers", [None, 1])
+def test_pieces_accumulate_the_same_matrices(numbers, monkeypatch):
+    """Before the eigenproblem, which amplifies rounding, they agree to the last digits."""
+    x, psi = ring()
+    whole = GeneratorEDMD(psi).fit(x)
+    if numbers:
+        monkeypatch.setattr(tensors, "CHUNK_NUMBERS", numbers)
+    streamed = GeneratorEDMD(psi)
+    for part in x.split(171):
+        streamed.partial_fit(part)
+    for name in ("_gram", "_stiffness", "_psi", "_x", "_xx"):
+        torch.testing.assert_close(getattr(streamed, name), getattr(whole, name), rtol=1e-10, atol=1e-10)
+
+
+def test_data_in_other_units_scale_the_rates():
+    x = ring()[0]
+    fits = [
+        GeneratorEDMD(MultiScale.from_data(c * x, (25, 6), generator=seeded())).fit(c * x).spectrum() for c in (1, 4)
+    ]
+    torch.testing.assert_close(fits[1].rates * 16, fits[0].rates, rtol=1e-8, atol=0)
+    assert fits[1].scale == pytest.approx(4 * fits[0].scale)
+
+
+def test_turned_data_have_the_same_rates():
+    x = normal(1000, 2) * torch.tensor([1.0, 0.3])
+    turn = torch.linalg.qr(normal(2, 2, seed=3)).Q
+    z = x[:30]
+    rates = [
+        GeneratorEDMD(MultiScale([GaussianRBF(centres, 0.5), Monomials(2, 2)])).fit(data).spectrum().rates
+        for data, centres in ((x, z), (x @ turn, z @ turn))
+    ]
+    torch.testing.assert_close(rates[1], rates[0], rtol=1e-6, atol=0)
+
+
+def test_features_that_say_the_same_are_dropped_not_ridged():
+    """A repeated feature adds a null direction to the Gram matrix, which must not come back as a slow mode."""
+    x, psi = normal(500, 1), Hermite(1, 3)
+    once = GeneratorEDMD(psi).fit(x).spectrum()
+    twice = GeneratorEDMD(MultiScale([psi, psi])).fit(x).spectrum()
+    torch.testing.assert_close(twice.rates, once.rates, rtol=1e-8, atol=0)
+    assert "3 modes of 3 directions kept, 6 features, 500 points" in twice.report
+
+
+def test_single_precision_finds_the_same_slow_rates():
+    x, psi = ring()
+    exact = GeneratorEDMD(psi, tol=1e-5).fit(x).spectrum(10)
+    single = GeneratorEDMD(psi.to(torch.float32)).fit(x.float()).spectrum(10)
+    assert single.rates.dtype == single(x.float()).dtype == torch.float32
+    assert "tol 1e-05" in single.report
+    torch.testing.assert_close(single.rates.double(), exact.rates, rtol=5e-3, atol=0)
+
+
+# Pairs
+
+
+def test_pairs_of_a_reversible_process_diagonalise_both_matrices():
+    psi = Hermite(2, 3)
+    x, y = ou_pairs(3000)
+    estimator = EDMD(psi, lag=0.3).fit(x, y)
+    spectrum = estimator.spectrum()
+    a, b = spectrum(x), spectrum(y)
+    assert float((a.mean(0) + b.mean(0)).abs().max()) < 1e-9
+    torch.testing.assert_close((a.T @ a + b.T @ b) / 6000, eye(len(spectrum)), rtol=0, atol=1e-7)
+    mu = torch.exp(-0.3 * spectrum.rates)
+    torch.testing.assert_close((a.T @ b + b.T @ a) / 6000, torch.diag(mu), rtol=0, atol=1e-7)
+
+
+def test_plain_pairs_solve_the_regression():
+    """What is left of ``phi(y) - mu phi(x)`` is uncorrelated with every feature."""
+    psi = Hermite(2, 2)
+    x, y = ou_pairs(3000, rotation=2.0)
+    spectrum = EDMD(psi, lag=0.3, reversible=False).fit(x, y).spectrum()
+    mu = torch.exp(-0.3 * spectrum.rates)
+    left = spectrum(y) - mu * spectrum(x)
+    features = (psi(x) - psi(x).mean(0)).to(left.dtype)
+    assert float((features.T @ left).abs().max()) / 3000 < 1e-9
+    assert float((spectrum(x).mean(0)).abs().max()) < 1e-9
+    torch.testing.assert_close(spectrum(x).abs().square().mean(0), torch.ones(5, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("options", [{}, {"reversible": False}])
+def test_energies_are_the_dirichlet_energies_of_the_functions(options):
+    x, y = ou_pairs(2000)
+    spectrum = EDMD(Hermite(2, 3), lag=0.3, **options).fit(x, y).spectrum()
+    expected = spectrum.grad(x).abs().square().sum(2).mean(0)
+    torch.testing.assert_close(spectrum.energies, expected, rtol=1e-10, atol=0)
+    assert spectrum.scale == pytest.approx(float(x.var(0, correction=0).sum().sqrt()))
+
+
+def test_rates_do_not_depend_on_the_lag():
+    rates = [EDMD(Hermite(2, 2), lag=lag).fit(*ou_pairs(60_000, lag)).spectrum().rates for lag in (0.1, 0.5)]
+    for found in rates:
+        torch.testing.assert_close(found, OrnsteinUhlenbeck(2).exact_rates(5), rtol=0.05, atol=0)
+
+
+@pytest.mark.parametrize("reversible", [True, False])
+@pytest.mark.parametrize("psi", [Hermite(1, 4), GaussianRBF(normal(9, 1), 0.5)], ids=["Hermite", "RBF"])
+def test_without_motion_every_eigenvalue_is_one(psi, reversible):
+    x = normal(2000, 1)
+    estimator = EDMD(psi, lag=0.1, reversible=reversible).fit(x, x)
+    mu = estimator._eigen(1e-8)[1]
+    torch.testing.assert_close(mu, torch.ones_like(mu), rtol=0, atol=1e-7)
+    with pytest.raises(ValueError, match="Nothing moved within the lag: lengthen it, and look whether y is x"):
+        estimator.spectrum()
+
+
+def test_plain_pairs_find_the_rotation():
+    spectrum = EDMD(Hermite(2, 2), lag=0.1, reversible=False).fit(*ou_pairs(60_000, 0.1, rotation=3.0)).spectrum()
+    found = sorted(spectrum.rates[:2].tolist(), key=lambda rate: rate.imag)
+    assert abs(found[0] - (1 - 3j)) < 0.05 * abs(1 + 3j)
+    assert abs(found[1] - (1 + 3j)) < 0.05 * abs(1 + 3j)
+
+
+def test_symmetrised_rotation_warns_and_reports_the_known_wrong_rate():
+    """``rate - log|cos(w lag)| / lag`` in place of ``rate +- i w``."""
+    x, y = ou_pairs(30_000, 0.3, rotation=2.0)
+    with pytest.warns(UserWarning, match=r"asymmetric by \d+ standard errors.*reversible=False"):
+        spectrum = EDMD(Hermite(2, 1), lag=0.3).fit(x, y).spectrum()
+    assert float(spectrum.rates[0]) == pytest.approx(1 - math.log(math.cos(0.6)) / 0.3, rel=0.1)
+    assert "the data are not reversible" in spectrum.report
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_warning_comes_with_rotation_alone(seed):
+    with pytest.warns(UserWarning, match="not reversible"):
+        EDMD(Hermite(2, 3), lag=0.3).fit(*ou_pairs(3000, rotation=1.0, seed=seed)).spectrum()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        EDMD(Hermite(2, 3), lag=0.3).fit(*ou_pairs(3000, seed=seed)).spectrum()
+        pairs = snapshot_pairs(QuadrupleWell(2.0), 1500, lag=0.05, dt=0.01, generator=seeded(seed))
+        EDMD(Hermite(2, 3), lag=0.05).fit(*pairs).spectrum()
+
+
+@pytest.mark.parametrize("numbers", [None, 1])
+def test_pairs_may_come_in_pieces(numbers, monkeypatch):
+    x, y = ou_pairs(10_000)
+    whole = EDMD(Hermite(2, 3), lag=0.3).fit(x, y)
+    if numbers:
+        monkeypatch.setattr(tensors, "CHUNK_NUMBERS", numbers)
+    streamed = EDMD(Hermite(2, 3), lag=0.3)
+    for a, b in zip(x.split(1431), y.split(1431)):
+        streamed.partial_fit(a, b)
+    assert_same(streamed.spectrum(), whole.spectrum())
+    assert len(torch.cat([a for a, _ in streamed._kept])) <= 2 * edmd._KEPT
+    assert_same(streamed.fit(x, y).spectrum(), whole.spectrum())  # fit forgets
+
+
+def test_a_buffer_that_is_filled_again_changes_nothing():
+    x, y = ou_pairs(1000)
+    whole = EDMD(Hermite(2, 2), lag=0.3).fit(x, y).spectrum()
+    streamed, buffers = EDMD(Hermite(2, 2), lag=0.3), (torch.empty(500, 2, dtype=x.dtype), torch.empty_like(x[:500]))
+    for part in (slice(0, 500), slice(500, 1000)):
+        streamed.partial_fit(*(buffer.copy_(data[part]) for buffer, data in zip(buffers, (x, y))))
+    assert_same(streamed.spectrum(), whole)
+
+
+def test_eigenvalues_below_zero_are_noise():
+    """A long lag leaves scatter about zero; its logarithm would be NaN."""
+    spectrum = EDMD(Hermite(1, 6), lag=3.0).fit(*ou_pairs(200, 3.0, dim=1)).spectrum()
+    assert bool(torch.isfinite(spectrum.rates).all())
+    assert bool((spectrum.rates < 3.92 / 3).all())
+    assert "outside (0.02, 1)" in spectrum.report
+
+
+def test_a_ridge_shrinks_the_eigenvalues():
+    x, y = ou_pairs(3000)
+    plain, ridged = (EDMD(Hermite(2, 2), lag=0.3, ridge=r).fit(x, y).spectrum().rates for r in (None, 0.1))
+    assert bool((ridged > plain).all())
+    # in a basis with Gram matrix near one, mu becomes mu / (1 + ridge)
+    assert float(ridged[0] - plain[0]) == pytest.approx(math.log(1.1) / 0.3, rel=0.2)
+
+
+@pytest.mark.parametrize("reversible", [True, False])
+def test_single_precision_pairs(reversible):
+    x, y = ou_pairs(5000)
+    exact = EDMD(Hermite(2, 2), lag=0.3, reversible=reversible).fit(x, y).spectrum()
+    single = EDMD(Hermite(2, 2), lag=0.3, reversible=reversible).fit(x.float(), y.float()).spectrum()
+    assert single.rates.dtype == (torch.float32 if reversible else torch.complex64)
+    torch.testing.assert_close(single.rates.abs().double(), exact.rates.abs(), rtol=1e-3, atol=0)
+    torch.testing.assert_close(single.energies.double(), exact.energies, rtol=1e-3, atol=0)
+
+
+# Both
+
+
+def generator_fit():
+    return GeneratorEDMD(Hermite(2, 3)).fit(normal(500, 2))
+
+
+def pair_fit():
+    return EDMD(Hermite(2, 3), lag=0.3).fit(*ou_pairs(3000))
+
+
+@pytest.mark.parametrize("fit", [generator_fit, pair_fit])
+def test_fewer_and_more_modes(fit):
+    estimator = fit()
+    everything = estimator.spectrum()
+    few = estimator.spectrum(3)
+    assert torch.equal(few.rates, everything.rates[:3])
+    more = estimator.spectrum(50)
+    assert len(more) == len(everything)
+    assert f"50 modes asked, the data support {len(everything)}" in more.report
+    assert "asked" not in everything.report
+    with pytest.raises(ValueError, match="n_modes must be at least 1, got 0"):
+        estimator.spectrum(0)
+
+
+def test_signs_are_fixed_and_few_points_remarked():
+    spectrum = generator_fit().spectrum()
+    c = spectrum.functions.coefficients
+    assert bool((c.gather(0, c.abs().argmax(0)[None]) > 0).all())
+    assert "points per feature" not in spectrum.report
+    assert "5.6 points per feature (fewer than 6)" in GeneratorEDMD(Hermite(2, 3)).fit(normal(50, 2)).spectrum().report
+
+
+def test_whitening_makes_the_kept_directions_orthonormal():
+    a = normal(30, 6)
+    gram = a.T @ a
+    w = whiten(gram, 1e-8)
+    torch.testing.assert_close(w.T @ gram @ w, eye(6), rtol=0, atol=1e-10)
+    values = torch.linalg.eigvalsh(gram)
+    assert whiten(gram, float(values[2] / values[-1]) * 1.001).shape == (6, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: GeneratorEDMD(Hermite(1, 2), tol=1.0), r"tol must be in \[0, 1\), got 1"),
+        (lambda: GeneratorEDMD(Hermite(1, 2)).fit(normal(5, 2)), r"partial_fit: x has shape \(5, 2\).*1 coordinates"),
+        (lambda: GeneratorEDMD(Hermite(1, 2)).fit(torch.full((5, 1), torch.nan)), "NaN or infinity in 5 of 5"),
+        (lambda: GeneratorEDMD(Hermite(1, 2)).fit(torch.ones(5, 1)).spectrum(), "every feature is constant"),
+        (
+            lambda: GeneratorEDMD(Hermite(1, 2)).fit(normal(5, 1), torch.ones(4)),
+            r"weights has shape \(4,\), but \(5,\)",
+        ),
+        (lambda: GeneratorEDMD(Hermite(1, 2)).fit(normal(5, 1), -torch.ones(5)), "not negative.*softmax"),
+        (lambda: GeneratorEDMD(Hermite(1, 2)).fit(normal(5, 1), torch.zeros(5)), "not all zero"),
+        (lambda: GeneratorEDMD(Hermite(1, 2)).fit(normal(5, 1), torch.full((5,), torch.nan)), "must be finite"),
+        (lambda: EDMD(Hermite(1, 2), lag=0.0), "lag must be a positive time, got 0"),
+        (lambda: EDMD(Hermite(1, 2), lag=math.inf), "lag must be a positive time, got inf"),
+        (lambda: EDMD(Hermite(1, 2), lag=1.0, tol=-1.0), r"tol must be in \[0, 1\), got -1"),
+        (lambda: EDMD(Hermite(1, 2), lag=1.0, ridge=-1.0), "ridge must not be negative, got -1"),
+        (lambda: EDMD(Hermite(1, 2), lag=1.0).fit(normal(5, 1), normal(4, 1)), r"x has 5 rows and y 4.*y = z\[1:\]"),
+        (lambda: EDMD(Hermite(1, 2), lag=1.0).fit(normal(5, 1), normal(5, 2)), r"y has shape \(5, 2\)"),
+        (lambda: EDMD(Hermite(1, 1), lag=9.0).fit(*ou_pairs(5000, 9.0, dim=1)).spectrum(), "Shorten the lag"),
+    ],
+)
+def test_bad_arguments_are_named(call, told):
+    with pytest.raises(ValueError, match=told):
+        call()
+
+
+@pytest.mark.parametrize("estimator", [GeneratorEDMD(Hermite(1, 2)), EDMD(Hermite(1, 2), lag=1.0)])
+def test_a_spectrum_needs_a_fit(estimator):
+    with pytest.raises(RuntimeError, match=r"nothing was fitted yet\. Call fit"):
+        estimator.spectrum()
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float16])
+def test_other_numbers_are_refused(dtype):
+    with pytest.raises(TypeError, match=rf"GeneratorEDMD.partial_fit: x has dtype {dtype}"):
+        GeneratorEDMD(Hermite(1, 2)).fit(torch.ones(5, 1, dtype=dtype))

@@ -1,0 +1,146 @@
+"""The package's floors, and that no file knows the computer it was written on."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "koopteach"
+
+# A file imports lower floors only; on its own floor its own package only. __init__ of koopteach is exempt.
+FLOORS = {
+    0: ("runtime", "tensors", "data"),
+    1: ("targets", "dictionaries", "metrics"),
+    2: ("spectrum", "langevin", "spde", "images"),
+    3: ("operators", "flow_matching"),
+    4: ("particles", "interpolants", "koopman_flow"),
+    5: ("plotting", "notebook_io", "distributed"),
+    6: ("teach", "reproduce"),
+    7: ("authoring", "doctor"),
+    8: ("__main__",),
+}
+FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
+CORE = {"torch", "numpy", "scipy"}
+CORE_FLOORS = range(5)  # what `import koopteach` may load; above, packages of the extras are at home
+
+
+def parts(path, package):
+    """``("operators", "edmd")`` for ``koopteach/operators/edmd.py``."""
+    return path.relative_to(package).with_suffix("").parts
+
+
+def imported(tree, own):
+    """The dotted names that a file of the package imports, relative ones resolved."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = ("koopteach", *own)[: 1 + len(own) - node.level] if node.level else ()
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            # `from koopteach import metrics` names a floor as `from koopteach.metrics import ...` does
+            yield from (
+                (f"{module}.{name.name}" for name in node.names) if module == "koopteach" else (module,)
+            )
+
+
+def breaches(package):
+    """One line for each import that reaches up, sideways, or to a name without a floor."""
+    for path in sorted(package.rglob("*.py")):
+        own = parts(path, package)
+        if own == ("__init__",):
+            continue
+        if own[0] not in FLOOR:
+            yield f"{own[0]} has no floor: give it one in {Path(__file__).name}"
+            continue
+        for name in imported(ast.parse(path.read_text(encoding="utf-8")), own):
+            top, *rest = name.split(".")
+            if top != "koopteach" or not rest or rest[0] == own[0]:
+                continue
+            if rest[0] not in FLOOR:
+                yield f"{'.'.join(own)} imports {name}: name the module that is its home"
+            elif FLOOR[rest[0]] >= FLOOR[own[0]]:
+                yield f"{'.'.join(own)} (floor {FLOOR[own[0]]}) imports {name} (floor {FLOOR[rest[0]]})"
+
+
+def test_every_file_imports_lower_floors_only():
+    assert list(breaches(PACKAGE)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "told"),
+    [
+        ("targets/a.py", "from koopteach.operators.edmd import EDMD", "targets.a (floor 1) imports"),
+        ("targets/a.py", "from ..operators import edmd", "targets.a (floor 1) imports"),
+        ("metrics/a.py", "import koopteach.targets", "imports koopteach.targets (floor 1)"),
+        ("spectrum.py", "from koopteach import teach", "imports koopteach.teach (floor 6)"),
+        ("spectrum.py", "from . import teach", "imports koopteach.teach (floor 6)"),
+        ("spectrum.py", "def f():\n    from koopteach import EDMD", "name the module that is its home"),
+        ("cellar.py", "", "cellar has no floor"),
+        (
+            "operators/a.py",
+            "from koopteach.operators import b\nfrom . import c\nimport koopteach.targets",
+            None,
+        ),
+    ],
+)
+def test_a_breach_is_seen(tmp_path, file, line, told):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(line, encoding="utf-8")
+    found = list(breaches(tmp_path))
+    assert [told in breach for breach in found] == ([True] if told else [])
+
+
+def test_the_core_needs_torch_numpy_and_scipy_alone():
+    """At import; a function may import more where it uses it."""
+    import sys
+
+    for path in sorted(PACKAGE.rglob("*.py")):
+        own = parts(path, PACKAGE)
+        if FLOOR.get(own[0], 0) not in CORE_FLOORS:
+            continue
+        top = ast.parse(path.read_text(encoding="utf-8"))
+        top.body = [node for node in top.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        roots = {name.split(".")[0] for name in imported(top, own)}
+        assert roots <= CORE | {"koopteach"} | sys.stdlib_module_names, path
+
+
+# Folders that exist on the computer of whoever wrote a file, and on no other.
+SOMEBODYS_PATH = re.compile(r"(?<![\w.~}*-])/(?:home|root|tmp|work|Users|mnt|media)/|\b[A-Z]:\\\\?Users\b")
+TEXT = {".py", ".ipynb", ".md", ".toml", ".txt", ".yml", ".yaml", ".cff", ".cfg", ".json", ".csv", ".svg", ""}
+NOT_OURS = {"work", "build", "dist", "__pycache__", "node_modules"}
+
+
+def own_files(folder):
+    """The repository's own text files: no hidden folder but .ci and .github, nothing that git ignores."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            hidden = path.name.startswith(".") and path.name not in (".ci", ".github")
+            if not hidden and path.name not in NOT_OURS and not path.name.endswith(".egg-info"):
+                yield from own_files(path)
+        elif path.suffix in TEXT and not path.name.startswith(".coverage"):
+            yield path
+
+
+def test_no_file_names_a_folder_of_its_authors_computer():
+    told = {}
+    for path in own_files(ROOT):
+        found = SOMEBODYS_PATH.findall(path.read_text(encoding="utf-8", errors="replace"))
+        if found:
+            told[str(path.relative_to(ROOT))] = found
+    assert told == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["see /ho" + "me/ada/x", "'/t" + "mp/ipykernel_1/2.py'", "C:\\U" + "sers\\ada"]
+)
+def test_such_a_folder_is_seen(text):
+    assert SOMEBODYS_PATH.search(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["work/lessons", "open work/ first", "root / 'work'", "./work/lessons", "~/work/x"]
+)
+def test_the_learners_own_folder_is_not_meant(text):
+    assert not SOMEBODYS_PATH.search(text)

@@ -1,0 +1,121 @@
+"""Checked input, chunks, random numbers, and moving objects between devices and dtypes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from koopteach import tensors
+from koopteach.tensors import Movable, as_float, as_points, chunks, is_traced, map_chunks, rand, randn, same_kind
+
+
+@pytest.mark.parametrize("value", [1, 1.5, [1, 2], [[1.0, 2.0]]])
+def test_python_numbers_become_float64(value):
+    assert as_float("f", "x", value).dtype == torch.float64
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arrays_and_tensors_keep_their_precision(dtype):
+    a = np.arange(6, dtype=dtype).reshape(3, 2)
+    assert as_float("f", "x", a).dtype == as_float("f", "x", torch.from_numpy(a)).dtype == torch.from_numpy(a).dtype
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float16, torch.bfloat16, torch.bool, torch.complex128])
+def test_other_types_are_refused_with_the_remedy(dtype):
+    with pytest.raises(TypeError, match=rf"^sample: start has dtype {dtype}.*float64 is needed.*start\.double\(\)"):
+        as_points("sample", "start", torch.ones(3, 2, dtype=dtype))
+
+
+@pytest.mark.parametrize(
+    ("x", "more", "told"),
+    [
+        (torch.zeros(4), {}, r"^f: x has shape \(4,\), but points are needed as \(n, d\).*Did you mean x\[:, None\]\?"),
+        (torch.zeros(2, 3, 4), {}, r"^f: x has shape \(2, 3, 4\).*one row a point\.$"),
+        (torch.zeros(2, 5), {"dim": 2}, r"^f: x has shape \(2, 5\).*2 coordinates, \(n, 2\)\. Did you mean x\.T\?"),
+        (torch.zeros(4, 5), {"dim": 2}, r"^f: x has shape \(4, 5\).*2 coordinates, \(n, 2\)\.$"),
+        (torch.zeros(1, 2), {"at_least": 2}, r"^f: x has 1 points, but at least 2 are needed"),
+        (torch.zeros(0, 2), {}, r"^f: x has 0 points"),
+        (torch.tensor([[0.0, torch.nan], [1, 2], [torch.inf, 0]]), {}, r"^f: x has NaN or infinity in 2 of 3 points"),
+        (torch.tensor([[torch.inf], [-torch.inf]]), {}, r"in 2 of 2 points.*x\[x\.isfinite\(\)\.all\(dim=1\)\]"),
+    ],
+)
+def test_bad_points_are_refused_by_name(x, more, told):
+    with pytest.raises(ValueError, match=told):
+        as_points("f", "x", x, **more)
+
+
+def test_large_finite_numbers_are_not_taken_for_infinity():
+    x = torch.full((4, 1), 3e38, dtype=torch.float32)  # their sum overflows
+    assert as_points("f", "x", x) is x
+
+
+def test_tensors_without_values_pass_unseen():
+    x = torch.empty(3, 2, device="meta")
+    assert is_traced(x)
+    assert not is_traced(torch.empty(3, 2))
+    assert as_points("f", "x", x) is x
+
+
+def test_points_of_another_kind_are_refused():
+    with pytest.raises(TypeError, match=r"^f: the points are torch.float32 on cpu, but the target is torch.float64"):
+        same_kind("f", torch.zeros(1, 2), torch.zeros(1, dtype=torch.float64), "the target")
+    same_kind("f", torch.zeros(1, 2), torch.zeros(1), "the target")
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(n=st.integers(0, 2000), width=st.integers(0, 50_000))
+def test_chunks_cover_every_row_once_and_stay_small(n, width):
+    parts = list(chunks(n, width))
+    assert [i for part in parts for i in range(n)[part]] == list(range(n))
+    assert all(part.stop - part.start <= max(256, tensors.CHUNK_NUMBERS // max(1, width)) for part in parts)
+
+
+def test_map_chunks_is_the_function(monkeypatch):
+    x = torch.arange(1400.0).reshape(700, 2)
+    monkeypatch.setattr(tensors, "CHUNK_NUMBERS", 1)
+    seen = []
+    result = map_chunks(lambda part: (seen.append(len(part)), part.sin())[1], x, 10)
+    assert torch.equal(result, x.sin())
+    assert seen == [256, 256, 188]
+
+
+@pytest.mark.parametrize("draw", [rand, randn])
+def test_random_numbers_follow_the_generator_and_the_dtype(draw):
+    like = torch.zeros(1, dtype=torch.float32)
+    a, b = (draw((5, 2), like, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(a, b)
+    assert a.dtype == torch.float32
+    torch.manual_seed(3)
+    assert torch.equal(draw((5, 2), like), a)  # without one, torch's own stream
+
+
+def test_seeds_for_other_libraries_repeat():
+    a, b = (tensors.seed_from(torch.Generator().manual_seed(5)) for _ in range(2))
+    assert a == b
+    generator = torch.Generator().manual_seed(5)
+    assert [tensors.seed_from(generator) for _ in range(2)][1] != a
+
+
+@dataclass(frozen=True)
+class _Inner(Movable):
+    values: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Outer(Movable):
+    parts: tuple
+    index: torch.Tensor
+    name: str
+
+
+def test_moving_reaches_every_part_and_copies():
+    thing = _Outer((_Inner(torch.zeros(2, dtype=torch.float64)), "as it is"), torch.tensor([1, 2]), "n")
+    moved = thing.to(torch.float32)
+    assert moved.parts[0].values.dtype == torch.float32
+    assert moved.index.dtype == torch.int64
+    assert (moved.parts[1], moved.name) == ("as it is", "n")
+    assert thing.parts[0].values.dtype == torch.float64
+    assert thing.to("meta").index.is_meta
