@@ -119,7 +119,7 @@ def run(page, lab):
         page.wait_for_function(asked(READY))
         page.evaluate(asked(CLEAR))
         page.evaluate(asked(RUN))
-        page.wait_for_function(asked(DONE))
+        page.wait_for_function(asked(DONE), timeout=3 * 1000 * SECONDS)  # a lesson's minute, on a busy computer
         return page.evaluate(asked(ERRORS))
 
     return run

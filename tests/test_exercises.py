@@ -27,9 +27,7 @@ def test_every_exercise_notebook_is_its_solution_cut():
     assert [script.exercise for script in scripts] == EXERCISES
     for script in scripts:
         expected = notebook_bytes(cut(read_script(script.path)))
-        assert script.exercise.read_bytes() == expected, (
-            f"run python -m koopteach.authoring build {script.name}"
-        )
+        assert script.exercise.read_bytes() == expected, f"run python -m koopteach.authoring build {script.name}"
 
 
 def test_no_line_of_an_answer_stands_outside_a_third_hint():

@@ -40,9 +40,7 @@ def imported(tree, own):
             above = ("koopteach", *own)[: 1 + len(own) - node.level] if node.level else ()
             module = ".".join([*above, *([node.module] if node.module else [])])
             # `from koopteach import metrics` names a floor as `from koopteach.metrics import ...` does
-            yield from (
-                (f"{module}.{name.name}" for name in node.names) if module == "koopteach" else (module,)
-            )
+            yield from ((f"{module}.{name.name}" for name in node.names) if module == "koopteach" else (module,))
 
 
 def breaches(package):
@@ -132,15 +130,11 @@ def test_no_file_names_a_folder_of_its_authors_computer():
     assert told == {}
 
 
-@pytest.mark.parametrize(
-    "text", ["see /ho" + "me/ada/x", "'/t" + "mp/ipykernel_1/2.py'", "C:\\U" + "sers\\ada"]
-)
+@pytest.mark.parametrize("text", ["see /ho" + "me/ada/x", "'/t" + "mp/ipykernel_1/2.py'", "C:\\U" + "sers\\ada"])
 def test_such_a_folder_is_seen(text):
     assert SOMEBODYS_PATH.search(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["work/lessons", "open work/ first", "root / 'work'", "./work/lessons", "~/work/x"]
-)
+@pytest.mark.parametrize("text", ["work/lessons", "open work/ first", "root / 'work'", "./work/lessons", "~/work/x"])
 def test_the_learners_own_folder_is_not_meant(text):
     assert not SOMEBODYS_PATH.search(text)

@@ -39,6 +39,7 @@ def test_other_types_are_refused_with_the_remedy(dtype):
         (torch.zeros(1, 2), {"at_least": 2}, r"^f: x has 1 points, but at least 2 are needed"),
         (torch.zeros(0, 2), {}, r"^f: x has 0 points"),
         (torch.tensor([[0.0, torch.nan], [1, 2], [torch.inf, 0]]), {}, r"^f: x has NaN or infinity in 2 of 3 points"),
+        (torch.tensor([[torch.inf], [0.0]]), {}, r"^f: x has NaN or infinity in 1 of 2 points"),
         (torch.tensor([[torch.inf], [-torch.inf]]), {}, r"in 2 of 2 points.*x\[x\.isfinite\(\)\.all\(dim=1\)\]"),
     ],
 )

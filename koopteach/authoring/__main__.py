@@ -1,4 +1,4 @@
-"""``python -m koopteach.authoring build | lint | minutes``."""
+"""``python -m koopteach.authoring build | contents | lint | minutes``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from koopteach.authoring.build import build
+from koopteach.authoring.contents import contents
 from koopteach.authoring.lint import lint
 from koopteach.authoring.minutes import minutes
 from koopteach.authoring.tree import Course
@@ -19,6 +20,9 @@ def main(arguments: Sequence[str] | None = None, course: Course | None = None) -
     try:
         if options.command == "build":
             return 0 if build(course, options.names, force=options.force) else 1
+        if options.command == "contents":
+            contents(course)
+            return 0
         if options.command == "minutes":
             return 0 if minutes(course, options.names, measure=options.measure) else 1
     except ValueError as wrong:
@@ -34,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     builder = commands.add_parser("build", help="execute what has changed, cut the exercises")
     builder.add_argument("--force", action="store_true", help="execute although nothing has changed")
+    commands.add_parser("contents", help="bring the README's picture and lesson table up to date")
     commands.add_parser("lint", help="hold the sources to the anatomy of a lesson")
     measurer = commands.add_parser("minutes", help="print the minutes promised")
     measurer.add_argument("--measure", action="store_true", help="run the notebooks and compare with the budget")

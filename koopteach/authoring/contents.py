@@ -1,0 +1,86 @@
+"""What the README takes from the lessons: its picture and its table."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+
+from koopteach.authoring.lesson_rules import MINUTES
+from koopteach.authoring.tree import Course, Script
+from koopteach.notebook_io import read_notebook, read_script
+
+PICTURE = "docs/picture.png"
+BLOCK = "<!-- {name} -->\n{text}\n<!-- end of {name} -->"
+_FACT = r"\b{name}: ([^·*\n]+)"
+
+
+def contents(course: Course, say: Callable[[str], None] = print) -> None:
+    """Bring the README's picture and lesson table up to date with the built notebooks."""
+    picture, readme = course.root / PICTURE, course.root / "README.md"
+    picture.parent.mkdir(exist_ok=True)
+    new = {picture: first_picture(course), readme: filled(readme.read_text(encoding="utf-8"), course).encode()}
+    for path, data in new.items():
+        changed = not path.exists() or path.read_bytes() != data
+        if changed:
+            path.write_bytes(data)
+        say(f"{path.relative_to(course.root).as_posix()}: {'written' if changed else 'unchanged'}")
+
+
+def first_picture(course: Course) -> bytes:
+    """The first figure of the first lesson, as it is stored.
+
+    Raises:
+        ValueError: the lesson has no stored figure.
+    """
+    path = course.scripts("notebooks")[0].notebook
+    for cell in read_notebook(path).cells:
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", {}):
+                return base64.b64decode(output.data["image/png"])
+    raise ValueError(f"{path.name} has no stored figure to show in the README; build it first.")
+
+
+def filled(readme: str, course: Course) -> str:
+    """The README with its table replaced.
+
+    Raises:
+        ValueError: the README has lost the comments that mark the place.
+    """
+    block = BLOCK.format(name="lessons", text=table(course))
+    text, count = re.subn(r"<!-- lessons -->.*?<!-- end of lessons -->", lambda _: block, readme, flags=re.S)
+    if count != 1:
+        raise ValueError("README.md needs one place marked <!-- lessons --> ... <!-- end of lessons --> for the table.")
+    return text
+
+
+def table(course: Course) -> str:
+    """One row a lesson, from its title and its line of facts."""
+    rows = ["| lesson | | minutes | level | device | exercises |", "|---|---|---|---|---|---|"]
+    exercises = {script.path.stem: script for script in course.scripts("solutions")}
+    rows += [_row(script, exercises.get(script.path.stem)) for script in course.scripts("notebooks")]
+    return "\n".join(rows)
+
+
+def _row(lesson: Script, exercises: Script | None) -> str:
+    first = read_script(lesson.path).cells[0].source
+    title = first.splitlines()[0].lstrip("# ")
+    facts = [re.search(_FACT.format(name=name), first, re.I)[1].strip() for name in ("level", "device")]
+    return " | ".join(
+        [
+            f"| [{lesson.path.stem}](notebooks/{lesson.notebook.name})",
+            title,
+            MINUTES.search(first)[1],
+            *facts,
+            _work(exercises) + " |",
+        ]
+    )
+
+
+def _work(exercises: Script | None) -> str:
+    if exercises is None:
+        return ""
+    source = "\n".join(cell.source for cell in read_script(exercises.path).cells)
+    count = len(set(re.findall(r"^## (L\d\d-E\d+)\b", source, re.M)))
+    minutes = MINUTES.search(source)
+    return f"[{count}](exercises/{exercises.exercise.name}), {minutes[1]} minutes"

@@ -1,0 +1,473 @@
+# %% [markdown]
+# # Start here
+#
+# **25 minutes · level: warm-up · device: CPU · prerequisites: linear algebra, probability, some Python (tested below)**
+#
+# Welcome. This course asks one question: *why is it slow to draw samples from a distribution, and what can Koopman
+# operators do about it?* This page shows you where the course goes, how to work with it, and whether you are ready.
+#
+# You go through a notebook from top to bottom and run each grey cell with **Shift-Enter**. Try it on the next one. It
+# sets up the lesson and says in a line where it runs.
+
+# %%
+import koopteach as kt
+from koopteach import plotting, setup
+
+profile = setup("00")
+
+# %% [markdown]
+# ## The course in one picture
+#
+# Sampling is slow for three reasons, and for each there is a cure.
+#
+# | | what is slow | what helps | where |
+# |---|---|---|---|
+# | **1** | Particles get **stuck** between modes, where gradients vanish. | **Precondition spectrally**: push along the slow functions of the dynamics as hard as along the fast ones. The method is KSWGD. | lessons 02 to 07 |
+# | **2** | A flow's paths are **curved**, so it needs many steps of a solver. | **Straighten** them: learn curved interpolants whose flow is straight. | lessons 08, 09 |
+# | **3** | A flow is **nonlinear**, so it needs a solver at all. | **Lift** it to where it is linear, and take one matrix exponential. The method is Koopman-CFM. | lesson 10 |
+#
+# The next five cells compute a small example of each and draw it. Run them and go straight to the picture. The code will
+# read easily after lesson 05; today you may skip it.
+#
+# *First column.* Five hundred particles start in one of eight modes. They should end up in all eight.
+
+# %%
+import torch
+
+ring = kt.GaussianMixture.ring(8, radius=3.0, std=0.3)
+start = kt.GaussianMixture(ring.modes[2:3], 0.3).sample(500, profile.generator(1))
+stuck = kt.langevin_trajectory(ring, start, n_steps=60, dt=0.02, generator=profile.generator(2))[-1]
+
+data = ring.sample(5000, profile.generator(3))
+dictionary = kt.MultiScale.from_data(data, generator=profile.generator(4))
+spectrum = kt.GeneratorEDMD(dictionary).fit(data).spectrum()
+moved = kt.run_particles(kt.KSWGD(spectrum), start, n_steps=60, generator=profile.generator(5)).final
+assert kt.mode_weights(stuck, ring.modes)[2] > 0.8 and kt.mode_weights(moved, ring.modes).min() > 0.05
+
+# %% [markdown]
+# *Second column.* A flow carries noise, at time 0, to data with two bumps, at time 1. For so simple data its velocity is
+# known exactly.
+
+# %%
+bumps, width = torch.tensor([-2.0, 2.0], dtype=profile.dtype), 0.35
+
+
+def velocity(x, t):
+    variance, offset = (1 - t) ** 2 + (t * width) ** 2, x[:, None] - t * bumps
+    share = torch.softmax(-(offset**2) / (2 * variance), dim=1)
+    return (share * (bumps + (t * width**2 - (1 - t)) / variance * offset)).sum(dim=1)
+
+
+def solve(velocity, x, n_steps, time=1.0):
+    path = [x]
+    for k in range(n_steps):
+        path.append(path[-1] + time / n_steps * velocity(path[-1], k / n_steps))
+    return torch.stack(path)
+
+
+noise = torch.special.ndtri((torch.arange(14, dtype=profile.dtype) + 0.5) / 14)  # 14 quantiles of N(0, 1)
+curved, coarse = solve(velocity, noise, 400), solve(velocity, noise, 3)
+
+# %% [markdown]
+# *Third column.* The flow $\dot x=-\frac12x,\ \dot y=-4\,(y-x^2)$ is nonlinear. In the three coordinates $(x,\,y,\,x^2)$
+# it is linear, because $\frac{d}{dt}x^2=-x^2$. So a matrix exponential knows where everybody is at any time, and the
+# last line checks that against a solver.
+
+
+# %%
+def nonlinear(state, t):
+    x, y = state.T
+    return torch.stack([-0.5 * x, -4 * (y - x**2)], dim=1)
+
+
+K = torch.tensor([[-0.5, 0, 0], [0, -4, 4], [0, 0, -1]], dtype=profile.dtype)
+first = [[-1.7, 0.2], [1.2, 2.9], [1.7, -0.3], [0.6, 2.4], [-0.5, -0.6], [-1.1, 3.0]]
+first = torch.tensor(first, dtype=profile.dtype)
+crept = solve(nonlinear, first, 400, time=2.0)
+
+lifted = torch.cat([first, first[:, :1] ** 2], dim=1)
+jumped = lifted @ torch.linalg.matrix_exp(2.0 * K).T
+assert torch.allclose(jumped[:, :2], crept[-1], atol=0.01)
+
+# %% [markdown]
+# The drawing itself.
+
+# %%
+red, blue, grey = plotting.COLORS["error"], plotting.COLORS["model"], plotting.COLORS["floor"]
+
+
+def draw_hills(ax):
+    y = torch.linspace(-3, 3, 200, dtype=profile.dtype)
+    data = torch.exp(-((y[:, None] - bumps) ** 2) / (2 * width**2)).sum(dim=1)
+    for edge, hill, word in ((-0.02, -0.2 * torch.exp(-(y**2) / 2), "noise"), (1.02, 0.2 * data, "data")):
+        ax.fill_betweenx(y, edge, edge + hill, color="#CCCCCC")
+        ax.text(edge + 0.1 * (1 if edge > 0 else -1), -3.4, word, ha="center")
+
+
+def draw_lift(ax, floor=-4.5):
+    side, depth = torch.linspace(-1.9, 1.9, 21), torch.linspace(-0.8, 3.2, 9)
+    x, y = (mesh.numpy() for mesh in torch.meshgrid(side, depth, indexing="xy"))
+    ax.plot_surface(x, y, x**2, color=grey, alpha=0.18, edgecolor=grey, linewidth=0.3)
+    ax.plot_surface(x, y, 0 * x + floor, color=grey, alpha=0.12)
+    for path in crept.unbind(1):
+        ax.plot(*path.T, floor, color=red, linewidth=0.8)
+    for a, b in zip(lifted[:2].tolist(), jumped[:2].tolist()):
+        for x, y, z in (a, b):
+            ax.plot([x, x], [y, y], [floor, z], "o:", color=blue, linewidth=1.2, markersize=3.5)
+        ax.quiver(*a, *(q - p for p, q in zip(a, b)), color=blue, linewidth=2, arrow_length_ratio=0.15)
+    ax.view_init(18, -70)
+    ax.set_box_aspect((1, 1, 1.1), zoom=1.22)
+
+
+# %%
+import matplotlib.pyplot as plt
+
+fig, axes = plt.subplot_mosaic("abc;ABC", figsize=(9, 6.9), per_subplot_kw={"C": {"projection": "3d"}})
+for name, x, color in (("a", stuck, "error"), ("A", moved, "model")):
+    plotting.density(axes[name], ring.log_prob, (-4.2, 4.2))
+    plotting.points(axes[name], x, (-4.2, 4.2), color=color)
+for draw, name in ((draw_hills, "b"), (draw_hills, "B"), (draw_lift, "C")):
+    draw(axes[name])
+axes["b"].plot(torch.linspace(0, 1, 401), curved, color=grey, linewidth=1.2)
+axes["b"].plot(torch.linspace(0, 1, 4), coarse, "o--", color=red, linewidth=1, markersize=3.5)
+axes["B"].plot([0, 1], curved[[0, -1]], "o-", color=blue, linewidth=1.2, markersize=3.5)
+axes["c"].plot(*crept.unbind(2), ".-", color=red, markevery=8, linewidth=1, markersize=4)
+axes["c"].plot(*first.T, "o", color=red, markerfacecolor="white")
+for name, title, line in (
+    ("a", "1  Particles get stuck", "60 steps of Langevin dynamics"),
+    ("b", "2  Paths are curved", "three steps of a solver miss"),
+    ("c", "3  The flow is nonlinear", "a solver creeps along"),
+    ("A", "Precondition", "60 steps along eigenfunctions"),
+    ("B", "Straighten", "one step arrives"),
+    ("C", "Lift", "up, one matrix exponential, down"),
+):
+    axes[name].set_title(title, color=red if name in "abc" else blue, size=12, weight="bold", y=1.07)
+    axes[name].annotate(line, (0, 1.02), xycoords="axes fraction")
+    axes[name].axis("off")
+alt = """Three troubles above, three cures below. Particles stuck in one of eight modes; along eigenfunctions they
+fill all eight. Curved paths, missed by three long steps; straight paths, where one step arrives. A bent flow,
+followed in small steps; lifted onto a surface, where one arrow jumps to the end."""
+plotting.finish(fig, alt)
+
+# %% [markdown]
+# All six panels are computed by the cells above, and two remarks keep them honest. In the first column Langevin dynamics
+# was given the density and KSWGD 5,000 samples of it; what a method is given, and what that costs, is counted
+# wherever we compare. The other two columns are the smallest examples that show the effect. There the straight paths
+# were simply drawn between the ends of the curved ones, and three coordinates made the lift exact. To learn either from
+# data is what the papers are about, and what works less well than promised you will see measured.
+
+# %% [markdown]
+# ## How to work
+#
+# - **Run, then change.** Shift-Enter runs a cell. Alter a number and run it again; nothing can break. *Kernel, Restart
+#   Kernel and Run All Cells* brings a notebook back to order.
+# - **Predict before you run.** Where a lesson says so, write your guess down. Answers are folded, like this one:
+#   <details><summary>Answer</summary>Only a guess that you made can surprise you.</details>
+# - **Lessons and exercises come in pairs.** After this page open
+#   [its exercises](../exercises/00_start_here.ipynb): they are short, and they show the machinery.
+# - **What you write is yours.** You work on copies in the folder `work`. No update ever writes over them.
+# - **A new version of the course** comes with `git pull` in the course's folder. At the next start a lesson that has changed
+#   appears beside your copy, as *05_kswgd (version 2)* for instance.
+# - **Your progress stays on your computer.** `kt.progress()` in any cell shows which exercises you have solved.
+#
+# Two commands for a terminal, in the course's folder (on Windows write `.venv\Scripts\python`):
+#
+# ```sh
+# .venv/bin/python -m koopteach progress   # what you have solved
+# .venv/bin/python -m koopteach doctor     # what is installed, what is missing, how to mend it
+# ```
+
+# %% [markdown]
+# ## How a check answers
+#
+# Each exercise ends in a line such as `relative_error = check("L00-E1", relative_error)`. The check tries your function
+# on examples, on facts that every right answer obeys, and on fresh random inputs. If something is wrong it compares
+# your answer with mistakes that others made before you, and **calls yours by its name** if it is one of them.
+#
+# Here is such a mistake, made on purpose. Asked for the relative error $|a-b|/|b|$ of an estimate $a$ of a vector $b$,
+# somebody forgot to divide. (In this demonstration a helper only prints what `check` would say; it keeps no
+# record.)
+
+# %%
+from koopteach.teach import engine, lessons, report
+
+
+def what_check_says(exercise_id, answer):
+    exercise, following = lessons.find(exercise_id)
+    print(report.text(exercise, engine.examine(exercise, answer), following))
+
+
+def relative_error(estimate, exact):
+    return (estimate - exact).norm()
+
+
+what_check_says("L00-E1", relative_error)
+
+# %% [markdown]
+# The first line is the verdict, the second what was seen, the third the mistake by name, the last what to do next. Now a
+# right answer. It need not look like ours: whatever does the right thing passes.
+
+
+# %%
+def relative_error(estimate, exact):
+    return ((estimate - exact).square().sum() / exact.square().sum()).sqrt()
+
+
+what_check_says("L00-E1", relative_error)
+
+# %% [markdown]
+# Until an answer passes, the notebook goes on with the course's own, and figures drawn with it say so. So you are never
+# blocked: skip an exercise, come back later. Below each there are three folded hints, the idea, the formula and a skeleton
+# with gaps. Take one at a time.
+#
+# **Try it.** Make another mistake in the cell above: divide by the estimate, or let it return `estimate` itself.
+
+# %% [markdown]
+# ## The lessons
+#
+# | lesson | its question | exercises |
+# |---|---|---|
+# | 00 Start here | How does the course work, and am I ready? | [L00](../exercises/00_start_here.ipynb) |
+# | [01 Langevin dynamics](01_langevin.ipynb) | Why is sampling slow, and how do I judge a sample? | [L01](../exercises/01_langevin.ipynb) |
+# | [05 KSWGD](05_kswgd.ipynb) | If data show us the slow modes, can we divide the slowness out? | [L05](../exercises/05_kswgd.ipynb) |
+#
+# Read them in this order. The others of the picture's table are to come. The first lines of a lesson say how many
+# minutes it takes.
+
+# %% [markdown]
+# ## Where it runs: profile and device
+#
+# `setup("00")` has fixed the random seed and printed where the lesson runs. What it returns, the **profile**, is
+# handed to what follows.
+#
+# - The profile `quick` is the default: each lesson computes for less than a minute on a laptop. `full` lets a lesson use
+#   more samples and repeats where it offers that. `gpu` is `full` on a CUDA device. Say
+#   `setup("05", profile="full")`, or set the variable `KOOPTEACH_PROFILE` for all lessons.
+# - The device is CUDA where there is one, else the CPU. Set `KOOPTEACH_DEVICE=cpu` to stay on the CPU.
+# - `profile.generator(7)` is a fresh stream of random numbers. The same number gives the same stream, so that your
+#   figures look like ours.
+# - `kt.show` prints a number, a list or a tensor to a few digits.
+
+# %%
+one, again, other = (torch.randn(3, generator=profile.generator(k)) for k in (7, 7, 8))
+assert torch.equal(one, again) and not torch.equal(one, other)
+
+kt.show("profile", profile.name)
+kt.show("three random numbers", one, digits=2)
+kt.show("the same again", again, digits=2)
+kt.show("another stream", other, digits=2)
+
+# %% [markdown]
+# ## Something to move
+#
+# Each lesson has a figure with sliders. In this one particles follow the simplest dynamics of all, the
+# Ornstein-Uhlenbeck process, pulled to the origin by a spring of strength $\theta$ and shaken all the time:
+#
+# $$dX = -\theta X\,dt + \sqrt2\,dW,\qquad
+# X_t = e^{-\theta t}X_0 + \sqrt{\tfrac{1-e^{-2\theta t}}{\theta}}\;\xi,\quad \xi\sim N(0,1).$$
+#
+# They start in two heaps. **Predict, then move the time**: which is forgotten first, that there were two heaps, or that
+# the heaps did not balance?
+#
+# <details><summary>Answer</summary>
+#
+# The two heaps. The mean, which tells that they do not balance, decays as $e^{-\theta t}$; what is left of the
+# mean square decays as $e^{-2\theta t}$; finer detail, faster still. On the logarithmic axis on the right each is a
+# straight line. A function whose average decays along one such line is an **eigenfunction** of the dynamics, and the
+# slope is its **rate**. Nearly all of this course is made of these two words.
+#
+# </details>
+
+# %%
+import math
+
+heaps = kt.GaussianMixture([[-2.0], [1.5]], [0.3, 0.2], weights=[0.65, 0.35])
+x0 = heaps.sample(4000, profile.generator(9))
+xi = torch.randn(4000, 1, generator=profile.generator(10), dtype=profile.dtype)
+
+
+def particles(time, spring):
+    return math.exp(-spring * time) * x0 + math.sqrt((1 - math.exp(-2 * spring * time)) / spring) * xi
+
+
+def law(time, spring):
+    """Each heap stays Gaussian: its centre fades, its variance goes to 1 / spring."""
+    fade = math.exp(-spring * time)
+    variance = fade**2 * heaps.stds**2 + (1 - fade**2) / spring
+    return kt.GaussianMixture(fade * heaps.modes, variance.sqrt(), heaps.mode_weights)
+
+
+def to_go(now, spring):
+    """How far the mean and the mean square of a law are from their ends, 0 and 1 / spring."""
+    mean = now.mode_weights @ now.modes
+    mean_square = now.mode_weights @ (now.modes**2 + now.stds**2)
+    return abs(mean.item()), abs(mean_square.item() - 1 / spring)
+
+
+# %% tags=["widget", "nbval-ignore-output"]
+grid, times = torch.linspace(-3.6, 3.6, 300, dtype=profile.dtype)[:, None], torch.linspace(0, 2, 21).tolist()
+alt = """Left: a histogram of particles under way from two heaps to one bell, with the exact law. Right: on a logarithmic
+axis the mean and the mean square go to their ends along straight lines, the second twice as steep."""
+
+
+def relax(time, spring):
+    now, end = law(time, spring), kt.OrnsteinUhlenbeck(1, spring)
+    fig, (left, right) = plotting.new_figure(2, height=3.2)
+    x = particles(time, spring)[:, 0]
+    left.hist(x, torch.linspace(-3.6, 3.6, 61), density=True, color=blue, alpha=0.35, label="4,000 particles")
+    left.plot(grid, now.log_prob(grid).exp(), color=plotting.COLORS["reference"], label="exact law")
+    left.plot(grid, end.log_prob(grid).exp(), ":", color=red, label="where it ends")
+    left.set(xlabel="position", ylabel="density", ylim=(0, 1.1), title=f"time {time:g}, spring {spring:g}")
+    left.legend(loc="upper right")
+    lines = zip(*(to_go(law(t, spring), spring) for t in times))
+    for line, here, style, name in zip(lines, to_go(now, spring), ("-", "--"), ("mean", "mean square")):
+        right.semilogy(times, line, style, label=name)
+        right.plot(time, here, "o", color=plotting.COLORS["reference"])
+    right.set(xlabel="time", ylabel="distance from where it ends", ylim=(6e-4, 6))
+    right.set_title(f"rates {spring:g} and {2 * spring:g}")
+    right.legend(loc="lower left")
+    plotting.finish(fig, alt)
+
+
+moments = plotting.choices([0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0], 0.2)
+plotting.explore(relax, time=moments, spring=plotting.choices([0.5, 1.0, 2.0], 1.0))
+
+# %% [markdown]
+# ## Notation, for the whole course
+#
+# There is **one clock**: the dynamics is always $dX=\nabla\log\pi(X)\,dt+\sqrt2\,dW$. Temperature enters only through
+# $\pi$. Points are rows. Above, $\pi=N(0,1/\theta)$, so $\nabla\log\pi=-\theta x$.
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | $\pi,\ \nabla\log\pi$ | `log_prob(x)`, `score(x)` | `(n,)`, `(n, d)` | a density by its logarithm; its score |
+# | $x$ | `x` | `(n, d)` | $n$ states, data or particles in dimension $d$ |
+# | $L$ | | | generator, $Lf=\nabla\log\pi\cdot\nabla f+\Delta f$: how averages of $f$ change |
+# | $\psi$ | `psi(x)` | `(n, m)` | features, from a dictionary of $m$ functions |
+# | $\nabla\psi$ | `psi.grad(x)` | `(n, m, d)` | their gradients |
+# | $\phi$ | `phi` | `(n, r)` | eigenfunctions, $-L\phi_k=\lambda_k\phi_k$, without the constant one |
+# | $\lambda$ | `rates` | `(r,)` | rates, 1/time, ascending |
+# | $e$ | `energies` | `(r,)` | Dirichlet energies $\mathbb E_\pi\lVert\nabla\phi_k\rVert^2$, equal to the rates in our clock |
+# | $\tau$ | `lag` | number | time between the two snapshots of a pair |
+# | $h$ | `step_size`; `dt` | number | step of a sampler, without unit; step in time of a simulation |
+# | $t$ | `t` | number | time of a flow, from noise $x_0$ at 0 to data $x_1$ at 1 |
+# | $v$ | `velocity(x)` | `(n, d)` | velocity of each particle |
+# | | `generator=` | | a `torch.Generator`: where random numbers come from |
+
+# %% [markdown]
+# ## Are you ready? A self-test
+#
+# Three questions, with paper and pencil. Write each answer down before you unfold ours. Two parts of three right: go on. If
+# a question feels foreign, spend an evening with the links below it first; most lead to something free. Nobody else sees the
+# result.
+#
+# ### Question 1: a stochastic differential equation
+#
+# A particle starts at 3 and follows $dX=-2X\,dt+\sqrt2\,dW$.
+#
+# 1. What is the mean of $X_t$?
+# 2. Which distribution does $X_t$ approach?
+# 3. A program makes steps of length $\Delta t$. By which factor does it shrink the noise in a step if $\Delta t$ is halved?
+#
+# <details><summary>Answer</summary>
+#
+# 1. $3\,e^{-2t}$: the noise has mean zero, and what is left is $\dot m=-2m$.
+# 2. $N(0,\tfrac12)$. Here $\nabla\log\pi=-2x$, so $\log\pi=-x^2+\text{const}$.
+# 3. By $\sqrt2$ only. The noise in a step is $\sqrt{2\,\Delta t}\;\xi$ with $\xi\sim N(0,1)$, because variances add up over
+#    time.
+#
+# </details>
+#
+# *To repair:* D. Higham, [An algorithmic introduction to numerical simulation of stochastic differential
+# equations](https://doi.org/10.1137/S0036144500378302), 22 pages with programs. S. Särkkä and A. Solin, *Applied Stochastic
+# Differential Equations*, chapters 2 to 4 ([free copy and programs](https://github.com/AaltoML/SDE)). For depth:
+# G. Pavliotis, [Stochastic Processes and Applications](https://doi.org/10.1007/978-1-4939-1323-7), chapters 3 and 4.
+# Then exercise **L00-E2**.
+
+# %% [markdown]
+# ### Question 2: an eigenproblem with two matrices
+#
+# $$S a=\lambda\,G a,\qquad S=\begin{pmatrix}3&2\\2&4\end{pmatrix},\quad G=\begin{pmatrix}1&0\\0&2\end{pmatrix}.$$
+#
+# 1. Which numbers $\lambda$ are possible?
+# 2. In which sense are two eigenvectors with different $\lambda$ orthogonal?
+# 3. With the Cholesky factor $G=CC^{\mathsf T}$, which *ordinary* symmetric matrix has the same eigenvalues?
+#
+# <details><summary>Answer</summary>
+#
+# 1. $\det(S-\lambda G)=(3-\lambda)(4-2\lambda)-4=2(\lambda-1)(\lambda-4)$, so 1 and 4.
+# 2. $a^{\mathsf T}G\,b=0$. For $a=(1,-1)$ and $b=(2,1)$: $1\cdot2-2\cdot1=0$, while $a^{\mathsf T}b=1$.
+# 3. $C^{-1}S\,C^{-\mathsf T}$, with eigenvectors $C^{\mathsf T}a$. This is called whitening; lesson 05 does it with features.
+#
+# </details>
+#
+# *To repair:* G. Strang, [18.06 Linear Algebra](https://ocw.mit.edu/courses/18-06-linear-algebra-spring-2010/), the
+# lectures on eigenvalues, symmetric and positive definite matrices. L. N. Trefethen and D. Bau, *Numerical Linear
+# Algebra*, lectures 23 to 25, for the practice. The two-matrix problem in code:
+# [scipy.linalg.eigh](https://docs.scipy.org/doc/scipy/reference/generated/scipy.linalg.eigh.html). Then exercise **L00-E3**.
+
+# %% [markdown]
+# ### Question 3: shapes and gradients in torch
+#
+# ```python
+# x = torch.ones(5, 2, requires_grad=True)          # 5 points in the plane
+# y = (x**2).sum(dim=1)                             # a number for each point
+# g = torch.autograd.grad(y.sum(), x)[0]
+# differences = x[:, None] - x[None]
+# ```
+#
+# 1. What is `g`, and what is its shape?
+# 2. Why the sum before the gradient, and what would `y.mean()` change?
+# 3. What is the shape of `differences`, and of `x / x.norm(dim=1)`?
+#
+# <details><summary>Answer</summary>
+#
+# 1. `(5, 2)`, all entries 2: in row $i$ stands the gradient of $y_i$ at point $i$.
+# 2. `grad` differentiates one number. A point enters only its own $y_i$, so that the sum keeps the rows apart. The
+#    mean would divide each row by 5.
+# 3. `(5, 5, 2)`, all pairs. The quotient raises an error: `(5, 2)` against `(5,)` matches the *last* axes, 2 and 5.
+#    `x.norm(dim=1, keepdim=True)` has the shape `(5, 1)` and works.
+#
+# </details>
+#
+# *To repair:* PyTorch's [Learn the basics](https://docs.pytorch.org/tutorials/beginner/basics/intro.html), above all
+# [Tensors](https://docs.pytorch.org/tutorials/beginner/basics/tensorqs_tutorial.html) and
+# [Automatic differentiation](https://docs.pytorch.org/tutorials/beginner/basics/autogradqs_tutorial.html), and the rules of
+# [broadcasting](https://docs.pytorch.org/docs/stable/notes/broadcasting.html). Then exercise **L00-E4**.
+
+# %% [markdown]
+# ## Exercises
+#
+# Knowing is one thing, doing another: [the exercises of this lesson](../exercises/00_start_here.ipynb) ask the same again, in
+# code, with checks.
+#
+# | id | you write | minutes |
+# |---|---|---|
+# | L00-E1 | a relative error, wrong on purpose first | 3 |
+# | L00-E2 | one step of a stochastic differential equation | 5 |
+# | L00-E3 | a generalised eigenproblem | 8 |
+# | L00-E4 | gradients for a batch of points | 6 |
+
+# %% [markdown]
+# ## Key points
+#
+# - Sampling is slow because particles get stuck, because flows are curved, and because flows are nonlinear. The cures:
+#   precondition spectrally, straighten, lift.
+# - Run, predict, change. Your copies live in `work/`, and no update writes over them.
+# - A check names your mistake and never blocks you.
+# - A function whose average decays along one exponential is an eigenfunction; how fast it decays is its rate.
+# - One clock: $dX=\nabla\log\pi\,dt+\sqrt2\,dW$. Points are rows, `(n, d)`.
+#
+# Next: [the exercises](../exercises/00_start_here.ipynb), then [lesson 01](01_langevin.ipynb).
+
+# %% [markdown]
+# ## References
+#
+# The three papers that this course teaches:
+#
+# - Xu, Li, Fujisawa, Marzouk, Ishikawa: *Generative Modeling through Spectral Analysis of Koopman Operator*,
+#   [arXiv 2512.18837](https://arxiv.org/abs/2512.18837). KSWGD.
+# - Turan, Siozopoulos, Martinez, Gaubil, Pierson, Ovsjanikov: *Unfolding Generative Flows with Koopman Operators: Fast and
+#   Interpretable Sampling*, [arXiv 2506.22304](https://arxiv.org/abs/2506.22304). Koopman-CFM.
+# - Shankar, Geffner: *Learning Straight Flows by Learning Curved Interpolants*,
+#   [arXiv 2503.20719](https://arxiv.org/abs/2503.20719). Curved interpolants.
