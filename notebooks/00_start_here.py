@@ -11,9 +11,8 @@
 
 # %%
 import koopteach as kt
-from koopteach import plotting, setup
 
-profile = setup("00")
+profile = kt.setup("00")
 
 # %% [markdown]
 # ## The course in one picture
@@ -32,7 +31,10 @@ profile = setup("00")
 # *First column.* Five hundred particles start in one of eight modes. They should end up in all eight.
 
 # %%
+import matplotlib.pyplot as plt
 import torch
+
+from koopteach import plotting
 
 ring = kt.GaussianMixture.ring(8, radius=3.0, std=0.3)
 start = kt.GaussianMixture(ring.modes[2:3], 0.3).sample(500, profile.generator(1))
@@ -120,8 +122,6 @@ def draw_lift(ax, floor=-4.5):
 
 
 # %%
-import matplotlib.pyplot as plt
-
 fig, axes = plt.subplot_mosaic("abc;ABC", figsize=(9, 6.9), per_subplot_kw={"C": {"projection": "3d"}})
 for name, x, color in (("a", stuck, "error"), ("A", moved, "model")):
     plotting.density(axes[name], ring.log_prob, (-4.2, 4.2))
@@ -144,9 +144,8 @@ for name, title, line in (
     axes[name].set_title(title, color=red if name in "abc" else blue, size=12, weight="bold", y=1.07)
     axes[name].annotate(line, (0, 1.02), xycoords="axes fraction")
     axes[name].axis("off")
-alt = """Three troubles above, three cures below. Particles stuck in one of eight modes; along eigenfunctions they
-fill all eight. Curved paths, missed by three long steps; straight paths, where one step arrives. A bent flow,
-followed in small steps; lifted onto a surface, where one arrow jumps to the end."""
+alt = """Three troubles and their cures: particles stuck in one of eight modes, and spread over all eight; curved
+paths that three long steps miss, and straight ones; a bent flow, and two arrows that jump along a lifted surface."""
 plotting.finish(fig, alt)
 
 # %% [markdown]
@@ -237,12 +236,12 @@ what_check_says("L00-E1", relative_error)
 # %% [markdown]
 # ## Where it runs: profile and device
 #
-# `setup("00")` has fixed the random seed and printed where the lesson runs. What it returns, the **profile**, is
+# `kt.setup("00")` has fixed the random seed and printed where the lesson runs. What it returns, the **profile**, is
 # handed to what follows.
 #
 # - The profile `quick` is the default: each lesson computes for less than a minute on a laptop. `full` lets a lesson use
 #   more samples and repeats where it offers that. `gpu` is `full` on a CUDA device. Say
-#   `setup("05", profile="full")`, or set the variable `KOOPTEACH_PROFILE` for all lessons.
+#   `kt.setup("05", profile="full")`, or set the variable `KOOPTEACH_PROFILE` for all lessons.
 # - The device is CUDA where there is one, else the CPU. Set `KOOPTEACH_DEVICE=cpu` to stay on the CPU.
 # - `profile.generator(7)` is a fresh stream of random numbers. The same number gives the same stream, so that your
 #   figures look like ours.
@@ -323,14 +322,13 @@ def relax(time, spring):
     for line, here, style, name in zip(lines, to_go(now, spring), ("-", "--"), ("mean", "mean square")):
         right.semilogy(times, line, style, label=name)
         right.plot(time, here, "o", color=plotting.COLORS["reference"])
-    right.set(xlabel="time", ylabel="distance from where it ends", ylim=(6e-4, 6))
-    right.set_title(f"rates {spring:g} and {2 * spring:g}")
+    right.set(xlabel="time", ylabel="distance to go", ylim=(6e-4, 6), title=f"rates {spring:g} and {2 * spring:g}")
     right.legend(loc="lower left")
     plotting.finish(fig, alt)
 
 
-moments = plotting.choices([0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0], 0.2)
-plotting.explore(relax, time=moments, spring=plotting.choices([0.5, 1.0, 2.0], 1.0))
+clock = plotting.choices([0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0], 0.2)
+plotting.explore(relax, time=clock, spring=plotting.choices([0.5, 1.0, 2.0], 1.0))
 
 # %% [markdown]
 # ## Notation, for the whole course

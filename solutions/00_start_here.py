@@ -12,9 +12,15 @@
 
 # %%
 import koopteach as kt
-from koopteach import check, plotting, setup
 
-profile = setup("00")
+profile = kt.setup("00")
+
+# %%
+import math
+
+import torch
+
+from koopteach import check, plotting
 
 # %% [markdown]
 # ## L00-E1 The relative error of an estimate
@@ -34,9 +40,6 @@ profile = setup("00")
 # 3. Now the right answer.
 
 # %%
-import math
-
-import torch
 
 
 def relative_error(estimate, exact):

@@ -83,7 +83,7 @@ E1 = Exercise(
     mistakes=(
         Mistake(
             "times-the-energy",
-            "You multiply the moments by the energies; dividing by them is what makes slow modes as fast as the others.",
+            "You multiply by the energies; dividing by them is what makes slow modes as fast as the others.",
             lambda phi, grad_phi, energies: -torch.einsum("k,nkd->nd", phi.mean(0) * energies, grad_phi),
         ),
         Mistake(

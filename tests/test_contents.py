@@ -1,0 +1,30 @@
+"""The README shows what the lessons hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from koopteach.authoring.contents import PICTURE, filled, first_picture, table
+from koopteach.authoring.tree import Course
+
+COURSE = Course()
+
+
+def test_the_readmes_table_is_that_of_the_lessons() -> None:
+    readme = (COURSE.root / "README.md").read_text(encoding="utf-8")
+    assert filled(readme, COURSE) == readme, "run: python -m koopteach.authoring contents"
+
+
+def test_the_readmes_picture_is_the_first_of_the_first_lesson() -> None:
+    assert (COURSE.root / PICTURE).read_bytes() == first_picture(COURSE), "run: python -m koopteach.authoring contents"
+
+
+def test_every_lesson_has_a_row_with_its_minutes() -> None:
+    rows = table(COURSE).splitlines()[2:]
+    assert [row.split("]")[0].strip("| [") for row in rows] == [s.path.stem for s in COURSE.scripts("notebooks")]
+    assert all(row.count("|") == 7 for row in rows)
+
+
+def test_a_readme_without_its_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="one place marked"):
+        filled("# koopteach", COURSE)
