@@ -105,8 +105,8 @@ def seed_from(generator: torch.Generator | None) -> int:
 
 
 def chunks(n: int, numbers_per_row: int) -> Iterator[slice]:
-    """Slices that cover ``range(n)``, each of about :data:`CHUNK_NUMBERS` numbers, at least 256 rows."""
-    rows = max(256, CHUNK_NUMBERS // max(1, numbers_per_row))
+    """Slices that cover ``range(n)``, each of about :data:`CHUNK_NUMBERS` numbers, at least 16 rows."""
+    rows = max(16, CHUNK_NUMBERS // max(1, numbers_per_row))
     for start in range(0, n, rows):
         yield slice(start, min(start + rows, n))
 

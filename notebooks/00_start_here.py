@@ -46,6 +46,12 @@ spectrum = kt.GeneratorEDMD(dictionary).fit(data).spectrum()
 moved = kt.run_particles(kt.KSWGD(spectrum), start, n_steps=60, generator=profile.generator(5)).final
 assert kt.mode_weights(stuck, ring.modes)[2] > 0.8 and kt.mode_weights(moved, ring.modes).min() > 0.05
 
+
+def draw_particles(ax, x, color):
+    plotting.density(ax, ring.log_prob, (-4.2, 4.2))
+    plotting.points(ax, x, (-4.2, 4.2), color=color)
+
+
 # %% [markdown]
 # *Second column.* A flow carries noise, at time 0, to data with two bumps, at time 1. For so simple data its velocity is
 # known exactly.
@@ -98,12 +104,13 @@ assert torch.allclose(jumped[:, :2], crept[-1], atol=0.01)
 red, blue, grey = plotting.COLORS["error"], plotting.COLORS["model"], plotting.COLORS["floor"]
 
 
-def draw_hills(ax):
+def draw_hills(*axes):
     y = torch.linspace(-3, 3, 200, dtype=profile.dtype)
     data = torch.exp(-((y[:, None] - bumps) ** 2) / (2 * width**2)).sum(dim=1)
-    for edge, hill, word in ((-0.02, -0.2 * torch.exp(-(y**2) / 2), "noise"), (1.02, 0.2 * data, "data")):
-        ax.fill_betweenx(y, edge, edge + hill, color="#CCCCCC")
-        ax.text(edge + 0.1 * (1 if edge > 0 else -1), -3.4, word, ha="center")
+    for ax in axes:
+        for edge, side, hill, word in ((-0.02, -1, torch.exp(-(y**2) / 2), "noise"), (1.02, 1, data, "data")):
+            ax.fill_betweenx(y, edge, edge + 0.2 * side * hill, color="#CCCCCC")
+            ax.text(edge + 0.1 * side, -3.4, word, ha="center")
 
 
 def draw_lift(ax, floor=-4.5):
@@ -123,16 +130,15 @@ def draw_lift(ax, floor=-4.5):
 
 # %%
 fig, axes = plt.subplot_mosaic("abc;ABC", figsize=(9, 6.9), per_subplot_kw={"C": {"projection": "3d"}})
-for name, x, color in (("a", stuck, "error"), ("A", moved, "model")):
-    plotting.density(axes[name], ring.log_prob, (-4.2, 4.2))
-    plotting.points(axes[name], x, (-4.2, 4.2), color=color)
-for draw, name in ((draw_hills, "b"), (draw_hills, "B"), (draw_lift, "C")):
-    draw(axes[name])
+draw_particles(axes["a"], stuck, "error")
+draw_particles(axes["A"], moved, "model")
+draw_hills(axes["b"], axes["B"])
 axes["b"].plot(torch.linspace(0, 1, 401), curved, color=grey, linewidth=1.2)
 axes["b"].plot(torch.linspace(0, 1, 4), coarse, "o--", color=red, linewidth=1, markersize=3.5)
 axes["B"].plot([0, 1], curved[[0, -1]], "o-", color=blue, linewidth=1.2, markersize=3.5)
 axes["c"].plot(*crept.unbind(2), ".-", color=red, markevery=8, linewidth=1, markersize=4)
 axes["c"].plot(*first.T, "o", color=red, markerfacecolor="white")
+draw_lift(axes["C"])
 for name, title, line in (
     ("a", "1  Particles get stuck", "60 steps of Langevin dynamics"),
     ("b", "2  Paths are curved", "three steps of a solver miss"),
@@ -141,7 +147,8 @@ for name, title, line in (
     ("B", "Straighten", "one step arrives"),
     ("C", "Lift", "up, one matrix exponential, down"),
 ):
-    axes[name].set_title(title, color=red if name in "abc" else blue, size=12, weight="bold", y=1.07)
+    color = red if name in "abc" else blue
+    axes[name].annotate(title, (0, 1.09), xycoords="axes fraction", color=color, size=12, weight="bold")
     axes[name].annotate(line, (0, 1.02), xycoords="axes fraction")
     axes[name].axis("off")
 alt = """Three troubles and their cures: particles stuck in one of eight modes, and spread over all eight; curved

@@ -382,10 +382,10 @@ def test_signs_are_fixed_and_few_points_remarked():
 def test_whitening_makes_the_kept_directions_orthonormal():
     a = normal(30, 6)
     gram = a.T @ a
-    w = whiten(gram, 1e-8)
+    w = whiten(gram, 1e-8, "EDMD")
     torch.testing.assert_close(w.T @ gram @ w, eye(6), rtol=0, atol=1e-10)
     values = torch.linalg.eigvalsh(gram)
-    assert whiten(gram, float(values[2] / values[-1]) * 1.001).shape == (6, 3)
+    assert whiten(gram, float(values[2] / values[-1]) * 1.001, "EDMD").shape == (6, 3)
 
 
 @pytest.mark.parametrize(

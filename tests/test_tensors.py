@@ -71,16 +71,16 @@ def test_points_of_another_kind_are_refused():
 def test_chunks_cover_every_row_once_and_stay_small(n, width):
     parts = list(chunks(n, width))
     assert [i for part in parts for i in range(n)[part]] == list(range(n))
-    assert all(part.stop - part.start <= max(256, tensors.CHUNK_NUMBERS // max(1, width)) for part in parts)
+    assert all(part.stop - part.start <= max(16, tensors.CHUNK_NUMBERS // max(1, width)) for part in parts)
 
 
 def test_map_chunks_is_the_function(monkeypatch):
-    x = torch.arange(1400.0).reshape(700, 2)
+    x = torch.arange(80.0).reshape(40, 2)
     monkeypatch.setattr(tensors, "CHUNK_NUMBERS", 1)
     seen = []
     result = map_chunks(lambda part: (seen.append(len(part)), part.sin())[1], x, 10)
     assert torch.equal(result, x.sin())
-    assert seen == [256, 256, 188]
+    assert seen == [16, 16, 8]
 
 
 @pytest.mark.parametrize("draw", [rand, randn])

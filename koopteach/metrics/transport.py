@@ -54,8 +54,9 @@ def _directions(count: int, like: Tensor, generator: torch.Generator | None) -> 
         return torch.ones(1, 1, dtype=like.dtype, device=like.device)
     if generator is None:
         generator = torch.Generator().manual_seed(0)
-    directions = randn((count, d), like, generator)
-    return directions / directions.norm(dim=1, keepdim=True)
+    # in float64, so that both precisions compare along the same directions
+    directions = randn((count, d), torch.empty(0, dtype=torch.float64), generator)
+    return (directions / directions.norm(dim=1, keepdim=True)).to(like)
 
 
 def _quantiles(values: Tensor, u: Tensor) -> Tensor:

@@ -180,7 +180,7 @@ class EDMD:
             gram = self._gram_x / n - torch.outer(mean_x, mean_x)
             cross = cross - torch.outer(mean_x, mean_y)
         gram = gram + self.ridge * gram.trace() / len(gram) * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-        w = whiten(gram, tol)
+        w = whiten(gram, tol, "EDMD")
         reduced = w.T @ cross @ w
         if self.reversible:
             mu, vectors = torch.linalg.eigh(reduced)

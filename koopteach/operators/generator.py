@@ -95,7 +95,7 @@ class GeneratorEDMD:
         mean = self._psi / self._weight
         gram = self._gram / self._weight - torch.outer(mean, mean)
         tol = max(self.tol, SMALLEST_TOL[self._like.dtype])
-        w = whiten(gram, tol)
+        w = whiten(gram, tol, "GeneratorEDMD")
         rates, vectors = torch.linalg.eigh(w.T @ (self._stiffness / self._weight) @ w)
         r, shortage = asked(n_modes, len(rates), "GeneratorEDMD")
         coefficients = fix_signs(w @ vectors[:, :r])

@@ -13,11 +13,16 @@ SMALLEST_TOL = {torch.float32: 1e-5, torch.float64: 0.0}
 MOST_MODES = 200
 
 
-def whiten(gram: Tensor, tol: float) -> Tensor:
+def whiten(gram: Tensor, tol: float, who: str) -> Tensor:
     """``W`` ``(m, q)`` with ``W^T gram W = I`` on the directions whose eigenvalue exceeds ``tol`` times the largest.
 
     The directions below are dropped, not ridged: a ridge on the Gram matrix alone would keep them as functions of
     no variance and hardly any energy, that is as spurious slow modes.
+
+    Args:
+        gram: ``(m, m)``, symmetric.
+        tol: relative size below which a direction is dropped.
+        who: the estimator, which opens the message.
 
     Raises:
         ValueError: no direction left (all features constant on the data).
@@ -26,7 +31,7 @@ def whiten(gram: Tensor, tol: float) -> Tensor:
     largest = float(values[-1])
     if not largest > 0:
         raise ValueError(
-            "whiten: every feature is constant on the data, so there is nothing to find a spectrum of. "
+            f"{who}.spectrum: every feature is constant on the data, so there is nothing to find a spectrum of. "
             "Are all points the same, or all far from the dictionary's centres?"
         )
     keep = values > max(tol, torch.finfo(values.dtype).eps) * largest

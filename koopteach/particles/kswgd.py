@@ -10,6 +10,9 @@ from torch import Tensor
 from koopteach.spectrum import Spectrum
 from koopteach.tensors import as_points, chunks, randn, same_kind
 
+# The metric at the particles is singular wherever they cluster; below this the damped system is, too.
+_LEAST_DAMPING = 1e-6
+
 
 class KSWGD:
     """Move particles so that the spectral moments ``m_k = mean_j phi_k(x_j)`` of their law decay to zero.
@@ -34,7 +37,8 @@ class KSWGD:
         damping: ``eps``; ``math.inf`` is the paper's metric.
         step_size: dimensionless; stable below ``2 / (1 + eps)``, or 2 for the paper's metric.
         max_move: longest move of a particle in one step, in units of ``spectrum.scale``; None switches it off.
-        noise: standard deviation of the noise at the start, in units of ``max_move``.
+        noise: length of the noise at the start in units of ``max_move`` (times ``sqrt(2/d)`` in each coordinate, added
+            after the limiter); none without a limiter.
 
     Raises:
         ValueError: numbers out of range, or a complex spectrum.
@@ -59,8 +63,10 @@ class KSWGD:
                 "KSWGD: the spectrum has complex rates, so its process is not the gradient flow that KSWGD needs. "
                 "For reversible data use EDMD(..., reversible=True) or GeneratorEDMD."
             )
-        if not damping > 0:
-            raise ValueError(f"KSWGD: damping must be positive (math.inf is the paper's metric), got {damping}.")
+        if not damping >= _LEAST_DAMPING:
+            raise ValueError(
+                f"KSWGD: damping must be at least {_LEAST_DAMPING:g} (math.inf is the paper's metric), got {damping}."
+            )
         if not step_size > 0 or (max_move is not None and not max_move > 0) or noise < 0:
             raise ValueError(
                 "KSWGD: step_size and max_move must be positive and noise not negative, "

@@ -99,7 +99,7 @@ def _has_numbers(axis: Axis) -> bool:
 def density(ax: Axes, log_prob: Callable[[Tensor], Tensor], box: Box) -> None:
     """Faint filled contours of a plane density in the square ``box x box``."""
     grid, side = _grid(box, 120)
-    p = log_prob(grid).exp().reshape(side, side).numpy()
+    p = log_prob(grid).exp().reshape(side, side).cpu().numpy()
     levels = np.linspace(0.03, 1.0, 8) * p.max()
     axis = np.linspace(*box, side)
     ax.contourf(axis, axis, p, levels=levels, cmap=DENSITY_MAP, alpha=0.45, extend="max", zorder=0)
@@ -216,8 +216,8 @@ def eigenfunctions(
 ) -> None:
     """The first eigenfunctions on the plane: sign by colour, the zero line drawn, hidden where there are no data."""
     grid, side = _grid(box, 120)
-    values = phi(grid)[:, :count].reshape(side, side, count).numpy()
-    shade = None if log_prob is None else log_prob(grid).exp().reshape(side, side).numpy()
+    values = phi(grid)[:, :count].reshape(side, side, count).cpu().numpy()
+    shade = None if log_prob is None else log_prob(grid).exp().reshape(side, side).cpu().numpy()
     axis = np.linspace(*box, side)
     fig, axes = _panels(count)
     for k, ax in enumerate(axes):
@@ -274,7 +274,7 @@ def curves(
 
 
 def _grid(box: Box, side: int) -> tuple[Tensor, int]:
-    """Points of a square grid, row by row from below, ``(side^2, 2)``."""
-    axis = torch.linspace(*box, side, dtype=torch.float64)
+    """Points of a square grid on the course's device, row by row from below, ``(side^2, 2)``."""
+    axis = torch.linspace(*box, side, dtype=torch.float64, device=runtime.device())
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     return torch.stack([x.flatten(), y.flatten()], dim=1), side
