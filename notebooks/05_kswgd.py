@@ -16,7 +16,7 @@
 
 # %%
 import koopteach as kt
-from koopteach import plotting
+
 profile = kt.setup("05")
 
 # %% [markdown]
@@ -31,6 +31,8 @@ import math
 
 import torch
 
+from koopteach import plotting
+
 ring = kt.GaussianMixture.ring(8, radius=3.0, std=0.3).to(profile.device)
 ring_box = (-4.4, 4.4)
 ring_data = ring.sample(5000, profile.generator(1))
@@ -39,7 +41,10 @@ ring_spectrum = kt.GeneratorEDMD(dictionary).fit(ring_data).spectrum()
 one_mode = kt.GaussianMixture(ring.modes[:1], 0.3).sample(800, profile.generator(3))
 damped = kt.run_particles(kt.KSWGD(ring_spectrum), one_mode, generator=profile.generator(4))
 plotting.film_strip(
-    damped.particles, [0, 4, 8, 16, 60], ring_box, log_prob=ring.log_prob,
+    damped.particles,
+    [0, 4, 8, 16, 60],
+    ring_box,
+    log_prob=ring.log_prob,
     alt="Five moments of a run: 800 particles leave the rightmost of eight modes and fill all eight in 16 steps.",
 )
 
@@ -105,16 +110,16 @@ well = kt.DoubleWell(beta=2.0).to(profile.device)
 x = well.sample(5000, profile.generator(5))
 centers, width = torch.linspace(-1.8, 1.8, 25, dtype=profile.dtype, device=profile.device), 0.25
 
-bumps = torch.exp(-((x - centers) ** 2) / (2 * width**2))       # psi, (n, m)
-slopes = (centers - x) / width**2 * bumps                       # psi', (n, m)
+bumps = torch.exp(-((x - centers) ** 2) / (2 * width**2))  # psi, (n, m)
+slopes = (centers - x) / width**2 * bumps  # psi', (n, m)
 G = torch.cov(bumps.T, correction=0)
 S = slopes.T @ slopes / len(x)
 
 size, U = torch.linalg.eigh(G)
 keep = size > 1e-8 * size[-1]
-W = U[:, keep] / size[keep].sqrt()                              # whitening: W^T G W = 1
+W = U[:, keep] / size[keep].sqrt()  # whitening: W^T G W = 1
 rates, A = torch.linalg.eigh(W.T @ S @ W)
-coefficients = W @ A                                            # phi = (psi - mean) @ coefficients
+coefficients = W @ A  # phi = (psi - mean) @ coefficients
 
 # %% [markdown]
 # The same with the package, and the exact rates, which for this well are known from a fine grid.
@@ -132,7 +137,8 @@ phi = spectrum(grid)[:, :3].cpu()
 plotting.curves(
     grid[:, 0].cpu(),
     {f"$\\phi_{k + 1}$, rate {spectrum.rates[k]:.2g}": phi[:, k] * phi[-1, k].sign() for k in range(3)},
-    xlabel="x", ylabel="eigenfunction",
+    xlabel="x",
+    ylabel="eigenfunction",
     alt="Three eigenfunctions of the double well. The first is a smooth step from one well to the other; the next two "
     "have more sign changes and vary inside the wells.",
 )
@@ -147,10 +153,10 @@ particles = -1 + 0.15 * torch.randn(400, 1, dtype=profile.dtype, generator=profi
 bumps = torch.exp(-((particles - centers) ** 2) / (2 * width**2))
 slopes = (centers - particles) / width**2 * bumps
 mean = torch.exp(-((x - centers) ** 2) / (2 * width**2)).mean(0)
-m = (bumps - mean).mean(0) @ coefficients                       # moments
-v = -slopes @ (coefficients @ (m / rates))                      # equation (4): contract first, no loop
+m = (bumps - mean).mean(0) @ coefficients  # moments
+v = -slopes @ (coefficients @ (m / rates))  # equation (4): contract first, no loop
 
-paper = kt.KSWGD(spectrum, damping=math.inf)                    # the paper's metric
+paper = kt.KSWGD(spectrum, damping=math.inf)  # the paper's metric
 assert torch.allclose(v[:, None], paper.velocity(particles), atol=1e-5 * v.abs().max().item())
 kt.show("energy of the particles in the left well", paper.energy(particles))
 
@@ -168,30 +174,30 @@ kt.show("energy of the particles in the left well", paper.energy(particles))
 #
 # </details>
 
+
 # %%
 def slow_moment(target, weight, time=3.0, step=0.02):
     """m_1 along the flow from wrong weights, relative to its start."""
     data = target.sample(5000, profile.generator(7))
     dictionary = kt.MultiScale.from_data(data, (30, 10), generator=profile.generator(8))
     spectrum = kt.GeneratorEDMD(dictionary).fit(data).spectrum(6)
-    z = data[:2000].abs()                               # the wells are mirror images: the right shape ...
-    z[: 1400] *= -1                                     # ... and the wrong weights
+    z = data[:2000].abs()  # the wells are mirror images: the right shape ...
+    z[:1400] *= -1  # ... and the wrong weights
     moments = [spectrum(z).mean(0)]
     for _ in range(round(time / step)):
         z = z - step * spectrum.contract_grad(z, weight(spectrum.energies) * moments[-1])
         moments.append(spectrum(z).mean(0))
     return torch.stack(moments)[:, 0].cpu() / moments[0][0].cpu()
 
+
 flat = slow_moment(well, torch.ones_like)
 divided = slow_moment(well, lambda e: 1 / e)
 deeper = slow_moment(kt.DoubleWell(beta=4.0).to(profile.device), lambda e: 1 / e)
-plotting.curves(
-    torch.linspace(0, 3, len(flat)),
-    {"weight 1, beta = 2": flat, "weight 1/e, beta = 2": divided, "weight 1/e, beta = 4": deeper},
-    xlabel="time", ylabel="slowest moment / its start", logy=True,
-    alt="The slowest moment against time. Undivided it has barely halved after one unit; divided by its energy it "
-    "falls about three times as fast, at either depth of the wells.",
-)
+moment = {"weight 1, beta = 2": flat, "weight 1/e, beta = 2": divided, "weight 1/e, beta = 4": deeper}
+labels = {"xlabel": "time", "ylabel": "slowest moment / its start"}
+alt = """The slowest moment against time. Undivided it has not halved after one unit; divided by its energy it
+falls more than twice as fast, at either depth of the wells."""
+plotting.curves(torch.linspace(0, 3, len(flat)), moment, **labels, logy=True, alt=alt)
 kt.show("m_1 after one unit of time, weights 1 and 1/e", [flat[50].item(), divided[50].item()], digits=2)
 
 # %% [markdown]
@@ -203,7 +209,10 @@ kt.show("m_1 after one unit of time, weights 1 and 1/e", [flat[50].item(), divid
 
 # %%
 plotting.eigenfunctions(
-    ring_spectrum, ring_spectrum.rates, ring_box, log_prob=ring.log_prob,
+    ring_spectrum,
+    ring_spectrum.rates,
+    ring_box,
+    log_prob=ring.log_prob,
     alt="Four slow eigenfunctions on the ring of eight modes, nearly constant on each mode: the first two separate "
     "opposite halves of the ring, the next two separate quarters.",
 )
@@ -231,7 +240,9 @@ for name, metric in metrics.items():
     assert value < mean + 2 * sd
     kt.show(f"{name:13}", f"{value:.2f}, floor {mean:.2f} ± {sd:.2f}")
 plotting.compare(
-    {"KSWGD, 60 steps": damped.final, "5,000 data, resampled": ring_data[:800]}, reference, ring_box,
+    {"KSWGD, 60 steps": damped.final, "5,000 data, resampled": ring_data[:800]},
+    reference,
+    ring_box,
     log_prob=ring.log_prob,
     alt="Three panels that look alike: 800 particles after 60 steps, 800 of the data, 800 fresh exact samples.",
 )
@@ -264,24 +275,24 @@ plotting.compare(
 # %%
 h = 0.1
 
+
 def decay_rate(start, damping):
     """-d log E / dt along a run, averaged over half a unit of time."""
     method = kt.KSWGD(ring_spectrum, damping=damping, step_size=h, noise=0.0)
     energy = kt.run_particles(method, start, n_steps=60, record_every=1).energy
     return -(energy[5:] / energy[:-5]).log() / (5 * h)
 
-fresh = ring.sample(800, profile.generator(11))
+
 rates_along = {
     "the data, stretched by 1 %": decay_rate(1.01 * ring_data, math.inf),
-    "fresh samples": decay_rate(fresh, math.inf),
+    "fresh samples": decay_rate(ring.sample(800, profile.generator(11)), math.inf),
     "one mode": decay_rate(one_mode, math.inf),
     "one mode, damped": decay_rate(one_mode, 1.0),
 }
-plotting.curves(
-    h * torch.arange(56) + 0.25, rates_along, xlabel="time", ylabel="rate  -d log E / dt",
-    alt="Measured decay rate of the energy against time. Stretched data: constant, 2.1. Fresh samples: from above 2 down "
-    "to about 1. One mode: zero after little more than one unit of time; with damping above 1 for three units.",
-)
+time = h * torch.arange(56) + 0.25
+alt = """Measured decay rate of the energy against time. Stretched data: constant, 2.1. Fresh samples: from above 2
+down to about 1. One mode: zero after little more than one unit of time; damped: above 1 for three units."""
+plotting.curves(time, rates_along, xlabel="time", ylabel="rate  -d log E / dt", alt=alt)
 constant = rates_along["the data, stretched by 1 %"]
 kt.show("stretched data, all along", [constant.min().item(), constant.max().item()], digits=2)
 kt.show("promised, -2 log(1 - h)/h", -2 * math.log(1 - h) / h, digits=2)
@@ -298,7 +309,11 @@ assert rates_along["one mode"][-10:].abs().max() < 0.3
 # function. The vanishing gradient is back, in another place than before.
 
 # %% tags=["nbval-ignore-output"]
-settings = {"step 0.5, limiter 0.1": (0.5, 0.1), "step 0.5, limiter 0.25": (0.5, 0.25), "step 1, limiter 0.25": (1.0, 0.25)}
+settings = {
+    "step 0.5, limiter 0.1": (0.5, 0.1),
+    "step 0.5, limiter 0.25": (0.5, 0.25),
+    "step 1, limiter 0.25": (1.0, 0.25),
+}
 stalled = {}
 for name, (step, limiter) in settings.items():
     method = kt.KSWGD(ring_spectrum, damping=math.inf, step_size=step, max_move=limiter)
@@ -308,7 +323,10 @@ for name, (step, limiter) in settings.items():
     kt.show(f"{name:23}", f"KL {kl:.1f}, {run.limited[-5:].mean():.0%} of the particles at the limiter in the end")
 assert sum(metrics["histogram KL"](z) > 0.5 for z in stalled.values()) >= 2
 plotting.compare(
-    stalled, reference, ring_box, log_prob=ring.log_prob,
+    stalled,
+    reference,
+    ring_box,
+    log_prob=ring.log_prob,
     alt="The paper's metric after 200 steps at three settings, beside an exact sample: particles are clumped or lost "
     "between and outside the modes.",
 )
@@ -334,13 +352,14 @@ plotting.compare(
 # exactly its limit of strong damping.
 
 # %%
-slopes = ring_spectrum.grad(one_mode)                                     # (n, r, d)
+slopes = ring_spectrum.grad(one_mode)  # (n, r, d)
 m, energies = ring_spectrum(one_mode).mean(0), ring_spectrum.energies
 M = torch.einsum("nkd,nld->kl", slopes, slopes) / len(one_mode)
 eps = 1.0
-w = (1 + eps) * torch.linalg.solve(M + eps * torch.diag(energies), m)     # equation (6)
+w = (1 + eps) * torch.linalg.solve(M + eps * torch.diag(energies), m)  # equation (6)
 v = -torch.einsum("nkd,k->nd", slopes, w)
 assert torch.allclose(v, kt.KSWGD(ring_spectrum, damping=eps).velocity(one_mode), atol=1e-8)
+
 
 # %%
 def eigenvalues(x):
@@ -348,18 +367,23 @@ def eigenvalues(x):
     slopes = ring_spectrum.grad(x) / energies.sqrt()[:, None]
     return torch.linalg.eigvalsh(torch.einsum("nkd,nld->kl", slopes, slopes) / len(x)).clamp_min(1e-9).cpu()
 
+
 a = torch.logspace(-4, 1.5, 100)
 fig, (ax,) = plotting.new_figure(height=3.4)
 for (eps, name), (color, dash, _) in zip([(0.1, "damping 0.1"), (1.0, "damping 1"), (1e9, "paper")], plotting.SERIES):
     ax.loglog(a, (1 + eps) * a / (a + eps), color=color, linestyle=dash, label=name)
-for height, x, label in ((1.5e-5, one_mode, "one mode; most are further left"), (5e-5, ring_data[:800], "at equilibrium")):
+ticks = {"one mode; most are further left": (1.5e-5, one_mode), "at equilibrium": (5e-5, ring_data[:800])}
+for label, (height, x) in ticks.items():
     found = eigenvalues(x)
-    ax.scatter(found, torch.full_like(found, height), marker="|", s=60, color=plotting.COLORS["reference"], linewidths=0.8)
+    ax.plot(found, torch.full_like(found, height), "|", color=plotting.COLORS["reference"], markersize=8)
     ax.annotate(label, (1.3e-4, height * 1.35), fontsize=8)
-ax.set(xlim=(1e-4, 30), ylim=(1e-5, 30), xlabel="eigenvalue a of the scaled metric", ylabel="decay rate of that direction")
+ax.set(xlim=(1e-4, 30), ylim=(1e-5, 30), xlabel="eigenvalue a of the scaled metric", ylabel="decay rate")
 ax.legend(loc="upper left")
-plotting.finish(fig, "Decay rate against eigenvalue a. The paper's rate is a itself; damping lifts small a towards one and holds "
-    "large a below 1 + eps. Ticks: at equilibrium all eigenvalues are near one, from one mode they span many decades.")
+plotting.finish(
+    fig,
+    "Decay rate against eigenvalue a. The paper's rate is a itself; damping lifts small a towards one and holds "
+    "large a below 1 + eps. Ticks: at equilibrium all eigenvalues are near one, from one mode they span many decades.",
+)
 kt.show("in one mode, directions that the paper's metric slows tenfold", bool((eigenvalues(one_mode) < 0.1).sum() > 40))
 
 # %% [markdown]
@@ -367,6 +391,7 @@ kt.show("in one mode, directions that the paper's metric slows tenfold", bool((e
 #
 # Three hundred particles leave one mode. Slide the damping from `inf`, the paper, down to 0.1 and see the ring come
 # free. Then try few modes (a low rank) or a long step: which failure looks like which?
+
 
 # %% tags=["widget", "nbval-ignore-output"]
 def ring_run(damping, rank, step):
@@ -378,7 +403,10 @@ def ring_run(damping, rank, step):
     plotting.points(axes[0], run.final, ring_box, title=f"{title}\nSW2 {metrics['sliced W2'](run.final):.2f}")
     axes[1].semilogy(run.steps, run.energy.clamp_min(1e-12))
     axes[1].set(xlabel="step", ylabel="energy E", title="what is left of the moments", ylim=(1e-12, 1e4))
-    plotting.finish(fig, "Left: 300 particles after 40 steps on the ring of eight modes. Right: the energy over the steps.")
+    plotting.finish(
+        fig, "Left: 300 particles after 40 steps on the ring of eight modes. Right: the energy over the steps."
+    )
+
 
 plotting.explore(
     ring_run,
@@ -408,7 +436,12 @@ for rank in ranks:
     for name, values in results.items():
         values.append(metrics[name](run.final) / floors[name][0])
 plotting.curves(
-    ranks, results, xlabel="modes kept", ylabel="distance / its noise floor", logx=True, logy=True,
+    ranks,
+    results,
+    xlabel="modes kept",
+    ylabel="distance / its noise floor",
+    logx=True,
+    logy=True,
     floor=(1.0, floors["histogram KL"][1] / floors["histogram KL"][0]),
     alt="Distance in units of its noise floor against the number of modes. With 7 modes KL is tens of floors. Sliced "
     "W2 is at its floor with 60 modes, KL with all of them.",
@@ -450,14 +483,16 @@ assert kl_of[math.inf, None] > 1 and kl_of[1.0, 0.25] < 2 * floors["histogram KL
 # kernel density estimate. **True score:** ULA also knows the density. Time to fit the spectrum counts.
 
 # %% tags=["nbval-ignore-output"]
-import time
+from functools import partial
+from time import perf_counter
 
 well = kt.QuadrupleWell(beta=4.0).to(profile.device)
 data, far = well.sample(5000, profile.generator(16)), well.sample(3000, profile.generator(17))
+distance_to_well = partial(kt.sliced_wasserstein2, y=far, n_projections=60)
 corner = kt.GaussianMixture(well.modes[:1], 0.2).sample(800, profile.generator(18))
-started = time.perf_counter()
+started = perf_counter()
 fitted = kt.GeneratorEDMD(kt.MultiScale.from_data(data, generator=profile.generator(19))).fit(data).spectrum()
-fit_seconds = time.perf_counter() - started
+fit_seconds = perf_counter() - started
 score = kt.kde_score(data)
 contest = {
     "KSWGD": (kt.KSWGD(fitted), 60, fit_seconds),
@@ -465,12 +500,10 @@ contest = {
     "SVGD, KDE score": (kt.SVGD(score, step_size=0.5), 25, 0.0),
     "ULA, true score": (kt.ULA(well.score, step_size=0.01), 12_000, 0.0),
 }
-def distance_to_well(z):
-    return kt.sliced_wasserstein2(z, far, n_projections=60)
-
 race = {}
 for name, (method, n_steps, fit) in contest.items():
-    run = kt.run_particles(method, corner, n_steps=n_steps, record_every=max(1, n_steps // 20), generator=profile.generator(20))
+    every = max(1, n_steps // 20)
+    run = kt.run_particles(method, corner, n_steps=n_steps, record_every=every, generator=profile.generator(20))
     distance = torch.tensor([distance_to_well(z) for z in run.particles[1:]])
     race[name] = (run.seconds[1:] + fit, run.steps[1:], run.score_evaluations * run.steps[1:] / n_steps, distance)
 assert all(race["KSWGD"][3][-1] < race[name][3][-1] / 3 for name in ("ULA, KDE score", "SVGD, KDE score"))

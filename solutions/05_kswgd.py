@@ -9,7 +9,7 @@
 
 # %%
 import koopteach as kt
-from koopteach import check, plotting
+
 profile = kt.setup("05")
 
 # %% [markdown]
@@ -19,6 +19,8 @@ profile = kt.setup("05")
 import math
 
 import torch
+
+from koopteach import check, plotting
 
 well = kt.QuadrupleWell(beta=2.0).to(profile.device)
 box = (-2.0, 2.0)
@@ -44,6 +46,7 @@ corner = kt.GaussianMixture(well.modes[:1], 0.2).sample(400, profile.generator(3
 # *It must hold that* particles whose moments all vanish do not move, and that a second copy of every particle changes
 # no velocity.
 
+
 # %%
 def velocity(phi, grad_phi, energies):
     """Velocity of every particle, (n, d)."""
@@ -51,6 +54,7 @@ def velocity(phi, grad_phi, energies):
     m = phi.mean(dim=0)
     return -torch.einsum("k,nkd->nd", m / energies, grad_phi)
     ### END SOLUTION
+
 
 # %% tags=["check"]
 velocity = check("L05-E1", velocity)
@@ -85,7 +89,10 @@ for _ in range(12):
     x = x + 0.1 * velocity(spectrum(x), spectrum.grad(x), spectrum.energies)
     film.append(x)
 plotting.film_strip(
-    torch.stack(film), [0, 4, 8, 12], box, log_prob=well.log_prob,
+    torch.stack(film),
+    [0, 4, 8, 12],
+    box,
+    log_prob=well.log_prob,
     alt="Four moments of a flow on the quadruple well: particles leave the lower left corner for the neighbouring wells.",
 )
 
@@ -101,6 +108,7 @@ plotting.film_strip(
 #
 # *It must hold that* doubling every `phi` makes $E$ four times as large.
 
+
 # %%
 def energy(phi, energies):
     """Half the sum of squared moments over energies, a number."""
@@ -108,6 +116,7 @@ def energy(phi, energies):
     m = phi.mean(dim=0)
     return 0.5 * (m**2 / energies).sum()
     ### END SOLUTION
+
 
 # %% tags=["check"]
 energy = check("L05-E2", energy)
@@ -135,7 +144,11 @@ energy = check("L05-E2", energy)
 # %%
 left = [float(energy(spectrum(x), spectrum.energies)) for x in film]
 plotting.curves(
-    range(13), {"energy": left}, xlabel="step", ylabel="E", logy=True,
+    range(13),
+    {"energy": left},
+    xlabel="step",
+    ylabel="E",
+    logy=True,
     alt="The energy of the flow above falls at every step, on a logarithmic axis.",
 )
 assert left == sorted(left, reverse=True)
@@ -153,6 +166,7 @@ assert left == sorted(left, reverse=True)
 #
 # *It must hold that* limiting twice is limiting once; and a particle that does not move must not become NaN.
 
+
 # %%
 def limiter(move, length):
     """Each row of move, shortened to at most length."""
@@ -160,6 +174,7 @@ def limiter(move, length):
     norm = move.norm(dim=1, keepdim=True).clamp_min(1e-30)
     return move * (length / norm).clamp_max(1.0)
     ### END SOLUTION
+
 
 # %% tags=["check"]
 limiter = check("L05-E3", limiter)
@@ -195,7 +210,10 @@ for _ in range(12):
     x = x + limiter(1.0 * move, 0.25 * spectrum.scale)
     film.append(x)
 plotting.film_strip(
-    torch.stack(film), [0, 4, 8, 12], box, log_prob=well.log_prob,
+    torch.stack(film),
+    [0, 4, 8, 12],
+    box,
+    log_prob=well.log_prob,
     alt="Four moments of twelve limited steps: the particles reach all four wells of the quadruple well.",
 )
 assert kt.mode_weights(x, well.modes).min() > 0.1
@@ -213,6 +231,7 @@ assert kt.mode_weights(x, well.modes).min() > 0.1
 #
 # *It must hold that* one step of size 1 removes everything, and that $n$ steps and again $n$ steps are $2n$ steps.
 
+
 # %%
 def energy_after(start, step_size, n_steps):
     """The energy after n_steps, a number."""
@@ -220,6 +239,7 @@ def energy_after(start, step_size, n_steps):
     factor_of_a_moment = 1 - step_size
     return start * factor_of_a_moment ** (2 * n_steps)
     ### END SOLUTION
+
 
 # %% tags=["check"]
 energy_after = check("L05-E4", energy_after)
@@ -271,6 +291,7 @@ assert 0.8 < float(run.energy[-1]) / predicted < 1.25
 # *It must hold that* $w=m/e$ at equilibrium, where $M=\mathrm{diag}(e)$, for any damping; and a singular $M$ must do no
 # harm.
 
+
 # %%
 def damped_weights(m, metric, energies, damping):
     """The weights of the damped flow, (r,)."""
@@ -278,6 +299,7 @@ def damped_weights(m, metric, energies, damping):
     matrix = metric + damping * torch.diag(energies)
     return (1 + damping) * torch.linalg.solve(matrix, m)
     ### END SOLUTION
+
 
 # %% tags=["check"]
 damped_weights = check("L05-E5", damped_weights)
@@ -312,6 +334,7 @@ ring_data = ring.sample(5000, profile.generator(4))
 ring_psi = kt.MultiScale.from_data(ring_data, generator=profile.generator(5))
 ring_spectrum = kt.GeneratorEDMD(ring_psi).fit(ring_data).spectrum()
 
+
 def flow(x, damping, steps=40):
     for _ in range(steps):
         slopes, m, e = ring_spectrum.grad(x), ring_spectrum(x).mean(0), ring_spectrum.energies
@@ -320,18 +343,19 @@ def flow(x, damping, steps=40):
         x = x + limiter(-torch.einsum("k,nkd->nd", w, slopes), 0.25 * ring_spectrum.scale)
     return x
 
-start = kt.OrnsteinUhlenbeck(2, theta=0.25).sample(400, profile.generator(6))      # N(0, 4 I)
+
+start = kt.OrnsteinUhlenbeck(2, theta=0.25).sample(400, profile.generator(6))  # N(0, 4 I)
 ends = {"paper": flow(start, math.inf), "damped": flow(start, 1.0)}
 reference = ring.sample(10_000, profile.generator(7))
-plotting.compare(
-    ends, reference, (-4.4, 4.4), log_prob=ring.log_prob,
-    alt="After 40 steps the paper's metric has left clumps and empty modes; the damped one fills all eight modes like the "
-    "exact sample beside it.",
-)
+alt = """After 40 steps the paper's metric has left clumps and empty modes; the damped one fills all eight modes like
+the exact sample beside it."""
+plotting.compare(ends, reference, (-4.4, 4.4), log_prob=ring.log_prob, alt=alt)
+
 
 # %% tags=["nbval-ignore-output"]
 def kl(x):
     return kt.kl_histogram(x, ring.log_prob, -5, 5)
+
 
 floor, spread = kt.noise_floor(kl, ring.sample, 400, generator=profile.generator(8))
 for name, x in ends.items():
