@@ -25,142 +25,20 @@ profile = kt.setup("00")
 # | **2** | A flow's paths are **curved**, so it needs many steps of a solver. | **Straighten** them: learn curved interpolants whose flow is straight. | lessons 08, 09 |
 # | **3** | A flow is **nonlinear**, so it needs a solver at all. | **Lift** it to where it is linear, and take one matrix exponential. The method is Koopman-CFM. | lesson 10 |
 #
-# The next five cells compute a small example of each and draw it. Run them and go straight to the picture. The code will
-# read easily after lesson 05; today you may skip it.
-#
-# *First column.* Five hundred particles start in one of eight modes. They should end up in all eight.
+# The next cell computes a small example of each and draws it: troubles above, cures below.
 
 # %%
-import matplotlib.pyplot as plt
-import torch
-
 from koopteach import plotting
 
-ring = kt.GaussianMixture.ring(8, radius=3.0, std=0.3)
-start = kt.GaussianMixture(ring.modes[2:3], 0.3).sample(500, profile.generator(1))
-stuck = kt.langevin_trajectory(ring, start, n_steps=60, dt=0.02, generator=profile.generator(2))[-1]
-
-data = ring.sample(5000, profile.generator(3))
-dictionary = kt.MultiScale.from_data(data, generator=profile.generator(4))
-spectrum = kt.GeneratorEDMD(dictionary).fit(data).spectrum()
-moved = kt.run_particles(kt.KSWGD(spectrum), start, n_steps=60, generator=profile.generator(5)).final
-assert kt.mode_weights(stuck, ring.modes)[2] > 0.8 and kt.mode_weights(moved, ring.modes).min() > 0.05
-
-
-def draw_particles(ax, x, color):
-    plotting.density(ax, ring.log_prob, (-4.2, 4.2))
-    plotting.points(ax, x, (-4.2, 4.2), color=color)
-
+plotting.story()
 
 # %% [markdown]
-# *Second column.* A flow carries noise, at time 0, to data with two bumps, at time 1. For so simple data its velocity is
-# known exactly.
-
-# %%
-bumps, width = torch.tensor([-2.0, 2.0], dtype=profile.dtype), 0.35
-
-
-def velocity(x, t):
-    variance, offset = (1 - t) ** 2 + (t * width) ** 2, x[:, None] - t * bumps
-    share = torch.softmax(-(offset**2) / (2 * variance), dim=1)
-    return (share * (bumps + (t * width**2 - (1 - t)) / variance * offset)).sum(dim=1)
-
-
-def solve(velocity, x, n_steps, time=1.0):
-    path = [x]
-    for k in range(n_steps):
-        path.append(path[-1] + time / n_steps * velocity(path[-1], k / n_steps))
-    return torch.stack(path)
-
-
-noise = torch.special.ndtri((torch.arange(14, dtype=profile.dtype) + 0.5) / 14)  # 14 quantiles of N(0, 1)
-curved, coarse = solve(velocity, noise, 400), solve(velocity, noise, 3)
-
-# %% [markdown]
-# *Third column.* The flow $\dot x=-\frac12x,\ \dot y=-4\,(y-x^2)$ is nonlinear. In the three coordinates $(x,\,y,\,x^2)$
-# it is linear, because $\frac{d}{dt}x^2=-x^2$. So a matrix exponential knows where everybody is at any time, and the
-# last line checks that against a solver.
-
-
-# %%
-def nonlinear(state, t):
-    x, y = state.T
-    return torch.stack([-0.5 * x, -4 * (y - x**2)], dim=1)
-
-
-K = torch.tensor([[-0.5, 0, 0], [0, -4, 4], [0, 0, -1]], dtype=profile.dtype)
-first = [[-1.7, 0.2], [1.2, 2.9], [1.7, -0.3], [0.6, 2.4], [-0.5, -0.6], [-1.1, 3.0]]
-first = torch.tensor(first, dtype=profile.dtype)
-crept = solve(nonlinear, first, 400, time=2.0)
-
-lifted = torch.cat([first, first[:, :1] ** 2], dim=1)
-jumped = lifted @ torch.linalg.matrix_exp(2.0 * K).T
-assert torch.allclose(jumped[:, :2], crept[-1], atol=0.01)
-
-# %% [markdown]
-# The drawing itself.
-
-# %%
-red, blue, grey = plotting.COLORS["error"], plotting.COLORS["model"], plotting.COLORS["floor"]
-
-
-def draw_hills(*axes):
-    y = torch.linspace(-3, 3, 200, dtype=profile.dtype)
-    data = torch.exp(-((y[:, None] - bumps) ** 2) / (2 * width**2)).sum(dim=1)
-    for ax in axes:
-        for edge, side, hill, word in ((-0.02, -1, torch.exp(-(y**2) / 2), "noise"), (1.02, 1, data, "data")):
-            ax.fill_betweenx(y, edge, edge + 0.2 * side * hill, color="#CCCCCC")
-            ax.text(edge + 0.1 * side, -3.4, word, ha="center")
-
-
-def draw_lift(ax, floor=-4.5):
-    side, depth = torch.linspace(-1.9, 1.9, 21), torch.linspace(-0.8, 3.2, 9)
-    x, y = (mesh.numpy() for mesh in torch.meshgrid(side, depth, indexing="xy"))
-    ax.plot_surface(x, y, x**2, color=grey, alpha=0.18, edgecolor=grey, linewidth=0.3)
-    ax.plot_surface(x, y, 0 * x + floor, color=grey, alpha=0.12)
-    for path in crept.unbind(1):
-        ax.plot(*path.T, floor, color=red, linewidth=0.8)
-    for a, b in zip(lifted[:2].tolist(), jumped[:2].tolist()):
-        for x, y, z in (a, b):
-            ax.plot([x, x], [y, y], [floor, z], "o:", color=blue, linewidth=1.2, markersize=3.5)
-        ax.quiver(*a, *(q - p for p, q in zip(a, b)), color=blue, linewidth=2, arrow_length_ratio=0.15)
-    ax.view_init(18, -70)
-    ax.set_box_aspect((1, 1, 1.1), zoom=1.22)
-
-
-# %%
-fig, axes = plt.subplot_mosaic("abc;ABC", figsize=(9, 6.9), per_subplot_kw={"C": {"projection": "3d"}})
-draw_particles(axes["a"], stuck, "error")
-draw_particles(axes["A"], moved, "model")
-draw_hills(axes["b"], axes["B"])
-axes["b"].plot(torch.linspace(0, 1, 401), curved, color=grey, linewidth=1.2)
-axes["b"].plot(torch.linspace(0, 1, 4), coarse, "o--", color=red, linewidth=1, markersize=3.5)
-axes["B"].plot([0, 1], curved[[0, -1]], "o-", color=blue, linewidth=1.2, markersize=3.5)
-axes["c"].plot(*crept.unbind(2), ".-", color=red, markevery=8, linewidth=1, markersize=4)
-axes["c"].plot(*first.T, "o", color=red, markerfacecolor="white")
-draw_lift(axes["C"])
-for name, title, line in (
-    ("a", "1  Particles get stuck", "60 steps of Langevin dynamics"),
-    ("b", "2  Paths are curved", "three steps of a solver miss"),
-    ("c", "3  The flow is nonlinear", "a solver creeps along"),
-    ("A", "Precondition", "60 steps along eigenfunctions"),
-    ("B", "Straighten", "one step arrives"),
-    ("C", "Lift", "up, one matrix exponential, down"),
-):
-    color = red if name in "abc" else blue
-    axes[name].annotate(title, (0, 1.09), xycoords="axes fraction", color=color, size=12, weight="bold")
-    axes[name].annotate(line, (0, 1.02), xycoords="axes fraction")
-    axes[name].axis("off")
-alt = """Three troubles and their cures: particles stuck in one of eight modes, and spread over all eight; curved
-paths that three long steps miss, and straight ones; a bent flow, and two arrows that jump along a lifted surface."""
-plotting.finish(fig, alt)
-
-# %% [markdown]
-# All six panels are computed by the cells above, and two remarks keep them honest. In the first column Langevin dynamics
-# was given the density and KSWGD 5,000 samples of it; what a method is given, and what that costs, is counted
-# wherever we compare. The other two columns are the smallest examples that show the effect. There the straight paths
-# were simply drawn between the ends of the curved ones, and three coordinates made the lift exact. To learn either from
-# data is what the papers are about, and what works less well than promised you will see measured.
+# All six panels are computed (by `koopteach/plotting/story.py`, which reads easily after lesson 05), and two remarks keep
+# them honest. In the first column Langevin dynamics was given the density and KSWGD 5,000 samples of it; what a method
+# is given, and what that costs, is counted wherever we compare. The other two columns are the smallest examples that
+# show the effect. There the straight paths were simply drawn between the ends of the curved ones, and three coordinates,
+# $(x,\,y,\,x^2)$, made the lift of $\dot x=-\frac12x,\ \dot y=-4\,(y-x^2)$ exact. To learn either from data is what the
+# papers are about, and what works less well than promised you will see measured.
 
 # %% [markdown]
 # ## How to work
@@ -191,23 +69,17 @@ plotting.finish(fig, alt)
 # your answer with mistakes that others made before you, and **calls yours by its name** if it is one of them.
 #
 # Here is such a mistake, made on purpose. Asked for the relative error $|a-b|/|b|$ of an estimate $a$ of a vector $b$,
-# somebody forgot to divide. (In this demonstration a helper only prints what `check` would say; it keeps no
-# record.)
+# somebody forgot to divide. (`preview` only prints what `check` would say; it keeps no record.)
 
 # %%
-from koopteach.teach import engine, lessons, report
-
-
-def what_check_says(exercise_id, answer):
-    exercise, following = lessons.find(exercise_id)
-    print(report.text(exercise, engine.examine(exercise, answer), following))
+from koopteach.teach import preview
 
 
 def relative_error(estimate, exact):
     return (estimate - exact).norm()
 
 
-what_check_says("L00-E1", relative_error)
+preview("L00-E1", relative_error)
 
 # %% [markdown]
 # The first line is the verdict, the second what was seen, the third the mistake by name, the last what to do next. Now a
@@ -219,7 +91,7 @@ def relative_error(estimate, exact):
     return ((estimate - exact).square().sum() / exact.square().sum()).sqrt()
 
 
-what_check_says("L00-E1", relative_error)
+preview("L00-E1", relative_error)
 
 # %% [markdown]
 # Until an answer passes, the notebook goes on with the course's own, and figures drawn with it say so. So you are never
@@ -255,6 +127,8 @@ what_check_says("L00-E1", relative_error)
 # - `kt.show` prints a number, a list or a tensor to a few digits.
 
 # %%
+import torch
+
 one, again, other = (torch.randn(3, generator=profile.generator(k)) for k in (7, 7, 8))
 assert torch.equal(one, again) and not torch.equal(one, other)
 
@@ -310,25 +184,29 @@ def to_go(now, spring):
     return abs(mean.item()), abs(mean_square.item() - 1 / spring)
 
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %%
 grid, times = torch.linspace(-3.6, 3.6, 300, dtype=profile.dtype)[:, None], torch.linspace(0, 2, 21).tolist()
 alt = """Left: a histogram of particles under way from two heaps to one bell, with the exact law. Right: on a logarithmic
 axis the mean and the mean square go to their ends along straight lines, the second twice as steep."""
 
+colors, edges = plotting.COLORS, torch.linspace(-3.6, 3.6, 61)
 
+
+# %% tags=["widget", "nbval-ignore-output"]
 def relax(time, spring):
     now, end = law(time, spring), kt.OrnsteinUhlenbeck(1, spring)
     fig, (left, right) = plotting.new_figure(2, height=3.2)
-    x = particles(time, spring)[:, 0]
-    left.hist(x, torch.linspace(-3.6, 3.6, 61), density=True, color=blue, alpha=0.35, label="4,000 particles")
-    left.plot(grid, now.log_prob(grid).exp(), color=plotting.COLORS["reference"], label="exact law")
-    left.plot(grid, end.log_prob(grid).exp(), ":", color=red, label="where it ends")
+    left.hist(
+        particles(time, spring)[:, 0], edges, density=True, color=colors["model"], alpha=0.35, label="4,000 particles"
+    )
+    left.plot(grid, now.log_prob(grid).exp(), color=colors["reference"], label="exact law")
+    left.plot(grid, end.log_prob(grid).exp(), ":", color=colors["error"], label="where it ends")
     left.set(xlabel="position", ylabel="density", ylim=(0, 1.1), title=f"time {time:g}, spring {spring:g}")
     left.legend(loc="upper right")
     lines = zip(*(to_go(law(t, spring), spring) for t in times))
     for line, here, style, name in zip(lines, to_go(now, spring), ("-", "--"), ("mean", "mean square")):
         right.semilogy(times, line, style, label=name)
-        right.plot(time, here, "o", color=plotting.COLORS["reference"])
+        right.plot(time, here, "o", color=colors["reference"])
     right.set(xlabel="time", ylabel="distance to go", ylim=(6e-4, 6), title=f"rates {spring:g} and {2 * spring:g}")
     right.legend(loc="lower left")
     plotting.finish(fig, alt)

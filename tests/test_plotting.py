@@ -27,6 +27,7 @@ from koopteach.plotting import (  # noqa: E402
     slider,
     widgets,
 )
+from koopteach.plotting.story import lifted_flow, story  # noqa: E402
 from koopteach.plotting.style import SERIES  # noqa: E402
 
 ALT = "one line that rises from left to right"
@@ -398,3 +399,20 @@ def test_without_the_extra_there_is_a_hint(monkeypatch):
             importlib.reload(plotting)
     importlib.reload(plotting)
     assert widgets.explore is plotting.explore
+
+
+def test_the_lift_of_the_story_is_the_flow():
+    """Euler's error halves with its step; the matrix exponential of the lifted system is what it converges to."""
+    errors = []
+    for n_steps in (400, 800):
+        crept, lifted, jumped = lifted_flow(n_steps)
+        assert torch.equal(lifted[:, 2], lifted[:, 0] ** 2)
+        assert torch.allclose(jumped[:, 2], jumped[:, 0] ** 2)
+        errors.append(float((jumped[:, :2] - crept[-1]).abs().max()))
+    assert errors[1] < 0.01
+    assert errors[0] / errors[1] == pytest.approx(2, abs=0.1)
+
+
+def test_the_story_is_drawn(shown):
+    story()
+    assert len(shown) == 1

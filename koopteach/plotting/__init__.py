@@ -15,6 +15,7 @@ from koopteach.plotting.figures import (
     new_figure,
     points,
 )
+from koopteach.plotting.story import story
 from koopteach.plotting.style import COLORS, SERIES
 from koopteach.plotting.widgets import choices, explore, slider
 
@@ -32,4 +33,5 @@ __all__ = [
     "new_figure",
     "points",
     "slider",
+    "story",
 ]

@@ -36,6 +36,16 @@ def check(exercise_id: str, answer: Any) -> Any:
     return answer if passed else _reference(exercise, answer)
 
 
+def preview(exercise_id: str, answer: Any) -> None:
+    """Print what :func:`check` would say of an answer; nothing is recorded, replaced or raised.
+
+    Raises:
+        LookupError: no exercise of that name.
+    """
+    exercise, following = lessons.find(exercise_id)
+    print(text(exercise, _examine_safely(exercise, answer), following))
+
+
 def examine(exercise: Exercise, answer: Any) -> Verdict:
     """Run the probes on an answer, and look for its mistake among the named ones."""
     guard = Guard()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from koopteach import runtime
-from koopteach.teach import Exercise, Identity, Mistake, check, engine, guard, lessons
+from koopteach.teach import Exercise, Identity, Mistake, check, engine, guard, lessons, preview
 from koopteach.teach.compare import agree
 from koopteach.teach.engine import examine
 from koopteach.teach.report import State, text
@@ -117,6 +117,20 @@ def test_a_wrong_answer_is_replaced_and_its_mistake_named(declared, capsys):
         "Next: mend this and run this cell again; hint 2, the formula, is below.",
     ]
     assert runtime.reference_in_use == {"L05-E1"}
+
+
+def test_a_preview_says_what_a_check_would_and_leaves_no_trace(declared, capsys, monkeypatch, tmp_path):
+    def wrong(x, factor):
+        return x + factor
+
+    monkeypatch.setenv("KOOPTEACH_STRICT", "1")
+    preview("L05-E1", wrong)
+    previewed = capsys.readouterr().out
+    assert runtime.reference_in_use == set()
+    assert not (tmp_path / "progress.json").exists()
+    monkeypatch.delenv("KOOPTEACH_STRICT")
+    check("L05-E1", wrong)
+    assert capsys.readouterr().out == previewed
 
 
 def test_a_stub_is_not_started_and_passing_later_takes_the_reference_back(declared, capsys):
