@@ -1,0 +1,638 @@
+# %% [markdown]
+# # The Koopman operator from snapshot pairs
+#
+# **80 minutes · level: core · device: CPU · prerequisites: lesson 01 (Langevin dynamics, generator)**
+#
+# Its question: *a film of a random process shows where things were, and where they were a moment later. Can we read off
+# the film which questions about the process it forgets slowly, and how slowly?*
+#
+# Below, the question is "what is $f(X_t)$ on average, if we start at $x$?" for a wild function $f$, in a double well. The wiggles
+# are forgotten at once. What is left has the shape of a step, left or right well, and is forgotten some twenty times more slowly.
+
+# %%
+import torch
+
+import koopteach as kt
+from koopteach import plotting
+
+well = kt.DoubleWell(2.0)
+starts = torch.linspace(-1.7, 1.7, 69, dtype=torch.float64)
+walkers = starts.repeat_interleave(600)[:, None]
+path = kt.langevin_trajectory(well, walkers, n_steps=600, dt=0.005, generator=torch.Generator().manual_seed(1))
+
+
+def wild(x):
+    return torch.tanh(3 * x) + 0.8 * torch.sin(9 * x) + 0.5 * x
+
+
+means = {f"t = {0.005 * k:g}": wild(path[k]).reshape(69, 600).mean(dim=1) for k in (0, 4, 20, 80, 600)}
+plotting.curves(
+    starts,
+    means,
+    xlabel="start x",
+    ylabel="average of f(X_t)",
+    title="a measurement, forgotten",
+    alt="The average of f after times 0 to 3 against the start. The wiggles of f are gone after 0.1, a smooth step from "
+    "left to right stays until 0.4, and after 3 its height has fallen to about a quarter.",
+)
+
+# %% [markdown]
+# ## You will be able to
+#
+# - **estimate** the Koopman operator of a process from pairs of snapshots, in a dozen lines (L02-E1, L02-E2)
+# - **translate** its eigenvalues into rates and relaxation times, on a physicist's clock and on ours (L02-E3, L02-E4)
+# - **read** decay and rotation off a complex eigenvalue (L02-E5)
+# - **recognise** spurious eigenvalues, and cure them by truncation (L02-E6)
+
+# %%
+profile = kt.setup("02")
+
+# %% [markdown]
+# ## The idea without formulas
+#
+# Take a film of a process and cut it into pairs: a frame, and the frame a fixed **lag** later. Throw everything else away.
+#
+# You may ask questions about a frame. "How far to the right?" is one, "left or right well?" another; each question
+# is a function of the state, an **observable**. A pair tells how today's answer relates to tomorrow's. However wildly nonlinear the process is, the
+# map from "question about tomorrow" to "expected answer, given today" is *linear*: the answer to the sum of two questions
+# is the sum of the answers. A linear map has eigenvectors. Here they are the questions whose expected answer tomorrow is
+# today's answer times a number below one. The nearer to one, the longer the process remembers.
+#
+# So write down some questions, as many as you like, and do linear regression: predict tomorrow's answers from today's.
+# The eigenvectors of the regression matrix are the slow questions. That is all of EDMD.
+
+# %%
+x = well.sample(3000, profile.generator(1))
+fig, axes = plotting.new_figure(3, height=3.1, sharey=True)
+for ax, lag in zip(axes, (0.02, 0.2, 2.0)):
+    n_steps = round(lag / 0.005)
+    y = kt.langevin_trajectory(well, x, n_steps=n_steps, dt=0.005, generator=profile.generator(2))[-1]
+    expected = path[n_steps if n_steps <= 600 else -1].reshape(69, 600).mean(dim=1)
+    ax.plot(x[:, 0], y[:, 0], ".", color=plotting.COLORS["data"], markersize=2, alpha=0.6, label="pairs")
+    ax.plot(starts, expected, color=plotting.COLORS["model"], label="mean of y, given x")
+    ax.set(xlabel="x", title=f"lag {lag:g}", xlim=(-1.7, 1.7), ylim=(-1.9, 1.9))
+axes[0].set_ylabel("y, one lag later")
+axes[0].legend(loc="upper left")
+plotting.finish(
+    fig,
+    "Snapshot pairs of the double well at three lags. At lag 0.02 they hug the diagonal; at 0.2 they fill two "
+    "blocks, one a well; at 2 all four blocks. The mean of y given x is a diagonal, then a step, then a lower step.",
+)
+
+# %% [markdown]
+# ## The mathematics
+#
+# The **Koopman operator** of a process for a lag $\tau$ turns an observable into its expected value one lag later,
+#
+# $$(Kf)(x) = \mathbb E\,[\,f(X_\tau)\mid X_0=x\,]. \tag{1}$$
+#
+# It is linear in $f$. If $-L\phi=\lambda\phi$ with the generator $L$ of lesson 01, then
+#
+# $$K\phi = \mu\,\phi,\qquad \mu = e^{-\lambda\tau},\qquad\text{so}\qquad \lambda = -\frac{\log\mu}{\tau}. \tag{2}$$
+#
+# From data $(x_i, y_i)$, $y_i$ one lag after $x_i$, **extended dynamic mode decomposition** (EDMD) looks for $K$ in the span of
+# a **dictionary** $\psi=(\psi_1,\dots,\psi_m)$. The matrix that predicts $\psi(y)$ from $\psi(x)$ best in least squares is
+#
+# $$\mathbf K = G^+A,\qquad G=\frac1n\sum_i\psi(x_i)\,\psi(x_i)^{\mathsf T},\qquad A=\frac1n\sum_i\psi(x_i)\,\psi(y_i)^{\mathsf T}, \tag{3}$$
+#
+# and an eigenvector $\mathbf K c=\mu c$ is a function $\phi=\psi\cdot c$ with $K\phi\approx\mu\phi$. As $n\to\infty$, (3) becomes the
+# projection of $K$ onto the span in $L^2$ of the data's law.
+#
+# **Detailed balance.** Langevin dynamics in equilibrium looks the same when the film runs backwards, so every pair may be used in both directions,
+#
+# $$G=\tfrac12(G_{xx}+G_{yy}),\qquad A=\tfrac12(A_{xy}+A_{xy}^{\mathsf T}). \tag{4}$$
+#
+# Then all eigenvalues are real and, without rounding, at most 1. This is `EDMD(reversible=True)`, the default.
+#
+# **The assumption that usually fails** is that $K$ maps the span into itself. It hardly ever does. What comes out is $K$
+# seen through the dictionary, and the dictionary, the lag and the number of pairs all leave their mark, as we shall see.
+#
+# | symbol | code | meaning |
+# |---|---|---|
+# | $x,\ y$ | `x`, `y` `(n, d)` | snapshots, and those one lag later |
+# | $\tau$ | `lag` | the time between them |
+# | $\psi$ | `psi(x)` `(n, m)` | the dictionary's functions |
+# | $\mu_k,\ \lambda_k,\ 1/\lambda_k$ | `mu`, `rates`, `implied_timescales` | eigenvalue, rate, relaxation time |
+
+# %% [markdown]
+# ## From scratch
+#
+# The test case has a known answer. For the Ornstein-Uhlenbeck process $dX=-X\,dt+\sqrt2\,dW$ the eigenfunctions are the Hermite
+# polynomials and the rates are 1, 2, 3, ... We take powers of $x$, which span the same space.
+
+
+# %%
+def edmd(P, Q, tol=1e-8):
+    """Eigenvalues, slowest first, and coefficients, from features P = psi(x) and Q = psi(y), each (n, m)."""
+    G = P.T @ P / len(P)
+    A = P.T @ Q / len(P)
+    mu, C = torch.linalg.eig(torch.linalg.pinv(G, rtol=tol, hermitian=True) @ A)
+    order = mu.abs().argsort(descending=True)
+    return mu[order], C[:, order]
+
+
+def powers(x, degree=4):
+    return torch.cat([x**k for k in range(degree + 1)], dim=1)  # from the constant on
+
+
+lag, ou = 0.5, kt.OrnsteinUhlenbeck(1)
+x, y = kt.snapshot_pairs(ou, 20_000, lag=lag, generator=profile.generator(3))
+P, Q = powers(x), powers(y)
+mu, _ = edmd(P, Q)
+mu_reversible, _ = edmd(torch.cat([P, Q]), torch.cat([Q, P]))  # equation (4): each pair in both directions
+kt.show("eigenvalues, plain     ", mu.real, 2)
+kt.show("eigenvalues, reversible", mu_reversible.real, 2)
+kt.show("exact                  ", torch.exp(-lag * torch.arange(5.0)), 2)
+
+# %% [markdown]
+# The first eigenvalue is 1, to rounding: the constant function is its own expectation. The package removes it by centring the
+# features, and returns a `Spectrum`: rates and eigenfunctions that can be evaluated anywhere.
+
+# %%
+psi = kt.Monomials(1, 4)
+plain = kt.EDMD(psi, lag=lag, reversible=False).fit(x, y).spectrum()
+reversible = kt.EDMD(psi, lag=lag).fit(x, y).spectrum()
+r = len(reversible)
+
+assert torch.allclose(-mu[1 : len(plain) + 1].log() / lag, plain.rates.to(mu.dtype), rtol=1e-6)
+assert torch.allclose(-mu_reversible[1 : r + 1].real.log() / lag, reversible.rates, rtol=1e-6)
+print(reversible)
+kt.show("rates 1 to 3, exact 1, 2, 3", reversible.rates[:3], 2)
+
+# %% [markdown]
+# ## How far off is a rate?
+#
+# An estimate without an error bar is a rumour. We repeat the estimate with 20 fresh data sets of 5,000 pairs: for the
+# Ornstein-Uhlenbeck process with Hermite polynomials, and for the double well with 20 Gaussian bumps (radial basis
+# functions, RBF). On the right, the slowest rate of the well for data sets of growing size.
+
+# %%
+bumps = kt.GaussianRBF(torch.linspace(-1.8, 1.8, 20, dtype=torch.float64)[:, None], 0.2)
+
+
+def repeated(target, dictionary, n, lag, count, repeats=20):
+    """Rates of ``repeats`` fresh data sets, (repeats, count)."""
+    source, rates = profile.generator(n), []
+    for _ in range(repeats):
+        x, y = kt.snapshot_pairs(target, n, lag=lag, dt=0.002, generator=source)
+        rates.append(kt.EDMD(dictionary, lag=lag).fit(x, y).spectrum(count).rates)
+    return torch.stack(rates)
+
+
+ou_rates = repeated(ou, kt.Hermite(1, 4), 5000, 0.2, 3)
+well_rates = repeated(well, bumps, 5000, 0.05, 4)
+sizes = [500, 1000, 2000, 4000, 8000, 16_000]
+slowest = [repeated(well, bumps, n, 0.05, 2)[:, 0] for n in sizes]
+errors = torch.stack([(rate / well.exact_rates(1) - 1).square().mean().sqrt() for rate in slowest])
+kt.show("OU: mean of 20, exact 1, 2, 3", ou_rates.mean(0), 2)
+kt.show("well: mean of 20", well_rates.mean(0), 2)
+kt.show("well: exact     ", well.exact_rates(4), 2)
+assert ((well_rates.mean(0) / well.exact_rates(4) - 1).abs() < 0.1).all()
+
+# %%
+fig, axes = plotting.new_figure(3, height=3.2)
+cases = (("OU, Hermite", ou_rates, torch.arange(1.0, 4)), ("double well, RBF", well_rates, well.exact_rates(4)))
+for ax, (title, rates, exact) in zip(axes, cases):
+    k = torch.arange(1, len(exact) + 1)
+    ax.plot(k, exact, "_", color=plotting.COLORS["reference"], markersize=22, label="exact")
+    ax.errorbar(
+        k, rates.mean(0), 2 * rates.std(0), fmt="o", color=plotting.COLORS["model"], capsize=4, label="mean ± 2 sd"
+    )
+    ax.set(xlabel="mode", ylabel="rate", title=title, ylim=(0, None), xticks=k.tolist(), xlim=(0.5, len(exact) + 0.5))
+    ax.legend(loc="upper left")
+axes[2].loglog(sizes, errors, "o", color=plotting.COLORS["model"], label="slowest rate, well")
+axes[2].plot(
+    sizes, errors[2] * (2000 / torch.tensor(sizes)) ** 0.5, "--", color=plotting.COLORS["floor"], label=r"$n^{-1/2}$"
+)
+axes[2].set(xlabel="pairs", ylabel="relative error", title="error against data")
+axes[2].set_xticks([500, 2000, 8000], ["500", "2000", "8000"])
+axes[2].set_yticks([0.02, 0.05, 0.1], ["2 %", "5 %", "10 %"])
+axes[2].minorticks_off()
+axes[2].legend()
+plotting.finish(
+    fig,
+    "Estimated rates with error bars of two standard deviations cover the exact rates, for the OU process and the "
+    "double well. The relative error of the slowest rate falls like one over the root of the number of pairs.",
+)
+
+# %% [markdown]
+# Error bars cover the truth, and not all rates are equally sure. The third one of the Ornstein-Uhlenbeck process scatters most: its
+# eigenfunction is a cubic, large where data are rare, so a handful of far-out pairs decides. Bumps are bounded, and kinder.
+#
+# ### The eigenfunctions keep their promise
+#
+# Equation (2) can be tested on pairs that the fit has not seen. Group fresh pairs by $\phi_k(x)$ and average $\phi_k(y)$ in each
+# group: the averages must lie on a line through the origin with slope $\mu_k$.
+
+# %%
+lag = 0.05
+x, y = kt.snapshot_pairs(well, 10_000, lag=lag, generator=profile.generator(4))
+fresh_x, fresh_y = kt.snapshot_pairs(well, 10_000, lag=lag, generator=profile.generator(5))
+spectrum = kt.EDMD(bumps, lag=lag).fit(x, y).spectrum(3)
+today, tomorrow, phi = spectrum(fresh_x), spectrum(fresh_y), spectrum(starts[:, None])
+fig, (a, b) = plotting.new_figure(2, height=3.4)
+for k, (color, dash, marker) in zip(range(3), plotting.SERIES):
+    mu = float(torch.exp(-lag * spectrum.rates[k]))
+    a.plot(starts, phi[:, k] * phi[-1, k].sign(), dash, color=color, label=f"$\\phi_{k + 1}$")
+    groups = [
+        group.mean(0) for group in torch.stack([today[:, k], tomorrow[:, k]], 1)[today[:, k].argsort()].split(500)
+    ]
+    b.plot(*torch.stack(groups).T, marker, color=color, label=f"$\\mu_{k + 1}$ = {mu:.2f}")
+    b.plot([-2, 2], [-2 * mu, 2 * mu], dash, color=color, linewidth=1)
+a.set(xlabel="x", title="eigenfunctions", ylabel="value", ylim=(-3, 3))
+b.set(xlabel=r"$\phi_k(x)$", ylabel=r"mean of $\phi_k(y)$", title="fresh pairs", xlim=(-2.5, 2.5), ylim=(-2.5, 2.5))
+for ax in (a, b):
+    ax.legend()
+plotting.finish(
+    fig,
+    "Left, the first three eigenfunctions of the double well: a step, and two that vary inside the wells. Right, "
+    "group means of phi(y) against phi(x) on fresh pairs lie on straight lines, whose slopes are the eigenvalues.",
+)
+measured = (today * tomorrow).mean(0) / today.square().mean(0)
+assert (measured - torch.exp(-lag * spectrum.rates)).abs().max() < 0.05
+
+# %% [markdown]
+# ## Which lag?
+#
+# **Predict, then run.** Double the lag. By (2), what becomes of the eigenvalues, the rates and the eigenfunctions? And what will spoil this,
+# when the lag is very short or very long?
+#
+# <details><summary>Answer, after you have decided</summary>
+#
+# Eigenvalues are squared, rates and eigenfunctions stay: $\mu$ depends on the lag, the process does not. So the **implied
+# timescale** $-\tau/\log\mu$ should be the same at any lag. It fails at both ends. At a long lag $\mu$ drowns in sampling
+# noise, which for $m$ functions and $n$ pairs makes eigenvalues of about $\sqrt{m/n}$ out of nothing: fast modes are lost first. At a short lag $\mu$ is so close to 1 that noise in it is divided by a tiny $\tau$; and a poor dictionary shows, for $K$ has had no time to smooth away what the dictionary cannot represent.
+#
+# </details>
+#
+# One simulation of 6 times 2,000 walkers gives pairs at all lags. We fit three ways: each pair in one direction (plain), in both
+# (reversible), and, reversible too, with 4 bumps in place of 20.
+
+# %%
+import math
+
+lags = [0.002, 0.006, 0.02, 0.06, 0.2, 0.6, 2.0, 6.0]
+x = well.sample(12_000, profile.generator(6))
+film, source = {}, profile.generator(7)
+for before, lag in zip([0.0, *lags], lags):
+    n_steps = round((lag - before) / 0.002)
+    film[lag] = kt.langevin_trajectory(
+        well, film.get(before, x), n_steps=n_steps, dt=0.002, every=n_steps, generator=source
+    )[-1]
+
+few = kt.GaussianRBF(torch.linspace(-1.5, 1.5, 4, dtype=torch.float64)[:, None], 0.6)
+
+
+def timescales(dictionary, lag, both_ways, count=3):
+    """Implied timescales of six data sets, (6, count), slowest first; NaN where a mode is lost."""
+    result = torch.full((6, count), torch.nan, dtype=torch.float64)
+    for row, a, b in zip(result, x.split(2000), film[lag].split(2000)):
+        P, Q = (torch.cat([torch.ones_like(z), dictionary(z)], dim=1) for z in (a, b))
+        mu, _ = edmd(torch.cat([P, Q]), torch.cat([Q, P])) if both_ways else edmd(P, Q)
+        row[:] = -lag / mu[1 : count + 1].abs().log()
+    return result
+
+
+# %%
+ways = {"plain": (bumps, False), "reversible": (bumps, True), "reversible, 4 bumps": (few, True)}
+fig, axes = plotting.new_figure(3, height=3.4, sharey=True)
+for ax, (name, (dictionary, both_ways)) in zip(axes, ways.items()):
+    found = torch.stack([timescales(dictionary, lag, both_ways) for lag in lags])
+    for k, (color, dash, marker) in zip(range(3), plotting.SERIES):
+        ax.axhline(1 / float(well.exact_rates(3)[k]), color=plotting.COLORS["reference"], linewidth=0.8)
+        middle, low, high = found[..., k].median(1).values, found[..., k].amin(1), found[..., k].amax(1)
+        ax.fill_between(lags, low.clip(1e-3, 1e3), high.clip(1e-3, 1e3), color=color, alpha=0.25)
+        ax.plot(lags, middle.clip(1e-3, 1e3), dash, marker=marker, color=color, label=f"mode {k + 1}")
+    noise = torch.tensor(lags) / math.log(math.sqrt(2000 / dictionary.n_features))
+    ax.fill_between(lags, 0.01, noise.clip(0.01), color=plotting.COLORS["floor"], alpha=0.35, label="below the noise")
+    ax.set(xscale="log", yscale="log", ylim=(0.02, 20), xlabel="lag", title=name)
+axes[0].set_ylabel("implied timescale")
+axes[0].legend(loc="upper right", fontsize=8)
+plotting.finish(
+    fig,
+    "Implied timescales of three modes against the lag, range over six data sets, exact values as lines. Plain: wide "
+    "scatter at short lags. Reversible: none. Four bumps: too small at short lags. At long lags all follow the edge of the noise.",
+)
+assert timescales(bumps, 0.002, False)[:, 0].std() > 3 * timescales(bumps, 0.002, True)[:, 0].std()
+
+# %% [markdown]
+# Three lessons in one figure. *Left:* a short lag is noisy, so much that some estimates exceed 1 and leave the picture. *Middle:* not if detailed balance is used: then
+# $1-\mu$ is the mean of $\frac12|\phi(y)-\phi(x)|^2$, small by itself and with a small error. *Right:* the 4 bumps make the process look too fast at short lags, and a longer lag mends it for
+# the slow mode. In all three a mode is lost where it meets the noise, grey, and then follows its edge, as if the process became ever slower.
+#
+# **Rule:** take the shortest lag from which on the timescales of interest are flat, and enlarge the dictionary rather than the lag.
+#
+# ## Two clocks
+#
+# Temperature enters this course through $\pi\propto e^{-\beta V}$ alone. A physicist keeps the force fixed and turns the noise down,
+#
+# $$dX=-\nabla V\,dt+\sqrt{2/\beta}\;dW . \tag{5}$$
+#
+# One step of (5) of length $h$ is one step of ours of length $h/\beta$: the same paths, with all times multiplied by $\beta$ and **all rates divided by $\beta$**.
+
+# %%
+beta, h, n_steps = 4.0, 0.02, 40
+cold = kt.DoubleWell(beta)
+
+
+def physicist(x, generator):
+    """Equation (5) with V = (x^2 - 1)^2: n_steps steps of length h."""
+    for _ in range(n_steps):
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        x = x - 4 * x * (x**2 - 1) * h + math.sqrt(2 * h / beta) * noise
+    return x
+
+
+x = cold.sample(30_000, profile.generator(8))
+theirs = physicist(x, profile.generator(9))
+ours = kt.langevin_trajectory(cold, x, n_steps=n_steps, dt=h / beta, generator=profile.generator(9))[-1]
+assert torch.allclose(theirs, ours)  # the same paths ...
+their_spectrum = kt.EDMD(bumps, lag=n_steps * h).fit(x, theirs).spectrum(2)
+our_spectrum = kt.EDMD(bumps, lag=n_steps * h / beta).fit(x, ours).spectrum(2)
+assert torch.allclose(our_spectrum.rates, beta * their_spectrum.rates)  # ... under other times
+for name, fitted, factor in (("ours     ", our_spectrum, 1.0), ("physicist", their_spectrum, beta)):
+    exact = factor / float(cold.exact_rates(1))
+    kt.show(f"{name} relaxation time, exact", [float(fitted.implied_timescales[0]), exact], 2)
+kt.show("e^beta / 1.80, the physicist's estimate", math.exp(beta) / 1.80, 2)
+kt.show("energy / rate on the physicist's clock", their_spectrum.energies[0] / their_spectrum.rates[0], 1)
+
+# %% [markdown]
+# In the physicist's double well the relaxation time is about $e^\beta/1.80$, in ours $e^\beta/(1.80\,\beta)$. Neither is wrong, but a rate means nothing before you know
+# whose second it counts. The last line is the giveaway. The Dirichlet energy $\mathbb E|\nabla\phi_k|^2$ is measured in space alone; on our clock it equals the rate, on theirs it is $\beta$ times the rate. The samplers of this course divide by
+# energies for that reason.
+#
+# ## When the film does not look the same backwards
+#
+# Add a rotation to the Ornstein-Uhlenbeck process in the plane, $dX=(-X+\omega JX)\,dt+\sqrt2\,dW$. The law in equilibrium is still $N(0,I)$: no snapshot shows the rotation, only pairs do.
+# The eigenvalues become complex: for $|\alpha|=1$ they are $\lambda=1\pm i\omega$.
+#
+# **Predict, then run.** You believe in detailed balance, and use `reversible=True` on rotating data. It can only return real rates. What will it say for the functions $x_1$ and $x_2$, with $\omega=3$ and lag 0.3?
+#
+# <details><summary>Answer, after you have decided</summary>
+#
+# The symmetrised operator averages the film forwards and backwards: it maps $x$ to $e^{-\tau}\cos(\omega\tau)\,x$. So it
+# reports $1-\log|\cos\omega\tau|/\tau = 2.6$ in place of $1\pm3i$, and another number at another lag. The distance from the origin, which the
+# rotation leaves alone, keeps its rate 2, and now passes for the slowest mode of all. A rate that depends on the lag, with a good dictionary, is a symptom.
+#
+# </details>
+
+# %%
+import warnings
+
+omega, lag = 3.0, 0.3
+turning = kt.OrnsteinUhlenbeck(2, rotation=omega)
+x, y = kt.snapshot_pairs(turning, 20_000, lag=lag, generator=profile.generator(10))
+turned = kt.EDMD(kt.Hermite(2, 3), lag=lag, reversible=False).fit(x, y).spectrum(5)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    forced = kt.EDMD(kt.Hermite(2, 3), lag=lag).fit(x, y).spectrum(5)
+assert len(caught) == 1
+print("EDMD(reversible=True) warns:", str(caught[0].message).split(": ")[-1])
+kt.show(
+    "complex rates, exact 1 ± 3i, 2, 2 ± 6i", sorted(turned.rates.tolist(), key=lambda z: (round(z.real), z.imag)), 2
+)
+kt.show("forced to be reversible", forced.rates[:3], 2)
+kt.show("predicted for x_1 and x_2", 1 - math.log(abs(math.cos(omega * lag))) / lag, 2)
+assert (turned.rates[:2].imag.abs() - omega).abs().max() < 0.3
+
+# %%
+begin = torch.tensor([[2.2, 0.0]], dtype=torch.float64).expand(2000, 2)
+source = profile.generator(11)
+orbit = kt.langevin_trajectory(turning, begin, n_steps=600, dt=0.005, every=5, generator=source)
+t = 0.025 * torch.arange(121)
+decay, frequency = turned.rates[0].real, turned.rates[0].imag.abs()
+fig, (a, b) = plotting.new_figure(2, height=3.6)
+a.plot(*orbit[:, 0].T, color=plotting.COLORS["data"], linewidth=0.8, label="one walker")
+a.plot(*orbit.mean(dim=1).T, color=plotting.COLORS["reference"], label="mean of 2,000")
+spiral = 2.2 * torch.exp(-decay * t) * torch.stack([torch.cos(frequency * t), -torch.sin(frequency * t)])
+a.plot(*spiral, "--", color=plotting.COLORS["model"], label="from $\\lambda_1$")
+a.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", title="a mean that spirals in")
+exact = [(1, omega), (1, -omega), (2, 0), (2, 2 * omega), (2, -2 * omega)]
+b.plot(*torch.tensor(exact).T, "x", color=plotting.COLORS["reference"], markersize=10, label="exact")
+b.plot(turned.rates.real, turned.rates.imag, "o", color=plotting.COLORS["model"], label="plain")
+b.plot(forced.rates, torch.zeros(len(forced)), "s", color=plotting.COLORS["error"], label="forced to be reversible")
+b.set(xlabel=r"decay, Re $\lambda$", ylabel=r"frequency, Im $\lambda$", title="rates", xlim=(0, 6), ylim=(-8, 8))
+for ax in (a, b):
+    ax.legend(loc="upper right", fontsize=8)
+plotting.finish(
+    fig,
+    "Left, one noisy walker and the mean of 2,000, which spirals into the origin along the curve predicted by the "
+    "complex rate. Right, plain EDMD finds conjugate pairs at the exact places; forced to be real, the rates are wrong.",
+)
+
+# %% [markdown]
+# A frequency is known modulo $2\pi/\tau$ only: between two frames a wheel may have turned once more. KSWGD (lesson 05) needs real rates, and refuses complex ones with this reason.
+#
+# ## What goes wrong
+#
+# ### 1. A dictionary whose functions are nearly the same
+#
+# Our bumps were 0.2 wide, and 0.15 apart. Make them wider: the span hardly changes, but neighbours become copies of each other, and $G$ becomes
+# nearly singular. Mathematically harmless; on a computer $G^{-1}$ then amplifies the last digit, and out come eigenvalues that nobody put in, even **above 1**: a
+# question that the process would remember ever better. Narrow bumps fail in another way: between them the dictionary is blind.
+#
+# No truth is needed to catch an impostor. An eigenfunction is a claim about *all* pairs: by (2), on fresh ones
+# $\langle\phi(x),\phi(y)\rangle/\langle\phi(x),\phi(x)\rangle$ must again be $\mu$. Red is what fails by more than 0.1. And truncation, dropping the directions of $G$ below $10^{-8}$ of the largest, cures it.
+
+# %%
+BRIEF = 0.1  # this lag and these pairs are for the slider below, which may be moved at any time
+well_pairs = kt.snapshot_pairs(well, 5000, lag=BRIEF, generator=profile.generator(12))
+fresh_well_pairs = kt.snapshot_pairs(well, 5000, lag=BRIEF, generator=profile.generator(13))
+centers = torch.linspace(-1.8, 1.8, 25, dtype=torch.float64)[:, None]
+
+
+def features(width, pairs):
+    dictionary = kt.GaussianRBF(centers, width)
+    return [torch.cat([torch.ones_like(z), dictionary(z)], dim=1) for z in pairs]
+
+
+def fit(width, tol):
+    """Eigenvalues, whether each fails on fresh pairs, and the relative eigenvalues of G."""
+    (P, Q), (P_fresh, Q_fresh) = features(width, well_pairs), features(width, fresh_well_pairs)
+    G = P.T @ P / len(P)
+    if tol == 0:
+        mu, C = torch.linalg.eig(torch.linalg.solve(G, P.T @ Q / len(P)))
+    else:
+        mu, C = edmd(P, Q, tol)
+    today, tomorrow = P_fresh.to(mu.dtype) @ C, Q_fresh.to(mu.dtype) @ C
+    again = (today.conj() * tomorrow).mean(0) / today.abs().square().mean(0)
+    size = torch.linalg.eigvalsh(G).flip(0)
+    return mu, (again - mu).abs() > 0.1, (size / size[0]).clamp_min(1e-20)
+
+
+# %% tags=["nbval-ignore-output"]
+def show_eigenvalues(ax, width, tol):
+    mu, spurious, _ = fit(width, tol)
+    angle = torch.linspace(0, 2 * math.pi, 200)
+    ax.plot(angle.cos(), angle.sin(), color=plotting.COLORS["floor"], linewidth=1)
+    exact = torch.exp(-BRIEF * torch.cat([torch.zeros(1), well.exact_rates(3)]))
+    ax.plot(exact, torch.zeros(4), "x", color=plotting.COLORS["reference"], markersize=8, label="exact")
+    ax.plot(mu[~spurious].real, mu[~spurious].imag, "o", color=plotting.COLORS["model"], label="holds on fresh pairs")
+    ax.plot(mu[spurious].real, mu[spurious].imag, "s", color=plotting.COLORS["error"], label="spurious")
+    outside = int((torch.view_as_real(mu).abs() > 2).any(1).sum())
+    name = f"width {width:g}, " + (f"truncated at {tol:g}" if tol else "not truncated")
+    ax.set(xlim=(-2, 2), ylim=(-2, 2), aspect="equal", xlabel=r"Re $\mu$", ylabel=r"Im $\mu$", title=name)
+    ax.text(1.95, -1.9, f"{outside} outside" if outside else "", ha="right", color=plotting.COLORS["error"])
+
+
+fig, axes = plotting.new_figure(3, height=3.5)
+for ax, width, tol in zip(axes, (0.2, 1.2, 1.2), (0, 0, 1e-8)):
+    show_eigenvalues(ax, width, tol)
+axes[0].legend(loc="lower left", fontsize=8)
+alt = """Eigenvalues in the plane with the unit circle. Bumps of width 0.2: on the exact ones. Width 1.2, not truncated:
+a swarm of spurious ones, many outside the circle. Width 1.2 truncated: on the exact ones again."""
+plotting.finish(fig, alt)
+(bad, wrong, _), (cured, still_wrong, _) = fit(1.2, 0), fit(1.2, 1e-8)
+kt.show("largest |eigenvalue|, not truncated and truncated", [float(bad.abs().max()), float(cured.abs().max())])
+assert bad.abs().max() > 1.01 and wrong.sum() >= 3 and cured.abs().max() < 1 + 1e-6 and still_wrong.sum() == 0
+
+# %% [markdown]
+# ### Move the width yourself
+#
+# Slide the width from bumps that do not touch to bumps that are all alike, at each truncation. On the right are the eigenvalues of $G$, what is kept and what is dropped.
+# When do exact ones go missing, when do red ones appear, and what does a truncation of $10^{-3}$ cost?
+
+
+# %% tags=["widget", "nbval-ignore-output"]
+def draw(width, truncation):
+    fig, (a, b) = plotting.new_figure(2, height=3.7)
+    show_eigenvalues(a, width, truncation)
+    a.legend(loc="lower left", fontsize=8)
+    _, _, size = fit(width, truncation)
+    k, kept = torch.arange(1, len(size) + 1), size > truncation
+    b.semilogy(k[kept], size[kept], "o", color=plotting.COLORS["model"], label="kept")
+    b.semilogy(k[~kept], size[~kept], "x", color=plotting.COLORS["floor"], label="dropped")
+    b.axhspan(1e-21, 2e-16, color=plotting.COLORS["error"], alpha=0.15, label="rounding")
+    b.set(xlabel="direction", ylabel="eigenvalue of G / largest", ylim=(1e-21, 10), title="what the data see")
+    b.legend(loc="upper right", fontsize=8)
+    plotting.finish(
+        fig,
+        f"Left, EDMD's eigenvalues for 25 bumps of width {width:g}, spurious ones red. Right, the eigenvalues of "
+        "the Gram matrix, those kept and those dropped, above the level of rounding.",
+    )
+
+
+plotting.explore(
+    draw,
+    width=plotting.choices([0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0], 0.8),
+    truncation=plotting.choices([0.0, 1e-12, 1e-8, 1e-5, 1e-3], 0.0),
+)
+
+# %% [markdown]
+# ### 2. Monomials of high degree
+#
+# Two bases of one space must give the same eigenvalues. Where they differ, it is not the mathematics. Monomials and Hermite polynomials up to degree $p$ span the same space; but $x^{16}$ has values in the
+# millions, and next to it the humble $x$, which is the slowest eigenfunction, is smaller than any tolerance. **Here truncation is the disease:** it drops the slow mode. An orthogonal basis cures it.
+
+# %%
+lag = 0.5
+data = kt.snapshot_pairs(ou, 20_000, lag=lag, generator=profile.generator(14))
+fresh = kt.snapshot_pairs(ou, 20_000, lag=lag, generator=profile.generator(15))
+degrees = [2, 4, 6, 8, 10, 12, 14, 16]
+
+
+def judged(basis, degree):
+    """Rates, and which of them fail on fresh pairs."""
+    spectrum = kt.EDMD(basis(1, degree), lag=lag, reversible=False).fit(*data).spectrum()
+    today, tomorrow = (spectrum(z).to(torch.complex128) for z in fresh)
+    again = (today.conj() * tomorrow).mean(0) / today.abs().square().mean(0)
+    rates = spectrum.rates.to(torch.complex128)
+    return rates.real, (again - torch.exp(-lag * rates)).abs() > 0.1
+
+
+judgements = {basis.__name__: [judged(basis, degree) for degree in degrees] for basis in (kt.Monomials, kt.Hermite)}
+slowest = {name: [float((rates - 1).abs().min()) for rates, _ in found] for name, found in judgements.items()}
+for name, distances in slowest.items():
+    kt.show(f"{name}, degree 16: a rate within 0.1 of the slowest one", distances[-1] < 0.1)
+
+# %%
+fig, axes = plotting.new_figure(2, height=3.4, sharey=True)
+for ax, (name, found) in zip(axes, judgements.items()):
+    for k in (1, 2, 3, 4):
+        ax.axhline(k, color=plotting.COLORS["reference"], linewidth=0.8, label="exact" if k == 1 else None)
+    for label, color, marker, want in (("holds on fresh pairs", "model", "o", False), ("spurious", "error", "s", True)):
+        at = [(p, rate) for p, (rates, bad) in zip(degrees, found) for rate in rates[bad == want].tolist()]
+        ax.plot(*(zip(*at) if at else ([], [])), marker, color=plotting.COLORS[color], label=label)
+    ax.set(xlabel="degree", ylabel="rate", title=name, ylim=(-1.8, 5), xticks=degrees, yticks=range(6))
+    ax.label_outer()
+axes[0].legend(loc="lower left", fontsize=8)
+plotting.finish(
+    fig,
+    "Estimated rates against the degree. With monomials the rates 1 and 2 are lost from degree ten on and others "
+    "take their place; with Hermite polynomials rates 1 and 2 stay.",
+)
+assert slowest["Monomials"][-1] > 0.3 and slowest["Hermite"][-1] < 0.1
+
+# %% [markdown]
+# ### 3. Too few pairs for the dictionary
+#
+# No basis helps here. With few pairs for each function, the best of many combinations looks slow *on these pairs*. Fresh ones know better.
+
+# %%
+lag, many = 0.1, kt.GaussianRBF(torch.linspace(-1.8, 1.8, 60, dtype=torch.float64)[:, None], 0.08)
+fresh = kt.snapshot_pairs(well, 10_000, lag=lag, generator=profile.generator(16))
+fig, axes = plotting.new_figure(2, height=3.4, sharey=True)
+for ax, n in zip(axes, (300, 30_000)):
+    pairs = kt.snapshot_pairs(well, n, lag=lag, generator=profile.generator(17))
+    spectrum = kt.EDMD(many, lag=lag).fit(*pairs).spectrum(12)
+    claimed, (today, tomorrow) = torch.exp(-lag * spectrum.rates), (spectrum(z) for z in fresh)
+    found = (today * tomorrow).mean(0) / today.square().mean(0)
+    ax.plot([0, 1], [0, 1], color=plotting.COLORS["floor"], linewidth=1, label="a claim that holds")
+    good = (found - claimed).abs() < 0.1
+    ax.plot(claimed[good], found[good], "o", color=plotting.COLORS["model"], label="holds")
+    ax.plot(claimed[~good], found[~good], "s", color=plotting.COLORS["error"], label="spurious")
+    ax.set(xlabel="eigenvalue claimed by the fit", ylabel="on fresh pairs", title=f"{n} pairs, 60 bumps")
+    ax.label_outer()
+    kt.show(f"{n} pairs: most that a claim exceeds the truth", float((claimed - found).max()), 1)
+axes[0].legend(loc="upper left")
+plotting.finish(
+    fig,
+    "Eigenvalues claimed by the fit against those on fresh pairs. With 300 pairs most lie far below the diagonal, with "
+    "30,000 on it.",
+)
+
+# %% [markdown]
+# | symptom | likely cause | what to do |
+# |---|---|---|
+# | eigenvalues above 1, complex ones for reversible data | $G$ nearly singular | truncate (`tol`), or narrower bumps |
+# | slow modes missing, rates too large | holes between bumps; or monomials, truncated | wider bumps; orthogonal polynomials |
+# | $\mu$ on fresh pairs well below the fitted one | too few pairs a function (below 6) | fewer functions, more pairs |
+# | timescale grows with the lag and levels off | dictionary too poor | more functions |
+# | timescale grows in proportion to the lag | mode lost in the noise | a shorter lag, more pairs |
+# | real rates change with the lag, and a warning | data rotate | `reversible=False` |
+# | timescale scatters at short lags | plain EDMD | `reversible=True` if detailed balance holds, else a longer lag |
+# | rates off by one factor, all of them | another clock | compare with the energies |
+#
+# The test on fresh pairs is the poor man's **variational score**: for reversible processes $\sum_k\mu_k$ on held-out pairs cannot exceed the truth, but for noise, so that dictionaries can be compared by it. VAMP carries this over to data that rotate, and lets a network learn the dictionary.
+#
+# ## Exercises
+#
+# Open `exercises/02_edmd.ipynb`. Each exercise checks your answer and says what is wrong.
+#
+# | id | you write | minutes |
+# |---|---|---|
+# | L02-E1 | the two matrices of equation (3) | 6 |
+# | L02-E2 | the Koopman matrix, also when $G$ is singular | 8 |
+# | L02-E3 | rates from eigenvalues | 5 |
+# | L02-E4 | relaxation times on two clocks | 8 |
+# | L02-E5 | decay and frequency of a complex eigenvalue | 8 |
+# | L02-E6 | whitening with relative truncation | 10 |
+
+# %% [markdown]
+# ## Key points
+#
+# - The Koopman operator maps an observable to its expected value one lag later. It is linear, however nonlinear the process.
+# - EDMD is linear regression between features of today and of tomorrow, $\mathbf K=G^+A$; eigenvalues give rates by $\lambda=-\log\mu/\tau$.
+# - Rates have sampling errors like $n^{-1/2}$. Timescales must not depend on the lag: too short is noisy (unless detailed balance is used) or biased by the dictionary, too long loses modes.
+# - A physicist's clock divides our rates by $\beta$. Energies do not change with the clock.
+# - Rotating data have complex rates. Detailed balance, wrongly assumed, gives wrong real ones.
+# - A nearly singular $G$ breeds spurious eigenvalues; truncation or a better basis cures them, and fresh pairs expose them.
+
+# %% [markdown]
+# ## References
+#
+# - M. O. Williams, I. G. Kevrekidis, C. W. Rowley (2015). A data-driven approximation of the Koopman operator: extending dynamic mode decomposition. *J. Nonlinear Science* 25. (EDMD.)
+# - S. Klus, F. Nüske, P. Koltai, H. Wu, I. Kevrekidis, C. Schütte, F. Noé (2018). Data-driven model reduction and transfer operator approximation. *J. Nonlinear Science* 28. (The relatives of EDMD, and detailed balance.)
+# - H. Wu, F. Nüske, F. Paul, S. Klus, P. Koltai, F. Noé (2017). Variational Koopman models: slow collective variables and molecular kinetics from short off-equilibrium simulations. *J. Chemical Physics* 146.
+# - H. Wu, F. Noé (2020). Variational approach for learning Markov processes from time series data. *J. Nonlinear Science* 30. (VAMP.)
+# - Y. Xu, F. Li, H. Fujisawa, Y. Marzouk, I. Ishikawa (2025). Generative modeling through spectral analysis of Koopman operator. arXiv:2512.18837. (What the spectrum is for; lesson 05.)
