@@ -78,7 +78,9 @@ class _Polynomials(Movable):
 
 
 class Monomials(_Polynomials):
-    """``x^a`` for every exponent with total degree from 1 to ``degree``; readable, but ill-conditioned from 6 on.
+    """``x^a`` for every exponent with total degree from 1 to ``degree``; readable, but ill-conditioned.
+
+    From degree 6 on the Gram matrix loses rank to rounding, and the slow modes are the first to go: use Hermite.
 
     Args:
         dim: dimension ``d``.
