@@ -162,6 +162,13 @@ def test_neighbourhoods_are_their_loops(seed, d, m, n):
     assert precision(x, y, k=k) == pytest.approx(sum(map(any, zip(*near))) / n)
 
 
+def test_a_copy_is_at_distance_zero():
+    """Every reference point twice: its neighbourhood is itself, and exact copies lie in it."""
+    y = 100 + normal(40, 2)
+    assert coverage(y, y.repeat(2, 1), k=1) == precision(y, y.repeat(2, 1), k=1) == 1
+    assert coverage(y + 1e-9, y.repeat(2, 1), k=1) == 0
+
+
 def test_neighbourhoods_know_no_unit_and_no_origin(monkeypatch):
     x, y = normal(300, 3), normal(200, 3, seed=1)
     for metric in (coverage, precision):

@@ -310,10 +310,16 @@ def test_a_stall_is_an_energy_that_stays_up(energies, stalled):
 @pytest.mark.parametrize(
     ("limited", "told"),
     [
-        (0.83, "0.3 of its highest, 83% of the particles at the limiter. Use damping=1.0, a ladder of spectra (Ladder"),
-        (0.02, "Falling: energy stalled at 0.3 of its highest. Use a smaller step_size, or a spectrum with more modes"),
+        (
+            0.83,
+            "Falling: energy stalled with most particles at the limiter. Use damping=1.0, a ladder of spectra (Ladder",
+        ),
+        (
+            0.02,
+            "Falling: energy stalled. Use damping=1.0, noise=0.3, a ladder of spectra (Ladder.from_data), or a smaller",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_stall_is_said_in_one_line_with_the_knob(limited, told, capsys):
     run_particles(Falling(falls(0.3, shape=0.5), limited), normal(3, 1), n_steps=40)
     said = capsys.readouterr().out

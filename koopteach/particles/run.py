@@ -125,14 +125,13 @@ def _diagnosis(run: Run, step: int, n_steps: int, has_limiter: bool) -> str:
         return f"particles diverged at step {step} of {n_steps}; the run stops there. Use a smaller step_size" + (
             ", or max_move=0.25." if has_limiter else "."
         )
-    told = f"energy stalled at {float(run.energy[-1] / run.energy.max()):.1g} of its highest"
-    limited = float(run.limited[-1])
-    if limited >= 0.1:
+    # words only: the numbers of a stalled run repeat on no other machine
+    if float(run.limited[-1]) >= 0.5:
         return (
-            f"{told}, {limited:.0%} of the particles at the limiter. "
+            "energy stalled with most particles at the limiter. "
             "Use damping=1.0, a ladder of spectra (Ladder.from_data), or more steps."
         )
-    return f"{told}. Use a smaller step_size, or a spectrum with more modes (MultiScale.from_data)."
+    return "energy stalled. Use damping=1.0, noise=0.3, a ladder of spectra (Ladder.from_data), or a smaller step_size."
 
 
 def _has_stalled(energy: Tensor, steps: int, tiny: float) -> bool:

@@ -81,8 +81,7 @@ class _Round(Manifold):
         """The outward unit normal ``x / |x|``, ``(n, dim)``; at the centre, the first axis."""
         x = as_points(type(self).__name__, "x", x, dim=self.dim)
         length = x.norm(dim=1, keepdim=True)
-        first = torch.zeros_like(x)
-        first[:, 0] = 1
+        first = torch.eye(self.dim, dtype=x.dtype, device=x.device)[0]
         return torch.where(length > 0, x / torch.where(length > 0, length, 1.0), first)
 
     def project(self, x: Tensor) -> Tensor:
