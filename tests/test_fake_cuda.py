@@ -10,8 +10,10 @@ from torch.overrides import TorchFunctionMode
 from koopteach import (
     EDMD,
     KSWGD,
+    MALA,
     SVGD,
     ULA,
+    Circle,
     GaussianMixture,
     GeneratorEDMD,
     Hermite,
@@ -19,6 +21,8 @@ from koopteach import (
     MultiScale,
     OrnsteinUhlenbeck,
     QuadrupleWell,
+    Sphere,
+    Torus,
     kde_score,
 )
 
@@ -150,3 +154,20 @@ def test_targets_and_ula(mode, target):
 
 def test_kde_score(mode):
     assert_there(kde_score(points(), 0.5)(points(20)), 20, 2)
+
+
+def test_mala_starts_where_the_particles_are(mode):
+    log_prob, score = MALA(pretended(mode, RING), step_size=0.1).init(points())
+    assert_there(log_prob, 50)
+    assert_there(score, 50, 2)
+
+
+@pytest.mark.parametrize("manifold", [Circle(), Sphere(), Torus()], ids=repr)
+def test_manifolds(mode, manifold):
+    d, manifold = manifold.dim, pretended(mode, manifold)
+    x = points(d=d)
+    assert_there(manifold.sample(20), 20, d)
+    for moved in (manifold.project(x), manifold.tangent(x, x), manifold.brownian_step(x, 0.1)):
+        assert_there(moved, 50, d)
+    estimator = GeneratorEDMD(pretended(mode, Monomials(d, 2)), manifold=manifold).partial_fit(x)
+    assert_there(estimator._stiffness, *2 * (estimator.dictionary.n_features,))
