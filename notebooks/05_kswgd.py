@@ -279,7 +279,7 @@ h = 0.1
 def decay_rate(start, damping):
     """-d log E / dt along a run, averaged over half a unit of time."""
     method = kt.KSWGD(ring_spectrum, damping=damping, step_size=h, noise=0.0)
-    energy = kt.run_particles(method, start, n_steps=60, record_every=1).energy
+    energy = kt.run_particles(method, start, n_steps=60, record_every=1, verbose=False).energy
     return -(energy[5:] / energy[:-5]).log() / (5 * h)
 
 

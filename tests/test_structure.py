@@ -117,7 +117,7 @@ def own_files(folder):
             hidden = path.name.startswith(".") and path.name not in (".ci", ".github")
             if not hidden and path.name not in NOT_OURS and not path.name.endswith(".egg-info"):
                 yield from own_files(path)
-        elif path.suffix in TEXT and not path.name.startswith(".coverage"):
+        elif path.suffix in TEXT and path.name != ".git" and not path.name.startswith(".coverage"):
             yield path
 
 
