@@ -14,7 +14,7 @@ _HOMES = {
     "dictionaries": ("GaussianRBF", "Hermite", "Monomials", "MultiScale"),
     "langevin": ("kde_score", "kde_snapshot_pairs", "langevin_trajectory", "snapshot_pairs"),
     "metrics": ("kl_histogram", "mode_weights", "noise_floor", "sliced_wasserstein2", "total_variation"),
-    "operators": ("EDMD", "GeneratorEDMD"),
+    "operators": ("EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD"),
     "particles": ("KSWGD", "SVGD", "ULA", "Run", "run_particles"),
     "runtime": ("Profile", "device", "setup", "show"),
     "spectrum": ("Spectrum",),

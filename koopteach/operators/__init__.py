@@ -1,6 +1,8 @@
 """Estimators of the Koopman operator and of its generator; each ends in a ``Spectrum``."""
 
+from koopteach.operators.diffusion import DiffusionMaps
 from koopteach.operators.edmd import EDMD
 from koopteach.operators.generator import GeneratorEDMD
+from koopteach.operators.kernel import KernelEDMD
 
-__all__ = ["EDMD", "GeneratorEDMD"]
+__all__ = ["DiffusionMaps", "EDMD", "GeneratorEDMD", "KernelEDMD"]

@@ -179,14 +179,17 @@ class EDMD:
             mean = mean_x
             gram = self._gram_x / n - torch.outer(mean_x, mean_x)
             cross = cross - torch.outer(mean_x, mean_y)
-        gram = gram + self.ridge * gram.trace() / len(gram) * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-        w = whiten(gram, tol, "EDMD")
+        w = whiten(gram + self._penalty(gram), tol, "EDMD")
         reduced = w.T @ cross @ w
         if self.reversible:
             mu, vectors = torch.linalg.eigh(reduced)
             return mean, mu, fix_signs(w @ vectors)
         mu, vectors = torch.linalg.eig(reduced)
         return mean, mu, w.to(vectors.dtype) @ vectors
+
+    def _penalty(self, gram: Tensor) -> Tensor:
+        """What the ridge adds to the Gram matrix: a quadratic form of the coefficients, ``(m, m)``."""
+        return self.ridge * gram.trace() / len(gram) * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
 
     def _finish(self, rates: Tensor, functions: Expansion, report: str) -> Spectrum:
         """Dirichlet energies on the kept pairs, and everything in the data's precision."""
