@@ -5,4 +5,4 @@ from koopteach.operators.edmd import EDMD
 from koopteach.operators.generator import GeneratorEDMD
 from koopteach.operators.kernel import KernelEDMD
 
-__all__ = ["DiffusionMaps", "EDMD", "GeneratorEDMD", "KernelEDMD"]
+__all__ = ["EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD"]
