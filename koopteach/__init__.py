@@ -14,7 +14,7 @@ _HOMES = {
     "dictionaries": ("Fourier", "GaussianRBF", "Hermite", "Monomials", "MultiScale", "RandomFourierFeatures"),
     "langevin": ("kde_score", "kde_snapshot_pairs", "langevin_trajectory", "snapshot_pairs"),
     "metrics": ("kl_histogram", "mode_weights", "noise_floor", "sliced_wasserstein2", "total_variation"),
-    "operators": ("EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD"),
+    "operators": ("EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD", "Selection", "select"),
     "particles": ("KSWGD", "SVGD", "ULA", "Run", "run_particles"),
     "runtime": ("Profile", "device", "setup", "show"),
     "spectrum": ("Spectrum",),

@@ -128,7 +128,7 @@ class _Walk:
     def eigenvectors(self, k: int) -> tuple[Tensor, Tensor]:
         """The ``k`` largest eigenvalues ``(k,)``, descending, and right eigenvectors of ``P`` ``(n, k)``."""
         found = self._lanczos(k) if len(self.x) > _DENSE and k <= _FEW * len(self.x) else self._dense(k)
-        mu, vectors = (torch.from_numpy(np.ascontiguousarray(a[..., ::-1])).to(self.x) for a in found)
+        mu, vectors = (torch.from_numpy(a[..., ::-1].copy()).to(self.x) for a in found)
         return mu, vectors / self._root[:, None]
 
     def _lanczos(self, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -213,13 +213,15 @@ class EDMD:
         """Compare ``E[phi_k(x) phi_l(y) - phi_l(x) phi_k(y)]``, zero under detailed balance, with its error."""
         x, y = (torch.cat(part).double() for part in zip(*self._kept))
         slow = functions.first(6)
+        if slow.coefficients.shape[1] < 2:
+            return ""
         dictionary = self.dictionary.to(torch.float64)
         a, b = (dictionary(z) @ slow.coefficients - slow.mean @ slow.coefficients for z in (x, y))
         skew = a[:, :, None] * b[:, None, :] - b[:, :, None] * a[:, None, :]
         upper = torch.triu_indices(a.shape[1], a.shape[1], offset=1, device=a.device)
         skew = skew[:, upper[0], upper[1]]
         error = skew.std(dim=0) / math.sqrt(max(1, len(x)))
-        z = float((skew.mean(dim=0).abs() / error.clamp_min(1e-12)).max()) if skew.shape[1] else 0.0
+        z = float((skew.mean(dim=0).abs() / error.clamp_min(1e-12)).max())
         if z < 6:
             return ""
         text = (

@@ -69,8 +69,8 @@ class KernelEDMD:
                 raise ValueError(f"KernelEDMD: {name} must be positive, got {value}.")
         if ridge is not None and not ridge >= 0:
             raise ValueError(f"KernelEDMD: ridge must not be negative, got {ridge}.")
-        if n_centers is not None and n_centers < 1:
-            raise ValueError(f"KernelEDMD: n_centers must be at least 1, got {n_centers}.")
+        if n_centers is not None and n_centers < 2:
+            raise ValueError(f"KernelEDMD: n_centers must be at least 2, got {n_centers}.")
         self.kernel_width, self.lag, self.ridge = float(kernel_width), float(lag), ridge
         self.n_centers, self.reversible, self.generator = n_centers, reversible, generator
         self._edmd: EDMD | None = None
@@ -82,12 +82,17 @@ class KernelEDMD:
         more), else that of :class:`EDMD` with ``n_centers`` features.
 
         Raises:
-            ValueError: shapes that differ, NaN, fewer than two points.
+            ValueError: shapes that differ, NaN, points that are all the same (to the kernel).
         """
         x = as_points("KernelEDMD.fit", "x", x, at_least=2)
         y = as_points("KernelEDMD.fit", "y", y, dim=x.shape[1])
         ridge = _RIDGE_TIMES_POINTS / len(x) if self.ridge is None else self.ridge
         kernels = self._kernels(x, max(_ROUNDING[x.dtype], _BELOW_RIDGE * ridge))
+        if kernels.n_features < 2:
+            raise ValueError(
+                f"KernelEDMD.fit: one kernel of width {self.kernel_width:g} explains all points of x. "
+                "Take a smaller width. Or are all points the same?"
+            )
         self._edmd = _KernelSpace(kernels, lag=self.lag, ridge=ridge, reversible=self.reversible).fit(x, y)
         return self
 
