@@ -87,6 +87,9 @@ def test_low_waves_come_first():
         math.sqrt(2) * torch.tensor([[1, 1, 1, 0, 0, 0]], dtype=torch.float64),
     )
 
+    k = WAVES["torus"].frequencies[:12] * WAVES["torus"].period / (2 * math.pi)
+    assert bool((k.abs().sum(1).diff() > -1e-9).all())
+
 
 @pytest.mark.parametrize("n", [100, 10_000])
 def test_random_waves_stand_for_the_kernel(n):

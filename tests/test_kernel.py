@@ -102,6 +102,7 @@ def test_many_points_use_some_kernels():
     x, y = ou_pairs(2500)
     spectrum = KernelEDMD(0.3, lag=LAG, generator=seeded()).fit(x, y).spectrum(4)
     assert spectrum.functions.dictionary.n_features == 200
+    assert KernelEDMD(0.3, lag=LAG).fit(x[:900], y[:900])._edmd.dictionary.n_features > 300
     centers = spectrum.functions.dictionary.centers
     assert float(torch.cdist(centers, x).min(dim=1).values.max()) < 1e-7  # they are points of the data
     few = KernelEDMD(1.0, lag=LAG, n_centers=30, generator=seeded()).fit(x, y)

@@ -21,7 +21,7 @@ from koopteach import (
     snapshot_pairs,
 )
 from koopteach.operators import Selection
-from koopteach.operators.select import Tried, _deal
+from koopteach.operators.select import Tried, _deal, _is_tied
 
 TARGET = QuadrupleWell(2.0)
 
@@ -163,6 +163,13 @@ def test_equals_are_tied_and_it_is_said():
     assert (chosen.name, chosen.ties) == ("a", ("b",))
     assert "b: as good as the best to what 5 folds can tell" in str(chosen)
     assert "held-out energy of 2 modes, smaller is better" in repr(chosen)
+
+
+@pytest.mark.parametrize(("folds", "tied"), [((1.1, 5.1, 9.1), False), ((1.3, 4.8, 9.1), True)])
+def test_ties_are_judged_fold_by_fold(folds, tied):
+    """Folds of very different difficulty hide no difference that all of them show."""
+    best = Tried("best", 5.0, 2.3, (1.0, 5.0, 9.0))
+    assert _is_tied(Tried("other", sum(folds) / 3, 2.3, folds), best) is tied
 
 
 def test_estimators_of_samples_compare_across_kinds():
