@@ -11,7 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "dictionaries": ("GaussianRBF", "Hermite", "Monomials", "MultiScale"),
+    "dictionaries": ("Fourier", "GaussianRBF", "Hermite", "Monomials", "MultiScale", "RandomFourierFeatures"),
     "langevin": ("kde_score", "kde_snapshot_pairs", "langevin_trajectory", "snapshot_pairs"),
     "metrics": (
         "coverage",
@@ -24,7 +24,7 @@ _HOMES = {
         "total_variation",
         "wasserstein2",
     ),
-    "operators": ("EDMD", "GeneratorEDMD"),
+    "operators": ("EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD", "Selection", "select"),
     "particles": ("KSWGD", "LAWGD", "MALA", "SVGD", "ULA", "Ladder", "Run", "run_particles"),
     "runtime": ("Profile", "device", "setup", "show"),
     "spectrum": ("Spectrum",),

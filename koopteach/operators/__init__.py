@@ -1,6 +1,9 @@
 """Estimators of the Koopman operator and of its generator; each ends in a ``Spectrum``."""
 
+from koopteach.operators.diffusion import DiffusionMaps
 from koopteach.operators.edmd import EDMD
 from koopteach.operators.generator import GeneratorEDMD
+from koopteach.operators.kernel import KernelEDMD
+from koopteach.operators.select import Selection, select
 
-__all__ = ["EDMD", "GeneratorEDMD"]
+__all__ = ["EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD", "Selection", "select"]

@@ -179,14 +179,17 @@ class EDMD:
             mean = mean_x
             gram = self._gram_x / n - torch.outer(mean_x, mean_x)
             cross = cross - torch.outer(mean_x, mean_y)
-        gram = gram + self.ridge * gram.trace() / len(gram) * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-        w = whiten(gram, tol, "EDMD")
+        w = whiten(gram + self._penalty(gram), tol, "EDMD")
         reduced = w.T @ cross @ w
         if self.reversible:
             mu, vectors = torch.linalg.eigh(reduced)
             return mean, mu, fix_signs(w @ vectors)
         mu, vectors = torch.linalg.eig(reduced)
         return mean, mu, w.to(vectors.dtype) @ vectors
+
+    def _penalty(self, gram: Tensor) -> Tensor:
+        """What the ridge adds to the Gram matrix: a quadratic form of the coefficients, ``(m, m)``."""
+        return self.ridge * gram.trace() / len(gram) * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
 
     def _finish(self, rates: Tensor, functions: Expansion, report: str) -> Spectrum:
         """Dirichlet energies on the kept pairs, and everything in the data's precision."""
@@ -210,13 +213,15 @@ class EDMD:
         """Compare ``E[phi_k(x) phi_l(y) - phi_l(x) phi_k(y)]``, zero under detailed balance, with its error."""
         x, y = (torch.cat(part).double() for part in zip(*self._kept))
         slow = functions.first(6)
+        if slow.coefficients.shape[1] < 2:
+            return ""
         dictionary = self.dictionary.to(torch.float64)
         a, b = (dictionary(z) @ slow.coefficients - slow.mean @ slow.coefficients for z in (x, y))
         skew = a[:, :, None] * b[:, None, :] - b[:, :, None] * a[:, None, :]
         upper = torch.triu_indices(a.shape[1], a.shape[1], offset=1, device=a.device)
         skew = skew[:, upper[0], upper[1]]
         error = skew.std(dim=0) / math.sqrt(max(1, len(x)))
-        z = float((skew.mean(dim=0).abs() / error.clamp_min(1e-12)).max()) if skew.shape[1] else 0.0
+        z = float((skew.mean(dim=0).abs() / error.clamp_min(1e-12)).max())
         if z < 6:
             return ""
         text = (

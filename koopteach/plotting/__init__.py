@@ -15,6 +15,7 @@ from koopteach.plotting.figures import (
     new_figure,
     points,
 )
+from koopteach.plotting.selection import selection
 from koopteach.plotting.story import story
 from koopteach.plotting.style import COLORS, SERIES
 from koopteach.plotting.widgets import choices, explore, slider
@@ -32,6 +33,7 @@ __all__ = [
     "finish",
     "new_figure",
     "points",
+    "selection",
     "slider",
     "story",
 ]

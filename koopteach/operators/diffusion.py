@@ -1,0 +1,225 @@
+"""Diffusion maps: the generator from a random walk on the samples, extended off them with its gradient."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import scipy.linalg
+import torch
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from torch import Tensor
+
+from koopteach.dictionaries.rbf import GaussianRBF
+from koopteach.operators.linear_algebra import asked, fix_signs
+from koopteach.spectrum import Spectrum
+from koopteach.tensors import Movable, as_points, chunks, map_chunks, same_kind
+
+# Up to here the walk's matrix is kept (128 MB); above, it is computed anew in every product.
+_STORED = 4000
+
+# Lanczos beats the dense solver on more points than this, for fewer than this share of the eigenvectors. It stalls
+# where eigenvalues coincide, as those of islands do, and is given up after so many restarts (20 are usual).
+_DENSE = 1000
+_FEW = 1 / 12
+_RESTARTS = 200
+
+# A walk that forgets a function to this share in one step resolves it no longer; the extension divides by it.
+_SMALLEST_EIGENVALUE = 0.1
+
+# Points on which the Dirichlet energies are averaged: enough for a few per cent.
+_ENERGY_POINTS = 2000
+
+
+class DiffusionMaps:
+    """Spectrum of the reversible Langevin generator from samples ``x`` of ``pi``, by a random walk between them.
+
+        k(x, y) = exp(-|x - y|^2 / 4 eps),  eps = bandwidth^2 / 2,      q_i = sum_j k(x_i, x_j)
+        P_ij  proportional to  k(x_i, x_j) / q_j^alpha,  rows summing to one,      P psi = mu psi
+        rate = (1 - mu) / eps
+
+    With ``alpha = 1/2`` the walk tends to ``L f = grad log pi . grad f + lap f``, the course's clock; ``alpha = 0``
+    doubles the drift, ``alpha = 1`` drops it. Rates above about ``0.2 / eps`` are biased low, for they end at
+    ``1 / eps``; the energies, from the gradients, are not. Too small a bandwidth makes islands, with rates zero.
+
+    Args:
+        bandwidth: width of the kernel in the units of ``x``, as of :class:`GaussianRBF` and ``kde_score``.
+        alpha: power of the density that is divided out, from 0 to 1.
+
+    Identity: at the samples the extension of an eigenvector equals it, up to the shift and factor that give it mean
+    zero and variance one.
+
+    Source: Coifman, Lafon 2006; the extension is theirs (Nystroem), its gradient as used by DMPS.
+    """
+
+    def __init__(self, bandwidth: float, alpha: float = 0.5) -> None:
+        if not (bandwidth > 0 and math.isfinite(bandwidth)):
+            raise ValueError(f"DiffusionMaps: bandwidth must be positive, got {bandwidth}.")
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"DiffusionMaps: alpha must be between 0 and 1, got {alpha}.")
+        self.bandwidth, self.alpha = float(bandwidth), float(alpha)
+        self._x: Tensor | None = None
+
+    def fit(self, x: Tensor) -> Self:
+        """Build the walk on ``x`` ``(n, d)``; memory ``n^2`` numbers up to 4,000 points, a chunk of rows above.
+
+        Raises:
+            ValueError: fewer than three points, wrong shape, NaN.
+        """
+        self._x = as_points("DiffusionMaps.fit", "x", x, at_least=3)
+        self._walk = _Walk(self._x.double(), self.bandwidth, self.alpha)
+        return self
+
+    def spectrum(self, n_modes: int | None = None) -> Spectrum:
+        """The ``n_modes`` slowest modes; ``None`` keeps all that the data support, up to 200.
+
+        Modes with ``mu`` below 0.1 (rates above ``0.9 / eps``) are dropped.
+
+        Raises:
+            RuntimeError: nothing was fitted yet.
+            ValueError: ``n_modes`` below one, or no mode that the bandwidth resolves.
+        """
+        if self._x is None:
+            raise RuntimeError("DiffusionMaps.spectrum: nothing was fitted yet. Call fit(x) first.")
+        x, eps = self._x, 0.5 * self.bandwidth**2
+        mu, psi = self._walk.eigenvectors(asked(n_modes, len(x) - 1, "DiffusionMaps")[0])
+        resolved = int((mu > _SMALLEST_EIGENVALUE).sum())
+        if not resolved:
+            raise ValueError(
+                f"DiffusionMaps.spectrum: no eigenvalue above {_SMALLEST_EIGENVALUE}: the bandwidth {self.bandwidth:g} "
+                "smooths over all the data. Take a smaller one. Or are all points the same?"
+            )
+        r, shortage = asked(n_modes, resolved, "DiffusionMaps")
+        functions = self._extended(mu[:r], fix_signs(psi[:, :r])).to(x.device, x.dtype)
+        return Spectrum(
+            rates=((1 - mu[:r]) / eps).clamp_min(0).to(x),
+            energies=_energies(functions, x),
+            scale=float(x.var(dim=0, correction=0).sum().sqrt()),
+            functions=functions,
+            report=f"{r} modes, {len(x)} points, bandwidth {self.bandwidth:g}, alpha {self.alpha:g}"
+            + shortage
+            + self._walk.islands(),
+        )
+
+    def _extended(self, mu: Tensor, psi: Tensor) -> _Averages:
+        """``phi(u) = sum_j P_j(u) psi_j / mu``, shifted and scaled to mean zero and variance one on the samples."""
+        mean, std = psi.mean(dim=0), psi.std(dim=0, correction=0)
+        # averages keep constants, so the shift may be made before
+        values = (psi / mu - mean) / std
+        walk = self._walk
+        return _Averages(walk.x, -self.alpha * walk.q.log(), values, walk.x.mean(dim=0), self.bandwidth)
+
+
+class _Walk:
+    """The walk's symmetric form ``A = diag(s) K diag(s)`` with ``s = q^-alpha / sqrt(row sums)``, less its constant."""
+
+    def __init__(self, x: Tensor, bandwidth: float, alpha: float) -> None:
+        self.x, self._kernels = x, GaussianRBF(x, bandwidth)
+        self._stored = self._kernels(x) if len(x) <= _STORED else None
+        self.q = self._product(torch.ones(len(x), 1, dtype=x.dtype, device=x.device))[:, 0]
+        weight = self.q**-alpha
+        rows = weight * self._product(weight[:, None])[:, 0]
+        self._s = weight / rows.sqrt()
+        self._root = rows.sqrt()
+        self._constant = self._root / self._root.norm()  # its eigenvalue is one
+
+    def eigenvectors(self, k: int) -> tuple[Tensor, Tensor]:
+        """The ``k`` largest eigenvalues ``(k,)``, descending, and right eigenvectors of ``P`` ``(n, k)``."""
+        found = self._lanczos(k) if len(self.x) > _DENSE and k <= _FEW * len(self.x) else self._dense(k)
+        mu, vectors = (torch.from_numpy(a[..., ::-1].copy()).to(self.x) for a in found)
+        return mu, vectors / self._root[:, None]
+
+    def _lanczos(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        n = len(self.x)
+        operator = LinearOperator((n, n), matvec=self._apply, matmat=self._apply, dtype=np.float64)
+        start = np.random.default_rng(0).standard_normal(n)
+        try:
+            return eigsh(operator, k, which="LA", v0=start, ncv=max(2 * k + 1, 40), maxiter=_RESTARTS)
+        except ArpackNoConvergence:
+            return self._dense(k)
+
+    def _dense(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        if self._stored is None:
+            raise ValueError(
+                f"DiffusionMaps.spectrum: {k} modes of {len(self.x)} points did not converge. Take a larger bandwidth "
+                f"(many eigenvalues are near one: islands of points), fewer modes, or at most {_STORED} points."
+            )
+        symmetric = self._s[:, None] * self._stored * self._s - torch.outer(self._constant, self._constant)
+        last = len(self.x) - 1
+        return scipy.linalg.eigh(symmetric.cpu().numpy(), subset_by_index=(last - k + 1, last), overwrite_a=True)
+
+    def islands(self) -> str:
+        """A line for the report when many points see hardly any other."""
+        alone = float((self.q < 2).double().mean())
+        if alone < 0.05:
+            return ""
+        return f"\n{100 * alone:.0f} % of the points see hardly any other: take a larger bandwidth, or more data"
+
+    def _apply(self, v: np.ndarray) -> np.ndarray:
+        u = torch.from_numpy(v.reshape(len(v), -1)).to(self.x)
+        moved = self._s[:, None] * self._product(self._s[:, None] * u)
+        return (moved - torch.outer(self._constant, self._constant @ u)).cpu().numpy().reshape(v.shape)
+
+    def _product(self, v: Tensor) -> Tensor:
+        if self._stored is not None:
+            return self._stored @ v
+        return map_chunks(lambda rows: self._kernels(rows) @ v, self.x, len(self.x))
+
+
+@dataclass(frozen=True)
+class _Averages(Movable):
+    """Functions ``phi_k(u) = sum_j p_j(u) values_jk``, ``p = softmax_j(log_weights_j - |u - x_j|^2 / 2 b^2)``."""
+
+    points: Tensor
+    log_weights: Tensor
+    values: Tensor
+    middle: Tensor
+    bandwidth: float
+
+    @property
+    def width(self) -> int:
+        """Numbers held per point while evaluating; sets the chunk."""
+        return len(self.points)
+
+    def __call__(self, u: Tensor) -> Tensor:
+        return self._shares(self._centred(u)) @ self.values
+
+    def grad(self, u: Tensor) -> Tensor:
+        return self._slopes(u, self.values)
+
+    def contract_grad(self, u: Tensor, weights: Tensor) -> Tensor:
+        # first the values with the weights: one function to differentiate instead of r
+        return self._slopes(u, (self.values @ weights)[:, None])[:, 0]
+
+    def first(self, r: int) -> _Averages:
+        return replace(self, values=self.values[:, :r])
+
+    def _slopes(self, u: Tensor, values: Tensor) -> Tensor:
+        """``(E_p[values x] - E_p[values] E_p[x]) / b^2``, a covariance under ``p``, ``(n, r, d)``."""
+        x = self.points - self.middle
+        p = self._shares(self._centred(u))
+        phi, mean = p @ values, p @ x
+        mixed = [p @ (values * x[:, i : i + 1]) - phi * mean[:, i : i + 1] for i in range(x.shape[1])]
+        return torch.stack(mixed, dim=2) / self.bandwidth**2
+
+    def _centred(self, u: Tensor) -> Tensor:
+        u = as_points("DiffusionMaps", "x", u, dim=self.points.shape[1])
+        same_kind("DiffusionMaps", u, self.points, "the spectrum")
+        return u - self.middle
+
+    def _shares(self, u: Tensor) -> Tensor:
+        """``p``; ``|u|^2`` is the same for all points and drops out. Far from the data the nearest one gets it all."""
+        x = self.points - self.middle
+        exponent = (u @ x.T - 0.5 * (x**2).sum(1)) / self.bandwidth**2 + self.log_weights
+        return torch.softmax(exponent, dim=1)
+
+
+def _energies(functions: _Averages, x: Tensor) -> Tensor:
+    """``E|grad phi_k|^2`` on at most 2,000 of the samples, ``(r,)``."""
+    x = x[:: -(-len(x) // _ENERGY_POINTS)]
+    total = torch.zeros(functions.values.shape[1], dtype=torch.float64, device=x.device)
+    for rows in chunks(len(x), functions.width + functions.values.shape[1] * x.shape[1]):
+        total += functions.grad(x[rows]).double().square().sum(dim=(0, 2))
+    return (total / len(x)).to(x)
