@@ -286,6 +286,11 @@ def test_symmetrised_rotation_warns_and_reports_the_known_wrong_rate():
     assert "the data are not reversible" in spectrum.report
 
 
+def test_rotation_is_noticed_however_few_modes_are_asked():
+    with pytest.warns(UserWarning, match="not reversible"):
+        assert len(EDMD(Hermite(2, 3), lag=0.3).fit(*ou_pairs(3000, rotation=1.0)).spectrum(1)) == 1
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_warning_comes_with_rotation_alone(seed):
     with pytest.warns(UserWarning, match="not reversible"):

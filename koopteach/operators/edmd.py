@@ -156,14 +156,14 @@ class EDMD:
         rates = -mu[keep].log() / self.lag
         order = rates.real.argsort(stable=True)
         r, shortage = asked(n_modes, len(order), "EDMD")
-        rates, coefficients = rates[order[:r]], coefficients[:, keep][:, order[:r]]
-        functions = Expansion(self.dictionary, mean, coefficients)
+        every = Expansion(self.dictionary, mean, coefficients[:, keep][:, order])
+        rates, functions = rates[order[:r]], every.first(r)
         report = (
             f"{r} modes of {len(mu)} directions kept, {len(mu) - len(order)} outside ({_SMALLEST_EIGENVALUE}, 1), "
             f"{self.dictionary.n_features} features, {self.n_pairs} pairs, tol {tol:g}" + shortage
         )
         if self.reversible:
-            report += self._symmetry_warning(functions)
+            report += self._symmetry_warning(every)  # however few were asked for
         return self._finish(rates, functions, report)
 
     def _eigen(self, tol: float) -> tuple[Tensor, Tensor, Tensor]:
