@@ -11,7 +11,15 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "dictionaries": ("Fourier", "GaussianRBF", "Hermite", "Monomials", "MultiScale", "RandomFourierFeatures"),
+    "dictionaries": (
+        "Fourier",
+        "GaussianRBF",
+        "Hermite",
+        "Monomials",
+        "MultiScale",
+        "NeuralDictionary",
+        "RandomFourierFeatures",
+    ),
     "langevin": ("kde_score", "kde_snapshot_pairs", "langevin_trajectory", "snapshot_pairs"),
     "metrics": (
         "coverage",

@@ -10,7 +10,8 @@ None contains the constant: the estimators centre the features, which removes it
 """
 
 from koopteach.dictionaries.fourier import Fourier, RandomFourierFeatures
+from koopteach.dictionaries.neural import NeuralDictionary
 from koopteach.dictionaries.polynomial import Hermite, Monomials
 from koopteach.dictionaries.rbf import GaussianRBF, MultiScale
 
-__all__ = ["Fourier", "GaussianRBF", "Hermite", "Monomials", "MultiScale", "RandomFourierFeatures"]
+__all__ = ["Fourier", "GaussianRBF", "Hermite", "Monomials", "MultiScale", "NeuralDictionary", "RandomFourierFeatures"]
