@@ -16,7 +16,7 @@ from koopteach.tensors import Movable, as_float, as_points, same_kind, seed_from
 
 # exp() of the CPU's vector library is tens of times slower once its result is no longer a normal number, so
 # one far-away particle would slow everything down. Below these exponents the value is 0 for every purpose.
-SMALLEST_EXPONENT = {torch.float32: -87.0, torch.float64: -708.0}
+_SMALLEST_EXPONENT = {torch.float32: -87.0, torch.float64: -708.0}
 
 # A kernel reaches its neighbours at 1.2 times what covers them on average (1.5 mean distances): narrower leaves
 # holes between the kernels, wider makes them all alike (the Gram matrix loses its rank).
@@ -123,7 +123,7 @@ class GaussianRBF(Movable):
     def _kernel(self, u: Tensor) -> Tensor:
         augmented = torch.cat([u, torch.ones_like(u[:, :1]), (u**2).sum(1, keepdim=True)], dim=1)
         exponent = augmented @ self._exponent
-        return exponent.clamp_(SMALLEST_EXPONENT[u.dtype], 0.0).exp_()
+        return exponent.clamp_(_SMALLEST_EXPONENT[u.dtype], 0.0).exp_()
 
 
 class MultiScale(Movable):

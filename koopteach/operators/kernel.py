@@ -27,7 +27,7 @@ _SAMPLE_PER_CENTER = 5
 _ROUNDING = {torch.float32: 1e-5, torch.float64: 1e-10}
 _BELOW_RIDGE = 0.01
 
-# A direction of less variance than about 1/n is noise. Measured on Ornstein-Uhlenbeck and wells, n from 500 to
+# A direction of less variance than about 1/n is noise. Measured on Ornstein-Uhlenbeck processes, n from 500 to
 # 100,000: ten times less lets spurious slow modes in, ten times more hurries the true ones.
 _RIDGE_TIMES_POINTS = 0.2
 
