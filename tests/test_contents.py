@@ -25,6 +25,12 @@ def test_every_lesson_has_a_row_with_its_minutes() -> None:
     assert all(row.count("|") == 7 for row in rows)
 
 
+def test_the_first_lesson_leads_to_every_other() -> None:
+    first, *others = COURSE.scripts("notebooks")
+    source = first.path.read_text(encoding="utf-8")
+    assert [s.name for s in others if f"({s.notebook.name})" not in source] == []
+
+
 def test_a_readme_without_its_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="one place marked"):
         filled("# koopteach", COURSE)
