@@ -77,13 +77,14 @@ tangent = check("L07-E1", tangent)
 # point up and have length 1; yours lie along the sphere and vanish at the poles.
 
 # %%
+circle = torch.linspace(0, 2 * math.pi, 100)
 angle = torch.linspace(0, 2 * math.pi, 25, dtype=profile.dtype)[:-1]
 meridian = torch.stack([angle.cos(), torch.zeros_like(angle), angle.sin()], dim=1)
 up = torch.tensor([0.0, 0.0, 1.0], dtype=profile.dtype).expand(24, 3)
 fig, axes = plotting.new_figure(2, height=3.6)
 cases = {"slope in space": (up, "error"), "slope along the sphere": (tangent(up, 2 * meridian), "model")}
 for ax, (name, (arrows, color)) in zip(axes, cases.items()):
-    ax.plot(meridian[:, 0], meridian[:, 2], color=plotting.COLORS["floor"])
+    ax.plot(circle.cos(), circle.sin(), color=plotting.COLORS["floor"])
     ax.quiver(*meridian.T[[0, 2]], *arrows.T[[0, 2]], color=plotting.COLORS[color], scale=5.5, width=0.008)
     ax.set(title=name, xlabel="x", ylabel="z", aspect="equal", xlim=(-1.6, 1.6), ylim=(-1.6, 1.6))
 plotting.finish(
@@ -368,7 +369,6 @@ ends = {
 
 # %%
 fig, axes = plotting.new_figure(3, height=3.2)
-circle = torch.linspace(0, 2 * math.pi, 100)
 for ax, (name, x) in zip(axes, ends.items()):
     ax.plot(circle.cos(), circle.sin(), color=plotting.COLORS["floor"])
     plotting.points(
