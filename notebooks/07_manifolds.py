@@ -381,7 +381,7 @@ assert (share - torch.exp(-exact * time)).abs().max() < 0.06
 # %% [markdown]
 # Without the drift the walkers end uniform in $p$, which is the wrong law of the section before. With it they stay, and the slowest mode
 # decays at the rate that the static points gave: Brownian motion needs $1/0.257\approx4$ units of time to forget the side of the axis by a
-# factor $e$. Our particles need one unit for every mode.
+# factor $e$. KSWGD's particles need one unit for every mode, near equilibrium.
 #
 # ## KSWGD on the torus and on the sphere
 #
@@ -558,8 +558,8 @@ plotting.explore(
 # - Static points of the surface then give the rates of Brownian motion on it: $k^2$, $l(l+1)$ with $2l+1$ copies, the torus's own.
 # - Full gradients overestimate every rate, by an amount that depends on the dictionary: they ask about a space without data.
 # - Angles distort. The uniform law of a torus is not uniform in $p$, and Brownian motion in angles has a drift.
-# - A tangent step leaves a curved surface by about half its squared length times the curvature, in the same direction each
-#   time. Plot the distance to the surface.
+# - A tangent step leaves a curved surface by about half its squared length times the curvature, and on a sphere always
+#   outwards. Project, and plot the distance to the surface: other metrics may not see it.
 #
 # ## References
 #
