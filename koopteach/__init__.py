@@ -13,12 +13,22 @@ __version__ = "0.1.0"
 _HOMES = {
     "dictionaries": ("GaussianRBF", "Hermite", "Monomials", "MultiScale"),
     "langevin": ("kde_score", "kde_snapshot_pairs", "langevin_trajectory", "snapshot_pairs"),
-    "metrics": ("kl_histogram", "mode_weights", "noise_floor", "sliced_wasserstein2", "total_variation"),
+    "metrics": (
+        "coverage",
+        "kl_histogram",
+        "mmd",
+        "mode_weights",
+        "noise_floor",
+        "precision",
+        "sliced_wasserstein2",
+        "total_variation",
+        "wasserstein2",
+    ),
     "operators": ("EDMD", "GeneratorEDMD"),
-    "particles": ("KSWGD", "SVGD", "ULA", "Run", "run_particles"),
+    "particles": ("KSWGD", "LAWGD", "MALA", "SVGD", "ULA", "Ladder", "Run", "run_particles"),
     "runtime": ("Profile", "device", "setup", "show"),
     "spectrum": ("Spectrum",),
-    "targets": ("DoubleWell", "GaussianMixture", "OrnsteinUhlenbeck", "QuadrupleWell"),
+    "targets": ("Circle", "DoubleWell", "GaussianMixture", "OrnsteinUhlenbeck", "QuadrupleWell", "Sphere", "Torus"),
     "teach": ("check", "progress"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -20,10 +20,11 @@ def langevin_trajectory(
     every: int = 1,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Euler-Maruyama for ``dX = b(X) dt + sqrt(2) dW``, ``b`` the target's drift (its score unless it turns).
+    """Steps of ``dX = b(X) dt + sqrt(2) dW``: Euler-Maruyama in R^d, Brownian motion on a manifold.
 
     Args:
-        target: has ``score(x)``, and ``drift(x)`` where that differs.
+        target: has ``score(x)``, and ``drift(x)`` where its drift ``b`` differs; or is a manifold, which has
+            ``brownian_step(x, dt, generator)``.
         x0: starts ``(n, d)``; all walk independently.
         n_steps: steps of length ``dt``.
         every: keep each ``every``-th state.
@@ -41,13 +42,18 @@ def langevin_trajectory(
             f"got dt={dt}, n_steps={n_steps}, every={every}."
         )
     x = as_points("langevin_trajectory", "x0", x0, dim=target.dim)
-    drift = getattr(target, "drift", target.score)
+    advance = getattr(target, "brownian_step", None) or _euler_maruyama(target)
     states = [x]
     for step in range(1, n_steps + 1):
-        x = x + dt * drift(x) + math.sqrt(2 * dt) * randn(tuple(x.shape), x, generator)
+        x = advance(x, dt, generator)
         if step % every == 0:
             states.append(x)
     return torch.stack(states)
+
+
+def _euler_maruyama(target) -> Callable[[Tensor, float, torch.Generator | None], Tensor]:
+    drift = getattr(target, "drift", target.score)
+    return lambda x, dt, generator: x + dt * drift(x) + math.sqrt(2 * dt) * randn(tuple(x.shape), x, generator)
 
 
 def snapshot_pairs(
@@ -55,7 +61,7 @@ def snapshot_pairs(
 ) -> tuple[Tensor, Tensor]:
     """``n`` independent stationary pairs ``(x, y)``, ``y`` the state one ``lag`` after ``x``, each ``(n, d)``.
 
-    Exact where the target knows its transition; else Euler-Maruyama in steps of at most ``dt``
+    Exact where the target knows its transition; else :func:`langevin_trajectory` in steps of at most ``dt``
     (``None``: ``min(lag, 0.001)``).
 
     Raises:

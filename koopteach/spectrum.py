@@ -23,7 +23,7 @@ class Spectrum(Movable):
         scale: ``sqrt(trace cov)`` of the fit data, the length that samplers measure steps in.
         functions: evaluates the eigenfunctions; ``spectrum(x)``, ``.grad`` and ``.contract_grad`` call it.
         report: in words, what the fit kept and what it dropped.
-        manifold: the manifold of the fit, or None in R^d.
+        manifold: the manifold of the fit, or None in R^d. On a manifold all gradients are tangent to it.
     """
 
     rates: Tensor
@@ -81,12 +81,18 @@ class Spectrum(Movable):
         return map_chunks(self.functions, x, self.functions.width)
 
     def grad(self, x: Tensor) -> Tensor:
-        """Gradients of the eigenfunctions, ``(n, r, d)``."""
-        return map_chunks(self.functions.grad, x, self.functions.width * (1 + x.shape[1]))
+        """Gradients of the eigenfunctions, ``(n, r, d)``; on a manifold their tangent parts."""
+        width = self.functions.width * (1 + x.shape[1])
+        return map_chunks(lambda part: self._tangent(part, self.functions.grad(part)), x, width)
 
     def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
-        """``sum_k weights_k grad phi_k(x)``, ``(n, d)``, without the single gradients."""
-        return map_chunks(lambda part: self.functions.contract_grad(part, weights), x, self.functions.width)
+        """``sum_k weights_k grad phi_k(x)``, ``(n, d)``, without the single gradients; on a manifold tangent."""
+        return self._tangent(
+            x, map_chunks(lambda part: self.functions.contract_grad(part, weights), x, self.functions.width)
+        )
+
+    def _tangent(self, x: Tensor, slopes: Tensor) -> Tensor:
+        return slopes if self.manifold is None else self.manifold.tangent(x, slopes)
 
     def truncate(self, r: int) -> Self:
         """The spectrum of the ``r`` slowest modes (all of them if there are fewer).

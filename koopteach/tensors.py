@@ -117,6 +117,15 @@ def map_chunks(function: Callable[[Tensor], Tensor], x: Tensor, numbers_per_row:
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
+def median_square_distance(x: Tensor, most: int = 500) -> Tensor:
+    """Median squared distance between at most ``most`` of the points, evenly picked; one where there is none."""
+    some = x[:: -(-len(x) // most)]
+    if len(some) < 2:
+        return x.new_ones(())
+    median = torch.pdist(some).square().median()
+    return torch.where(median > 0, median, 1.0)
+
+
 class Movable:
     """Objects whose tensors, and whose movable parts, follow ``.to(device, dtype)``; returns a copy."""
 

@@ -2,6 +2,18 @@
 
 from koopteach.metrics.density import kl_histogram, mode_weights, total_variation
 from koopteach.metrics.floor import noise_floor
-from koopteach.metrics.transport import sliced_wasserstein2
+from koopteach.metrics.kernel import mmd
+from koopteach.metrics.neighbours import coverage, precision
+from koopteach.metrics.transport import sliced_wasserstein2, wasserstein2
 
-__all__ = ["kl_histogram", "mode_weights", "noise_floor", "sliced_wasserstein2", "total_variation"]
+__all__ = [
+    "coverage",
+    "kl_histogram",
+    "mmd",
+    "mode_weights",
+    "noise_floor",
+    "precision",
+    "sliced_wasserstein2",
+    "total_variation",
+    "wasserstein2",
+]

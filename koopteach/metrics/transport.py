@@ -2,10 +2,49 @@
 
 from __future__ import annotations
 
+import warnings
+from types import ModuleType
+
 import torch
 from torch import Tensor
 
 from koopteach.tensors import as_points, chunks, randn
+
+
+def wasserstein2(x: Tensor, y: Tensor) -> float:
+    """The exact 2-Wasserstein distance: the least root-mean-square move that turns one sample into the other.
+
+    ``W2^2 = min_P sum_ij P_ij |x_i - y_j|^2`` over couplings of the uniform laws on the points, by linear
+    programming (POT's ``emd2``). Time grows like ``n^2`` to ``n^3`` and memory is ``8 n m`` bytes: a second or two at
+    2,000 points; above 5,000 use :func:`sliced_wasserstein2`. In high dimension it may lie *below* its floor for a
+    collapsed sample: read it beside another metric.
+
+    Args:
+        x, y: samples ``(n, d)`` and ``(m, d)``.
+
+    Raises:
+        ImportError: POT is missing.
+        ValueError: shapes that do not fit, NaN.
+
+    Identity: shifting a sample by ``c`` gives ``|c|``; on the line it is the distance of the sorted samples.
+    """
+    x = as_points("wasserstein2", "x", x)
+    y = as_points("wasserstein2", "y", y, dim=x.shape[1]).to(x)
+    # always in float64: the simplex method compares costs for equality
+    square = torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist").square()
+    return max(0.0, float(_pot().emd2([], [], square.cpu().numpy(), numItermax=10_000_000))) ** 0.5
+
+
+def _pot() -> ModuleType:
+    """POT, which not everybody has installed."""
+    try:
+        with warnings.catch_warnings():
+            # Python finds fault with the spelling of some releases when it compiles them; that is not the caller's
+            warnings.simplefilter("ignore")
+            import ot
+    except ImportError as error:
+        raise ImportError("wasserstein2 needs POT: pip install 'koopteach[course]'") from error
+    return ot
 
 
 def sliced_wasserstein2(

@@ -19,12 +19,20 @@ class GeneratorEDMD:
 
         S a = rate G a,   S_ij = E_w[grad psi_i . grad psi_j],   G_ij = Cov_w(psi_i, psi_j).
 
+    On a manifold the gradients are tangent ones and ``L`` is the manifold's own: uniform samples give the
+    Laplace-Beltrami operator. Without it the motion across the surface would count as energy.
+
     No pairs, no lag, no score: static samples are enough, and weights condition them. Its rates are Dirichlet
     energies, so ``spectrum.rates == spectrum.energies``.
 
     Args:
         dictionary: see :mod:`koopteach.dictionaries`.
         tol: directions of ``G`` with eigenvalues below ``tol`` times the largest are dropped.
+        manifold: where the samples lie (see :mod:`koopteach.targets.manifolds`), None for R^d. The spectrum
+            carries it.
+
+    Raises:
+        ValueError: ``tol`` out of range, or a manifold in another space than the dictionary's.
 
     Identity: the fitted ``phi`` satisfy ``E[phi_k phi_l] = delta_kl`` and
     ``E[grad phi_k . grad phi_l] = rate_k delta_kl`` on the fit data.
@@ -33,10 +41,15 @@ class GeneratorEDMD:
     the generator of arXiv 2512.18837 is ``-L``.
     """
 
-    def __init__(self, dictionary, *, tol: float = 1e-8) -> None:
+    def __init__(self, dictionary, *, tol: float = 1e-8, manifold=None) -> None:
         if not 0 <= tol < 1:
             raise ValueError(f"GeneratorEDMD: tol must be in [0, 1), got {tol}.")
-        self.dictionary, self.tol = dictionary, float(tol)
+        if manifold is not None and manifold.dim != dictionary.dim:
+            raise ValueError(
+                f"GeneratorEDMD: the {manifold!r} lies in dimension {manifold.dim}, "
+                f"but the dictionary's points have {dictionary.dim} coordinates."
+            )
+        self.dictionary, self.tol, self.manifold = dictionary, float(tol), manifold
         self._reset()
 
     def _reset(self) -> None:
@@ -58,9 +71,11 @@ class GeneratorEDMD:
         Memory beyond the data is ``2 m^2`` and one chunk, at any ``n``.
 
         Raises:
-            ValueError: wrong shapes, NaN, or weights that are negative or all zero.
+            ValueError: wrong shapes, NaN, weights that are negative or all zero, or points off the manifold.
         """
         x = as_points("GeneratorEDMD.partial_fit", "x", x, dim=self.dictionary.dim)
+        if self.manifold is not None:
+            self.manifold.refuse_points_off("GeneratorEDMD.partial_fit", x)
         weights = _checked_weights(weights, x)
         if self._like is None:
             self._like = x.new_empty(0)
@@ -76,8 +91,11 @@ class GeneratorEDMD:
         psi = self.dictionary(x)
         self._gram += (psi.T @ (w * psi)).double()
         self._psi = self._psi + (w * psi).sum(0).double()
+        slopes = self.dictionary.grad(x)
+        if self.manifold is not None:
+            slopes = self.manifold.tangent(x, slopes)
         # gradients as (n d, m): the sum over coordinates and points is one product
-        slopes = (self.dictionary.grad(x) * w.sqrt()[:, :, None]).transpose(1, 2).flatten(0, 1)
+        slopes = (slopes * w.sqrt()[:, :, None]).transpose(1, 2).flatten(0, 1)
         self._stiffness += (slopes.T @ slopes).double()
         self._weight = self._weight + w.sum().double()
         self._x = self._x + (w * x).sum(0).double()
@@ -107,6 +125,7 @@ class GeneratorEDMD:
             scale=float(variance.sum().sqrt()),
             functions=Expansion(self.dictionary, mean.to(self._like), coefficients.to(self._like)),
             report=self._report(r, w.shape[1], tol) + shortage,
+            manifold=self.manifold,
         )
 
     def _report(self, r: int, kept: int, tol: float) -> str:

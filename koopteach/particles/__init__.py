@@ -1,7 +1,8 @@
 """Methods that move particles to a target, and the one loop that runs them all."""
 
 from koopteach.particles.kswgd import KSWGD
-from koopteach.particles.rivals import SVGD, ULA
+from koopteach.particles.ladder import Ladder
+from koopteach.particles.rivals import LAWGD, MALA, SVGD, ULA
 from koopteach.particles.run import Run, run_particles
 
-__all__ = ["KSWGD", "SVGD", "ULA", "Run", "run_particles"]
+__all__ = ["KSWGD", "LAWGD", "MALA", "SVGD", "ULA", "Ladder", "Run", "run_particles"]

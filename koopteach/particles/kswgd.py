@@ -30,7 +30,8 @@ class KSWGD:
     so that every direction decays at a rate between 0 and ``1 + eps``, exactly 1 at equilibrium.
 
     One step moves each particle by ``step_size * v``, shortened to ``max_move``, plus noise that fades to zero over
-    the first half of the run: ``m = 0`` has many solutions, and the noise picks a smooth one.
+    the first half of the run: ``m = 0`` has many solutions, and the noise picks a smooth one. On the spectrum's
+    manifold the velocity is tangent, and each step ends at the nearest point of the manifold.
 
     Args:
         spectrum: of the target, real (reversible data).
@@ -101,7 +102,10 @@ class KSWGD:
         amplitude = self.noise * max(0.0, 1 - 2 * progress)
         if amplitude and math.isfinite(length):
             move = move + amplitude * length * math.sqrt(2 / x.shape[1]) * randn(tuple(x.shape), x, generator)
-        return x + move, state, {"energy": self._energy(m), "limited": limited, "score_evaluations": 0}
+        x = x + move
+        if self.spectrum.manifold is not None:
+            x = self.spectrum.manifold.project(x)
+        return x, state, {"energy": self._energy(m), "limited": limited, "score_evaluations": 0}
 
     def _moments(self, x: Tensor) -> Tensor:
         x = as_points("KSWGD", "x", x)

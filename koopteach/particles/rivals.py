@@ -8,7 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from koopteach.tensors import as_points, chunks, randn
+from koopteach.particles.kswgd import KSWGD
+from koopteach.spectrum import Spectrum
+from koopteach.tensors import as_points, chunks, median_square_distance, rand, randn
 
 Score = Callable[[Tensor], Tensor]
 
@@ -39,6 +41,76 @@ class ULA:
         """One step of every particle; ``progress`` is not used."""
         noise = math.sqrt(2 * self.step_size) * randn(tuple(x.shape), x, generator)
         return x + self.step_size * self.score(x) + noise, state, {"score_evaluations": len(x)}
+
+
+class MALA:
+    """The Metropolis-adjusted Langevin algorithm: a step of ULA, then accepted or refused so that ``pi`` is exact.
+
+    ``y = x + h s(x) + sqrt(2 h) xi`` replaces ``x`` with probability ``min(1, pi(y) q(x|y) / pi(x) q(y|x))``,
+    ``q(y|x) = exp(-|y - x - h s(x)|^2 / 4 h)``; a refused particle stays where it is.
+
+    Args:
+        target: has ``log_prob(x) -> (n,)``, up to a constant, and ``score(x) -> (n, d)``. For data alone take their
+            kernel density estimate, ``GaussianMixture(data, bandwidth)``.
+        step_size: ``h``, a time.
+
+    Raises:
+        ValueError: a step that is not positive.
+
+    Identity: it keeps ``pi`` at any step; the acceptance tends to 1 with ``h -> 0``.
+
+    Source: Roberts and Tweedie 1996.
+    """
+
+    def __init__(self, target, *, step_size: float) -> None:
+        if not step_size > 0:
+            raise ValueError(f"MALA: step_size must be positive, got {step_size}.")
+        self.target, self.step_size = target, float(step_size)
+
+    def init(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Log density ``(n,)`` and score ``(n, d)`` at the particles, so that a step evaluates the proposals alone."""
+        return self.target.log_prob(x), self.target.score(x)
+
+    def step(
+        self, x: Tensor, state: tuple[Tensor, Tensor], *, progress: float, generator: torch.Generator | None = None
+    ):
+        """One proposal for every particle; ``progress`` is not used. ``info`` has the share of accepted ones."""
+        log_prob, score = state
+        h, noise = self.step_size, randn(tuple(x.shape), x, generator)
+        y = x + h * score + math.sqrt(2 * h) * noise
+        log_prob_y, score_y = self.init(y)
+        back = (x - y - h * score_y).square().sum(1) / (4 * h)
+        ratio = log_prob_y - log_prob - back + 0.5 * noise.square().sum(1)
+        accepted = rand((len(x),), x, generator).log() < ratio  # false for NaN: no particle is lost
+        told = {"acceptance": float(accepted.to(x.dtype).mean()), "score_evaluations": len(x)}
+        column = accepted[:, None]
+        state = torch.where(accepted, log_prob_y, log_prob), torch.where(column, score_y, score)
+        return torch.where(column, y, x), state, told
+
+
+class LAWGD(KSWGD):
+    """Laplacian-adjusted Wasserstein gradient descent: :class:`KSWGD` in the paper's metric, on an exact spectrum.
+
+    ``v = - sum_k (m_k / rate_k) grad phi_k`` with the target's own eigenfunctions, which are known for few targets;
+    KSWGD is LAWGD with estimated ones.
+
+    Args:
+        spectrum_exact: usually from ``Spectrum.from_functions``.
+        step_size, max_move, noise: as in KSWGD. The method of the paper has neither limiter nor noise:
+            ``max_move=None``.
+
+    Source: Chewi, Le Gouic, Lu, Maunu, Rigollet 2020 (arXiv 2006.02509).
+    """
+
+    def __init__(
+        self,
+        spectrum_exact: Spectrum,
+        *,
+        step_size: float = 1.0,
+        max_move: float | None = 0.25,
+        noise: float = 0.3,
+    ) -> None:
+        super().__init__(spectrum_exact, damping=math.inf, step_size=step_size, max_move=max_move, noise=noise)
 
 
 class SVGD:
@@ -80,7 +152,7 @@ class SVGD:
         n = len(x)
         middle = x.mean(dim=0)  # expanded squares lose digits far from the origin
         u = x - middle
-        b2 = self.bandwidth**2 if self.bandwidth else _median_square(u) / (2 * math.log(n + 1))
+        b2 = self.bandwidth**2 if self.bandwidth else median_square_distance(u) / (2 * math.log(n + 1))
         half_square = 0.5 * (u**2).sum(1)
         sources = torch.cat([self.score(x) - u / b2, torch.ones_like(u[:, :1])], dim=1)
         parts = []
@@ -100,12 +172,3 @@ class SVGD:
             return x + self.step_size * v, None, info
         state = v**2 if state is None else 0.9 * state + 0.1 * v**2
         return x + self.step_size * v / (state.sqrt() + 1e-6), state, info
-
-
-def _median_square(u: Tensor) -> Tensor:
-    """Median squared distance between at most 500 particles, evenly picked; one where there is none."""
-    some = u[:: -(-len(u) // 500)]
-    if len(some) < 2:
-        return u.new_ones(())
-    median = torch.pdist(some).square().median()
-    return torch.where(median > 0, median, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,12 @@ from koopteach.tensors import as_points
 # Particles this many times further out than they or the data ever were do not come back.
 _LOST = 100.0
 
+# A run of at least so many steps has stalled when its energy ends above this share of its highest and hardly fell in
+# the last quarter, where there is no noise any more. Healthy runs end at 1e-8 of it or below.
+_LEAST_STEPS = 20
+_STALLED = 1e-4
+_HARDLY = 0.5
+
 
 @dataclass(frozen=True)
 class Run:
@@ -25,20 +32,24 @@ class Run:
         steps: ``(k,)``, how many steps lie before each record.
         energy: ``(k,)``, the method's energy at each record; NaN for a method that has none.
         limited: ``(k,)``, share of the particles that the limiter shortened in the step before each record (0 first).
+        acceptance: ``(k,)``, share of the proposals accepted in that step; NaN for a method without proposals.
         seconds: ``(k,)``, wall time of the steps up to each record.
         score_evaluations: points at which the score was evaluated, over the whole run.
         diverged: whether the particles were lost; the run stops there.
         interrupted: whether somebody stopped it; what was computed is here.
+        stalled: whether the energy stopped falling far from zero: the particles are not where they should be.
     """
 
     particles: Tensor
     steps: Tensor
     energy: Tensor
     limited: Tensor
+    acceptance: Tensor
     seconds: Tensor
     score_evaluations: int
     diverged: bool
     interrupted: bool
+    stalled: bool
 
     @property
     def final(self) -> Tensor:
@@ -47,7 +58,8 @@ class Run:
 
     def __repr__(self) -> str:
         k, n, d = self.particles.shape
-        ending = ", diverged" if self.diverged else ", interrupted" if self.interrupted else ""
+        endings = {"diverged": self.diverged, "interrupted": self.interrupted, "stalled": self.stalled}
+        ending = "".join(f", {name}" for name, true in endings.items() if true)
         return f"Run({int(self.steps[-1])} steps of {n} particles in dimension {d}, {k} records{ending})"
 
 
@@ -68,7 +80,8 @@ def run_particles(
         n_steps: how many steps.
         record_every: record each so many steps; None records at most 61 states.
         generator: source of all noise.
-        verbose: show a progress bar where somebody watches, and say in a line when the particles were lost.
+        verbose: show a progress bar where somebody watches, and say in a line when the particles were lost or
+            have stalled, and which knob to turn.
 
     Returns:
         a :class:`Run`, also when the particles diverge or the run is interrupted from the keyboard.
@@ -100,12 +113,32 @@ def run_particles(
         interrupted = True
     if done > recorder.last_step:  # stopped between two records
         recorder.record(x, done, info)
-    if diverged and verbose:
-        print(
-            f"{type(method).__name__}: particles diverged at step {step} of {n_steps}; the run stops there. "
-            "Use a smaller step_size" + (", or max_move=0.25." if hasattr(method, "max_move") else ".")
+    result = recorder.finish(diverged, interrupted)
+    if verbose and (result.diverged or result.stalled):
+        print(f"{type(method).__name__}: {_diagnosis(result, step, n_steps, hasattr(method, 'max_move'))}")
+    return result
+
+
+def _diagnosis(run: Run, step: int, n_steps: int, has_limiter: bool) -> str:
+    """What went wrong and which knob to turn."""
+    if run.diverged:
+        return f"particles diverged at step {step} of {n_steps}; the run stops there. Use a smaller step_size" + (
+            ", or max_move=0.25." if has_limiter else "."
         )
-    return recorder.finish(diverged, interrupted)
+    told = f"energy stalled at {float(run.energy[-1] / run.energy.max()):.1g} of its highest"
+    limited = float(run.limited[-1])
+    if limited >= 0.1:
+        return (
+            f"{told}, {limited:.0%} of the particles at the limiter. "
+            "Use damping=1.0, a ladder of spectra (Ladder.from_data), or more steps."
+        )
+    return f"{told}. Use a smaller step_size, or a spectrum with more modes (MultiScale.from_data)."
+
+
+def _has_stalled(energy: Tensor, steps: int, tiny: float) -> bool:
+    """Whether the recorded energies ``(k,)`` stopped falling far from zero; False for a method without energy."""
+    last, before = float(energy[-1]), float(energy[3 * (len(energy) - 1) // 4])
+    return steps >= _LEAST_STEPS and last > max(_STALLED * float(energy.max()), _HARDLY * before, tiny)
 
 
 class _Recorder:
@@ -114,9 +147,10 @@ class _Recorder:
     def __init__(self, method: Any, x: Tensor) -> None:
         self._energy = getattr(method, "energy", lambda _: float("nan"))
         self._seconds, self._evaluations = 0.0, 0
-        self._rows: list[tuple[Tensor, int, float, float, float]] = []
+        self._rows: list[tuple[Tensor, int, float, float, float, float]] = []
         spectrum = getattr(method, "spectrum", None)
-        self._bound = _LOST * max(float(x.abs().max()), spectrum.scale if spectrum is not None else 1.0)
+        self._scale = spectrum.scale if spectrum is not None else 1.0
+        self._bound = _LOST * max(float(x.abs().max()), self._scale)
         self.record(x, 0, {})
 
     def clock(self) -> _Recorder:
@@ -140,18 +174,21 @@ class _Recorder:
         return self._rows[-1][1]
 
     def record(self, x: Tensor, step: int, info: dict) -> None:
-        self._rows.append((x.clone(), step, self._energy(x), info.get("limited", 0.0), self._seconds))
+        told = info.get("limited", 0.0), info.get("acceptance", math.nan)
+        self._rows.append((x.clone(), step, self._energy(x), *told, self._seconds))
 
     def finish(self, diverged: bool, interrupted: bool) -> Run:
         particles, steps, *numbers = zip(*self._rows)
-        energy, limited, seconds = (torch.tensor(column, dtype=torch.float64) for column in numbers)
+        energy, limited, acceptance, seconds = (torch.tensor(column, dtype=torch.float64) for column in numbers)
         return Run(
             particles=torch.stack(particles),
             steps=torch.tensor(steps),
             energy=energy,
             limited=limited,
+            acceptance=acceptance,
             seconds=seconds,
             score_evaluations=self._evaluations,
             diverged=diverged,
             interrupted=interrupted,
+            stalled=not (diverged or interrupted) and _has_stalled(energy, steps[-1], 1e-12 * self._scale**2),
         )

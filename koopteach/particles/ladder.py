@@ -1,0 +1,97 @@
+"""Annealing for modes too far apart: KSWGD down a ladder of spectra, from blurred data to the data themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from koopteach.dictionaries import MultiScale
+from koopteach.operators import GeneratorEDMD
+from koopteach.particles.kswgd import KSWGD
+from koopteach.spectrum import Spectrum
+from koopteach.tensors import as_points, randn
+
+
+class Ladder:
+    """KSWGD on one spectrum after another, each for an equal share of the run, the particles handed down.
+
+    Between separated modes the potential of the paper's metric has wells of its own, and particles collapse into
+    them. Noise on the data fills the gaps: the coarse levels spread the mass, the fine ones its shape.
+
+    Args:
+        methods: the levels, coarse to fine, at least one; usually from :meth:`from_data`.
+
+    Raises:
+        ValueError: no level.
+
+    Identity: one level is that method alone.
+    """
+
+    def __init__(self, methods: Sequence[KSWGD]) -> None:
+        if not methods:
+            raise ValueError("Ladder: methods is empty, but at least one level is needed.")
+        self.methods = tuple(methods)
+
+    @classmethod
+    def from_data(
+        cls,
+        x: Tensor,
+        *,
+        levels: Sequence[float] = (0.66, 0.33, 0.16, 0.08, 0.0),
+        fit: Callable[[Tensor], Spectrum] | None = None,
+        generator: torch.Generator | None = None,
+        **options: Any,
+    ) -> Self:
+        """One spectrum for each level, of the data plus Gaussian noise of that size.
+
+        Args:
+            x: data ``(n, d)``.
+            levels: standard deviations of the noise in units of ``sqrt(trace cov)`` of the data, descending;
+                the last is usually 0, the data themselves.
+            fit: ``data (n, d) -> Spectrum``; None is GeneratorEDMD with a MultiScale dictionary.
+            generator: source of the noise.
+            options: of :class:`KSWGD`, the same at every level.
+
+        Raises:
+            ValueError: levels that are empty, negative or ascending.
+        """
+        x = as_points("Ladder.from_data", "x", x, at_least=2)
+        levels = [float(level) for level in levels]
+        if not levels or not min(levels) >= 0 or levels != sorted(levels, reverse=True):
+            raise ValueError(f"Ladder.from_data: levels must be descending and not negative, got {levels}.")
+        if fit is None:
+            fit = _default_fit(generator)
+        scale = float(x.var(dim=0, correction=0).sum().sqrt())
+        noised = (x + level * scale * randn(tuple(x.shape), x, generator) for level in levels)
+        return cls([KSWGD(fit(data), **options) for data in noised])
+
+    @property
+    def spectrum(self) -> Spectrum:
+        """The finest one."""
+        return self.methods[-1].spectrum
+
+    @property
+    def max_move(self) -> float | None:
+        """The finest level's."""
+        return self.methods[-1].max_move
+
+    def init(self, x: Tensor) -> None:
+        """Nothing to remember between steps."""
+        return None
+
+    def energy(self, x: Tensor) -> float:
+        """The finest level's energy, at every level: a ladder climbs before it descends."""
+        return self.methods[-1].energy(x)
+
+    def step(self, x: Tensor, state: None, *, progress: float, generator: torch.Generator | None = None):
+        """One step of the level whose share of the run ``progress`` falls in; its noise fades within that share."""
+        position = progress * len(self.methods)
+        level = min(int(position), len(self.methods) - 1)
+        return self.methods[level].step(x, state, progress=position - level, generator=generator)
+
+
+def _default_fit(generator: torch.Generator | None) -> Callable[[Tensor], Spectrum]:
+    return lambda x: GeneratorEDMD(MultiScale.from_data(x, generator=generator)).fit(x).spectrum()

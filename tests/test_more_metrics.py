@@ -1,0 +1,226 @@
+"""Exact transport, maximum mean discrepancy and neighbourhoods, against sums written out."""
+
+import itertools
+import math
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from koopteach import GaussianMixture, coverage, mmd, noise_floor, precision, tensors, wasserstein2
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(shape, dtype=torch.float64, generator=seeded(seed))
+
+
+seeds = st.integers(0, 10**6)
+few = settings(deadline=None, derandomize=True, max_examples=20)
+
+
+# Exact W2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_w2_is_the_best_of_all_assignments(seed):
+    x, y = normal(6, 2, seed=seed), normal(6, 2, seed=seed + 50) + 1
+    square = (x[:, None] - y).square().sum(2)
+    best = min(sum(square[i, j] for i, j in enumerate(order)) / 6 for order in itertools.permutations(range(6)))
+    assert wasserstein2(x, y) == pytest.approx(math.sqrt(best), rel=1e-12)
+
+
+@few
+@given(seeds, st.integers(1, 40))
+def test_on_the_line_w2_pairs_the_sorted_points(seed, n):
+    x, y = normal(n, 1, seed=seed), 2 * normal(n, 1, seed=seed + 1) + 1
+    exact = float((x.sort(0).values - y.sort(0).values).square().mean().sqrt())
+    assert wasserstein2(x, y) == pytest.approx(exact, rel=1e-10)
+
+
+@few
+@given(seeds, st.integers(1, 4), st.integers(1, 20), st.integers(1, 20))
+def test_w2_is_a_distance(seed, d, n, m):
+    x, y, z = normal(n, d, seed=seed), normal(m, d, seed=seed + 1), normal(n, d, seed=seed + 2)
+    assert wasserstein2(x, x.flip(0)) == 0
+    assert wasserstein2(x, y) == pytest.approx(wasserstein2(y, x), rel=1e-9)
+    assert wasserstein2(x, z) <= wasserstein2(x, y) + wasserstein2(y, z) + 1e-9
+    assert wasserstein2(3 * x, 3 * y) == pytest.approx(3 * wasserstein2(x, y))
+    c = normal(d, seed=seed)
+    assert wasserstein2(x, x + c) == pytest.approx(float(c.norm()), rel=1e-9)
+
+
+def test_samples_of_other_sizes_are_split():
+    """One point against two: half of its mass goes to each."""
+    x = torch.zeros(1, 2, dtype=torch.float64)
+    y = torch.tensor([[3.0, 0.0], [0.0, 4.0]], dtype=torch.float64)
+    assert wasserstein2(x, y) == pytest.approx(math.sqrt((9 + 16) / 2))
+    z = normal(40, 2)
+    assert wasserstein2(z.repeat(3, 1), z) < 1e-6
+    assert wasserstein2(z.float(), z) < 1e-6
+
+
+def test_without_pot_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ot", None)
+    with pytest.raises(ImportError, match=r"wasserstein2 needs POT: pip install 'koopteach\[course\]'"):
+        wasserstein2(normal(3, 1), normal(3, 1))
+
+
+# MMD
+
+
+def naive_mmd(x, y, b):
+    def k(u, v):
+        return math.exp(-float((u - v) @ (u - v)) / (2 * b**2))
+
+    n, m = len(x), len(y)
+    xx = sum(k(x[i], x[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
+    yy = sum(k(y[i], y[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))
+    return xx + yy - 2 * sum(k(u, v) for u in x for v in y) / (n * m)
+
+
+def test_mmd_is_its_double_loop(monkeypatch):
+    x, y = normal(5, 2), normal(7, 2, seed=1) + 0.5
+    assert mmd(x, y, bandwidth=0.8) == pytest.approx(naive_mmd(x, y, 0.8), rel=1e-12)
+    median = float(torch.pdist(y).square().median().sqrt())
+    assert mmd(x, y) == pytest.approx(naive_mmd(x, y, median), rel=1e-12)
+    assert mmd(x + 1e5, y + 1e5) == pytest.approx(mmd(x, y), rel=1e-6)
+    x, y = normal(300, 2), normal(200, 2, seed=1)
+    whole = mmd(x, y)
+    monkeypatch.setattr(tensors, "CHUNK_NUMBERS", 1)
+    assert mmd(x, y) == pytest.approx(whole, rel=1e-9)
+
+
+def test_mmd_of_equal_laws_is_zero_on_average():
+    """300 independent pairs of samples: the mean within four standard errors of zero, and both signs occur."""
+    g = seeded()
+    values = torch.tensor(
+        [mmd(*torch.randn(2, 25, 2, dtype=torch.float64, generator=g), bandwidth=1.0) for _ in range(300)]
+    )
+    assert abs(float(values.mean())) < 4 * float(values.std()) / math.sqrt(300)
+    assert float(values.std()) < 0.03
+    assert float(values.min()) < 0 < float(values.max())
+
+
+def test_mmd_of_shifted_normals_is_known():
+    """Normals of variance 1 at distance c: ``2 (b^2 / (b^2 + 2))^(d/2) (1 - exp(-c^2 / (2 b^2 + 4)))``."""
+    x, y, b = normal(4000, 2), normal(4000, 2, seed=1) + torch.tensor([1.0, 0.0]), 1.5
+    exact = 2 * b**2 / (b**2 + 2) * (1 - math.exp(-1 / (2 * b**2 + 4)))
+    assert mmd(x, y, bandwidth=b) == pytest.approx(exact, rel=0.1)
+    assert mmd(x.float(), y, bandwidth=b) == pytest.approx(mmd(x, y, bandwidth=b), abs=1e-4)
+
+
+def test_the_kernel_is_the_references():
+    """A sample of another width is measured with the same kernel."""
+    y = normal(100, 2)
+    b = float(torch.pdist(y).square().median().sqrt())
+    for width in (0.1, 10.0):
+        x = width * normal(50, 2, seed=1)
+        assert mmd(x, y) == pytest.approx(mmd(x, y, bandwidth=b), rel=1e-9)
+
+
+# Neighbourhoods
+
+LINE = torch.arange(6, dtype=torch.float64)[:, None]  # neighbours at distance one: with k = 1 every radius is 1
+
+
+@pytest.mark.parametrize(
+    ("x", "covered", "precise"),
+    [
+        ([0.0, 1, 2, 3, 4, 5], 6, 1.0),
+        ([0.5, 4.5], 4, 1.0),
+        ([2.0], 3, 1.0),
+        ([2.0, 2.0, 2.0], 3, 1.0),
+        ([6.5], 0, 0.0),
+        ([6.0, 100.0], 1, 0.5),
+        ([-0.9, 2.5, 50.0, 60.0], 3, 0.5),
+    ],
+)
+def test_neighbourhoods_counted_by_hand(x, covered, precise):
+    x = torch.tensor(x, dtype=torch.float64)[:, None]
+    assert coverage(x, LINE, k=1) == pytest.approx(covered / 6)
+    assert precision(x, LINE, k=1) == precise
+
+
+def test_a_larger_k_reaches_further():
+    x = torch.tensor([[2.0]], dtype=torch.float64)
+    assert [round(6 * coverage(x, LINE, k=k)) for k in (1, 2, 3)] == [3, 4, 6]  # with k = 2 the ends reach 2
+
+
+@few
+@given(seeds, st.integers(1, 4), st.integers(7, 40), st.integers(1, 40))
+def test_neighbourhoods_are_their_loops(seed, d, m, n):
+    x, y, k = normal(n, d, seed=seed), normal(m, d, seed=seed + 1), 3
+    radius = [sorted(float((u - v).norm()) for v in y)[k] for u in y]
+    near = [[float((u - v).norm()) <= r + 1e-12 for v in x] for u, r in zip(y, radius)]
+    assert coverage(x, y, k=k) == pytest.approx(sum(map(any, near)) / m)
+    assert precision(x, y, k=k) == pytest.approx(sum(map(any, zip(*near))) / n)
+
+
+def test_neighbourhoods_know_no_unit_and_no_origin(monkeypatch):
+    x, y = normal(300, 3), normal(200, 3, seed=1)
+    for metric in (coverage, precision):
+        assert metric(5 * x + 7, 5 * y + 7) == metric(x, y)
+        assert metric(y, y) == 1
+    whole = [metric(x, y) for metric in (coverage, precision)]
+    monkeypatch.setattr(tensors, "CHUNK_NUMBERS", 1)
+    assert [metric(x, y) for metric in (coverage, precision)] == whole
+
+
+@pytest.mark.parametrize(("d", "k", "n"), [(1, 1, 100), (2, 5, 100), (5, 3, 50)])
+def test_coverage_of_equal_laws_is_the_formula(d, k, n):
+    m = 200
+    expected = 1 - math.prod((m - i) / (m + n - i) for i in range(1, k + 1))
+    mean, sd = noise_floor(
+        lambda x: coverage(x[:n], x[n:], k=k),
+        lambda size, g: torch.randn(size, d, dtype=torch.float64, generator=g),
+        n + m,
+        repeats=100,
+        generator=seeded(),
+    )
+    assert mean == pytest.approx(expected, abs=4 * sd / 10)
+
+
+def test_a_missed_mode_and_a_clump_are_seen():
+    target = GaussianMixture.ring(4, 4.0, 0.3)
+    reference, x = target.sample(1000, seeded()), target.sample(1000, seeded(1))
+    one_missed = x[x[:, 0] < 2]
+    assert coverage(x, reference) > 0.95
+    assert coverage(one_missed, reference) == pytest.approx(0.75 * coverage(x, reference), abs=0.04)
+    assert precision(one_missed, reference) > 0.95
+    clumps = target.modes.repeat(250, 1)
+    assert coverage(clumps, reference) < 0.1
+    assert precision(clumps, reference) > 0.9
+    assert precision(torch.cat([x, 100 + x]), reference) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: wasserstein2(normal(5), normal(5, 2)), r"wasserstein2: x has shape \(5,\)"),
+        (lambda: wasserstein2(normal(5, 2), normal(5, 3)), r"wasserstein2: y has shape \(5, 3\).*2 coordinates"),
+        (lambda: wasserstein2(normal(0, 2), normal(5, 2)), "x has 0 points"),
+        (lambda: mmd(normal(1, 2), normal(5, 2)), "mmd: x has 1 points, but at least 2"),
+        (lambda: mmd(normal(5, 2), normal(1, 2)), "mmd: reference has 1 points"),
+        (lambda: mmd(normal(5, 2), normal(5, 2), bandwidth=0.0), "mmd: bandwidth must be positive, got 0"),
+        (lambda: coverage(normal(5, 2), normal(5, 2)), "coverage: k must be between 1 and 4.*got 5"),
+        (lambda: precision(normal(5, 2), normal(5, 2), k=0), "precision: k must be between 1 and 4.*got 0"),
+        (lambda: coverage(normal(5, 2), normal(9, 1)), r"coverage: reference has shape \(9, 1\)"),
+        (lambda: precision(normal(5, 2) * math.nan, normal(9, 2)), "precision: x has NaN or infinity in 5 of 5"),
+    ],
+)
+def test_bad_arguments_are_named(call, told):
+    with pytest.raises(ValueError, match=told):
+        call()
+
+
+@pytest.mark.parametrize("metric", [wasserstein2, mmd, coverage, precision])
+def test_whole_and_half_numbers_are_refused(metric):
+    for dtype in (torch.int64, torch.float16):
+        with pytest.raises(TypeError, match=rf"{metric.__name__}: x has dtype {dtype}"):
+            metric(torch.ones(9, 2, dtype=dtype), normal(9, 2))
