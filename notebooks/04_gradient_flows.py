@@ -21,8 +21,8 @@ profile = kt.setup("04")
 # %% [markdown]
 # ## A picture first
 #
-# A double well on the line, four times as deep as the noise is strong. All 40 particles start in the left well, half of
-# them belong to the right. Three flows without any noise, and all of them know the target exactly.
+# A double well on the line whose barrier is four times the thermal energy, $\beta=4$. All 40 particles start in the left
+# well, and half of them belong in the right one. Three flows without any noise, and all of them know the target exactly.
 
 # %%
 import numpy as np
@@ -48,7 +48,7 @@ def cdf(well, x):
 
 
 # %% [markdown]
-# The code above finds a well's eigenfunctions by integrating on a grid, so exactly that for our purpose they *are* exact.
+# The code above finds a well's eigenfunctions by integrating on a grid, so precisely that we shall call them exact.
 # The three velocities in the cell below are what this lesson explains.
 
 
@@ -207,8 +207,9 @@ assert score < floor + 3 * spread
 #
 # <details><summary>Answer</summary>
 #
-# Each estimated moment has a variance of about $1/n$, so that even a perfect cloud scores $r/n$ on average, growing with each mode. That is the noise
-# floor of $\chi^2$. In high modes it drowns the truth; Hermite polynomials, steep where data are rare, make the estimate wild on top.
+# Each estimated moment has a variance of about $1/n$, so that even a perfect cloud scores $r/n$ on average: that is the noise floor of
+# $\chi^2$, and it grows with each mode. Here two modes hold all of the truth, and the other ten add noise. The average of the perfect clouds lies above
+# their median, because a few draws far out weigh heavily in steep polynomials.
 #
 # </details>
 
@@ -327,7 +328,8 @@ plotting.curves(
 # <details><summary>Answer</summary>
 #
 # By (4) $m_k^2$ decays at $2w_ke_k$. With $w=1$ the fast modes go at once and the curve drops to $2\lambda_1$: 0.91 at $\beta=2$, 0.24 at $\beta=4$, as for Langevin dynamics.
-# The particles hardly move any more although the weights are as wrong as before. With $w=1/e$ it is 2 at any depth.
+# The particles hardly move any more although the weights are as wrong as before. With $w=1/e$ it is about 2 at either depth, and
+# would be 2 exactly for a smaller start.
 #
 # </details>
 
@@ -372,8 +374,8 @@ axes[1].legend(fontsize=8)
 plotting.finish(
     fig,
     "Left, the decay rate of chi-square against time: with weights 1 it drops to 0.9 and 0.24, with 1/e it stays near 2. "
-    "Right, the particles' mean speed: with weights 1 it collapses at once, most at depth 4, and stays low; with 1/e it "
-    "starts high and falls as the particles arrive.",
+    "Right, the particles' mean speed: with weights 1 it collapses at once to a low level, lowest at depth 4, and stays "
+    "there; with 1/e it falls steadily, as the particles arrive.",
 )
 for name, target in zip(list(runs)[::2], (well, deep)):
     m = runs[name][0]
