@@ -194,7 +194,7 @@ def line_velocity(x, cdf, density):
 
 
 def _on_the_line(generator, dtype, n=8):
-    # a shuffled order, without ties in either precision, that is its own inverse with small probability only
+    # gaps, so that there are no ties in either precision
     steps = 0.2 + torch.rand(n, generator=generator, dtype=dtype)
     x = (steps.cumsum(0) - 0.6 * n)[_shuffled(generator, n)]
     cdf = torch.rand(n, generator=generator, dtype=dtype)
@@ -202,7 +202,7 @@ def _on_the_line(generator, dtype, n=8):
 
 
 def _shuffled(generator, n):
-    """A random order of n places that differs from its inverse, where n allows."""
+    """A random order of n places unlike its inverse, so that sorting once and twice differ."""
     order = torch.randperm(n, generator=generator)
     while n > 2 and torch.equal(order, order.argsort()):
         order = torch.randperm(n, generator=generator)
