@@ -251,7 +251,7 @@ plotting.compare(
 # Two honest remarks. The particles may lie *below* the floor, because they settle more evenly than independent
 # samples do; that is a good quadrature, not a better law. And they were given 5,000 samples: KSWGD moves particles
 # **to the data**. Drawing 800 of the data again is a rival that costs nothing (the middle panel). What the flow adds
-# is a map that moves any start, needs no density, and, in lesson 14, conditions on what was observed.
+# is a map: it moves any start, and needs no density.
 
 # %% [markdown]
 # ## Where the promised rate holds, and where it does not
