@@ -17,11 +17,9 @@ import hashlib
 import importlib.util
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -287,14 +285,10 @@ def run_lessons() -> int:
 
 
 def run_lesson(lesson: Path) -> str:
-    """Execute one notebook, changing neither it nor the learner's progress; its last line of error, or ""."""
-    command = [str(PYTHON), "-c", "from nbclient.cli import main; main()", str(lesson)]
-    with tempfile.TemporaryDirectory() as folder:
-        progress = str(Path(folder) / "progress.json")
-        env = surroundings(KOOPTEACH_STRICT="1", KOOPTEACH_PROGRESS=progress, **one_thread())
-        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    plain = re.sub(r"\x1b\[[\d;]*m", "", done.stdout.decode(errors="replace"))  # IPython colours its errors
-    return plain.strip().split("\n")[-1] if done.returncode else ""
+    """Execute one notebook, changing neither it nor the learner's progress; where it stopped, or ""."""
+    command = [str(PYTHON), "-m", "koopteach.authoring.execute", str(lesson)]
+    done = subprocess.run(command, env=surroundings(**one_thread()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.stdout.decode(errors="replace").strip().split("\n")[-1] if done.returncode else ""
 
 
 if __name__ == "__main__":

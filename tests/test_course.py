@@ -379,7 +379,7 @@ def test_run_executes_a_lesson_and_changes_nothing(tree, monkeypatch):
     content = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     lesson.write_text(json.dumps(content))
     before = lesson.read_bytes()
-    assert course.run_lesson(lesson) == "ValueError: 1 and no further"
+    assert course.run_lesson(lesson) == "cell 0 stopped with ValueError: 1 and no further"
     assert lesson.read_bytes() == before
 
 

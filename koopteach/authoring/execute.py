@@ -1,15 +1,19 @@
-"""Run a notebook in a fresh kernel and leave outputs that are the same at the next run."""
+"""Run a notebook in a fresh kernel and leave outputs that are the same at the next run.
+
+``python -m koopteach.authoring.execute NOTEBOOK`` runs one, changes nothing, and says in a line where it stopped.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from koopteach.notebook_io import KERNEL, notebook_bytes
+from koopteach.notebook_io import KERNEL, notebook_bytes, read_notebook
 
 if TYPE_CHECKING:
     from nbclient import NotebookClient
@@ -160,3 +164,17 @@ def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
         else:
             joined.append(output)
     return joined
+
+
+def main(path: str) -> int:
+    """Execute one notebook; 1 and a line if it stops."""
+    try:
+        execute(read_notebook(Path(path)), Path(path).parent)
+    except CannotBuild as stopped:
+        print(str(stopped).splitlines()[0])
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
