@@ -23,7 +23,8 @@ _SMALLEST_EXPONENT = {torch.float32: -87.0, torch.float64: -708.0}
 _COVER = 1.2 * 1.5
 
 # A centre with less than this share of the average number of points is dropped: what little its kernel knows is
-# noise, and it shows as spurious modes (measured on the quadruple well at beta = 8, whose KL falls by a third).
+# noise, and it shows as spurious modes. On the quadruple well at beta = 8 (12 data sets, other ones than those of
+# the acceptance test) the median histogram KL from one mode is 0.12 without the rule and 0.07 with it.
 _FEWEST = 0.4
 
 
@@ -150,7 +151,7 @@ class MultiScale(Movable):
     def from_data(
         cls,
         x: Tensor,
-        n_centers: Sequence[int] = (150, 40, 12),
+        n_centers: Sequence[int] = (250, 60, 20),
         tail: str = "quadratic",
         generator: torch.Generator | None = None,
     ) -> Self:
