@@ -73,7 +73,7 @@ dirichlet_form = check("L03-E1", dirichlet_form)
 # </details>
 
 # %% [markdown]
-# See it work. The energy $c^{\mathsf T}Sc$ of a function $\psi\cdot c$ is its mean squared slope. Neighbouring bumps have negative entries: where one climbs, the other falls.
+# See it work. The energy $c^{\mathsf T}Sc$ of a function $\psi\cdot c$ is its mean squared slope. Bumps a few places apart have negative entries: where one climbs, the other falls.
 #
 # *Go further.* Where in the picture do you see the barrier?
 
@@ -83,12 +83,12 @@ fig, axes = plotting.new_figure(2, height=3.6)
 for ax, matrix, title in zip(axes, (G, S), ("G, covariance", "S, Dirichlet form")):
     top = float(matrix.abs().max())
     picture = ax.imshow(matrix.numpy(), cmap="PuOr_r", vmin=-top, vmax=top)
-    ax.set(title=title, xlabel="bump", ylabel="bump")
+    ax.set(title=title, xlabel="bump", ylabel="bump", xticks=range(0, 15, 2), yticks=range(0, 15, 2))
     fig.colorbar(picture, ax=ax, shrink=0.8)
 plotting.finish(
     fig,
     "Two matrices of 15 by 15 bumps. G: two positive blocks, the wells, negative to each other. S: a narrow band, positive "
-    "on the diagonal and negative beside it, faint in the middle, where the barrier is.",
+    "near the diagonal and negative beside it, faint in the middle, where the barrier is.",
 )
 c = torch.linspace(-1, 1, 15, dtype=torch.float64)
 assert torch.allclose(c @ S @ c, (bumps.grad(x)[:, :, 0] @ c).square().mean())
@@ -165,7 +165,7 @@ ax.legend(ncols=2, fontsize=8)
 plotting.finish(
     fig,
     "Three rates of the double well against the width of the bumps, beside the exact ones: too large for bumps of width "
-    "0.1, which leave holes, and right from 0.2 on, although the widest bumps are nearly copies of each other.",
+    "0.1, which leave holes, and right from 0.15 to 0.8, although wide bumps are nearly copies of each other.",
 )
 assert torch.allclose(rates[3], kt.GeneratorEDMD(bumps).fit(x).spectrum(3).rates, rtol=1e-6)
 
@@ -229,10 +229,10 @@ walkers = starts.repeat_interleave(2000, dim=0)
 end = kt.langevin_trajectory(well, walkers, n_steps=75, dt=0.002, every=75, generator=profile.generator(2))[-1]
 sides = [feynman_kac(*pair, spectrum.rates, t) for pair in zip(spectrum(starts), spectrum(end).reshape(9, 2000, 3))]
 claim, mean, error = (torch.stack(part) for part in zip(*sides))
-sign = claim[-1].sign()
+sign, smooth = claim[-1].sign(), torch.exp(-t * spectrum.rates) * spectrum(line)
 fig, axes = plotting.new_figure(3, height=3.1, sharey=True)
 for k, ax in enumerate(axes):
-    ax.plot(starts[:, 0], sign[k] * claim[:, k], color=plotting.COLORS["reference"], label="claim")
+    ax.plot(line[:, 0], sign[k] * smooth[:, k], color=plotting.COLORS["reference"], label="claim")
     style = {"fmt": "o", "color": plotting.COLORS["model"], "capsize": 3, "label": "mean ± 2 errors"}
     ax.errorbar(starts[:, 0], sign[k] * mean[:, k], 2 * error[:, k], **style)
     ax.set(xlabel="start x", title=f"mode {k + 1}, t = {t}", ylim=(-1.7, 1.7))
@@ -240,8 +240,8 @@ axes[0].set_ylabel(r"$\phi_k$ after the time t")
 axes[0].legend(loc="upper left", fontsize=8)
 plotting.finish(
     fig,
-    "Claims and measured means against the start for three modes after the time 0.15. The means lie on the claims within "
-    "their bars; the slow mode is nearly as large as at the start, the third one has nearly gone.",
+    "Claims and measured means against the start for three modes after the time 0.15. The means lie on the claims or "
+    "near them; the slow mode is nearly as large as at the start, the third one has nearly gone.",
 )
 assert ((mean - claim) / error).abs().max() < 8
 
@@ -369,7 +369,7 @@ extend = check("L03-E5", extend)
 # </details>
 
 # %% [markdown]
-# See it work: eigenvectors on 300 samples, dots, and your extension, lines. Beyond the last sample the line goes flat: there one sample gets all the weight.
+# See it work: eigenvectors on 300 samples, dots, and your extension, lines. Beyond the last sample the nearest ones decide.
 #
 # *Go further.* Forget the division by $\mu$. For which mode do lines and dots part most, and by which factor?
 
