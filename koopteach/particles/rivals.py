@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from koopteach.operators import DiffusionMaps
 from koopteach.particles.kswgd import KSWGD
 from koopteach.spectrum import Spectrum
 from koopteach.tensors import as_points, chunks, median_square_distance, rand, randn
@@ -111,6 +112,42 @@ class LAWGD(KSWGD):
         noise: float = 0.3,
     ) -> None:
         super().__init__(spectrum_exact, damping=math.inf, step_size=step_size, max_move=max_move, noise=noise)
+
+
+class DMPS(KSWGD):
+    """The diffusion-map particle system: :class:`KSWGD` in the paper's metric, on a diffusion map of the data.
+
+    ``v = - sum_k (m_k / energy_k) grad phi_k`` with the eigenfunctions of a random walk between the data, extended off
+    them: LAWGD where nothing but samples is known. A step costs (particles) x (data) x (modes).
+
+    Args:
+        x: data ``(n, d)``.
+        bandwidth, alpha: as in :class:`DiffusionMaps`.
+        n_modes: how many modes; None keeps all that the bandwidth resolves, up to 200.
+        step_size, max_move, noise: as in KSWGD. The method of its paper has neither limiter nor noise.
+
+    Raises:
+        ValueError: as :class:`DiffusionMaps` and KSWGD.
+
+    Identity: it is ``KSWGD(DiffusionMaps(bandwidth).fit(x).spectrum(), damping=math.inf)``.
+
+    Source: Li, Marzouk 2023 (arXiv 2304.00200). They divide by the walk's rates, we by the Dirichlet energies, which
+    agree for slow modes; the walk's rates of fast ones are biased low.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        bandwidth: float,
+        *,
+        alpha: float = 0.5,
+        n_modes: int | None = None,
+        step_size: float = 1.0,
+        max_move: float | None = 0.25,
+        noise: float = 0.3,
+    ) -> None:
+        spectrum = DiffusionMaps(bandwidth, alpha).fit(x).spectrum(n_modes)
+        super().__init__(spectrum, damping=math.inf, step_size=step_size, max_move=max_move, noise=noise)
 
 
 class SVGD:
