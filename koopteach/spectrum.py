@@ -11,6 +11,9 @@ from torch import Tensor
 
 from koopteach.tensors import Movable, as_float, map_chunks
 
+# With three to twenty modes particles ended at 1.5 to 8 noise floors.
+_FEWEST_MODES = 20
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Spectrum(Movable):
@@ -91,6 +94,11 @@ class Spectrum(Movable):
             x, map_chunks(lambda part: self.functions.contract_grad(part, weights), x, self.functions.width)
         )
 
+    def reaches(self, x: Tensor) -> Tensor:
+        """Which of the points some kernel of the dictionary sees, ``(n,)``; all, where the functions are not local."""
+        reaches = getattr(getattr(self.functions, "dictionary", None), "reaches", None)
+        return torch.ones(len(x), dtype=torch.bool, device=x.device) if reaches is None else reaches(x)
+
     def _tangent(self, x: Tensor, slopes: Tensor) -> Tensor:
         return slopes if self.manifold is None else self.manifold.tangent(x, slopes)
 
@@ -104,7 +112,7 @@ class Spectrum(Movable):
             raise ValueError(f"Spectrum.truncate: r must be at least 1, got {r}.")
         if r >= len(self):
             return self
-        report = f"{self.report}\ntruncated to {r} of {len(self)} modes".strip()
+        report = f"{self.report}\ntruncated to {r} of {len(self)} modes".strip() + few_modes(r, len(self))
         return replace(
             self,
             rates=self.rates[:r],
@@ -112,6 +120,16 @@ class Spectrum(Movable):
             functions=self.functions.first(r),
             report=report,
         )
+
+
+def few_modes(kept: int, available: int) -> str:
+    """A line for the report when so few modes are kept, although there are more, that particles miss the shape."""
+    if kept >= min(_FEWEST_MODES, available):
+        return ""
+    return (
+        f"\n{kept} of {available} modes are enough for rates, not for shapes: particles match {kept} moments and "
+        "nothing else; where a distance stays above its noise_floor, keep more"
+    )
 
 
 @dataclass(frozen=True)

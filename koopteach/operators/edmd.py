@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, whiten
+from koopteach.operators.remarks import clock, few_points, holes, lost_modes, paragraphs, scatter
 from koopteach.spectrum import Expansion, Spectrum
 from koopteach.tensors import as_points, chunks
 
@@ -35,7 +36,7 @@ class EDMD:
     Args:
         dictionary: see :mod:`koopteach.dictionaries`.
         lag: time between the snapshots of a pair.
-        tol: directions of ``G`` with eigenvalues below ``tol`` times the largest are dropped.
+        tol: directions of ``G`` with eigenvalues below ``tol`` times the largest are dropped; at least 1e-5 in float32.
         ridge: adds ``ridge * trace(G)/m`` to the diagonal of ``G``; ``None`` adds nothing.
         reversible: whether the process satisfies detailed balance (Langevin does). The estimator then uses each
             pair in both directions, and warns when the data visibly contradict it.
@@ -162,6 +163,12 @@ class EDMD:
             f"{r} modes of {len(mu)} directions kept, {len(mu) - len(order)} outside ({_SMALLEST_EIGENVALUE}, 1), "
             f"{self.dictionary.n_features} features, {self.n_pairs} pairs, tol {tol:g}" + shortage
         )
+        report += paragraphs(
+            "" if self.ridge else few_points(self.n_pairs, self.dictionary.n_features, "pairs"),
+            holes(self.dictionary),
+            lost_modes(int((size <= _SMALLEST_EIGENVALUE).sum()), len(mu), self.lag, _SMALLEST_EIGENVALUE),
+            "" if self.reversible else scatter(complex(rates[0]), self.lag, self.n_pairs),
+        )
         if self.reversible:
             report += self._symmetry_warning(every)  # however few were asked for
         return self._finish(rates, functions, report)
@@ -200,10 +207,13 @@ class EDMD:
         energies = torch.zeros(len(rates), dtype=torch.float64, device=like.device)
         for rows in chunks(len(x), functions.width * (1 + x.shape[1]) * 2):
             energies += functions.grad(x[rows]).abs().double().square().sum(dim=(0, 2))
+        energies = energies / len(x)
+        if self.reversible:
+            report += paragraphs(clock(rates, energies))
         variance = self._xx / self.n_pairs - (self._x / self.n_pairs) ** 2
         return Spectrum(
             rates=rates.to(number),
-            energies=(energies / len(x)).to(like),
+            energies=energies.to(like),
             scale=float(variance.sum().sqrt()),
             functions=functions,
             report=report,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from koopteach.spectrum import few_modes
+
 # In float32 a Gram matrix is known to about seven digits, so directions below 1e-5 are rounding, not data.
 SMALLEST_TOL = {torch.float32: 1e-5, torch.float64: 0.0}
 
@@ -46,7 +48,7 @@ def fix_signs(coefficients: Tensor) -> Tensor:
 
 
 def asked(n_modes: int | None, available: int, who: str) -> tuple[int, str]:
-    """How many modes to return, and the sentence for the report when it is fewer than asked.
+    """How many modes to return, and a sentence for the report: fewer than asked, or too few for particles.
 
     Raises:
         ValueError: ``n_modes`` below one.
@@ -55,5 +57,5 @@ def asked(n_modes: int | None, available: int, who: str) -> tuple[int, str]:
         raise ValueError(f"{who}.spectrum: n_modes must be at least 1, got {n_modes}.")
     wanted = MOST_MODES if n_modes is None else n_modes
     if n_modes is None or wanted <= available:
-        return min(wanted, available), ""
+        return min(wanted, available), few_modes(min(wanted, available), available)
     return available, f"\n{wanted} modes asked, the data support {available}"

@@ -34,7 +34,8 @@ class KSWGD:
     manifold the velocity is tangent, and each step ends at the nearest point of the manifold.
 
     Args:
-        spectrum: of the target, real (reversible data).
+        spectrum: of the target, real (reversible data). Particles go where its data are: the weights of their modes
+            are the data's, also where one trajectory saw a mode too rarely.
         damping: ``eps``; ``math.inf`` is the paper's metric.
         step_size: dimensionless; stable below ``2 / (1 + eps)``, or 2 for the paper's metric.
         max_move: longest move of a particle in one step, in units of ``spectrum.scale``; None switches it off.

@@ -53,11 +53,12 @@ class Manifold(Movable):
         """
         if is_traced(x):
             return
-        off = float((x - self.project(x)).norm(dim=1).max())
-        if off > _ON_THE_SURFACE * self.size:
+        off = (x - self.project(x)).norm(dim=1)
+        if float(off.max()) > _ON_THE_SURFACE * self.size:
             raise ValueError(
-                f"{operation}: points lie off the {self!r} by up to {off:.2g}. "
-                "Put them on it first: manifold.project(x)."
+                f"{operation}: points lie off the {self!r} by {float(off.mean()):.2g} on average and up to "
+                f"{float(off.max()):.2g}. Put them on it first: manifold.project(x). Particles leave it where the "
+                "spectrum does not know it: fit with manifold=."
             )
 
 
