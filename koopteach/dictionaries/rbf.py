@@ -49,8 +49,10 @@ class GaussianRBF(Movable):
             raise ValueError(
                 f"GaussianRBF: widths has shape {tuple(widths.shape)}, but one number or ({m},) is needed."
             )
-        if not bool((widths > 0).all()):
-            raise ValueError(f"GaussianRBF: widths must be positive, smallest is {widths.min().item():g}.")
+        if not bool(((widths > 0) & widths.isfinite()).all()):
+            raise ValueError(
+                f"GaussianRBF: widths must be positive and finite, got {widths.min().item():g} among them."
+            )
         self.widths = widths.expand(m).clone()
         # Distances are expanded into products; around the middle of the centres they lose no digits.
         self._middle = self.centers.mean(dim=0)
@@ -120,6 +122,7 @@ class GaussianRBF(Movable):
 
     def reaches(self, x: Tensor) -> Tensor:
         """Which of the points feel some kernel (the largest above 0.001), ``(n,)``."""
+        x = as_points("GaussianRBF", "x", x, dim=self.dim)
         return map_chunks(lambda part: self(part).amax(dim=1) > _FELT, x, self.n_features)
 
     def _shifted(self, x: Tensor) -> Tensor:

@@ -9,10 +9,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, whiten
+from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, rounding, whiten
 from koopteach.operators.remarks import clock, few_points, holes, lost_modes, paragraphs, scatter
 from koopteach.spectrum import Expansion, Spectrum
-from koopteach.tensors import as_points, chunks
+from koopteach.tensors import as_points, chunks, same_kind
 
 # Pairs kept aside: enough to know the Dirichlet energies to a few per cent and to see a broken symmetry.
 _KEPT = 2000
@@ -60,7 +60,7 @@ class EDMD:
             raise ValueError(f"EDMD: lag must be a positive time, got {lag}.")
         if not 0 <= tol < 1:
             raise ValueError(f"EDMD: tol must be in [0, 1), got {tol}.")
-        if ridge is not None and ridge < 0:
+        if ridge is not None and not 0 <= ridge < math.inf:
             raise ValueError(f"EDMD: ridge must not be negative, got {ridge}.")
         self.dictionary, self.lag, self.tol = dictionary, float(lag), float(tol)
         self.ridge, self.reversible = float(ridge or 0.0), reversible
@@ -87,13 +87,14 @@ class EDMD:
         Raises:
             ValueError: shapes that differ, NaN.
         """
-        x = as_points("EDMD.partial_fit", "x", x, dim=self.dictionary.dim)
-        y = as_points("EDMD.partial_fit", "y", y, dim=self.dictionary.dim)
+        x = as_points("EDMD.partial_fit", "x", x, dim=self.dictionary.dim).detach()
+        y = as_points("EDMD.partial_fit", "y", y, dim=self.dictionary.dim).detach()
         if x.shape != y.shape:
             raise ValueError(
                 f"EDMD.partial_fit: x has {len(x)} rows and y {len(y)}, but row i of y must follow row i of x. "
                 "From one trajectory z use x = z[:-1], y = z[1:]."
             )
+        same_kind("EDMD.partial_fit", y, x, "x")
         if self._like is None:
             self._like = x.new_empty(0)
             self._gram_x, self._gram_y = self._gram_x.to(x.device), self._gram_y.to(x.device)
@@ -186,7 +187,8 @@ class EDMD:
             mean = mean_x
             gram = self._gram_x / n - torch.outer(mean_x, mean_x)
             cross = cross - torch.outer(mean_x, mean_y)
-        w = whiten(gram + self._penalty(gram), tol, "EDMD")
+        least = rounding(self._gram_x.diagonal() / n, self._like.dtype)
+        w = whiten(gram + self._penalty(gram), tol, "EDMD", least)
         reduced = w.T @ cross @ w
         if self.reversible:
             mu, vectors = torch.linalg.eigh(reduced)
@@ -214,7 +216,7 @@ class EDMD:
         return Spectrum(
             rates=rates.to(number),
             energies=energies.to(like),
-            scale=float(variance.sum().sqrt()),
+            scale=float(variance.clamp_min(0).sum().sqrt()),
             functions=functions,
             report=report,
         )

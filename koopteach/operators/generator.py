@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, whiten
+from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, rounding, whiten
 from koopteach.operators.remarks import few_points, holes, null_directions, paragraphs
 from koopteach.spectrum import Expansion, Spectrum
 from koopteach.tensors import as_float, as_points, chunks
@@ -74,7 +74,7 @@ class GeneratorEDMD:
         Raises:
             ValueError: wrong shapes, NaN, weights that are negative or all zero, or points off the manifold.
         """
-        x = as_points("GeneratorEDMD.partial_fit", "x", x, dim=self.dictionary.dim)
+        x = as_points("GeneratorEDMD.partial_fit", "x", x, dim=self.dictionary.dim).detach()
         if self.manifold is not None:
             self.manifold.refuse_points_off("GeneratorEDMD.partial_fit", x)
         weights = _checked_weights(weights, x)
@@ -114,7 +114,8 @@ class GeneratorEDMD:
         mean = self._psi / self._weight
         gram = self._gram / self._weight - torch.outer(mean, mean)
         tol = max(self.tol, SMALLEST_TOL[self._like.dtype])
-        w = whiten(gram, tol, "GeneratorEDMD")
+        least = rounding(self._gram.diagonal() / self._weight, self._like.dtype)
+        w = whiten(gram, tol, "GeneratorEDMD", least)
         rates, vectors = torch.linalg.eigh(w.T @ (self._stiffness / self._weight) @ w)
         r, shortage = asked(n_modes, len(rates), "GeneratorEDMD")
         coefficients = fix_signs(w @ vectors[:, :r])

@@ -67,7 +67,7 @@ class KernelEDMD:
         for name, value in (("kernel_width", kernel_width), ("lag", lag)):
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"KernelEDMD: {name} must be positive, got {value}.")
-        if ridge is not None and not ridge >= 0:
+        if ridge is not None and not 0 <= ridge < math.inf:
             raise ValueError(f"KernelEDMD: ridge must not be negative, got {ridge}.")
         if n_centers is not None and n_centers < 2:
             raise ValueError(f"KernelEDMD: n_centers must be at least 2, got {n_centers}.")

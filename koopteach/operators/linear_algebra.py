@@ -15,7 +15,7 @@ SMALLEST_TOL = {torch.float32: 1e-5, torch.float64: 0.0}
 MOST_MODES = 200
 
 
-def whiten(gram: Tensor, tol: float, who: str) -> Tensor:
+def whiten(gram: Tensor, tol: float, who: str, rounding: float = 0.0) -> Tensor:
     """``W`` ``(m, q)`` with ``W^T gram W = I`` on the directions whose eigenvalue exceeds ``tol`` times the largest.
 
     The directions below are dropped, not ridged: a ridge on the Gram matrix alone would keep them as functions of
@@ -25,19 +25,26 @@ def whiten(gram: Tensor, tol: float, who: str) -> Tensor:
         gram: ``(m, m)``, symmetric.
         tol: relative size below which a direction is dropped.
         who: the estimator, which opens the message.
+        rounding: absolute size below which an eigenvalue is a difference of equal numbers.
 
     Raises:
         ValueError: no direction left (all features constant on the data).
     """
     values, vectors = torch.linalg.eigh(gram)
     largest = float(values[-1])
-    if not largest > 0:
+    if not largest > rounding:
         raise ValueError(
             f"{who}.spectrum: every feature is constant on the data, so there is nothing to find a spectrum of. "
-            "Are all points the same, or all far from the dictionary's centres?"
+            "Are all points the same, or all far from the dictionary's centres? "
+            "Polynomials of data far from the origin need a center."
         )
-    keep = values > max(tol, torch.finfo(values.dtype).eps) * largest
+    keep = values > max(max(tol, torch.finfo(values.dtype).eps) * largest, rounding)
     return vectors[:, keep] / values[keep].sqrt()
+
+
+def rounding(squares: Tensor, dtype: torch.dtype) -> float:
+    """What subtracting the means from the mean squares of features ``(m,)`` leaves of a constant, in that ``dtype``."""
+    return 4 * torch.finfo(dtype).eps * float(squares.sum())
 
 
 def fix_signs(coefficients: Tensor) -> Tensor:

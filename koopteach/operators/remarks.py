@@ -58,8 +58,8 @@ def null_directions(rates: Tensor, scale: float) -> str:
     if not count:
         return ""
     return (
-        f"{count} rates are zero to rounding: null directions of the Gram matrix (raise tol, which drops them), "
-        "or islands of data that no feature joins (widen the kernels); samplers divide by them"
+        f"{count} rates are zero to rounding: functions that are flat wherever there are data. Null directions of the "
+        "Gram matrix are dropped by a larger tol, islands of data are joined by wider kernels; samplers divide by rates"
     )
 
 

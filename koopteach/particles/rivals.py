@@ -30,7 +30,7 @@ class ULA:
     """
 
     def __init__(self, score: Score, *, step_size: float) -> None:
-        if not step_size > 0:
+        if not 0 < step_size < math.inf:
             raise ValueError(f"ULA: step_size must be positive, got {step_size}.")
         self.score, self.step_size = score, float(step_size)
 
@@ -40,6 +40,7 @@ class ULA:
 
     def step(self, x: Tensor, state: None, *, progress: float, generator: torch.Generator | None = None):
         """One step of every particle; ``progress`` is not used."""
+        x = as_points("ULA", "x", x)
         noise = math.sqrt(2 * self.step_size) * randn(tuple(x.shape), x, generator)
         return x + self.step_size * self.score(x) + noise, state, {"score_evaluations": len(x)}
 
@@ -64,18 +65,20 @@ class MALA:
     """
 
     def __init__(self, target, *, step_size: float) -> None:
-        if not step_size > 0:
+        if not 0 < step_size < math.inf:
             raise ValueError(f"MALA: step_size must be positive, got {step_size}.")
         self.target, self.step_size = target, float(step_size)
 
     def init(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Log density ``(n,)`` and score ``(n, d)`` at the particles, so that a step evaluates the proposals alone."""
+        x = as_points("MALA", "x", x)
         return self.target.log_prob(x), self.target.score(x)
 
     def step(
         self, x: Tensor, state: tuple[Tensor, Tensor], *, progress: float, generator: torch.Generator | None = None
     ):
         """One proposal for every particle; ``progress`` is not used. ``info`` has the share of accepted ones."""
+        x = as_points("MALA", "x", x)
         log_prob, score = state
         h, noise = self.step_size, randn(tuple(x.shape), x, generator)
         y = x + h * score + math.sqrt(2 * h) * noise
@@ -172,7 +175,8 @@ class SVGD:
     def __init__(
         self, score: Score, *, step_size: float, bandwidth: float | None = None, adaptive: bool = False
     ) -> None:
-        if not step_size > 0 or (bandwidth is not None and not bandwidth > 0):
+        numbers = (step_size,) if bandwidth is None else (step_size, bandwidth)
+        if not all(0 < number < math.inf for number in numbers):
             raise ValueError(
                 f"SVGD: step_size and bandwidth must be positive, got step_size={step_size}, bandwidth={bandwidth}."
             )

@@ -89,7 +89,7 @@ def run_particles(
     Raises:
         ValueError: ``x0`` is not ``(n, d)`` and finite, or a count below one.
     """
-    x = as_points("run_particles", "x0", x0).clone()  # a learner's method may change what it is given
+    x = as_points("run_particles", "x0", x0).detach().clone()  # a learner's method may change what it is given
     if n_steps < 1 or (record_every is not None and record_every < 1):
         raise ValueError(
             f"run_particles: n_steps and record_every must be at least 1, got {n_steps} and {record_every}."
