@@ -50,9 +50,8 @@ class GaussianRBF(Movable):
                 f"GaussianRBF: widths has shape {tuple(widths.shape)}, but one number or ({m},) is needed."
             )
         if not bool(((widths > 0) & widths.isfinite()).all()):
-            raise ValueError(
-                f"GaussianRBF: widths must be positive and finite, got {widths.min().item():g} among them."
-            )
+            told = f"smallest is {widths.min().item():g}, largest {widths.max().item():g}"
+            raise ValueError(f"GaussianRBF: widths must be positive and finite, {told}.")
         self.widths = widths.expand(m).clone()
         # Distances are expanded into products; around the middle of the centres they lose no digits.
         self._middle = self.centers.mean(dim=0)

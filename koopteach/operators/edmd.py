@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, rounding, whiten
+from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, refuse_other_space, rounding, whiten
 from koopteach.operators.remarks import clock, few_points, holes, lost_modes, paragraphs, scatter
 from koopteach.spectrum import Expansion, Spectrum
 from koopteach.tensors import as_points, chunks, same_kind
@@ -38,6 +38,8 @@ class EDMD:
         lag: time between the snapshots of a pair.
         tol: directions of ``G`` with eigenvalues below ``tol`` times the largest are dropped; at least 1e-5 in float32.
         ridge: adds ``ridge * trace(G)/m`` to the diagonal of ``G``; ``None`` adds nothing.
+        manifold: where the states lie (see :mod:`koopteach.targets.manifolds`), None for R^d. The rates do not need it;
+            the energies do, and the samplers, which the spectrum tells.
         reversible: whether the process satisfies detailed balance (Langevin does). The estimator then uses each
             pair in both directions, and warns when the data visibly contradict it.
 
@@ -55,7 +57,9 @@ class EDMD:
         tol: float = 1e-8,
         ridge: float | None = None,
         reversible: bool = True,
+        manifold=None,
     ) -> None:
+        refuse_other_space("EDMD", manifold, dictionary)
         if not (lag > 0 and math.isfinite(lag)):
             raise ValueError(f"EDMD: lag must be a positive time, got {lag}.")
         if not 0 <= tol < 1:
@@ -64,6 +68,7 @@ class EDMD:
             raise ValueError(f"EDMD: ridge must not be negative, got {ridge}.")
         self.dictionary, self.lag, self.tol = dictionary, float(lag), float(tol)
         self.ridge, self.reversible = float(ridge or 0.0), reversible
+        self.manifold = manifold
         self._reset()
 
     def _reset(self) -> None:
@@ -85,7 +90,7 @@ class EDMD:
         Memory beyond the data is ``3 m^2``, one chunk and 4,000 pairs, at any ``n``.
 
         Raises:
-            ValueError: shapes that differ, NaN.
+            ValueError: shapes that differ, NaN, or points off the manifold.
         """
         x = as_points("EDMD.partial_fit", "x", x, dim=self.dictionary.dim).detach()
         y = as_points("EDMD.partial_fit", "y", y, dim=self.dictionary.dim).detach()
@@ -95,6 +100,9 @@ class EDMD:
                 "From one trajectory z use x = z[:-1], y = z[1:]."
             )
         same_kind("EDMD.partial_fit", y, x, "x")
+        if self.manifold is not None:
+            self.manifold.refuse_points_off("EDMD.partial_fit", x)
+            self.manifold.refuse_points_off("EDMD.partial_fit", y)
         if self._like is None:
             self._like = x.new_empty(0)
             self._gram_x, self._gram_y = self._gram_x.to(x.device), self._gram_y.to(x.device)
@@ -208,7 +216,10 @@ class EDMD:
         functions = Expansion(self.dictionary, functions.mean.to(like), functions.coefficients.to(number))
         energies = torch.zeros(len(rates), dtype=torch.float64, device=like.device)
         for rows in chunks(len(x), functions.width * (1 + x.shape[1]) * 2):
-            energies += functions.grad(x[rows]).abs().double().square().sum(dim=(0, 2))
+            slopes = functions.grad(x[rows])
+            if self.manifold is not None:
+                slopes = self.manifold.tangent(x[rows], slopes)
+            energies += slopes.abs().double().square().sum(dim=(0, 2))
         energies = energies / len(x)
         if self.reversible:
             report += paragraphs(clock(rates, energies))
@@ -219,6 +230,7 @@ class EDMD:
             scale=float(variance.clamp_min(0).sum().sqrt()),
             functions=functions,
             report=report,
+            manifold=self.manifold,
         )
 
     def _symmetry_warning(self, functions: Expansion) -> str:

@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, rounding, whiten
+from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, refuse_other_space, rounding, whiten
 from koopteach.operators.remarks import few_points, holes, null_directions, paragraphs
 from koopteach.spectrum import Expansion, Spectrum
 from koopteach.tensors import as_float, as_points, chunks
@@ -45,11 +45,7 @@ class GeneratorEDMD:
     def __init__(self, dictionary, *, tol: float = 1e-8, manifold=None) -> None:
         if not 0 <= tol < 1:
             raise ValueError(f"GeneratorEDMD: tol must be in [0, 1), got {tol}.")
-        if manifold is not None and manifold.dim != dictionary.dim:
-            raise ValueError(
-                f"GeneratorEDMD: the {manifold!r} lies in dimension {manifold.dim}, "
-                f"but the dictionary's points have {dictionary.dim} coordinates."
-            )
+        refuse_other_space("GeneratorEDMD", manifold, dictionary)
         self.dictionary, self.tol, self.manifold = dictionary, float(tol), manifold
         self._reset()
 

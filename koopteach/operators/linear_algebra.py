@@ -54,6 +54,19 @@ def fix_signs(coefficients: Tensor) -> Tensor:
     return coefficients * torch.where(signs == 0, 1.0, signs)
 
 
+def refuse_other_space(who: str, manifold, dictionary) -> None:
+    """Refuse a manifold, if there is one, in another space than the dictionary's.
+
+    Raises:
+        ValueError: their dimensions differ.
+    """
+    if manifold is not None and manifold.dim != dictionary.dim:
+        raise ValueError(
+            f"{who}: the {manifold!r} lies in dimension {manifold.dim}, "
+            f"but the dictionary's points have {dictionary.dim} coordinates."
+        )
+
+
 def asked(n_modes: int | None, available: int, who: str) -> tuple[int, str]:
     """How many modes to return, and a sentence for the report: fewer than asked, or too few for particles.
 

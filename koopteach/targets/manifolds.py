@@ -40,7 +40,8 @@ class Manifold(Movable):
 
         Identity: ``tangent(x, v) . normal(x) = 0``.
         """
-        normal, v = self.normal(x), as_float(type(self).__name__, "v", v)
+        normal = self.normal(x)
+        v = v if isinstance(v, Tensor) else as_float(type(self).__name__, "v", v)  # tensors may be complex
         if v.ndim not in (2, 3) or (len(v), v.shape[-1]) != normal.shape:
             raise ValueError(
                 f"{type(self).__name__}: v has shape {tuple(v.shape)}, but ({len(normal)}, {self.dim}) or "
