@@ -121,7 +121,7 @@ def takers():
     for name, surface in SURFACES.items():
         for method in ("project", "normal", "angles"):
             if hasattr(surface, method):  # a sphere has no angles
-                yield f"{name}.{method}", Taker(lambda x, f=getattr(surface, method): f(x), "x", surface.dim)
+                yield f"{name}.{method}", Taker(getattr(surface, method), "x", surface.dim)
         yield f"{name}.tangent", Taker(lambda x, s=surface: s.tangent(x, x), "x", surface.dim)
         yield f"{name}.brownian_step", Taker(lambda x, s=surface: s.brownian_step(x, 0.1), "x", surface.dim)
         yield (
