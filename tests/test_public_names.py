@@ -47,6 +47,7 @@ NUMERICAL = (
     "dictionaries",
     "operators",
     "flow_matching",
+    "koopman_flow",
     "particles",
     "metrics",
 )

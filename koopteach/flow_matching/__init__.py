@@ -1,6 +1,7 @@
 """Flow matching: velocities that carry noise to data, learned or in closed form, and how straight their paths are."""
 
 from koopteach.flow_matching.closed_form import GaussianFlow, MixtureFlow
+from koopteach.flow_matching.distill import DirectMap, distill
 from koopteach.flow_matching.flow import Flow
 from koopteach.flow_matching.matching import FlowMatching
 from koopteach.flow_matching.net import FourierNet
@@ -11,6 +12,7 @@ from koopteach.flow_matching.straightness import Straightness, straightness
 from koopteach.flow_matching.train import Training, train
 
 __all__ = [
+    "DirectMap",
     "Flow",
     "FlowMatching",
     "FourierNet",
@@ -18,6 +20,7 @@ __all__ = [
     "MixtureFlow",
     "Straightness",
     "Training",
+    "distill",
     "integrate",
     "linear_path",
     "ot_permutation",

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from koopteach.flow_matching.paths import draw_source
 from koopteach.flow_matching.solvers import integrate
-from koopteach.tensors import as_points, is_traced, randn
+from koopteach.tensors import as_points, is_traced
 
 
 class Flow:
@@ -25,6 +26,7 @@ class Flow:
     dim: int
     nfe: int = 0
     _like: Tensor = torch.empty(0, dtype=torch.float64)
+    _x0: Tensor | None = None
 
     def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
         raise NotImplementedError
@@ -43,8 +45,8 @@ class Flow:
         return self._velocity(x, as_times("velocity", t, x))
 
     def source(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """``n`` samples of the law at t = 0, standard normal unless the flow was fitted from another."""
-        return randn((n, self.dim), self._like, generator)
+        """``n`` samples of the law at t = 0: standard normal, or rows of the source sample the flow was fitted with."""
+        return draw_source(self._x0, self._like.new_empty(0, self.dim), n, generator)
 
     def transport(
         self, x0: Tensor, *, solver: str = "midpoint", steps: int = 8, tolerance: float = 1e-4, t: float = 1.0
@@ -133,7 +135,8 @@ def as_times(operation: str, t: Any, x: Tensor) -> Tensor:
         )
     if not is_traced(t):
         _inside(operation, "t", t)
-    return t.expand(len(x), 1) if t.ndim == 0 else t.reshape(len(x), 1)
+    # contiguous, because a forward derivative writes to every entry
+    return (t.expand(len(x), 1) if t.ndim == 0 else t.reshape(len(x), 1)).contiguous()
 
 
 def checked_times(operation: str, times: Any) -> Tensor:

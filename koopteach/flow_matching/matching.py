@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from koopteach.flow_matching.flow import Flow
 from koopteach.flow_matching.net import FourierNet
-from koopteach.flow_matching.paths import Coupling, Pairs, check_coupling, draw_source, linear_path
+from koopteach.flow_matching.paths import Coupling, Pairs, check_coupling, linear_path
 from koopteach.flow_matching.train import Training, train
 from koopteach.tensors import as_points, rand
 from koopteach.weights import fill, load_weights, save_weights
@@ -46,7 +46,6 @@ class FlowMatching(Flow):
         check_coupling("FlowMatching", coupling)
         self.dim, self.coupling, self.net = dim, coupling, net if net is None else net.requires_grad_(False)
         self.training: Training | None = None
-        self._x0: Tensor | None = None
 
     def fit(
         self,
@@ -99,10 +98,6 @@ class FlowMatching(Flow):
         t = rand((n, 1), x1, generator)
         x_t, u = linear_path(x0, x1, t)
         return x_t, t, u
-
-    def source(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """``n`` samples of the law at t = 0: standard normal, or rows of the ``x0`` that ``fit`` was given."""
-        return draw_source(self._x0, self._like.new_empty(0, self.dim), n, generator)
 
     def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
         if self.net is None:
