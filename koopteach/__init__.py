@@ -51,6 +51,8 @@ _HOMES = {
         "Field",
         "GaussianStraight",
         "Geodesic",
+        "GlowInterpolant",
+        "GlowStep",
         "Interpolant",
         "LearnedSchedule",
         "LinearInterpolant",

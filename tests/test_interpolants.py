@@ -19,6 +19,8 @@ from koopteach import (
     FourierNet,
     GaussianMixture,
     GaussianStraight,
+    GlowInterpolant,
+    GlowStep,
     Interpolant,
     LearnedSchedule,
     LinearInterpolant,
@@ -172,6 +174,53 @@ def test_a_table_has_the_schedule_that_was_tabulated():
     table = TabulatedSchedule(2, (math.pi / 2 * (1 - grid)).sin(), (math.pi / 2 * grid).sin())
     for mine, exact in zip(table.coefficients(t), TrigonometricInterpolant(2).coefficients(t)):
         torch.testing.assert_close(mine, exact, rtol=0, atol=1e-7)
+
+
+# ---- Glow steps on images
+
+
+def glow():
+    """Four-pixel images, so that an autograd Jacobian is cheap; the permutations are not the identity."""
+    return random_weights(GlowInterpolant(4, n_steps=2, width=6, generator=seeded(3)), 0.2)
+
+
+def test_glow_joins_its_ends_and_inverts():
+    family, x0, x1 = glow(), normal(4, 16), normal(4, 16, seed=1)
+    assert all(step.permutation.tolist() != [0, 1, 2, 3] for step in family.steps)
+    check_interpolant(family, x0, x1)
+    assert float((family.value(x0, x1, 0.5) - LinearInterpolant(16).value(x0, x1, 0.5)).abs().max()) > 0.1
+    for t in TIMES:
+        x = family.value(x0, x1, t)
+        back, logdet = family.inverse(x, x1, t)
+        torch.testing.assert_close(back, x0, rtol=0, atol=1e-10)
+        jacobian = torch.autograd.functional.jacobian(partial(noise_of, family, x1[0], t), x[0])
+        assert float(logdet[0]) == pytest.approx(float(jacobian.slogdet().logabsdet), abs=1e-9)
+        h = 1e-5
+        slope = (family.value(x0, x1, t + h) - family.value(x0, x1, t - h)) / (2 * h)
+        torch.testing.assert_close(family.rate(x0, x1, t), slope, rtol=1e-6, atol=1e-6)
+
+
+def test_a_fresh_glow_is_linear_and_a_trained_one_less_bent():
+    x1 = 0.5 * normal(300, 16)
+    fresh = GlowInterpolant(4, n_steps=2, width=6, generator=seeded()).double()
+    t, x0 = uniform(300, 1), normal(300, 16, seed=1)
+    torch.testing.assert_close(fresh.value(x0, x1, t), LinearInterpolant(16).value(x0, x1, t), rtol=0, atol=1e-12)
+    before = [p.clone() for p in fresh.parameters()]
+    options = {"t_max": 0.2, "batch": 16, "pool": 48, "verbose": False}  # where the weights have not collapsed
+    straighten(fresh, x1, n_steps=3, lr=1e-2, generator=seeded(), **options)
+    assert any(not torch.equal(p, q) for p, q in zip(before, fresh.parameters()))
+
+
+def test_the_pools_of_glow_broadcast():
+    family, x, pool = glow(), normal(3, 16), normal(4, 16, seed=1)
+    t = 0.5 * uniform(3, 1)
+    x0, logdet = family.inverse(x[:, None], pool, t[:, None])
+    for i in range(3):
+        for j in range(4):
+            one, single = family.inverse(x[i : i + 1], pool[j : j + 1], t[i : i + 1])
+            torch.testing.assert_close(one[0], x0[i, j])
+            torch.testing.assert_close(single[0], logdet[i, j])
+    assert optimal_field(family, x, t, pool).velocity.shape == (3, 16)
 
 
 # ---- the field
@@ -684,6 +733,8 @@ BAD = {
     "t_max": (lambda: straighten(LearnedSchedule(2), X, pool=50, batch=9, t_max=0.99), "must stay below 1"),
     "no density": (lambda: straighten(LearnedSchedule(2), X, X, pool=50, batch=9), "log_prob is needed beside x0"),
     "no density, geodesic": (lambda: geodesic_schedule(X, X), "log_prob is needed beside x0"),
+    "odd image": (lambda: GlowInterpolant(7), "size must be even"),
+    "one channel": (lambda: GlowStep(1, 0), "channels must be at least 2"),
     "one coordinate": (lambda: ConditionalCoupling(1), "dim must be at least 2"),
     "flat data": (lambda: GaussianStraight.from_data(X[:, :1].expand(-1, 2)), "not positive definite"),
     "unequal rows": (lambda: local_permutation(X, X[:9]), "x0 has 50 rows and x1 9"),

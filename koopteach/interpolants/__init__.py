@@ -9,6 +9,7 @@ from koopteach.interpolants.descent import Descent, straighten
 from koopteach.interpolants.field import Field, acceleration, optimal_field
 from koopteach.interpolants.gaussian import GaussianStraight
 from koopteach.interpolants.geodesic import Geodesic, geodesic_schedule
+from koopteach.interpolants.glow import GlowInterpolant, GlowStep
 from koopteach.interpolants.matrix import MatrixInterpolant
 from koopteach.interpolants.protocol import Interpolant, check_interpolant
 from koopteach.interpolants.schedules import (
@@ -32,6 +33,8 @@ __all__ = [
     "Field",
     "GaussianStraight",
     "Geodesic",
+    "GlowInterpolant",
+    "GlowStep",
     "Interpolant",
     "LearnedSchedule",
     "LinearInterpolant",

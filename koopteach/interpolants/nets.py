@@ -24,11 +24,7 @@ class Perceptron(nn.Module):
         self.layers = nn.ModuleList(
             nn.utils.skip_init(nn.Linear, a, b) for a, b in itertools.pairwise([n_in, width, width, n_out])
         )
-        with torch.no_grad():
-            for layer in self.layers:
-                for parameter in (layer.weight, layer.bias):
-                    bound = layer.in_features**-0.5 if layer is not self.layers[-1] else 0.0
-                    parameter.copy_(bound * (2 * rand(parameter.shape, parameter, generator) - 1))
+        draw_weights(self.layers, generator)
         self.requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -36,3 +32,12 @@ class Perceptron(nn.Module):
         for layer in self.layers[:-1]:
             x = nn.functional.silu(layer(x))
         return self.layers[-1](x)
+
+
+def draw_weights(layers: nn.ModuleList, generator: torch.Generator | None) -> None:
+    """First weights, uniform up to one over the root of the number of inputs, and zero in the last layer."""
+    with torch.no_grad():
+        for layer in layers:
+            bound = 0.0 if layer is layers[-1] else layer.weight[0].numel() ** -0.5
+            for parameter in (layer.weight, layer.bias):
+                parameter.copy_(bound * (2 * rand(parameter.shape, parameter, generator) - 1))

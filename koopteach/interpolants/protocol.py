@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from koopteach.tensors import jvp
 
+# The Jacobian of an inverse is checked up to so many coordinates; above, it costs more than it tells.
+_MOST_CHECKED = 64
+
 
 class Interpolant(nn.Module):
     """Paths ``x_t = I_t(x0, x1)`` with ``I_0 = x0``, ``I_1 = x1``, invertible in ``x0`` for ``t < 1``.
@@ -136,6 +139,8 @@ def check_interpolant(interpolant: Interpolant, x0: Tensor, x1: Tensor) -> None:
         gap = float((back - x0).abs().max())
         if not gap < (1e-4 if sharp else 1e-2):
             raise ValueError(f"not invertible at t = {t:g}: the inverse misses x0 by {gap:.2g}.")
+        if interpolant.dim > _MOST_CHECKED:
+            continue
         few = slice(4)
         exact = _log_determinants(interpolant, x[few], x1[few], t)
         if not float((logdet[few] - exact).abs().max()) < (1e-4 if sharp else 1e-2):
@@ -148,14 +153,10 @@ def check_interpolant(interpolant: Interpolant, x0: Tensor, x1: Tensor) -> None:
 
 
 def _log_determinants(interpolant: Interpolant, x: Tensor, x1: Tensor, t: float) -> Tensor:
-    """``log |det dx0 / dx|`` by automatic differentiation, row by row."""
-    jacobians = [
-        torch.stack(
-            [
-                jvp(lambda y, row=row: interpolant._inverse(y, x1[row], x.new_full((1,), t))[0], (x[row],), (e,))[1]
-                for e in torch.eye(x.shape[1]).to(x)
-            ]
-        )
-        for row in range(len(x))
-    ]
-    return torch.stack(jacobians).slogdet().logabsdet
+    """``log |det dx0 / dx|`` by automatic differentiation: every row with all its directions in one pass."""
+    d = x.shape[1]
+    points = x[:, None].expand(-1, d, -1).contiguous()
+    directions = torch.eye(d).to(x).expand_as(points).contiguous()
+    time = x.new_full((1,), t)
+    columns = jvp(lambda y: interpolant._inverse(y, x1[:, None], time)[0], (points,), (directions,))[1]
+    return columns.slogdet().logabsdet
