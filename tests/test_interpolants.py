@@ -44,7 +44,9 @@ from koopteach import (
     straightness,
 )
 from koopteach.flow_matching.paths import Pairs
+from koopteach.interpolants import families as families_module
 from koopteach.interpolants.curved import source_report
+from koopteach.interpolants.families import FAMILIES
 from koopteach.interpolants.field import field_and_ess, pool_weights, standard_normal
 from koopteach.interpolants.geodesic import _angles, _segment
 from koopteach.tensors import jvp
@@ -592,6 +594,15 @@ def test_a_decoded_chart_has_one_flow_in_both_coordinates(decoded):
     torch.testing.assert_close(decoded.invert(end, solver="rk4", steps=32), x0, rtol=0, atol=1e-3)
 
 
+def test_a_decoded_chart_follows_the_points_and_keeps_its_own_precision(decoded):
+    x0 = normal(20, 2)
+    before = decoded.transport(x0)
+    single = decoded.transport(x0.float())
+    assert single.dtype == decoded.velocity(x0.float(), 0.5).dtype == torch.float32
+    torch.testing.assert_close(single.double(), before, rtol=0, atol=1e-3)
+    assert torch.equal(decoded.transport(x0), before)
+
+
 def test_a_decoded_chart_is_saved_with_its_map(decoded, tmp_path):
     decoded.save(tmp_path / "flow.safetensors")
     again = CurvedInterpolant.load(tmp_path / "flow.safetensors")
@@ -622,6 +633,30 @@ def test_two_charts_where_the_noise_is_not_gaussian():
     flow = CurvedInterpolant(2, family=two, net=small_net()).fit(x1, noise, n_steps=5, verbose=False)
     rows = flow.source(100, seeded())
     assert bool((rows[:, None] == noise).all(dim=2).any(dim=1).all())
+
+
+@pytest.mark.parametrize(
+    ("name", "noise"), [*((name, "mixture") for name in FAMILIES), ("convex_chart", "normal"), ("geodesic", "normal")]
+)
+def test_every_family_can_be_asked_for_by_name(name, noise, monkeypatch):
+    """With the smallest trainings; data of fewer rows than a pool, and noise of another law."""
+
+    def shortened(function, **less):
+        return lambda *args, **options: function(*args, **{**options, **less})
+
+    monkeypatch.setattr(families_module, "straighten", shortened(straighten, n_steps=2))
+    less = {"pair_steps": 20, "likelihood_steps": 2, "n_centres": 8}
+    monkeypatch.setattr(families_module, "fit_convex_map", shortened(fit_convex_map, **less))
+    monkeypatch.setattr(families_module, "geodesic_schedule", shortened(geodesic_schedule, pool=50, n_times=9))
+    monkeypatch.setattr("koopteach.flow_matching.paths._LOCAL_PAIRS", 512)
+    monkeypatch.setattr("koopteach.interpolants.convex_fit._PAIRS", 512)
+    flow = CurvedInterpolant(2, family=name, net=FourierNet(2, width=4, depth=1, n_frequencies=0))
+    x0 = None if noise == "normal" else MIXTURE.sample(150, seeded())
+    log_prob = None if noise == "normal" else MIXTURE.log_prob
+    flow.fit(moons.sample(24), x0, log_prob=log_prob, n_steps=2, generator=seeded(), verbose=False)
+    assert flow.sample(5).shape == (5, 2)
+    assert (flow.descent is not None) == (name in ("schedule", "matrix", "chart") or name.startswith("conditional"))
+    assert not any(p.requires_grad for p in flow.interpolant.parameters())
 
 
 def test_descent_lowers_the_acceleration():

@@ -87,7 +87,8 @@ class ConvexChart(Chart):
     def __init__(self, to_data: ConvexMap, to_noise: ConvexMap | None = None, *, inner: Schedule | None = None) -> None:
         super().__init__(to_data.dim, inner)
         self.to_data, self.to_noise = to_data, to_noise
-        self.gaussian_source = to_noise is None
+        # straight paths inside do not rotate, and then any noise will do
+        self.gaussian_source = to_noise is None and not isinstance(inner, LinearInterpolant)
         self.common_logdet = to_noise is None
 
     def push(self, y: Tensor, t: Tensor) -> Tensor:

@@ -158,10 +158,16 @@ class CurvedInterpolant(FlowMatching):
     def _decoded(self) -> bool:
         return isinstance(self.interpolant, DecodedChart)
 
+    def _chart(self, x: Tensor) -> DecodedChart:
+        """The chart in the points' dtype; the one that was fitted stays as it is."""
+        same = self.interpolant.to_data.centres
+        same = same.dtype == x.dtype and same.device == x.device
+        return self.interpolant if same else copy.deepcopy(self.interpolant).to(x)
+
     def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
         if not self._decoded:
             return super()._velocity(x, t)
-        chart = self.interpolant.to(x)
+        chart = self._chart(x)
         z = chart.code1(x)
         return chart._pushed(z, super()._velocity(z, t), t)[1]
 
@@ -169,7 +175,7 @@ class CurvedInterpolant(FlowMatching):
         if not self._decoded:
             return super()._solve(who, name, x, times, solver, steps, tolerance)
         x = as_points(who, name, x, dim=self.dim)
-        chart, latent = self.interpolant.to(x), FlowMatching(self.dim, net=self.net)
+        chart, latent = self._chart(x), FlowMatching(self.dim, net=self.net)
         # at time 0 a point of the source is its own latent point
         start = x if times[0] == 0 else chart.code1(x)
         states = latent._solve(who, name, start, times, solver, steps, tolerance)

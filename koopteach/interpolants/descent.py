@@ -138,7 +138,7 @@ class _Step:
         later = field_and_ess(self.interpolant, x + self.h * v, t + self.h, members, self.log_prob)[0]
         return v, (later - v) / self.h, ess
 
-    def measure(self, training: Training, repeats: int = 8) -> Descent:
+    def measure(self, training: Training, repeats: int = 4) -> Descent:
         """Fresh draws, each with a second pool."""
         draws = [self.draw() for _ in range(repeats)]
         v, change, ess = (torch.cat(part) for part in zip(*(self.differentiate(*draw) for draw in draws)))

@@ -43,9 +43,9 @@ class Task:
         """Coordinates of a point."""
         return self.x1.shape[1]
 
-    def convex_map(self, x1: Tensor, x0: Tensor | None = None) -> ConvexMap:
-        """A map to ``x1``, fitted with the defaults."""
-        return fit_convex_map(x1, x0, generator=self.generator, verbose=self.verbose)
+    def convex_map(self, x1: Tensor, x0: Tensor | None = None, **options: int) -> ConvexMap:
+        """A map to ``x1``, from N(0, I) or from ``x0``."""
+        return fit_convex_map(x1, x0, generator=self.generator, verbose=self.verbose, **options)
 
 
 Fitted = tuple[Interpolant, Descent | None]
@@ -59,7 +59,8 @@ def _convex_chart(task: Task) -> Fitted:
 
 
 def _decoded_chart(task: Task) -> Fitted:
-    return DecodedChart(task.convex_map(task.x1, task.x0)), None
+    # without a likelihood the pairs have to do all the work
+    return DecodedChart(task.convex_map(task.x1, task.x0, pair_steps=500 if task.x0 is None else 700)), None
 
 
 def _geodesic(task: Task) -> Fitted:
@@ -67,12 +68,13 @@ def _geodesic(task: Task) -> Fitted:
     return found.schedule, None
 
 
-def _descended(make: Callable[[Task], Interpolant], **options: float) -> Callable[[Task], Fitted]:
+def _descended(
+    make: Callable[[Task], Interpolant], *, batch: int = 128, pool: int = 512, **options: float
+) -> Callable[[Task], Fitted]:
+    """The family that ``make`` starts, trained by descent on the acceleration; a small sample is its own pool."""
+
     def fit(task: Task) -> Fitted:
-        interpolant = make(task)
-        options.setdefault("pool", 512)
-        pool = min(options["pool"], len(task.x1))
-        limits = {"pool": pool, "batch": min(options.get("batch", 128), pool)}
+        interpolant, most = make(task), min(pool, len(task.x1))
         found = straighten(
             interpolant,
             task.x1,
@@ -80,7 +82,9 @@ def _descended(make: Callable[[Task], Interpolant], **options: float) -> Callabl
             log_prob=task.log_prob,
             generator=task.generator,
             verbose=task.verbose,
-            **{**options, **limits},
+            batch=min(batch, most),
+            pool=most,
+            **options,
         )
         return interpolant, found
 
