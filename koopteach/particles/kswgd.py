@@ -110,7 +110,7 @@ class KSWGD:
     def _moments(self, x: Tensor) -> Tensor:
         x = as_points("KSWGD", "x", x)
         same_kind("KSWGD", x, self.spectrum.rates, "the spectrum")
-        return self.spectrum(x).mean(dim=0)
+        return self.spectrum.mean(x)
 
     def _energy(self, m: Tensor) -> float:
         return float(0.5 * (m**2 / self.spectrum.energies).sum())
