@@ -1,14 +1,11 @@
-"""``python -m benchmarks [--quick]``: run the races, print their tables, keep them under ``results/``."""
+"""Particles against the clock: run the races, print their tables, keep them under ``results/``."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import math
 from pathlib import Path
-
-import torch
 
 from benchmarks import machine
 from benchmarks.race import SAMPLES_ONLY, TRUE_SCORE, Result, race
@@ -22,34 +19,31 @@ RACES = (
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one seed; prints, keeps nothing")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder of the tables (default: results)")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
+def report(quick: bool, out: Path) -> None:
+    """One seed and nothing kept when quick."""
     where = machine.describe()
     print(head(where))
     results = []
     for kind, problem, budget in RACES:
-        results.append(race(kind, problem, seeds=1 if options.quick else SEEDS, budget=budget))
+        results.append(race(kind, problem, seeds=1 if quick else SEEDS, budget=budget))
         print(table(results[-1]), flush=True)
-    if options.quick:
+    if quick:
         return
-    options.out.mkdir(exist_ok=True)
+    out.mkdir(exist_ok=True)
     page = "\n".join([head(where), *map(table, results)])
-    (options.out / "particles.md").write_text(page, encoding="utf-8")
+    (out / "particles.md").write_text(page, encoding="utf-8")
     stored = {"machine": where, "races": [dataclasses.asdict(result) for result in results]}
-    (options.out / "particles.json").write_text(json.dumps(_plain(stored), indent=1), encoding="utf-8")
-    draw(results, options.out / "particles.png")
+    (out / "particles.json").write_text(json.dumps(_plain(stored), indent=1), encoding="utf-8")
+    draw(results, out / "particles.png")
 
 
 def head(where: dict[str, str]) -> str:
     facts = ", ".join(f"{name} {value}" for name, value in where.items())
     return (
         "# Particles against the clock\n\n"
-        "`python -m benchmarks`: sliced W2 of 800 particles to 10,000 exact samples, CPU seconds of one thread, fit\n"
-        f"included; KSWGD makes 60 steps; medians over {SEEDS} seeds; each rival at the best of three steps.\n\n"
+        "`python -m benchmarks particles`: sliced W2 of 800 particles to 10,000 exact samples, CPU seconds of one\n"
+        f"thread, fit included; KSWGD makes 60 steps; medians over {SEEDS} seeds; each rival at the best of three\n"
+        "steps.\n\n"
         f"{facts}.\n"
     )
 
@@ -106,7 +100,3 @@ def _plain(value):
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     return value
-
-
-if __name__ == "__main__":
-    main()

@@ -99,8 +99,9 @@ class EDMD:
         if self._like is None:
             self._like = x.new_empty(0)
             self._first, self._second = self._first.to(x.device), self._second.to(x.device)
-        # as many bytes in float32: adding to the float64 sums costs as much for a short chunk as for a long one
-        for rows in chunks(len(x), 2 * self.dictionary.n_features * x.element_size() // 8):
+        m = self.dictionary.n_features
+        # at least m rows: adding to the m^2 sums costs as much for a short chunk as for a long one
+        for rows in chunks(len(x), 2 * m * x.element_size() // 8, at_least=m):
             self._accumulate(x[rows], y[rows])
         self.n_pairs += len(x)
         self._keep(x, y)
