@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
@@ -59,6 +60,8 @@ def as_points(operation: str, name: str, x: Any, *, dim: int | None = None, at_l
         raise ValueError(
             f"{operation}: {name} has shape {tuple(x.shape)}, but its points need {dim} coordinates, (n, {dim}).{hint}"
         )
+    if x.shape[1] == 0:
+        raise ValueError(f"{operation}: {name} has shape {tuple(x.shape)}, but points need at least one coordinate.")
     if x.shape[0] < at_least:
         raise ValueError(f"{operation}: {name} has {x.shape[0]} points, but at least {at_least} are needed.")
     # One pass without a temporary: a sum is finite unless an entry is not (or the numbers overflow).
@@ -124,6 +127,14 @@ def median_square_distance(x: Tensor, most: int = 500) -> Tensor:
         return x.new_ones(())
     median = torch.pdist(some).square().median()
     return torch.where(median > 0, median, 1.0)
+
+
+def jvp(function: Callable[..., Tensor], points: tuple, directions: tuple) -> tuple[Tensor, Tensor]:
+    """``function(*points)`` and its derivative along ``directions``, in one forward pass."""
+    with warnings.catch_warnings():
+        # at its first forward derivative torch compiles helpers in a way that it deprecates itself
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.func.jvp(function, points, directions)
 
 
 class Movable:

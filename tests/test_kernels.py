@@ -74,7 +74,7 @@ def test_the_mean_is_that_of_the_single_values(kind):
     coefficients = normal(psi.n_features, 4).to(torch.complex128 if kind is complex else torch.float64)
     coefficients = coefficients * (1 + 2j) if kind is complex else coefficients
     functions = Expansion(psi, normal(psi.n_features, seed=1), coefficients)
-    spectrum = Spectrum(torch.ones(4).to(coefficients), torch.ones(4), 1.0, functions)
+    spectrum = Spectrum(torch.ones(4).to(coefficients), torch.ones(4).double(), 1.0, functions)
     x = normal(50, 2, seed=2)
     torch.testing.assert_close(spectrum.mean(x), spectrum(x).mean(0), rtol=1e-12, atol=1e-12)
 

@@ -36,14 +36,18 @@ def test_promised_names_exist(name):
 
 
 EXTRAS = {"matplotlib", "sklearn", "IPython", "ipykernel", "ipywidgets", "jupyterlab", "jupytext", "nbformat", "ot"}
+EXTRAS |= {"safetensors", "torchdiffeq"}
 NUMERICAL = (
     "tensors",
+    "weights",
     "runtime",
     "spectrum",
     "langevin",
     "targets",
     "dictionaries",
     "operators",
+    "flow_matching",
+    "koopman_flow",
     "particles",
     "metrics",
 )

@@ -32,18 +32,20 @@ def wasserstein2(x: Tensor, y: Tensor) -> float:
     y = as_points("wasserstein2", "y", y, dim=x.shape[1]).to(x)
     # always in float64: the simplex method compares costs for equality
     square = torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist").square()
-    return max(0.0, float(_pot().emd2([], [], square.cpu().numpy(), numItermax=10_000_000))) ** 0.5
+    return (
+        max(0.0, float(pot("wasserstein2").emd2([], [], square.detach().cpu().numpy(), numItermax=10_000_000))) ** 0.5
+    )
 
 
-def _pot() -> ModuleType:
-    """POT, which not everybody has installed."""
+def pot(who: str) -> ModuleType:
+    """POT, which not everybody has installed; ``who`` asks, and opens the message."""
     try:
         with warnings.catch_warnings():
             # Python finds fault with the spelling of some releases when it compiles them; that is not the caller's
             warnings.simplefilter("ignore")
             import ot
     except ImportError as error:
-        raise ImportError("wasserstein2 needs POT: pip install 'koopteach[course]'") from error
+        raise ImportError(f"{who} needs POT: pip install 'koopteach[course]'") from error
     return ot
 
 

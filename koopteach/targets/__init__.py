@@ -2,5 +2,18 @@
 
 from koopteach.targets.densities import DoubleWell, GaussianMixture, OrnsteinUhlenbeck, QuadrupleWell
 from koopteach.targets.manifolds import Circle, Sphere, Torus
+from koopteach.targets.toys import checkerboard, eight_gaussians, moons, spirals
 
-__all__ = ["Circle", "DoubleWell", "GaussianMixture", "OrnsteinUhlenbeck", "QuadrupleWell", "Sphere", "Torus"]
+__all__ = [
+    "Circle",
+    "DoubleWell",
+    "GaussianMixture",
+    "OrnsteinUhlenbeck",
+    "QuadrupleWell",
+    "Sphere",
+    "Torus",
+    "checkerboard",
+    "eight_gaussians",
+    "moons",
+    "spirals",
+]

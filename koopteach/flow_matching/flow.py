@@ -1,0 +1,161 @@
+"""What every flow can do once it has a velocity: transport, trajectories, inversion, samples."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from koopteach.flow_matching.paths import draw_source
+from koopteach.flow_matching.solvers import integrate
+from koopteach.tensors import as_points, is_traced
+
+
+class Flow:
+    """A velocity field ``v(x, t)`` on [0, 1] that carries a source law to a target law.
+
+    A subclass has ``dim``, gives ``_velocity(x, t)`` for points ``(n, d)`` and times ``(n, 1)`` without looking at
+    their values, and ``_like``, an empty tensor of the dtype and device of its samples.
+
+    Attributes:
+        nfe: evaluations of the velocity in the last transport, trajectory, inversion or sample.
+    """
+
+    dim: int
+    nfe: int = 0
+    _like: Tensor = torch.empty(0, dtype=torch.float64)
+    _x0: Tensor | None = None
+
+    def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def velocity(self, x: Tensor, t: Any) -> Tensor:
+        """``v(x, t)``, ``(n, d)``.
+
+        Args:
+            x: points ``(n, d)``.
+            t: a number, or one for each point, ``(n,)`` or ``(n, 1)``.
+
+        Raises:
+            ValueError: shapes that do not fit, NaN, or a time outside [0, 1].
+        """
+        x = as_points("velocity", "x", x, dim=self.dim)
+        return self._velocity(x, as_times("velocity", t, x))
+
+    def source(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """``n`` samples of the law at t = 0: standard normal, or rows of the source sample the flow was fitted with."""
+        return draw_source(self._x0, self._like.new_empty(0, self.dim), n, generator)
+
+    def transport(
+        self, x0: Tensor, *, solver: str = "midpoint", steps: int = 8, tolerance: float = 1e-4, t: float = 1.0
+    ) -> Tensor:
+        """Where the flow carries ``x0`` from time 0 to ``t``, ``(n, d)``.
+
+        Args:
+            x0: points ``(n, d)``.
+            solver: ``"euler"``, ``"midpoint"``, ``"rk4"``, or ``"dopri5"`` (adaptive).
+            steps: of a fixed-step solver; its evaluations are one, two or four times as many.
+            tolerance: of dopri5.
+            t: the last time, in [0, 1].
+
+        Raises:
+            ValueError: shapes that do not fit, NaN, another solver, no steps, a time outside [0, 1].
+        """
+        return self._solve("transport", "x0", x0, (0.0, t), solver, steps, tolerance)[-1]
+
+    def invert(
+        self, x1: Tensor, *, solver: str = "midpoint", steps: int = 8, tolerance: float = 1e-4, t: float = 1.0
+    ) -> Tensor:
+        """Where the points ``x1`` of time ``t`` came from at time 0, ``(n, d)``: the flow solved backwards."""
+        return self._solve("invert", "x1", x1, (t, 0.0), solver, steps, tolerance)[-1]
+
+    def trajectory(
+        self, x0: Tensor, times: Any, *, solver: str = "rk4", steps: int = 32, tolerance: float = 1e-4
+    ) -> Tensor:
+        """States ``(k, n, d)`` at ``times`` ``(k,)``, which rise within [0, 1], of the points that start at ``x0``.
+
+        Args:
+            x0: points ``(n, d)`` at time 0.
+            times: ``(k,)``.
+            solver, steps, tolerance: as in :meth:`transport`; at least one step lies between two times.
+
+        Raises:
+            ValueError: shapes that do not fit, NaN, or times that do not rise within [0, 1].
+        """
+        times = checked_times("trajectory", times)
+        late = float(times[0]) > 0  # the path starts at 0 also where nobody asked for that state
+        grid = torch.cat([times.new_zeros(1), times]) if late else times
+        states = self._solve("trajectory", "x0", x0, tuple(grid.tolist()), solver, steps, tolerance)
+        return states[1:] if late else states
+
+    def sample(
+        self,
+        n: int,
+        *,
+        solver: str = "midpoint",
+        steps: int = 8,
+        tolerance: float = 1e-4,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """``n`` samples of the law at t = 1, ``(n, d)``: the source, transported."""
+        return self.transport(self.source(n, generator), solver=solver, steps=steps, tolerance=tolerance)
+
+    def _solve(self, who: str, name: str, x: Tensor, times: tuple, solver: str, steps: int, tolerance: float) -> Tensor:
+        x = as_points(who, name, x, dim=self.dim)
+        checked_times(who, sorted(times))
+        if len(times) == 2 and times[0] == times[1]:
+            self.nfe = 0
+            return x[None]
+        with torch.no_grad():
+            solution = integrate(
+                lambda y, s: self._velocity(y, y.new_full((len(y), 1), s)),
+                x,
+                times,
+                solver=solver,
+                steps=steps,
+                tolerance=tolerance,
+            )
+        self.nfe = solution.nfe
+        return solution.states
+
+
+def as_times(operation: str, t: Any, x: Tensor) -> Tensor:
+    """``t`` as a column ``(n, 1)`` beside the points ``x`` ``(n, d)``.
+
+    Raises:
+        ValueError: neither a number nor one for each point, or outside [0, 1].
+    """
+    t = torch.as_tensor(t, dtype=torch.float64).to(x)
+    if t.ndim and t.shape not in ((len(x),), (len(x), 1)):
+        raise ValueError(
+            f"{operation}: t has shape {tuple(t.shape)}, but a number, ({len(x)},) or ({len(x)}, 1) is needed "
+            f"for {len(x)} points."
+        )
+    if not is_traced(t):
+        _inside(operation, "t", t)
+    # contiguous, because a forward derivative writes to every entry
+    return (t.expand(len(x), 1) if t.ndim == 0 else t.reshape(len(x), 1)).contiguous()
+
+
+def checked_times(operation: str, times: Any) -> Tensor:
+    """``times`` as float64 ``(k,)`` on the CPU, rising within [0, 1].
+
+    Raises:
+        ValueError: another shape, none, not rising, or outside [0, 1].
+    """
+    times = torch.as_tensor(times, dtype=torch.float64).detach().cpu()
+    if times.ndim != 1 or not len(times):
+        raise ValueError(f"{operation}: times has shape {tuple(times.shape)}, but a list of times, (k,), is needed.")
+    _inside(operation, "times" if len(times) > 2 else "t", times)
+    if bool((times.diff() < 0).any()):
+        raise ValueError(f"{operation}: times must rise, got {times.tolist()}.")
+    return times
+
+
+def _inside(operation: str, name: str, t: Tensor) -> None:
+    if t.numel() and not (float(t.min()) >= 0 and float(t.max()) <= 1):  # NaN compares as false
+        bad = t[~((t >= 0) & (t <= 1))].flatten()[0].item()
+        where = "NaN" if math.isnan(bad) else f"{bad:g}"
+        raise ValueError(f"{operation}: {name} must lie in [0, 1], from noise at 0 to data at 1; got {where}.")

@@ -1,0 +1,108 @@
+"""The straight conditional path, and how a batch of noise is paired with a batch of data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from koopteach.metrics.transport import pot
+from koopteach.tensors import as_points, randn
+
+Coupling = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def linear_path(x0: Tensor, x1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """The point ``x_t = (1 - t) x0 + t x1`` and its velocity ``u = x1 - x0``, both ``(n, d)``.
+
+    Args:
+        x0, x1: the ends ``(n, d)``, noise and data.
+        t: times ``(n, 1)``, one a row.
+    """
+    u = x1 - x0
+    return x0 + t * u, u
+
+
+def ot_permutation(x0: Tensor, x1: Tensor) -> Tensor:
+    """The permutation ``p`` ``(n,)`` that minimises ``sum_i |x0_i - x1_p(i)|^2``; by POT's ``emd``, exactly.
+
+    Raises:
+        ImportError: without POT.
+        ValueError: shapes that differ, NaN.
+
+    Source: Tong et al. 2024, minibatch optimal-transport flow matching.
+    """
+    x0 = as_points("ot_permutation", "x0", x0)
+    x1 = as_points("ot_permutation", "x1", x1, dim=x0.shape[1])
+    if len(x0) != len(x1):
+        raise ValueError(f"ot_permutation: x0 has {len(x0)} rows and x1 {len(x1)}, but as many are needed.")
+    # float64, and the scale taken out: the simplex method compares costs for equality
+    cost = torch.cdist(x0.double(), x1.double(), compute_mode="donot_use_mm_for_euclid_dist").square()
+    plan = pot("ot_permutation").emd([], [], (cost / cost.mean().clamp_min(1e-300)).cpu().numpy())
+    # the plan's vertices are permutations, but their weights 1 / n come with rounding errors
+    return torch.as_tensor(plan).argmax(dim=1).to(x0.device)
+
+
+def independent(x0: Tensor, x1: Tensor) -> tuple[Tensor, Tensor]:
+    """Any noise with any data: the rows as they were drawn."""
+    return x0, x1
+
+
+def ot(x0: Tensor, x1: Tensor) -> tuple[Tensor, Tensor]:
+    """The pairs of least squared distance within the batch."""
+    return x0, x1[ot_permutation(x0, x1)]
+
+
+COUPLINGS: dict[str, Coupling] = {"independent": independent, "ot": ot}
+PAIRED = "paired"
+
+
+class Pairs:
+    """Batches ``(x0, x1)`` from two samples.
+
+    Args:
+        operation: who asks; opens the messages.
+        x1: data ``(n, d)``.
+        x0: source ``(m, d)``; None for standard normal noise.
+        coupling: ``"independent"``, ``"ot"``, a function of two batches, or ``"paired"`` where row i of ``x0``
+            belongs to row i of ``x1``.
+
+    Raises:
+        ValueError: another name, or ``"paired"`` without as many rows.
+    """
+
+    def __init__(self, operation: str, x1: Tensor, x0: Tensor | None, coupling: str | Coupling) -> None:
+        check_coupling(operation, coupling)
+        if coupling == PAIRED and (x0 is None or len(x0) != len(x1)):
+            came = "none" if x0 is None else f"{len(x0)} rows"
+            raise ValueError(f'{operation}: coupling="paired" needs x0 with the {len(x1)} rows of x1, got {came}.')
+        self.x1, self.x0, self.coupling = x1, x0, coupling
+
+    def draw(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """``n`` pairs, rows with replacement."""
+        rows = _rows(self.x1, n, generator)
+        if self.coupling == PAIRED:
+            return self.x0[rows], self.x1[rows]
+        couple = COUPLINGS.get(self.coupling, self.coupling)
+        return couple(draw_source(self.x0, self.x1, n, generator), self.x1[rows])
+
+
+def check_coupling(operation: str, coupling: str | Coupling) -> None:
+    """Refuse a coupling that :class:`Pairs` does not know."""
+    if not callable(coupling) and coupling not in (*COUPLINGS, PAIRED):
+        known = ", ".join(f'"{name}"' for name in (*COUPLINGS, PAIRED))
+        raise ValueError(
+            f"{operation}: coupling must be one of {known}, or a function (x0, x1) -> (x0, x1) of two batches; "
+            f"got {coupling!r}."
+        )
+
+
+def draw_source(x0: Tensor | None, like: Tensor, n: int, generator: torch.Generator | None) -> Tensor:
+    """``n`` rows of the source sample ``x0``, or standard normal numbers shaped like the rows of ``like``."""
+    return randn((n, like.shape[1]), like, generator) if x0 is None else x0[_rows(x0, n, generator)]
+
+
+def _rows(x: Tensor, n: int, generator: torch.Generator | None) -> Tensor:
+    where = generator.device if generator is not None else x.device
+    return torch.randint(len(x), (n,), device=where, generator=generator).to(x.device)

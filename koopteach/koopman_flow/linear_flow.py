@@ -1,0 +1,143 @@
+"""A flow that is linear in its lifted state: every time, the inverse and the modes from one lift."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from koopteach.flow_matching import Flow
+from koopteach.flow_matching.flow import as_times, checked_times
+from koopteach.koopman_flow.lifting import Lifting, ModeSum
+from koopteach.koopman_flow.sampling import read_states
+from koopteach.tensors import as_float, as_points, jvp
+
+
+@dataclass(frozen=True)
+class Modes:
+    """A student's paths as a sum, ``x(t) = position + t drift + 2 Re sum_k e^{rates_k t} amplitudes_k``.
+
+    Attributes:
+        position, drift: ``(n, d)``, the Jordan block at zero.
+        rates: ``(K,)``, complex, the eigenvalue of each pair with positive imaginary part.
+        amplitudes: ``(K, n, d)``, complex.
+    """
+
+    position: Tensor
+    drift: Tensor
+    rates: Tensor
+    amplitudes: Tensor
+
+    def at(self, t: float) -> Tensor:
+        """The sum at time ``t``, ``(n, d)``."""
+        turned = (self.rates * t).exp()[:, None, None] * self.amplitudes
+        return self.position + t * self.drift + 2 * turned.real.sum(dim=0)
+
+
+class LinearFlow(Flow):
+    """What a flow can do once it has a ``lifting``."""
+
+    lifting: Lifting | None
+
+    def transport(self, x0: Tensor, *, t: float = 1.0) -> Tensor:
+        """Where the flow carries ``x0`` ``(n, d)`` from time 0 to ``t``: one lift, one matrix.
+
+        Raises:
+            ValueError: shapes that do not fit, NaN, or a time outside [0, 1].
+        """
+        return self._states("transport", "x0", x0, 0.0, [t])[0]
+
+    def trajectory(self, x0: Tensor, times: Any) -> Tensor:
+        """States ``(k, n, d)`` at ``times`` ``(k,)`` of the points that start at ``x0``: still one lift."""
+        return self._states("trajectory", "x0", x0, 0.0, times)
+
+    def invert(self, x1: Tensor, *, t: float = 1.0) -> Tensor:
+        """Where the points ``x1`` ``(n, d)`` of time ``t`` came from at time 0: a lift at ``t``, and ``e^{-tL}``."""
+        checked_times("invert", [t])
+        return self._states("invert", "x1", x1, t, [0.0])[0]
+
+    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """``n`` samples of the law at t = 1, ``(n, d)``: the teacher's source, transported."""
+        return self.transport(self.source(n, generator))
+
+    def _states(self, who: str, name: str, x: Tensor, start: float, times: Any) -> Tensor:
+        x = as_points(who, name, x, dim=self.dim)
+        taus = checked_times(who, times) - start
+        states = read_states(self._fitted(who), x, start, taus)
+        self.nfe = 1
+        return states
+
+    def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
+        """The velocity that the linear flow reads at ``(x, t)``: the slope of ``C e^{sL} z(x, t)`` at s = 0."""
+        lifting = self._fitted("velocity")
+        like = next(lifting.net.parameters())
+        z = lifting.lift(x.to(like), t.to(like))
+        _, slope = jvp(lifting.read, (z,), (z @ lifting.generator().T,))
+        return slope.to(x)
+
+    def lift(self, x: Tensor, t: Any) -> Tensor:
+        """The observables ``z(x, t)``, ``(n, D)``."""
+        x = as_points("lift", "x", x, dim=self.dim)
+        lifting = self._fitted("lift")
+        like = next(lifting.net.parameters())
+        return lifting.lift(x.to(like), as_times("lift", t, x).to(like)).to(x)
+
+    @property
+    def rates(self) -> Tensor:
+        """The eigenvalues of ``L``, complex ``(D / d,)`` for a mode sum (each ``d`` times), else ``(D,)``; 1/time.
+
+        They are coordinates of the model, not of the flow: on a finite horizon any others would do.
+        """
+        lifting = self._fitted("rates")
+        if not isinstance(lifting, ModeSum):
+            return torch.linalg.eigvals(lifting.generator().double())
+        pairs = torch.complex(lifting.growth.double(), lifting.frequency.double())
+        return torch.cat([pairs.new_zeros(2), pairs, pairs.conj()])
+
+    def modes(self, x0: Tensor) -> Modes:
+        """The modes of the paths that start at ``x0`` ``(n, d)``; needs a mode sum.
+
+        Identity: ``modes(x0).at(t)`` is ``transport(x0, t=t)``.
+        """
+        p, u, a, b = self._mode_sum("modes").split(self.lift(as_points("modes", "x0", x0), 0.0))
+        lifting = self.lifting
+        rates = torch.complex(lifting.growth.to(p), lifting.frequency.to(p))
+        return Modes(p, u, rates, (torch.complex(a, -b) / 2).transpose(0, 1))
+
+    def edit(self, x0: Tensor, gains: Any, *, t: float = 1.0) -> Tensor:
+        """States at time ``t``, ``(n, d)``, with the modes of the paths amplified or deleted; needs a mode sum.
+
+        Args:
+            x0: start points ``(n, d)``.
+            gains: ``(1 + K,)``: of the straight drift, and of each pair. Ones change nothing.
+            t: the time to read, in [0, 1].
+
+        Raises:
+            ValueError: gains of another shape.
+        """
+        lifting, x0 = self._mode_sum("edit"), as_points("edit", "x0", x0, dim=self.dim)
+        gains = as_float("edit", "gains", gains).to(x0)
+        if gains.shape != (1 + lifting.n_pairs,):
+            raise ValueError(
+                f"edit: gains has shape {tuple(gains.shape)}, but ({1 + lifting.n_pairs},) is needed: of the drift, "
+                f"then of each of the {lifting.n_pairs} pairs."
+            )
+        checked_times("edit", [t])
+        p, u, a, b = lifting.split(self.lift(x0, 0.0))
+        pair = gains[1:, None]
+        edited = lifting.join(p, gains[0] * u, pair * a, pair * b)
+        like = lifting.growth
+        return lifting.read(lifting.evolve(edited.to(like), t)).to(x0)
+
+    def _fitted(self, who: str) -> Lifting:
+        if self.lifting is None:
+            raise RuntimeError(f"{who}: there is no lifting yet. Call fit() first.")
+        return self.lifting
+
+    def _mode_sum(self, who: str) -> ModeSum:
+        lifting = self._fitted(who)
+        if not isinstance(lifting, ModeSum):
+            raise RuntimeError(f'{who}: only generator="mode_sum" has modes.')
+        return lifting

@@ -1,0 +1,79 @@
+"""Models on disk: tensors and their configuration in one safetensors file, which holds data and never code."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+_KIND, _CONFIG = "koopteach", "config"
+
+
+def save_weights(path: str | Path, kind: str, config: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Write ``tensors`` and ``config`` (plain numbers and text) as a file of this ``kind``.
+
+    An older file of that name stays whole until the new one is complete.
+
+    Raises:
+        ImportError: without safetensors.
+    """
+    save_file = _safetensors("save_file")
+    path = Path(path)
+    unfinished = path.with_name(path.name + ".part")
+    contents = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    save_file(contents, unfinished, metadata={_KIND: kind, _CONFIG: json.dumps(config)})
+    os.replace(unfinished, path)
+
+
+def load_weights(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The configuration and the tensors of a file that :func:`save_weights` wrote as this ``kind``.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is truncated, of another format, or of another kind.
+        ImportError: without safetensors.
+    """
+    safe_open = _safetensors("safe_open")
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"load: there is no file {path}.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
+        config = json.loads(about.get(_CONFIG, "{}"))
+    except Exception as error:  # safetensors has an exception of its own, and others for some damage
+        raise ValueError(
+            f"load: {path} is truncated or no safetensors file ({type(error).__name__}). "
+            f"Copy it again, or write it anew with {kind}.save(path)."
+        ) from error
+    if about.get(_KIND) != kind:
+        holds = f"a {about[_KIND]}" if _KIND in about else "a model of another program"
+        raise ValueError(f"load: {path} holds {holds}, but a {kind} is needed.")
+    return config, tensors
+
+
+def fill(module: nn.Module, tensors: dict[str, Tensor], path: str | Path) -> nn.Module:
+    """``module`` with the parameters and buffers of a file.
+
+    Raises:
+        ValueError: the file's tensors have other names or shapes.
+    """
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise ValueError(f"load: the tensors of {path} do not fit its own configuration: {first}") from error
+    return module.requires_grad_(False)
+
+
+def _safetensors(name: str) -> Any:
+    try:
+        import safetensors
+        import safetensors.torch
+    except ImportError as error:
+        raise ImportError("saving and loading need safetensors: pip install 'koopteach[course]'") from error
+    return getattr(safetensors.torch, name, None) or getattr(safetensors, name)
