@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import workloads
+from benchmarks import updates, workloads
 from koopteach import KSWGD
 
 F64 = torch.float64
@@ -33,7 +33,7 @@ def _edmd(n: int, m: int) -> Callable[[], Any]:
 
 
 def _iteration(particles: int, rank: int, data: int) -> Callable[[], Any]:
-    x, spectrum, _ = workloads.kernel_case(particles, rank, data)
+    x, spectrum, _ = updates.kernel_case(particles, rank, data)
     return lambda: KSWGD(spectrum, damping=math.inf).velocity(x)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import processes, published
+from benchmarks import processes, published, updates
 from benchmarks.workload import Contender, Work, Workload
-from koopteach import EDMD, KSWGD, SVGD, DiffusionMaps, GaussianRBF, KernelEDMD
+from koopteach import EDMD, GaussianRBF, KernelEDMD
 
 F32, F64 = torch.float32, torch.float64
 
@@ -143,78 +142,6 @@ def kernels(title: str, size: int, quick: int, ours: tuple, peers: tuple) -> Wor
     return Workload(title, "largest error of 4 eigenvalues", tuple(contenders), size, quick, warm=500)
 
 
-# P: one iteration of the particles ----------------------------------------------------------------------------------
-
-DATA, BANDWIDTH, RANK = 2000, 0.5, 50
-
-
-def kernel_case(particles: int, rank: int, data: int) -> tuple[Tensor, Any, Tensor]:
-    """Particles, a kernel spectrum of normal data, and the data."""
-    draw = torch.Generator().manual_seed(2)
-    y = torch.randn(data, 2, dtype=torch.float64, generator=draw)
-    x = 0.3 + 0.8 * torch.randn(particles, 2, dtype=torch.float64, generator=draw)
-    return x, DiffusionMaps(BANDWIDTH).fit(y).spectrum(rank), y
-
-
-def our_velocity(particles: int, dtype: torch.dtype) -> Callable[[], tuple]:
-    x, spectrum, y = kernel_case(particles, RANK, DATA)
-    method, moving = KSWGD(spectrum.to(dtype), damping=math.inf), x.to(dtype)
-    return lambda: (method.velocity(moving), (x, spectrum, y))
-
-
-def velocity_work(particles: int, dtype: str) -> Work:
-    """Every kernel twice, for moments and for slopes: its exponent (4), then 2 and 6 columns of sums."""
-    return Work(2 * particles * DATA * (2 * 4 + 2 + 6), 2 * particles * DATA, dtype)
-
-
-def by_tensors(x: Tensor, spectrum: Any, y: Tensor) -> np.ndarray:
-    functions = spectrum.functions
-    density = torch.exp(-2 * functions.log_weights)
-    given = (t.numpy() for t in (x, y, density, functions.values, spectrum.energies))
-    return published.spectral_velocity(*given, BANDWIDTH)
-
-
-def tensor_velocity(particles: int) -> Callable[[], tuple]:
-    case = kernel_case(particles, RANK, DATA)
-    return lambda: (by_tensors(*case), case)
-
-
-def velocity_error(result: tuple) -> float:
-    velocity, case = result
-    reference = by_tensors(*case)
-    return float(np.abs(np.asarray(velocity) - reference).max() / np.abs(reference).max())
-
-
-def stein_case(n: int, dtype: torch.dtype) -> tuple[Tensor, SVGD]:
-    x = torch.randn(n, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(3)).to(dtype)
-    return x, SVGD(lambda z: -z, step_size=0.1, bandwidth=BANDWIDTH)
-
-
-def our_svgd(n: int, dtype: torch.dtype) -> Callable[[], tuple]:
-    x, method = stein_case(n, dtype)
-    return lambda: (method.velocity(x), x)
-
-
-def autograd_svgd(n: int, dtype: torch.dtype) -> Callable[[], tuple]:
-    x, _ = stein_case(n, dtype)
-    return lambda: (published.svgd_by_autograd(x, lambda z: -z, BANDWIDTH), x)
-
-
-def svgd_work(n: int, dtype: str) -> Work:
-    """Half of the kernels, each used for both of its points, 3 columns."""
-    return Work(n**2 / 2 * 2 * 4 + n**2 * 2 * 3, n**2 / 2, dtype)
-
-
-def svgd_error(result: tuple) -> float:
-    velocity, x = result
-    reference = published.svgd_by_autograd(x.double(), lambda z: -z, BANDWIDTH)
-    return float((velocity - reference).abs().max() / reference.abs().max())
-
-
-def iteration(title: str, size: int, quick: int, contenders: tuple) -> Workload:
-    return Workload(title, "largest difference from the formulas, relative", contenders, size, quick, warm=200)
-
-
 WORKLOADS = {
     "E1": edmd("EDMD, 100,000 pairs, d = 10, 500 kernels", 100_000, 10_000, {"dim": 10, "m": 500, "width": 2.0}),
     "E2": edmd("EDMD, 1,000,000 pairs, d = 2, 100 kernels", 1_000_000, 20_000, {"dim": 2, "m": 100, "width": 0.5}),
@@ -246,41 +173,53 @@ WORKLOADS = {
         ),
         (("kooplearn Nystroem", kooplearn_nystroem),),
     ),
-    "P1": iteration(
+    "P1": updates.iteration(
         "One iteration on a kernel spectrum: 2,000 particles, 2,000 data, d = 2, rank 50",
         2000,
         500,
         (
             Contender(
                 "float64",
-                partial(our_velocity, dtype=F64),
-                velocity_error,
-                partial(velocity_work, dtype="float64"),
+                partial(updates.our_velocity, dtype=F64),
+                updates.velocity_error,
+                partial(updates.velocity_work, dtype="float64"),
                 repeats=10,
             ),
             Contender(
                 "float32",
-                partial(our_velocity, dtype=F32),
-                velocity_error,
-                partial(velocity_work, dtype="float32"),
+                partial(updates.our_velocity, dtype=F32),
+                updates.velocity_error,
+                partial(updates.velocity_work, dtype="float32"),
                 repeats=10,
             ),
-            Contender("published formulas, numpy", tensor_velocity, velocity_error, repeats=5),
+            Contender("published formulas, numpy", updates.tensor_velocity, updates.velocity_error, repeats=5),
         ),
     ),
-    "P3": iteration(
+    "P3": updates.iteration(
         "One iteration of SVGD: 2,000 particles, d = 2",
         2000,
         500,
         (
             Contender(
-                "float64", partial(our_svgd, dtype=F64), svgd_error, partial(svgd_work, dtype="float64"), repeats=10
+                "float64",
+                partial(updates.our_svgd, dtype=F64),
+                updates.svgd_error,
+                partial(updates.svgd_work, dtype="float64"),
+                repeats=10,
             ),
             Contender(
-                "float32", partial(our_svgd, dtype=F32), svgd_error, partial(svgd_work, dtype="float32"), repeats=10
+                "float32",
+                partial(updates.our_svgd, dtype=F32),
+                updates.svgd_error,
+                partial(updates.svgd_work, dtype="float32"),
+                repeats=10,
             ),
-            Contender("cdist and autograd, float64", partial(autograd_svgd, dtype=F64), svgd_error, repeats=5),
-            Contender("cdist and autograd, float32", partial(autograd_svgd, dtype=F32), svgd_error, repeats=5),
+            Contender(
+                "cdist and autograd, float64", partial(updates.autograd_svgd, dtype=F64), updates.svgd_error, repeats=5
+            ),
+            Contender(
+                "cdist and autograd, float32", partial(updates.autograd_svgd, dtype=F32), updates.svgd_error, repeats=5
+            ),
         ),
     ),
 }

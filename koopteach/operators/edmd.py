@@ -144,15 +144,13 @@ class EDMD:
 
     def _keep(self, x: Tensor, y: Tensor) -> None:
         """Keep every stride-th pair, doubling the stride when there are too many: the same pairs for any chunking."""
+        while -(-(self._seen + len(x)) // self._stride) > 2 * _KEPT:
+            self._kept, self._stride = [(a[::2], b[::2]) for a, b in self._kept], 2 * self._stride
         first = -self._seen % self._stride
         # copies: a view would keep all of the caller's data alive, and change when a buffer is filled again
-        self._kept.append((x[first :: self._stride].clone(), y[first :: self._stride].clone()))
+        fresh = x[first :: self._stride], y[first :: self._stride]
+        self._kept = [tuple(torch.cat(part) for part in zip(*self._kept, fresh))]
         self._seen += len(x)
-        if sum(len(a) for a, _ in self._kept) > 2 * _KEPT:
-            a, b = (torch.cat(part) for part in zip(*self._kept))
-            while len(a) > 2 * _KEPT:
-                a, b, self._stride = a[::2], b[::2], 2 * self._stride
-            self._kept = [(a, b)]
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:
         """The ``n_modes`` slowest modes; ``None`` keeps all that the data support, up to 200.
