@@ -362,7 +362,6 @@ plotting.curves(
     found,
     xlabel="modes kept",
     ylabel="distance / its noise floor",
-    logx=True,
     logy=True,
     floor=(1.0, 0.2),
     alt="Two distances in units of their floors against the number of modes: sliced W2 is at the floor with fewer modes "
