@@ -319,6 +319,14 @@ def test_the_generator_decides_everything_and_the_dtype_follows():
     assert repr(a) == "FlowMatching(dim 2, independent coupling, Training(3 steps))"
 
 
+def test_a_moved_flow_is_a_copy():
+    flow, x = FlowMatching(2, net=small_net()), normal(9, 2)
+    double = flow.to(torch.float64)
+    torch.testing.assert_close(double.velocity(x, 0.4), flow.velocity(x, 0.4), rtol=1e-5, atol=1e-5)
+    assert (double.net.frequencies.dtype, flow.net.frequencies.dtype) == (torch.float64, torch.float32)
+    assert flow.to(torch.float32).sample(3).dtype == GAUSSIAN.to(torch.float32).sample(3).dtype == torch.float32
+
+
 def test_the_networks_random_numbers_come_from_its_generator():
     before = torch.get_rng_state()
     one, same = small_net(3, seed=5), small_net(3, seed=5)
