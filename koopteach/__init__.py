@@ -60,7 +60,7 @@ _HOMES = {
         "wasserstein2",
     ),
     "operators": ("EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD", "Selection", "select"),
-    "particles": ("KSWGD", "LAWGD", "MALA", "SVGD", "ULA", "Ladder", "Run", "run_particles"),
+    "particles": ("DMPS", "KSWGD", "LAWGD", "MALA", "SVGD", "ULA", "Ladder", "Run", "run_particles"),
     "runtime": ("Profile", "device", "setup", "show"),
     "spectrum": ("Spectrum",),
     "targets": (

@@ -36,7 +36,7 @@ def langevin_trajectory(
     Raises:
         ValueError: ``dt`` not positive, ``n_steps`` negative or ``every`` below one.
     """
-    if not dt > 0 or n_steps < 0 or every < 1:
+    if not 0 < dt < math.inf or n_steps < 0 or every < 1:
         raise ValueError(
             f"langevin_trajectory: dt > 0, n_steps >= 0 and every >= 1 are needed, "
             f"got dt={dt}, n_steps={n_steps}, every={every}."
@@ -67,7 +67,7 @@ def snapshot_pairs(
     Raises:
         ValueError: a lag or step that is not positive.
     """
-    if not lag > 0 or (dt is not None and not dt > 0):
+    if not 0 < lag < math.inf or (dt is not None and not 0 < dt < math.inf):
         raise ValueError(f"snapshot_pairs: lag and dt must be positive, got lag={lag}, dt={dt}.")
     x = target.sample(n, generator)
     if hasattr(target, "transition"):
@@ -96,33 +96,51 @@ def kde_score(x: Tensor, bandwidth: float | None = None) -> Callable[[Tensor], T
     n, d = x.shape
     if bandwidth is None:
         bandwidth = float(x.std(dim=0).mean()) * (4 / ((d + 2) * n)) ** (1 / (d + 4))
-    if not bandwidth > 0:
+    if not 0 < bandwidth < math.inf:
         raise ValueError(f"kde_score: bandwidth must be positive, got {bandwidth}. Are all points the same?")
     middle = x.mean(dim=0)  # expanded squares lose digits far from the origin
     centred = x - middle
     half_square = 0.5 * (centred**2).sum(1)
 
     def score(u: Tensor) -> Tensor:
-        u = as_points("kde_score", "u", u, dim=d) - middle
+        u = u - middle
         # |u|^2 is the same for all j and drops out of the softmax
         p = torch.softmax((u @ centred.T - half_square) / bandwidth**2, dim=1)
         return (p @ centred - u) / bandwidth**2
 
-    return lambda u: map_chunks(score, u, n)
+    return lambda u: map_chunks(score, as_points("kde_score", "u", u, dim=d), n)
 
 
 def kde_snapshot_pairs(
-    x: Tensor, *, lag: float, bandwidth: float | None = None, generator: torch.Generator | None = None
+    x: Tensor,
+    *,
+    lag: float,
+    bandwidth: float | None = None,
+    manifold=None,
+    generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Pairs from static data, the route of arXiv 2512.18837: one Langevin step with the KDE's score.
 
     ``y = x + lag s(x) + sqrt(2 lag) xi``. What EDMD finds from them is the generator of the *kernel density
-    estimate*, whose barriers are lower than the data's.
+    estimate*, whose barriers are lower than the data's. On a manifold score and noise are tangent, and the step ends at
+    the nearest point of it: ``y = project(x + P(lag s(x) + sqrt(2 lag) xi))``, which makes rates too
+    low by a share of the order of ``lag / R^2``.
+
+    Args:
+        x: data ``(n, d)``.
+        lag: length of the step, a time.
+        bandwidth: of the estimate, as in :func:`kde_score`.
+        manifold: where the data lie (see :mod:`koopteach.targets.manifolds`), None for R^d.
+        generator: source of the noise.
 
     Raises:
-        ValueError: a lag that is not positive; see :func:`kde_score` for the others.
+        ValueError: a lag that is not positive, or points off the manifold; see :func:`kde_score` for the others.
     """
-    if not lag > 0:
+    if not 0 < lag < math.inf:
         raise ValueError(f"kde_snapshot_pairs: lag must be positive, got {lag}.")
-    score = kde_score(x, bandwidth)
-    return x, x + lag * score(x) + math.sqrt(2 * lag) * randn(tuple(x.shape), x, generator)
+    x, score = as_points("kde_snapshot_pairs", "x", x, at_least=2), kde_score(x, bandwidth)
+    move = lag * score(x) + math.sqrt(2 * lag) * randn(tuple(x.shape), x, generator)
+    if manifold is None:
+        return x, x + move
+    manifold.refuse_points_off("kde_snapshot_pairs", x)
+    return x, manifold.project(x + manifold.tangent(x, move))

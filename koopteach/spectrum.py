@@ -9,7 +9,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_float, map_chunks
+from koopteach.tensors import Movable, as_float, as_points, map_chunks, same_kind
+
+# With three to twenty modes particles ended at 1.5 to 8 noise floors.
+_FEWEST_MODES = 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,6 +63,8 @@ class Spectrum(Movable):
         rates = as_float("Spectrum.from_functions", "rates", rates)
         if rates.ndim != 1:
             raise ValueError(f"Spectrum.from_functions: rates has shape {tuple(rates.shape)}, but (r,) is needed.")
+        if not bool(rates.isfinite().all()):
+            raise ValueError(f"Spectrum.from_functions: rates must be finite, got {rates.tolist()}.")
         energies = rates if energies is None else as_float("Spectrum.from_functions", "energies", energies)
         functions = _Formulas(phi, grad or _autograd(phi), len(rates))
         return cls(rates, energies, float(scale), functions, "exact eigenfunctions", manifold)
@@ -78,18 +83,31 @@ class Spectrum(Movable):
 
     def __call__(self, x: Tensor) -> Tensor:
         """Eigenfunctions ``phi``, ``(n, r)``, of variance one on the fit data."""
-        return map_chunks(self.functions, x, self.functions.width)
+        return map_chunks(self.functions, self._points(x), self.functions.width)
 
     def grad(self, x: Tensor) -> Tensor:
         """Gradients of the eigenfunctions, ``(n, r, d)``; on a manifold their tangent parts."""
+        x = self._points(x)
         width = self.functions.width * (1 + x.shape[1])
         return map_chunks(lambda part: self._tangent(part, self.functions.grad(part)), x, width)
 
     def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
         """``sum_k weights_k grad phi_k(x)``, ``(n, d)``, without the single gradients; on a manifold tangent."""
+        x = self._points(x)
         return self._tangent(
             x, map_chunks(lambda part: self.functions.contract_grad(part, weights), x, self.functions.width)
         )
+
+    def reaches(self, x: Tensor) -> Tensor:
+        """Which of the points some kernel of the dictionary sees, ``(n,)``; all, where the functions are not local."""
+        x = self._points(x)
+        reaches = getattr(getattr(self.functions, "dictionary", None), "reaches", None)
+        return torch.ones(len(x), dtype=torch.bool, device=x.device) if reaches is None else reaches(x)
+
+    def _points(self, x: Tensor) -> Tensor:
+        x = as_points("Spectrum", "x", x)
+        same_kind("Spectrum", x, self.energies, "the spectrum")
+        return x
 
     def _tangent(self, x: Tensor, slopes: Tensor) -> Tensor:
         return slopes if self.manifold is None else self.manifold.tangent(x, slopes)
@@ -104,7 +122,7 @@ class Spectrum(Movable):
             raise ValueError(f"Spectrum.truncate: r must be at least 1, got {r}.")
         if r >= len(self):
             return self
-        report = f"{self.report}\ntruncated to {r} of {len(self)} modes".strip()
+        report = f"{self.report}\ntruncated to {r} of {len(self)} modes".strip() + few_modes(r, len(self))
         return replace(
             self,
             rates=self.rates[:r],
@@ -112,6 +130,16 @@ class Spectrum(Movable):
             functions=self.functions.first(r),
             report=report,
         )
+
+
+def few_modes(kept: int, available: int) -> str:
+    """A line for the report when so few modes are kept, although there are more, that particles miss the shape."""
+    if kept >= min(_FEWEST_MODES, available):
+        return ""
+    return (
+        f"\n{kept} of {available} modes are enough for rates, not for shapes: particles match {kept} moments and "
+        "nothing else; where a distance stays above its noise_floor, keep more"
+    )
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,8 @@ def as_points(operation: str, name: str, x: Any, *, dim: int | None = None, at_l
         raise ValueError(
             f"{operation}: {name} has shape {tuple(x.shape)}, but its points need {dim} coordinates, (n, {dim}).{hint}"
         )
+    if x.shape[1] == 0:
+        raise ValueError(f"{operation}: {name} has shape {tuple(x.shape)}, but points need at least one coordinate.")
     if x.shape[0] < at_least:
         raise ValueError(f"{operation}: {name} has {x.shape[0]} points, but at least {at_least} are needed.")
     # One pass without a temporary: a sum is finite unless an entry is not (or the numbers overflow).

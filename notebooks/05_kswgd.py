@@ -36,7 +36,7 @@ from koopteach import plotting
 ring = kt.GaussianMixture.ring(8, radius=3.0, std=0.3).to(profile.device)
 ring_box = (-4.4, 4.4)
 ring_data = ring.sample(5000, profile.generator(1))
-dictionary = kt.MultiScale.from_data(ring_data, generator=profile.generator(2))
+dictionary = kt.MultiScale.from_data(ring_data, (150, 40, 12), generator=profile.generator(2))
 ring_spectrum = kt.GeneratorEDMD(dictionary).fit(ring_data).spectrum()
 one_mode = kt.GaussianMixture(ring.modes[:1], 0.3).sample(800, profile.generator(3))
 damped = kt.run_particles(kt.KSWGD(ring_spectrum), one_mode, generator=profile.generator(4))
@@ -302,34 +302,41 @@ assert rates_along["one mode"][-10:].abs().max() < 0.3
 # %% [markdown]
 # ## What goes wrong: the ghost wells
 #
-# The stall from one mode is not bad luck with a knob. Below, three settings of step and limiter, 200 steps each, with
-# the same spectrum and the fading noise that helped before. (`tests/test_acceptance.py` repeats
-# them over five draws of the data; KL ends above 1 in each. On other draws a single run has come free.) By (4) a flow can rest where $m\neq0$, if the function
-# $\sum_k (m_k/e_k)\phi_k$ happens to be flat at every particle: many particles then sit in *ghost wells* of that
-# function. The vanishing gradient is back, in another place than before.
+# By (4) a flow can rest where $m\neq0$, if the function $\sum_k (m_k/e_k)\phi_k$ happens to be flat at every particle:
+# many particles then sit in *ghost wells* of that function. The vanishing gradient is back, in another place than
+# before. Below, three settings of step and limiter, 200 steps each, with the same spectrum and the fading noise that
+# helped before.
+#
+# Would a finer dictionary help? Ours has kernels around 150, 40 and 12 centres; the package's default has 250, 60 and
+# 20, a sharper picture of the same data. With it the wide limiter comes free, the narrow one does not. So whether the
+# paper's metric stalls depends on two knobs that have nothing to do with the target, and nothing but the result tells
+# you that you turned them too little. (`tests/test_acceptance.py` repeats this over five other draws of the data;
+# with the coarse dictionary a single run comes free now and then.)
 
 # %% tags=["nbval-ignore-output"]
+finer = kt.MultiScale.from_data(ring_data, (250, 60, 20), generator=profile.generator(20))
+finer_spectrum = kt.GeneratorEDMD(finer).fit(ring_data).spectrum()
 settings = {
-    "step 0.5, limiter 0.1": (0.5, 0.1),
-    "step 0.5, limiter 0.25": (0.5, 0.25),
-    "step 1, limiter 0.25": (1.0, 0.25),
+    "step 0.5, limiter 0.1": (ring_spectrum, 0.5, 0.1),
+    "step 0.5, limiter 0.25": (ring_spectrum, 0.5, 0.25),
+    "step 1, limiter 0.25": (ring_spectrum, 1.0, 0.25),
+    "finer, limiter 0.1": (finer_spectrum, 0.5, 0.1),
+    "finer, limiter 0.25": (finer_spectrum, 1.0, 0.25),
 }
-stalled = {}
-for name, (step, limiter) in settings.items():
-    method = kt.KSWGD(ring_spectrum, damping=math.inf, step_size=step, max_move=limiter)
-    run = kt.run_particles(method, one_mode, n_steps=200, generator=profile.generator(12))
-    stalled[name] = run.final
-    kl = metrics["histogram KL"](run.final)
-    kt.show(f"{name:23}", f"KL {kl:.1f}, {run.limited[-5:].mean():.0%} of the particles at the limiter in the end")
-assert sum(metrics["histogram KL"](z) > 0.5 for z in stalled.values()) >= 2
-plotting.compare(
-    stalled,
-    reference,
-    ring_box,
-    log_prob=ring.log_prob,
-    alt="The paper's metric after 200 steps at three settings, beside an exact sample: particles are clumped or lost "
-    "between and outside the modes.",
-)
+stalled, kl = {}, {}
+for name, (found, step, limiter) in settings.items():
+    method = kt.KSWGD(found, damping=math.inf, step_size=step, max_move=limiter)
+    run = kt.run_particles(method, one_mode, n_steps=200, generator=profile.generator(12), verbose=False)
+    stalled[name], kl[name] = run.final, metrics["histogram KL"](run.final)
+    kt.show(
+        f"{name:23}", f"KL {kl[name]:.1f}, {run.limited[-5:].mean():.0%} of the particles at the limiter in the end"
+    )
+assert sum(value > 0.5 for value in list(kl.values())[:3]) >= 2
+assert kl["finer, limiter 0.1"] > 0.5 > 2 * kl["finer, limiter 0.25"]
+alt = """The paper's metric after 200 steps at four settings, beside an exact sample: particles are clumped or lost
+between and outside the modes, except with the finer dictionary and the wide limiter."""
+chosen = [name for name in settings if name != "step 0.5, limiter 0.25"]
+plotting.compare({name: stalled[name] for name in chosen}, reference, ring_box, log_prob=ring.log_prob, alt=alt)
 
 # %% [markdown]
 # ## The cure: damp the metric
@@ -551,7 +558,8 @@ plotting.finish(
 # - KSWGD is gradient descent on $E=\frac12\sum m_k^2/e_k$; dividing by the energy gives every mode the same rate **near
 #   equilibrium**.
 # - Far away the metric $M$ is not $\mathrm{diag}(e)$. On the ring the paper's flow then stalls in ghost wells, at
-#   every step and limiter that we tried for most draws of the data; damping with $\varepsilon=1$ solves for $M$ and comes free.
+#   every step and limiter that we tried with the coarse dictionary, at the narrow limiter with the fine one; damping
+#   with $\varepsilon=1$ solves for $M$ and comes free with both.
 # - $E\approx0$ proves that moments agree. Look at two metrics, each beside its floor, before believing a sample.
 # - What is left to choose: dictionary, rank, step, limiter, noise, damping. "Training-free" is not "tuning-free".
 

@@ -178,7 +178,7 @@ def test_data_in_other_units_have_the_same_features():
     ("make", "told"),
     [
         (lambda: GaussianRBF(normal(3, 2), torch.ones(2)), r"widths has shape \(2,\), but one number or \(3,\)"),
-        (lambda: GaussianRBF(normal(3, 2), 0.0), "widths must be positive, smallest is 0"),
+        (lambda: GaussianRBF(normal(3, 2), 0.0), "widths must be positive and finite, smallest is 0"),
         (lambda: GaussianRBF(normal(3, 2), math.nan), "widths must be positive"),
         (lambda: GaussianRBF(normal(3), 1.0), r"centers has shape \(3,\)"),
         (lambda: GaussianRBF.from_data(normal(9, 2), 1), "for n_centers=1, but at least 2 of each.*Ask for more"),

@@ -1,4 +1,4 @@
-"""MALA, LAWGD, the ladder of spectra, and how a run notices that it has stalled."""
+"""MALA, LAWGD, DMPS, the ladder of spectra, and how a run notices that it has stalled."""
 
 import math
 
@@ -6,11 +6,14 @@ import pytest
 import torch
 
 from koopteach import (
+    DMPS,
     KSWGD,
     LAWGD,
     MALA,
+    SVGD,
     ULA,
     Circle,
+    DiffusionMaps,
     DoubleWell,
     GaussianMixture,
     GaussianRBF,
@@ -134,6 +137,68 @@ def test_a_density_estimate_is_a_mixture():
     torch.testing.assert_close(GaussianMixture(data, 0.3).score(x), kde_score(data, 0.3)(x))
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda score: ULA(score, step_size=0.05),
+        lambda score: SVGD(score, step_size=0.5, bandwidth=0.6),
+        lambda score: SVGD(score, step_size=0.5),
+        lambda score: SVGD(score, step_size=0.05, adaptive=True),
+    ],
+    ids=["ULA", "SVGD fixed", "SVGD median", "SVGD adaptive"],
+)
+def test_rivals_on_data_alone_sample_the_density_estimate(make):
+    """With the data's score they take the path of the mixture of kernels, whose score is a formula."""
+    data, x = DoubleWell(1.0).sample(60, seeded()), normal(40, 1)
+    known, estimated = (
+        run(make(score), x, 20, generator=seeded(1)).final
+        for score in (GaussianMixture(data, 0.3).score, kde_score(data, 0.3))
+    )
+    torch.testing.assert_close(estimated, known, rtol=0, atol=1e-9)
+    assert float((known - x).abs().max()) > 0.1
+
+
+def test_mala_on_data_alone_keeps_the_density_estimate():
+    """From its exact law the variance stays that of the data plus the kernel's."""
+    n, data = 20_000, normal(40, 1)
+    estimate = GaussianMixture(data, 0.3)
+    final = run(MALA(estimate, step_size=0.1), estimate.sample(n, seeded()), 10, generator=seeded(1)).final
+    variance = float(data.var(correction=0)) + 0.3**2
+    assert float(final.var()) == pytest.approx(variance, rel=4 * math.sqrt(2 / n))
+
+
+# DMPS
+
+
+def test_dmps_is_kswgd_on_a_diffusion_map_in_the_papers_metric():
+    data, x = RING.sample(400, seeded()), 0.5 * normal(50, 2) + 1
+    spectrum = DiffusionMaps(0.6).fit(data).spectrum()
+    method, same = DMPS(data, 0.6), KSWGD(spectrum, damping=math.inf)
+    torch.testing.assert_close(method.velocity(x), same.velocity(x), rtol=1e-12, atol=1e-12)
+    paths = [run(m, x, generator=seeded(1)).particles for m in (method, same)]
+    torch.testing.assert_close(*paths, rtol=1e-12, atol=1e-12)
+    few = DMPS(data, 0.6, alpha=0.0, n_modes=5, step_size=0.1, max_move=None, noise=0.0)
+    torch.testing.assert_close(few.spectrum.rates, DiffusionMaps(0.6, 0.0).fit(data).spectrum(5).rates)
+    assert (few.step_size, few.max_move, few.noise, few.damping) == (0.1, None, 0.0, math.inf)
+
+
+def test_dmps_descends_its_energy():
+    """``v_i = -n dE/dx_i``, the extension written out and differentiated by autograd."""
+    data, b = RING.sample(60, seeded()), 1.0
+    method = DMPS(data, b, n_modes=6)
+    psi, x = method.spectrum(data), normal(20, 2).requires_grad_(True)
+    kernel = torch.exp(-torch.cdist(data, data).square() / (2 * b**2))
+    walk = kernel / kernel.sum(1).sqrt()
+    mu = ((walk / walk.sum(1, keepdim=True)) @ psi * psi).mean(0) / psi.square().mean(0)
+    far = torch.exp(-(x[:, None] - data).square().sum(2) / (2 * b**2)) / kernel.sum(1).sqrt()
+    phi = (far / far.sum(1, keepdim=True)) @ psi / mu
+    # an eigenvector of zero mean in the walk's own law has another mean on the data: the shift that the spectrum took
+    shift = (method.spectrum(x.detach()) - phi.detach()).mean(0)
+    energy = 0.5 * ((phi + shift).mean(0) ** 2 / method.spectrum.energies).sum()
+    (gradient,) = torch.autograd.grad(energy, x)
+    torch.testing.assert_close(method.velocity(x.detach()), -20 * gradient, rtol=1e-8, atol=1e-10)
+
+
 # LAWGD
 
 EXACT = Spectrum.from_functions([1.0, 2.0, 3.0], Hermite(1, 3), Hermite(1, 3).grad)
@@ -254,6 +319,8 @@ def test_a_ladder_works_with_all_defaults(small):
         (lambda: Ladder.from_data(normal(9, 2), levels=[math.nan]), "not negative, got"),
         (lambda: Ladder.from_data(normal(9)), r"Ladder.from_data: x has shape \(9,\)"),
         (lambda: MALA(RING, step_size=0.0), "MALA: step_size must be positive, got 0"),
+        (lambda: DMPS(normal(9, 2), 0.0), "DiffusionMaps: bandwidth must be positive, got 0"),
+        (lambda: DMPS(normal(9, 2), 0.5, step_size=0.0), "step_size and max_move must be positive"),
         (lambda: LAWGD(EXACT, step_size=-1.0), "step_size and max_move must be positive"),
         (lambda: LAWGD(EXACT).velocity(normal(3)), r"x has shape \(3,\)"),
     ],

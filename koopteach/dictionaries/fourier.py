@@ -35,11 +35,13 @@ class _Waves(Movable):
 
     def grad(self, x: Tensor) -> Tensor:
         """Gradients, ``(n, m, d)``."""
-        return self._slopes(x)[:, :, None] * self.frequencies.to(x)
+        slopes = self._slopes(x)
+        return slopes[:, :, None] * self.frequencies.to(slopes)
 
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
-        slopes, w = self._slopes(x), self.frequencies.to(x)
+        slopes = self._slopes(x)
+        w = self.frequencies.to(slopes)
         return torch.stack([slopes @ (coefficients * w[:, i : i + 1]) for i in range(self.dim)], dim=2)
 
     def _slopes(self, x: Tensor) -> Tensor:

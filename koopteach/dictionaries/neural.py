@@ -63,8 +63,8 @@ class NeuralDictionary(Movable):
             raise ValueError(
                 f"{who}: n_features, hidden and n_steps must be at least 1, got {n_features}, {hidden}, {n_steps}."
             )
-        x = as_points(who, "x", x, at_least=10 * n_features)
-        y = as_points(who, "y", y, dim=x.shape[1])
+        x = as_points(who, "x", x, at_least=10 * n_features).detach()
+        y = as_points(who, "y", y, dim=x.shape[1]).detach()
         if len(x) != len(y):
             raise ValueError(f"{who}: x has {len(x)} rows and y {len(y)}, but row i of y must follow row i of x.")
         if batch < 10 * n_features:

@@ -22,12 +22,14 @@ class _Polynomials(Movable):
         who = type(self).__name__
         if dim < 1 or degree < 1:
             raise ValueError(f"{who}: dim and degree must be at least 1, got dim={dim}, degree={degree}.")
-        if not scale > 0:
+        if not 0 < scale < math.inf:
             raise ValueError(f"{who}: scale must be positive, got {scale}.")
         self.dim, self.degree, self.scale = dim, degree, float(scale)
         center = as_float(who, "center", center)
         if center.ndim and center.shape != (dim,):
             raise ValueError(f"{who}: center has shape {tuple(center.shape)}, but one number or ({dim},) is needed.")
+        if not bool(center.isfinite().all()):
+            raise ValueError(f"{who}: center must be finite, got {center.tolist()}.")
         self.center = center.expand(dim).clone()
         # (m, d), ordered by total degree
         self.exponents = torch.tensor(

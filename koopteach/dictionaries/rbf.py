@@ -12,7 +12,7 @@ from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
 from koopteach.dictionaries.polynomial import Monomials
-from koopteach.tensors import Movable, as_float, as_points, same_kind, seed_from
+from koopteach.tensors import Movable, as_float, as_points, map_chunks, same_kind, seed_from
 
 # exp() of the CPU's vector library is tens of times slower once its result is no longer a normal number, so
 # one far-away particle would slow everything down. Below these exponents the value is 0 for every purpose.
@@ -22,8 +22,12 @@ _SMALLEST_EXPONENT = {torch.float32: -87.0, torch.float64: -708.0}
 # holes between the kernels, wider makes them all alike (the Gram matrix loses its rank).
 _COVER = 1.2 * 1.5
 
+# A kernel smaller than this (3.7 widths away) moves no particle any more.
+_FELT = 1e-3
+
 # A centre with less than this share of the average number of points is dropped: what little its kernel knows is
-# noise, and it shows as spurious modes (measured on the quadruple well at beta = 8, whose KL falls by a third).
+# noise, and it shows as spurious modes. On the quadruple well at beta = 8 (12 data sets, other ones than those of
+# the acceptance test) the median histogram KL from one mode is 0.12 without the rule and 0.07 with it.
 _FEWEST = 0.4
 
 
@@ -46,8 +50,9 @@ class GaussianRBF(Movable):
             raise ValueError(
                 f"GaussianRBF: widths has shape {tuple(widths.shape)}, but one number or ({m},) is needed."
             )
-        if not bool((widths > 0).all()):
-            raise ValueError(f"GaussianRBF: widths must be positive, smallest is {widths.min().item():g}.")
+        if not bool(((widths > 0) & widths.isfinite()).all()):
+            told = f"smallest is {widths.min().item():g}, largest {widths.max().item():g}"
+            raise ValueError(f"GaussianRBF: widths must be positive and finite, {told}.")
         self.widths = widths.expand(m).clone()
         # Distances are expanded into products; around the middle of the centres they lose no digits.
         self._middle = self.centers.mean(dim=0)
@@ -115,6 +120,11 @@ class GaussianRBF(Movable):
         total = kernel @ c
         return torch.stack([kernel @ (c * self._z[:, i : i + 1]) - total * u[:, i : i + 1] for i in range(self.dim)], 2)
 
+    def reaches(self, x: Tensor) -> Tensor:
+        """Which of the points feel some kernel (the largest above 0.001), ``(n,)``."""
+        x = as_points("GaussianRBF", "x", x, dim=self.dim)
+        return map_chunks(lambda part: self(part).amax(dim=1) > _FELT, x, self.n_features)
+
     def _shifted(self, x: Tensor) -> Tensor:
         x = as_points("GaussianRBF", "x", x, dim=self.dim)
         same_kind("GaussianRBF", x, self.centers, "the dictionary")
@@ -150,7 +160,7 @@ class MultiScale(Movable):
     def from_data(
         cls,
         x: Tensor,
-        n_centers: Sequence[int] = (150, 40, 12),
+        n_centers: Sequence[int] = (250, 60, 20),
         tail: str = "quadratic",
         generator: torch.Generator | None = None,
     ) -> Self:
@@ -197,6 +207,11 @@ class MultiScale(Movable):
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
         blocks = coefficients.split([part.n_features for part in self.parts])
         return sum(part.contract_grad(x, block) for part, block in zip(self.parts, blocks))
+
+    def reaches(self, x: Tensor) -> Tensor:
+        """Which of the points feel some kernel, ``(n,)``; all where no part is made of kernels."""
+        felt = [part.reaches(x) for part in self.parts if hasattr(part, "reaches")]
+        return torch.stack(felt).any(dim=0) if felt else torch.ones(len(x), dtype=torch.bool, device=x.device)
 
 
 def _kmeans(x: Tensor, k: int, generator: torch.Generator | None) -> Tensor:

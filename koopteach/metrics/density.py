@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -29,7 +30,7 @@ def kl_histogram(x: Tensor, log_prob: Callable[[Tensor], Tensor], low: float, hi
     """
     x = as_points("kl_histogram", "x", x)
     d = x.shape[1]
-    if not low < high or bins < 1:
+    if not -math.inf < low < high < math.inf or bins < 1:
         raise ValueError(f"kl_histogram: low < high and bins >= 1 are needed, got {low}, {high}, {bins}.")
     if d > 3:
         raise ValueError(f"kl_histogram: x has dimension {d}, but {bins}^{d} cells are too many; at most 3 works.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -27,7 +29,7 @@ def mmd(x: Tensor, reference: Tensor, *, bandwidth: float | None = None) -> floa
     """
     x = as_points("mmd", "x", x, at_least=2)
     y = as_points("mmd", "reference", reference, dim=x.shape[1], at_least=2).to(x)
-    if bandwidth is not None and not bandwidth > 0:
+    if bandwidth is not None and not 0 < bandwidth < math.inf:
         raise ValueError(f"mmd: bandwidth must be positive, got {bandwidth}.")
     b2 = float(median_square_distance(y, most=1000)) if bandwidth is None else bandwidth**2
     middle = y.mean(dim=0)  # expanded squares lose digits far from the origin

@@ -32,7 +32,9 @@ def wasserstein2(x: Tensor, y: Tensor) -> float:
     y = as_points("wasserstein2", "y", y, dim=x.shape[1]).to(x)
     # always in float64: the simplex method compares costs for equality
     square = torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist").square()
-    return max(0.0, float(pot("wasserstein2").emd2([], [], square.cpu().numpy(), numItermax=10_000_000))) ** 0.5
+    return (
+        max(0.0, float(pot("wasserstein2").emd2([], [], square.detach().cpu().numpy(), numItermax=10_000_000))) ** 0.5
+    )
 
 
 def pot(who: str) -> ModuleType:

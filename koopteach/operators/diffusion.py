@@ -68,7 +68,7 @@ class DiffusionMaps:
         Raises:
             ValueError: fewer than three points, wrong shape, NaN.
         """
-        self._x = as_points("DiffusionMaps.fit", "x", x, at_least=3)
+        self._x = as_points("DiffusionMaps.fit", "x", x, at_least=3).detach()
         self._walk = _Walk(self._x.double(), self.bandwidth, self.alpha)
         return self
 

@@ -9,9 +9,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, whiten
+from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, refuse_other_space, rounding, whiten
+from koopteach.operators.remarks import clock, few_points, holes, lost_modes, paragraphs, scatter
 from koopteach.spectrum import Expansion, Spectrum
-from koopteach.tensors import as_points, chunks
+from koopteach.tensors import as_points, chunks, same_kind
 
 # Pairs kept aside: enough to know the Dirichlet energies to a few per cent and to see a broken symmetry.
 _KEPT = 2000
@@ -35,8 +36,10 @@ class EDMD:
     Args:
         dictionary: see :mod:`koopteach.dictionaries`.
         lag: time between the snapshots of a pair.
-        tol: directions of ``G`` with eigenvalues below ``tol`` times the largest are dropped.
+        tol: directions of ``G`` with eigenvalues below ``tol`` times the largest are dropped; at least 1e-5 in float32.
         ridge: adds ``ridge * trace(G)/m`` to the diagonal of ``G``; ``None`` adds nothing.
+        manifold: where the states lie (see :mod:`koopteach.targets.manifolds`), None for R^d. The rates do not need it;
+            the energies do, and the samplers, which the spectrum tells.
         reversible: whether the process satisfies detailed balance (Langevin does). The estimator then uses each
             pair in both directions, and warns when the data visibly contradict it.
 
@@ -54,15 +57,18 @@ class EDMD:
         tol: float = 1e-8,
         ridge: float | None = None,
         reversible: bool = True,
+        manifold=None,
     ) -> None:
+        refuse_other_space("EDMD", manifold, dictionary)
         if not (lag > 0 and math.isfinite(lag)):
             raise ValueError(f"EDMD: lag must be a positive time, got {lag}.")
         if not 0 <= tol < 1:
             raise ValueError(f"EDMD: tol must be in [0, 1), got {tol}.")
-        if ridge is not None and ridge < 0:
+        if ridge is not None and not 0 <= ridge < math.inf:
             raise ValueError(f"EDMD: ridge must not be negative, got {ridge}.")
         self.dictionary, self.lag, self.tol = dictionary, float(lag), float(tol)
         self.ridge, self.reversible = float(ridge or 0.0), reversible
+        self.manifold = manifold
         self._reset()
 
     def _reset(self) -> None:
@@ -84,15 +90,19 @@ class EDMD:
         Memory beyond the data is ``3 m^2``, one chunk and 4,000 pairs, at any ``n``.
 
         Raises:
-            ValueError: shapes that differ, NaN.
+            ValueError: shapes that differ, NaN, or points off the manifold.
         """
-        x = as_points("EDMD.partial_fit", "x", x, dim=self.dictionary.dim)
-        y = as_points("EDMD.partial_fit", "y", y, dim=self.dictionary.dim)
+        x = as_points("EDMD.partial_fit", "x", x, dim=self.dictionary.dim).detach()
+        y = as_points("EDMD.partial_fit", "y", y, dim=self.dictionary.dim).detach()
         if x.shape != y.shape:
             raise ValueError(
                 f"EDMD.partial_fit: x has {len(x)} rows and y {len(y)}, but row i of y must follow row i of x. "
                 "From one trajectory z use x = z[:-1], y = z[1:]."
             )
+        same_kind("EDMD.partial_fit", y, x, "x")
+        if self.manifold is not None:
+            self.manifold.refuse_points_off("EDMD.partial_fit", x)
+            self.manifold.refuse_points_off("EDMD.partial_fit", y)
         if self._like is None:
             self._like = x.new_empty(0)
             self._gram_x, self._gram_y = self._gram_x.to(x.device), self._gram_y.to(x.device)
@@ -162,6 +172,12 @@ class EDMD:
             f"{r} modes of {len(mu)} directions kept, {len(mu) - len(order)} outside ({_SMALLEST_EIGENVALUE}, 1), "
             f"{self.dictionary.n_features} features, {self.n_pairs} pairs, tol {tol:g}" + shortage
         )
+        report += paragraphs(
+            "" if self.ridge else few_points(self.n_pairs, self.dictionary.n_features, "pairs"),
+            holes(self.dictionary),
+            lost_modes(int((size <= _SMALLEST_EIGENVALUE).sum()), len(mu), self.lag, _SMALLEST_EIGENVALUE),
+            "" if self.reversible else scatter(complex(rates[0]), self.lag, self.n_pairs),
+        )
         if self.reversible:
             report += self._symmetry_warning(every)  # however few were asked for
         return self._finish(rates, functions, report)
@@ -179,7 +195,8 @@ class EDMD:
             mean = mean_x
             gram = self._gram_x / n - torch.outer(mean_x, mean_x)
             cross = cross - torch.outer(mean_x, mean_y)
-        w = whiten(gram + self._penalty(gram), tol, "EDMD")
+        least = rounding(self._gram_x.diagonal() / n, self._like.dtype)
+        w = whiten(gram + self._penalty(gram), tol, "EDMD", least)
         reduced = w.T @ cross @ w
         if self.reversible:
             mu, vectors = torch.linalg.eigh(reduced)
@@ -199,14 +216,21 @@ class EDMD:
         functions = Expansion(self.dictionary, functions.mean.to(like), functions.coefficients.to(number))
         energies = torch.zeros(len(rates), dtype=torch.float64, device=like.device)
         for rows in chunks(len(x), functions.width * (1 + x.shape[1]) * 2):
-            energies += functions.grad(x[rows]).abs().double().square().sum(dim=(0, 2))
+            slopes = functions.grad(x[rows])
+            if self.manifold is not None:
+                slopes = self.manifold.tangent(x[rows], slopes)
+            energies += slopes.abs().double().square().sum(dim=(0, 2))
+        energies = energies / len(x)
+        if self.reversible:
+            report += paragraphs(clock(rates, energies))
         variance = self._xx / self.n_pairs - (self._x / self.n_pairs) ** 2
         return Spectrum(
             rates=rates.to(number),
-            energies=(energies / len(x)).to(like),
-            scale=float(variance.sum().sqrt()),
+            energies=energies.to(like),
+            scale=float(variance.clamp_min(0).sum().sqrt()),
             functions=functions,
             report=report,
+            manifold=self.manifold,
         )
 
     def _symmetry_warning(self, functions: Expansion) -> str:

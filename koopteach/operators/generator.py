@@ -7,7 +7,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, whiten
+from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, refuse_other_space, rounding, whiten
+from koopteach.operators.remarks import few_points, holes, null_directions, paragraphs
 from koopteach.spectrum import Expansion, Spectrum
 from koopteach.tensors import as_float, as_points, chunks
 
@@ -27,7 +28,7 @@ class GeneratorEDMD:
 
     Args:
         dictionary: see :mod:`koopteach.dictionaries`.
-        tol: directions of ``G`` with eigenvalues below ``tol`` times the largest are dropped.
+        tol: directions of ``G`` with eigenvalues below ``tol`` times the largest are dropped; at least 1e-5 in float32.
         manifold: where the samples lie (see :mod:`koopteach.targets.manifolds`), None for R^d. The spectrum
             carries it.
 
@@ -44,11 +45,7 @@ class GeneratorEDMD:
     def __init__(self, dictionary, *, tol: float = 1e-8, manifold=None) -> None:
         if not 0 <= tol < 1:
             raise ValueError(f"GeneratorEDMD: tol must be in [0, 1), got {tol}.")
-        if manifold is not None and manifold.dim != dictionary.dim:
-            raise ValueError(
-                f"GeneratorEDMD: the {manifold!r} lies in dimension {manifold.dim}, "
-                f"but the dictionary's points have {dictionary.dim} coordinates."
-            )
+        refuse_other_space("GeneratorEDMD", manifold, dictionary)
         self.dictionary, self.tol, self.manifold = dictionary, float(tol), manifold
         self._reset()
 
@@ -73,7 +70,7 @@ class GeneratorEDMD:
         Raises:
             ValueError: wrong shapes, NaN, weights that are negative or all zero, or points off the manifold.
         """
-        x = as_points("GeneratorEDMD.partial_fit", "x", x, dim=self.dictionary.dim)
+        x = as_points("GeneratorEDMD.partial_fit", "x", x, dim=self.dictionary.dim).detach()
         if self.manifold is not None:
             self.manifold.refuse_points_off("GeneratorEDMD.partial_fit", x)
         weights = _checked_weights(weights, x)
@@ -113,30 +110,25 @@ class GeneratorEDMD:
         mean = self._psi / self._weight
         gram = self._gram / self._weight - torch.outer(mean, mean)
         tol = max(self.tol, SMALLEST_TOL[self._like.dtype])
-        w = whiten(gram, tol, "GeneratorEDMD")
+        least = rounding(self._gram.diagonal() / self._weight, self._like.dtype)
+        w = whiten(gram, tol, "GeneratorEDMD", least)
         rates, vectors = torch.linalg.eigh(w.T @ (self._stiffness / self._weight) @ w)
         r, shortage = asked(n_modes, len(rates), "GeneratorEDMD")
         coefficients = fix_signs(w @ vectors[:, :r])
-        rates = rates[:r].to(self._like).clamp_min(torch.finfo(self._like.dtype).tiny)
         variance = self._xx / self._weight - (self._x / self._weight) ** 2
+        scale = float(variance.clamp_min(0).sum().sqrt())
+        m, n = len(gram), self.n_points
+        report = f"{r} modes of {w.shape[1]} directions kept, {m} features, {n} points, tol {tol:g}" + shortage
+        report += paragraphs(few_points(n, m), holes(self.dictionary), null_directions(rates[:r], scale))
+        rates = rates[:r].to(self._like).clamp_min(torch.finfo(self._like.dtype).tiny)
         return Spectrum(
             rates=rates,
             energies=rates,
-            scale=float(variance.sum().sqrt()),
+            scale=scale,
             functions=Expansion(self.dictionary, mean.to(self._like), coefficients.to(self._like)),
-            report=self._report(r, w.shape[1], tol) + shortage,
+            report=report,
             manifold=self.manifold,
         )
-
-    def _report(self, r: int, kept: int, tol: float) -> str:
-        m = self.dictionary.n_features
-        text = f"{r} modes of {kept} directions kept, {m} features, {self.n_points} points, tol {tol:g}"
-        if self.n_points < 6 * m:
-            text += (
-                f"\n{self.n_points / m:.1f} points per feature (fewer than 6): expect spurious slow rates; "
-                "use fewer centres or more data"
-            )
-        return text
 
 
 def _checked_weights(weights: Tensor | None, x: Tensor) -> Tensor:

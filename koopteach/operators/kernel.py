@@ -46,7 +46,7 @@ class KernelEDMD:
         ridge: of the penalty; ``None`` is ``0.2 / n``. It removes the spurious slow modes of too many kernels, and
             adds a few times ``ridge / lag`` to every rate.
         n_centers: how many kernels; ``None`` is all of them up to 2,000 pairs and 200 above.
-        reversible: as in :class:`EDMD`.
+        reversible, manifold: as in :class:`EDMD`.
         generator: picks the sample of points above 2,000 pairs.
 
     Identity: with ``ridge=0`` the exact spectrum is that of ``EDMD(GaussianRBF(x, kernel_width))``.
@@ -62,17 +62,18 @@ class KernelEDMD:
         ridge: float | None = None,
         n_centers: int | None = None,
         reversible: bool = True,
+        manifold=None,
         generator: torch.Generator | None = None,
     ) -> None:
         for name, value in (("kernel_width", kernel_width), ("lag", lag)):
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"KernelEDMD: {name} must be positive, got {value}.")
-        if ridge is not None and not ridge >= 0:
+        if ridge is not None and not 0 <= ridge < math.inf:
             raise ValueError(f"KernelEDMD: ridge must not be negative, got {ridge}.")
         if n_centers is not None and n_centers < 2:
             raise ValueError(f"KernelEDMD: n_centers must be at least 2, got {n_centers}.")
         self.kernel_width, self.lag, self.ridge = float(kernel_width), float(lag), ridge
-        self.n_centers, self.reversible, self.generator = n_centers, reversible, generator
+        self.n_centers, self.reversible, self.manifold, self.generator = n_centers, reversible, manifold, generator
         self._edmd: EDMD | None = None
 
     def fit(self, x: Tensor, y: Tensor) -> Self:
@@ -93,7 +94,9 @@ class KernelEDMD:
                 f"KernelEDMD.fit: one kernel of width {self.kernel_width:g} explains all points of x. "
                 "Take a smaller width. Or are all points the same?"
             )
-        self._edmd = _KernelSpace(kernels, lag=self.lag, ridge=ridge, reversible=self.reversible).fit(x, y)
+        self._edmd = _KernelSpace(
+            kernels, lag=self.lag, ridge=ridge, reversible=self.reversible, manifold=self.manifold
+        ).fit(x, y)
         return self
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from koopteach.spectrum import few_modes
+
 # In float32 a Gram matrix is known to about seven digits, so directions below 1e-5 are rounding, not data.
 SMALLEST_TOL = {torch.float32: 1e-5, torch.float64: 0.0}
 
@@ -13,7 +15,7 @@ SMALLEST_TOL = {torch.float32: 1e-5, torch.float64: 0.0}
 MOST_MODES = 200
 
 
-def whiten(gram: Tensor, tol: float, who: str) -> Tensor:
+def whiten(gram: Tensor, tol: float, who: str, rounding: float = 0.0) -> Tensor:
     """``W`` ``(m, q)`` with ``W^T gram W = I`` on the directions whose eigenvalue exceeds ``tol`` times the largest.
 
     The directions below are dropped, not ridged: a ridge on the Gram matrix alone would keep them as functions of
@@ -23,19 +25,26 @@ def whiten(gram: Tensor, tol: float, who: str) -> Tensor:
         gram: ``(m, m)``, symmetric.
         tol: relative size below which a direction is dropped.
         who: the estimator, which opens the message.
+        rounding: absolute size below which an eigenvalue is a difference of equal numbers.
 
     Raises:
         ValueError: no direction left (all features constant on the data).
     """
     values, vectors = torch.linalg.eigh(gram)
     largest = float(values[-1])
-    if not largest > 0:
+    if not largest > rounding:
         raise ValueError(
             f"{who}.spectrum: every feature is constant on the data, so there is nothing to find a spectrum of. "
-            "Are all points the same, or all far from the dictionary's centres?"
+            "Are all points the same, or all far from the dictionary's centres? "
+            "Polynomials of data far from the origin need a center."
         )
-    keep = values > max(tol, torch.finfo(values.dtype).eps) * largest
+    keep = values > max(max(tol, torch.finfo(values.dtype).eps) * largest, rounding)
     return vectors[:, keep] / values[keep].sqrt()
+
+
+def rounding(squares: Tensor, dtype: torch.dtype) -> float:
+    """What subtracting the means from the mean squares of features ``(m,)`` leaves of a constant, in that ``dtype``."""
+    return 4 * torch.finfo(dtype).eps * float(squares.sum())
 
 
 def fix_signs(coefficients: Tensor) -> Tensor:
@@ -45,8 +54,21 @@ def fix_signs(coefficients: Tensor) -> Tensor:
     return coefficients * torch.where(signs == 0, 1.0, signs)
 
 
+def refuse_other_space(who: str, manifold, dictionary) -> None:
+    """Refuse a manifold, if there is one, in another space than the dictionary's.
+
+    Raises:
+        ValueError: their dimensions differ.
+    """
+    if manifold is not None and manifold.dim != dictionary.dim:
+        raise ValueError(
+            f"{who}: the {manifold!r} lies in dimension {manifold.dim}, "
+            f"but the dictionary's points have {dictionary.dim} coordinates."
+        )
+
+
 def asked(n_modes: int | None, available: int, who: str) -> tuple[int, str]:
-    """How many modes to return, and the sentence for the report when it is fewer than asked.
+    """How many modes to return, and a sentence for the report: fewer than asked, or too few for particles.
 
     Raises:
         ValueError: ``n_modes`` below one.
@@ -55,5 +77,5 @@ def asked(n_modes: int | None, available: int, who: str) -> tuple[int, str]:
         raise ValueError(f"{who}.spectrum: n_modes must be at least 1, got {n_modes}.")
     wanted = MOST_MODES if n_modes is None else n_modes
     if n_modes is None or wanted <= available:
-        return min(wanted, available), ""
+        return min(wanted, available), few_modes(min(wanted, available), available)
     return available, f"\n{wanted} modes asked, the data support {available}"

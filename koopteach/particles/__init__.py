@@ -2,7 +2,7 @@
 
 from koopteach.particles.kswgd import KSWGD
 from koopteach.particles.ladder import Ladder
-from koopteach.particles.rivals import LAWGD, MALA, SVGD, ULA
+from koopteach.particles.rivals import DMPS, LAWGD, MALA, SVGD, ULA
 from koopteach.particles.run import Run, run_particles
 
-__all__ = ["KSWGD", "LAWGD", "MALA", "SVGD", "ULA", "Ladder", "Run", "run_particles"]
+__all__ = ["DMPS", "KSWGD", "LAWGD", "MALA", "SVGD", "ULA", "Ladder", "Run", "run_particles"]

@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_points, chunks, randn, same_kind
+from koopteach.tensors import as_points, chunks, is_traced, randn, same_kind
 
 # The metric at the particles is singular wherever they cluster; below this the damped system is, too.
 _LEAST_DAMPING = 1e-6
+
+# A mode with less, in units of the data's size, is flat wherever there are data.
+_LEAST_ENERGY = 1e-30
 
 
 class KSWGD:
@@ -34,7 +37,8 @@ class KSWGD:
     manifold the velocity is tangent, and each step ends at the nearest point of the manifold.
 
     Args:
-        spectrum: of the target, real (reversible data).
+        spectrum: of the target, real (reversible data). Particles go where its data are: the weights of their modes
+            are the data's, also where one trajectory saw a mode too rarely.
         damping: ``eps``; ``math.inf`` is the paper's metric.
         step_size: dimensionless; stable below ``2 / (1 + eps)``, or 2 for the paper's metric.
         max_move: longest move of a particle in one step, in units of ``spectrum.scale``; None switches it off.
@@ -64,11 +68,13 @@ class KSWGD:
                 "KSWGD: the spectrum has complex rates, so its process is not the gradient flow that KSWGD needs. "
                 "For reversible data use EDMD(..., reversible=True) or GeneratorEDMD."
             )
+        _refuse_flat_modes(spectrum)
         if not damping >= _LEAST_DAMPING:
             raise ValueError(
                 f"KSWGD: damping must be at least {_LEAST_DAMPING:g} (math.inf is the paper's metric), got {damping}."
             )
-        if not step_size > 0 or (max_move is not None and not max_move > 0) or noise < 0:
+        lengths = (step_size,) if max_move is None else (step_size, max_move)
+        if not all(0 < length < math.inf for length in lengths) or not 0 <= noise < math.inf:
             raise ValueError(
                 "KSWGD: step_size and max_move must be positive and noise not negative, "
                 f"got step_size={step_size}, max_move={max_move}, noise={noise}."
@@ -82,10 +88,11 @@ class KSWGD:
 
     def energy(self, x: Tensor) -> float:
         """``E = 1/2 sum_k m_k^2 / energy_k``, the squared distance of the moments from the target's."""
-        return self._energy(self._moments(x))
+        return self._energy(self._moments(self._points(x)))
 
     def velocity(self, x: Tensor) -> Tensor:
         """``v`` at every particle, ``(n, d)``."""
+        x = self._points(x)
         return self._velocity(x, self._moments(x))
 
     def step(self, x: Tensor, state: None, *, progress: float, generator: torch.Generator | None = None):
@@ -95,6 +102,7 @@ class KSWGD:
             the new particles, the state, and ``info`` with the energy before the step and the share of particles
             that the limiter shortened.
         """
+        x = self._points(x)
         m = self._moments(x)
         move = self.step_size * self._velocity(x, m)
         length = self.max_move * self.spectrum.scale if self.max_move is not None else math.inf
@@ -107,9 +115,12 @@ class KSWGD:
             x = self.spectrum.manifold.project(x)
         return x, state, {"energy": self._energy(m), "limited": limited, "score_evaluations": 0}
 
-    def _moments(self, x: Tensor) -> Tensor:
+    def _points(self, x: Tensor) -> Tensor:
         x = as_points("KSWGD", "x", x)
         same_kind("KSWGD", x, self.spectrum.rates, "the spectrum")
+        return x.detach()
+
+    def _moments(self, x: Tensor) -> Tensor:
         return self.spectrum(x).mean(dim=0)
 
     def _energy(self, m: Tensor) -> float:
@@ -133,6 +144,17 @@ class KSWGD:
         return total / n
 
 
+def _refuse_flat_modes(spectrum: Spectrum) -> None:
+    if is_traced(spectrum.energies):
+        return
+    least = float(spectrum.energies.min())
+    if not least * spectrum.scale**2 > _LEAST_ENERGY:
+        raise ValueError(
+            f"KSWGD: the spectrum has a mode of energy {least:.2g}, by which its moment would be divided. The mode is "
+            "constant on islands of data, or rounding: take wider kernels, a larger bandwidth or a larger tol."
+        )
+
+
 def damped_weights(m: Tensor, metric: Tensor, energies: Tensor, damping: float) -> Tensor:
     """``w = (1 + eps)(M + eps diag(energies))^{-1} m``, ``(r,)``.
 
@@ -147,8 +169,13 @@ def damped_weights(m: Tensor, metric: Tensor, energies: Tensor, damping: float) 
     # Solved for sqrt(energy) * w, whose matrix has its eigenvalues above eps in any units.
     root = energies.sqrt()
     scaled = metric / torch.outer(root, root)
-    scaled.diagonal().add_(damping)
-    factor = torch.linalg.cholesky(scaled)
+    damped = scaled + damping * torch.eye(len(m), dtype=m.dtype, device=m.device)
+    try:
+        factor = torch.linalg.cholesky(damped)
+    except torch.linalg.LinAlgError:
+        # particles so far out that the damping is lost in rounding: add it to the eigenvalues
+        values, vectors = torch.linalg.eigh(scaled)
+        return (1 + damping) * vectors @ ((vectors.T @ (m / root)) / (values.clamp_min(0) + damping)) / root
     return (1 + damping) * torch.cholesky_solve((m / root)[:, None], factor)[:, 0] / root
 
 

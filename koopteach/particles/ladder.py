@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -60,7 +61,7 @@ class Ladder:
         """
         x = as_points("Ladder.from_data", "x", x, at_least=2)
         levels = [float(level) for level in levels]
-        if not levels or not min(levels) >= 0 or levels != sorted(levels, reverse=True):
+        if not levels or not all(0 <= level < math.inf for level in levels) or levels != sorted(levels, reverse=True):
             raise ValueError(f"Ladder.from_data: levels must be descending and not negative, got {levels}.")
         if fit is None:
             fit = _default_fit(generator)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from koopteach.operators import DiffusionMaps
 from koopteach.particles.kswgd import KSWGD
 from koopteach.spectrum import Spectrum
 from koopteach.tensors import as_points, chunks, median_square_distance, rand, randn
@@ -29,7 +30,7 @@ class ULA:
     """
 
     def __init__(self, score: Score, *, step_size: float) -> None:
-        if not step_size > 0:
+        if not 0 < step_size < math.inf:
             raise ValueError(f"ULA: step_size must be positive, got {step_size}.")
         self.score, self.step_size = score, float(step_size)
 
@@ -39,6 +40,7 @@ class ULA:
 
     def step(self, x: Tensor, state: None, *, progress: float, generator: torch.Generator | None = None):
         """One step of every particle; ``progress`` is not used."""
+        x = as_points("ULA", "x", x)
         noise = math.sqrt(2 * self.step_size) * randn(tuple(x.shape), x, generator)
         return x + self.step_size * self.score(x) + noise, state, {"score_evaluations": len(x)}
 
@@ -63,18 +65,20 @@ class MALA:
     """
 
     def __init__(self, target, *, step_size: float) -> None:
-        if not step_size > 0:
+        if not 0 < step_size < math.inf:
             raise ValueError(f"MALA: step_size must be positive, got {step_size}.")
         self.target, self.step_size = target, float(step_size)
 
     def init(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Log density ``(n,)`` and score ``(n, d)`` at the particles, so that a step evaluates the proposals alone."""
+        x = as_points("MALA", "x", x)
         return self.target.log_prob(x), self.target.score(x)
 
     def step(
         self, x: Tensor, state: tuple[Tensor, Tensor], *, progress: float, generator: torch.Generator | None = None
     ):
         """One proposal for every particle; ``progress`` is not used. ``info`` has the share of accepted ones."""
+        x = as_points("MALA", "x", x)
         log_prob, score = state
         h, noise = self.step_size, randn(tuple(x.shape), x, generator)
         y = x + h * score + math.sqrt(2 * h) * noise
@@ -113,6 +117,42 @@ class LAWGD(KSWGD):
         super().__init__(spectrum_exact, damping=math.inf, step_size=step_size, max_move=max_move, noise=noise)
 
 
+class DMPS(KSWGD):
+    """The diffusion-map particle system: :class:`KSWGD` in the paper's metric, on a diffusion map of the data.
+
+    ``v = - sum_k (m_k / energy_k) grad phi_k`` with the eigenfunctions of a random walk between the data, extended off
+    them: LAWGD where nothing but samples is known. A step costs (particles) x (data) x (modes).
+
+    Args:
+        x: data ``(n, d)``.
+        bandwidth, alpha: as in :class:`DiffusionMaps`.
+        n_modes: how many modes; None keeps all that the bandwidth resolves, up to 200.
+        step_size, max_move, noise: as in KSWGD. The method of its paper has neither limiter nor noise.
+
+    Raises:
+        ValueError: as :class:`DiffusionMaps` and KSWGD.
+
+    Identity: it is ``KSWGD(DiffusionMaps(bandwidth).fit(x).spectrum(), damping=math.inf)``.
+
+    Source: Li, Marzouk 2023 (arXiv 2304.00200). They divide by the walk's rates, we by the Dirichlet energies, which
+    agree for slow modes; the walk's rates of fast ones are biased low.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        bandwidth: float,
+        *,
+        alpha: float = 0.5,
+        n_modes: int | None = None,
+        step_size: float = 1.0,
+        max_move: float | None = 0.25,
+        noise: float = 0.3,
+    ) -> None:
+        spectrum = DiffusionMaps(bandwidth, alpha).fit(x).spectrum(n_modes)
+        super().__init__(spectrum, damping=math.inf, step_size=step_size, max_move=max_move, noise=noise)
+
+
 class SVGD:
     """Stein variational gradient descent.
 
@@ -135,7 +175,8 @@ class SVGD:
     def __init__(
         self, score: Score, *, step_size: float, bandwidth: float | None = None, adaptive: bool = False
     ) -> None:
-        if not step_size > 0 or (bandwidth is not None and not bandwidth > 0):
+        numbers = (step_size,) if bandwidth is None else (step_size, bandwidth)
+        if not all(0 < number < math.inf for number in numbers):
             raise ValueError(
                 f"SVGD: step_size and bandwidth must be positive, got step_size={step_size}, bandwidth={bandwidth}."
             )

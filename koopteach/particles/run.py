@@ -89,7 +89,7 @@ def run_particles(
     Raises:
         ValueError: ``x0`` is not ``(n, d)`` and finite, or a count below one.
     """
-    x = as_points("run_particles", "x0", x0).clone()  # a learner's method may change what it is given
+    x = as_points("run_particles", "x0", x0).detach().clone()  # a learner's method may change what it is given
     if n_steps < 1 or (record_every is not None and record_every < 1):
         raise ValueError(
             f"run_particles: n_steps and record_every must be at least 1, got {n_steps} and {record_every}."
@@ -115,17 +115,23 @@ def run_particles(
         recorder.record(x, done, info)
     result = recorder.finish(diverged, interrupted)
     if verbose and (result.diverged or result.stalled):
-        print(f"{type(method).__name__}: {_diagnosis(result, step, n_steps, hasattr(method, 'max_move'))}")
+        print(f"{type(method).__name__}: {_diagnosis(result, step, n_steps, method)}")
     return result
 
 
-def _diagnosis(run: Run, step: int, n_steps: int, has_limiter: bool) -> str:
+def _diagnosis(run: Run, step: int, n_steps: int, method: Any) -> str:
     """What went wrong and which knob to turn."""
     if run.diverged:
         return f"particles diverged at step {step} of {n_steps}; the run stops there. Use a smaller step_size" + (
-            ", or max_move=0.25." if has_limiter else "."
+            ", or max_move=0.25." if hasattr(method, "max_move") else "."
         )
     # words only: the numbers of a stalled run repeat on no other machine
+    spectrum = getattr(method, "spectrum", None)
+    if spectrum is not None and float(spectrum.reaches(run.final).double().mean()) < 0.5:
+        return (
+            "energy stalled with most particles out of reach of every kernel, where a polynomial tail acts at most. "
+            "Start nearer to the data, or use MultiScale.from_data, which has a tail, with damping=1.0."
+        )
     if float(run.limited[-1]) >= 0.5:
         return (
             "energy stalled with most particles at the limiter. "

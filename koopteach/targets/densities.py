@@ -52,13 +52,16 @@ class GaussianMixture(Movable):
                 f"GaussianMixture: weights has shape {tuple(weights.shape)}, but ({k},) is needed, one a mean."
             )
         for name, value in (("stds", self.stds), ("weights", weights)):
-            if not bool((value > 0).all()):
-                raise ValueError(f"GaussianMixture: {name} must be positive, smallest is {value.min().item():g}.")
+            if not bool(((value > 0) & value.isfinite()).all()):
+                told = f"smallest is {value.min().item():g}, largest {value.max().item():g}"
+                raise ValueError(f"GaussianMixture: {name} must be positive and finite, {told}.")
         self.mode_weights = weights / weights.sum()
 
     @classmethod
     def ring(cls, k: int, radius: float, std: float, weights=None) -> Self:
         """``k`` round modes at equal angles on a circle, the first at ``(radius, 0)``."""
+        if k < 1:
+            raise ValueError(f"GaussianMixture.ring: k must be at least 1, got {k}.")
         angle = 2 * math.pi * torch.arange(k, dtype=torch.float64) / k
         return cls(radius * torch.stack([angle.cos(), angle.sin()], dim=1), std, weights)
 
@@ -79,6 +82,7 @@ class GaussianMixture(Movable):
 
     def score(self, x: Tensor) -> Tensor:
         """``grad log pi = sum_k p_k(x) (mu_k - x) / s_k^2`` with responsibilities ``p_k``, ``(n, d)``."""
+        x = as_points("GaussianMixture", "x", x, dim=self.dim)
         p = self._log_parts(x).softmax(dim=1)
         precision = 1 / self.stds**2
         return p @ (self.modes * precision) - x * (p @ precision)
@@ -110,7 +114,11 @@ class OrnsteinUhlenbeck(Movable):
     """
 
     def __init__(self, dim: int, theta: float = 1.0, rotation: float = 0.0) -> None:
-        if not theta > 0:
+        if dim < 1:
+            raise ValueError(f"OrnsteinUhlenbeck: dim must be at least 1, got {dim}.")
+        if not math.isfinite(rotation):
+            raise ValueError(f"OrnsteinUhlenbeck: rotation must be finite, got {rotation}.")
+        if not 0 < theta < math.inf:
             raise ValueError(f"OrnsteinUhlenbeck: theta must be positive, got {theta}.")
         if rotation and dim != 2:
             raise ValueError(f"OrnsteinUhlenbeck: rotation needs dim=2, got dim={dim}.")
@@ -132,16 +140,21 @@ class OrnsteinUhlenbeck(Movable):
 
     def score(self, x: Tensor) -> Tensor:
         """``grad log pi = -theta x``, ``(n, d)``."""
+        x = as_points("OrnsteinUhlenbeck", "x", x, dim=self.dim)
         return -self.theta * x
 
     def drift(self, x: Tensor) -> Tensor:
         """``-theta x + rotation J x``: the score plus what turns, ``(n, d)``."""
+        x = as_points("OrnsteinUhlenbeck", "x", x, dim=self.dim)
         if not self.rotation:
             return self.score(x)
         return self.score(x) + self.rotation * torch.stack([x[:, 1], -x[:, 0]], dim=1)
 
     def transition(self, x: Tensor, lag: float, generator: torch.Generator | None = None) -> Tensor:
         """The exact state after time ``lag``: ``e^{-theta lag} R x`` plus Gaussian noise, ``(n, d)``."""
+        x = as_points("OrnsteinUhlenbeck", "x", x, dim=self.dim)
+        if not 0 <= lag < math.inf:
+            raise ValueError(f"OrnsteinUhlenbeck.transition: lag must be finite and not negative, got {lag}.")
         shrink = math.exp(-self.theta * lag)
         mean = shrink * x
         if self.rotation:
@@ -199,6 +212,7 @@ class _ProductOfWells(Movable):
 
     def score(self, x: Tensor) -> Tensor:
         """``grad log pi``, with entries ``-4 a_i x_i (x_i^2 - 1)``, ``(n, d)``."""
+        x = as_points(type(self).__name__, "x", x, dim=self.dim)
         same_kind(type(self).__name__, x, self.modes, "the target")
         return -4 * self.depths * x * (x**2 - 1)
 
@@ -249,7 +263,7 @@ class QuadrupleWell(_ProductOfWells):
 
 def _positive(who: str, **values: float) -> None:
     for name, value in values.items():
-        if not value > 0:
+        if not 0 < value < math.inf:
             raise ValueError(f"{who}: {name} must be positive, got {value}.")
 
 

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_points, is_traced, rand, randn
+from koopteach.tensors import Movable, as_float, as_points, is_traced, rand, randn
 
 # Single precision knows a surface to 1e-6 of its size; data further off than this were never meant to lie on it.
 _ON_THE_SURFACE = 1e-4
@@ -41,6 +41,12 @@ class Manifold(Movable):
         Identity: ``tangent(x, v) . normal(x) = 0``.
         """
         normal = self.normal(x)
+        v = v if isinstance(v, Tensor) else as_float(type(self).__name__, "v", v)  # tensors may be complex
+        if v.ndim not in (2, 3) or (len(v), v.shape[-1]) != normal.shape:
+            raise ValueError(
+                f"{type(self).__name__}: v has shape {tuple(v.shape)}, but ({len(normal)}, {self.dim}) or "
+                f"({len(normal)}, k, {self.dim}) is needed, vectors at the points of x."
+            )
         if v.ndim == 3:
             normal = normal[:, None]
         return v - (v * normal).sum(dim=-1, keepdim=True) * normal
@@ -53,11 +59,12 @@ class Manifold(Movable):
         """
         if is_traced(x):
             return
-        off = float((x - self.project(x)).norm(dim=1).max())
-        if off > _ON_THE_SURFACE * self.size:
+        off = (x - self.project(x)).norm(dim=1)
+        if float(off.max()) > _ON_THE_SURFACE * self.size:
             raise ValueError(
-                f"{operation}: points lie off the {self!r} by up to {off:.2g}. "
-                "Put them on it first: manifold.project(x)."
+                f"{operation}: points lie off the {self!r} by {float(off.mean()):.2g} on average and up to "
+                f"{float(off.max()):.2g}. Put them on it first: manifold.project(x). Particles leave it where the "
+                "spectrum does not know it: fit with manifold=."
             )
 
 
@@ -93,6 +100,7 @@ class _Round(Manifold):
 
         Exact at any ``dt`` on the circle; on the sphere its law is off by ``O(dt^2)`` a step.
         """
+        x = as_points(type(self).__name__, "x", x, dim=self.dim)
         normal = self.normal(x)
         noise = math.sqrt(2 * dt) / self.radius * randn(tuple(x.shape), x, generator)
         angle = self.tangent(x, noise)
@@ -204,6 +212,7 @@ class Torus(Manifold):
 
     def brownian_step(self, x: Tensor, dt: float, generator: torch.Generator | None = None) -> Tensor:
         """One Euler-Maruyama step of the equations above, ``(n, 3)``."""
+        x = as_points("Torus", "x", x, dim=3)
         theta, p = self.angles(x)
         a = self.R + self.r * p.cos()
         noise = math.sqrt(2 * dt) * randn((2, len(x)), x, generator)

@@ -1,0 +1,100 @@
+"""What a fit says about itself when something will go wrong: lines for ``Spectrum.report``, none on healthy data."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from koopteach.dictionaries import GaussianRBF
+
+# Measured on wells, rings and Ornstein-Uhlenbeck data: healthy fits stay on the quiet side of each of these.
+_FEWEST_POINTS = 6  # per feature
+_WIDEST_SPACING = 1.0  # of the centres, in widths; centres and widths from data have about 0.5
+_SAME_CLOCK = 3.0
+_MOST_LOST = 0.4
+_MOST_SCATTER = 0.5
+_ZERO = 1e-8  # of a rate times the squared size of the data
+
+
+def paragraphs(*remarks: str) -> str:
+    """The remarks that are not empty, each on a line of its own."""
+    return "".join(f"\n{remark}" for remark in remarks if remark)
+
+
+def few_points(n: int, m: int, what: str = "points") -> str:
+    """``n`` points for ``m`` features."""
+    if n >= _FEWEST_POINTS * m:
+        return ""
+    return (
+        f"{n / m:.1f} {what} per feature (fewer than {_FEWEST_POINTS}): expect spurious slow rates; "
+        "use fewer centres or more data"
+    )
+
+
+def holes(dictionary) -> str:
+    """Kernels so narrow that none is felt between their centres."""
+    spacing = max((_spacing(part) for part in getattr(dictionary, "parts", (dictionary,))), default=0.0)
+    if spacing <= _WIDEST_SPACING:
+        return ""
+    return (
+        f"nearest centres are {spacing:.1f} widths apart (more than {_WIDEST_SPACING:g}): there are holes between the "
+        "kernels, and rates come out too high; take wider kernels or more centres"
+    )
+
+
+def _spacing(part) -> float:
+    """Median distance from a centre to the nearest other one, in widths; zero for features that are not kernels."""
+    if not isinstance(part, GaussianRBF) or part.n_features < 2:
+        return 0.0
+    distance = torch.cdist(part.centers, part.centers).fill_diagonal_(math.inf)
+    return float((distance.amin(dim=1) / part.widths).median())
+
+
+def null_directions(rates: Tensor, scale: float) -> str:
+    """Rates ``(r,)`` that vanish on data of size ``scale``."""
+    count = int((rates * scale**2 < _ZERO).sum())
+    if not count:
+        return ""
+    return (
+        f"{count} rates are zero to rounding: functions that are flat wherever there are data. Null directions of the "
+        "Gram matrix are dropped by a larger tol, islands of data are joined by wider kernels; samplers divide by rates"
+    )
+
+
+def clock(rates: Tensor, energies: Tensor) -> str:
+    """Dirichlet energies of the slow modes against their rates, both ``(r,)``."""
+    # twenty: of the slowest few a ridge may have changed the rates
+    ratio = float((energies[:20] / rates[:20]).median())
+    if 1 / _SAME_CLOCK < ratio < _SAME_CLOCK:
+        return ""
+    return (
+        f"Dirichlet energy / rate = {ratio:.2g}: the lag is in a clock {ratio:.2g} times ours, or the functions are "
+        "rougher than the truth (a long lag, many features); samplers use the energies, so no clock hurts them"
+    )
+
+
+def lost_modes(lost: int, directions: int, lag: float, smallest: float) -> str:
+    """``lost`` eigenvalues below ``smallest`` among ``directions``."""
+    if lost < _MOST_LOST * directions:
+        return ""
+    return (
+        f"{lost} of {directions} eigenvalues are below {smallest:g}: modes faster than {-math.log(smallest) / lag:.3g} "
+        "have decayed within the lag; shorten it where they matter"
+    )
+
+
+def scatter(rate: complex, lag: float, n: int) -> str:
+    """Standard error of the slowest ``rate`` from ``n`` pairs, relative to it; of the plain estimator.
+
+    ``phi(y)`` scatters about ``mu phi(x)`` with variance ``1 - |mu|^2``; a symmetric estimator has no such term.
+    """
+    size = math.exp(-rate.real * lag)
+    error = math.sqrt(max(0.0, 1 - size**2) / n) / (size * lag * abs(rate))
+    if error < _MOST_SCATTER:
+        return ""
+    return (
+        f"the slowest rate scatters by {100 * error:.0f} % from sample to sample: lengthen the lag, use more pairs, or "
+        "reversible=True where detailed balance holds"
+    )
