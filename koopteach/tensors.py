@@ -150,6 +150,8 @@ class Movable:
 
 
 def _moved(value: Any, args: tuple, kwargs: dict) -> Any:
+    if isinstance(value, torch.nn.Module):  # its own .to changes it in place
+        return copy.deepcopy(value).to(*args, **kwargs)
     if isinstance(value, Movable) or (isinstance(value, Tensor) and value.is_floating_point()):
         return value.to(*args, **kwargs)
     if isinstance(value, Tensor):  # integers and booleans keep their dtype
