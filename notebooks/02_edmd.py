@@ -395,11 +395,27 @@ kt.show("forced to be reversible", forced.rates[:3], 2)
 kt.show("predicted for x_1 and x_2", 1 - math.log(abs(math.cos(omega * lag))) / lag, 2)
 assert (turned.rates[:2].imag.abs() - omega).abs().max() < 0.3
 
+# %% [markdown]
+# Here is the process whose film does not look the same backwards: 2,000 walkers start close together at the right, swing round clockwise, and end as a round cloud, which turns on
+# unseen. Only while they are out of equilibrium does a single picture give the rotation away.
+
 # %%
 begin = torch.tensor([[2.2, 0.0]], dtype=torch.float64).expand(2000, 2)
+begin = begin + 0.1 * torch.randn(2000, 2, dtype=torch.float64, generator=profile.generator(12))
 source = profile.generator(11)
 orbit = kt.langevin_trajectory(turning, begin, n_steps=600, dt=0.005, every=5, generator=source)
 t = 0.025 * torch.arange(121)
+plotting.film_strip(
+    orbit[:, :600],
+    (0, 40, 100, 200, 600),
+    (-3.5, 3.5),
+    records=5 * torch.arange(121),
+    title="turning",
+    alt="Five moments of 600 walkers, at the times 0, 0.2, 0.5, 1 and 3. The cloud starts at the right, swings down and "
+    "to the left while it widens and comes nearer to the middle, and is round and at rest in the middle at the end.",
+)
+
+# %%
 decay, frequency = turned.rates[0].real, turned.rates[0].imag.abs()
 fig, (a, b) = plotting.new_figure(2, height=3.6)
 a.plot(*orbit[:, 0].T, color=plotting.COLORS["data"], linewidth=0.8, label="one walker")
