@@ -13,6 +13,9 @@ TEACHERS: dict[str, str | None] = {
     "moons-teacher": None,
     "moons-ot-teacher": None,
     "checkerboard-teacher": None,
+    "eight_gaussians-teacher": None,
+    "eight_gaussians-ot-teacher": None,
+    "eight_gaussians-reflow": None,
     "moons-student": "moons-teacher",
     "checkerboard-student": "checkerboard-teacher",
     "moons-consistency": "moons-teacher",
@@ -26,8 +29,9 @@ TEACHERS: dict[str, str | None] = {
 def shipped(name: str) -> FlowMatching | KoopmanFlow:
     """A model that comes with the package, a student with its teacher; float32 on the CPU.
 
-    Teachers: ``moons-teacher`` and ``checkerboard-teacher`` (independent pairs), ``moons-ot-teacher`` (pairs of
-    optimal transport). Students by regression on path coefficients: ``moons-student``, ``checkerboard-student``. By the
+    Teachers: ``moons-teacher``, ``checkerboard-teacher`` and ``eight_gaussians-teacher`` (independent pairs),
+    ``moons-ot-teacher`` and ``eight_gaussians-ot-teacher`` (pairs of optimal transport), ``eight_gaussians-reflow``
+    (pairs of the exact flow). Students by regression on path coefficients: ``moons-student``, ``checkerboard-student``. By the
     paper's consistency, from two starts: ``moons-consistency``, ``moons-consistency-2``. Failures, to be looked at:
     ``moons-target-only`` (end points alone), ``moons-collapsed`` (free generator, no reconstruction) and
     ``moons-autoencoder`` (free generator, all four terms).

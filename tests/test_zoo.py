@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from koopteach import FlowMatching, FreeGenerator, KoopmanFlow, shipped
+from koopteach import FlowMatching, FreeGenerator, KoopmanFlow, eight_gaussians, shipped, straightness
 from koopteach.authoring.weights import DATA, RECIPES, measure, weights
 from koopteach.zoo import TEACHERS, quoted
 
@@ -55,6 +55,17 @@ def test_two_starts_reach_the_same_paths_with_other_spectra():
     one, two = shipped("moons-consistency"), shipped("moons-consistency-2")
     assert (one.rates.imag.max() - two.rates.imag.max()).abs() > 1
     assert quoted("moons-consistency-2")["path"] == pytest.approx(quoted("moons-consistency")["path"], abs=0.02)
+
+
+def test_straight_flows_need_one_step_and_curved_ones_do_not_get_there():
+    """Euler's first step lands on the mean of independent pairs, and near the data where paths are straight."""
+    x0 = torch.randn(500, 2, generator=torch.Generator().manual_seed(2))
+    bent = straightness(shipped("eight_gaussians-teacher"), x0).deviation
+    for name in ("eight_gaussians-ot-teacher", "eight_gaussians-reflow"):
+        assert straightness(shipped(name), x0).deviation < 0.03 < 2 < bent
+        assert eight_gaussians.structure(shipped(name).transport(x0, solver="euler", steps=1)) > 0.7
+    one = shipped("eight_gaussians-teacher").transport(x0, solver="euler", steps=1)
+    assert float(one.square().sum(1).mean()) < 0.05
 
 
 def test_another_name_is_refused():

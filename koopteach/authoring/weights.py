@@ -12,7 +12,7 @@ import torch
 
 from koopteach import metrics, targets, zoo
 from koopteach.authoring.tree import ROOT
-from koopteach.flow_matching import FlowMatching
+from koopteach.flow_matching import FlowMatching, MixtureFlow, reflow
 from koopteach.koopman_flow import KoopmanFlow
 
 DATA = ROOT / "koopteach" / "data"
@@ -33,6 +33,10 @@ def _teacher(name: str, *, coupling: str = "independent", seed: int = 1) -> Flow
     return FlowMatching(2, coupling=coupling).fit(data, generator=generator)
 
 
+def _reflow(name: str, *, seed: int = 1) -> FlowMatching:
+    return reflow(MixtureFlow(_toy(name).to(torch.float32)), generator=_seeded(seed))
+
+
 def _student(name: str, *, seed: int = 2, n_pairs: int = 1, form: str = "mode_sum", **fit: Any) -> KoopmanFlow:
     flow = KoopmanFlow(zoo.shipped(zoo.TEACHERS[name]), generator=form, n_pairs=n_pairs)
     return flow.fit(**fit, generator=_seeded(seed))
@@ -43,6 +47,9 @@ RECIPES: dict[str, Callable[[str], FlowMatching | KoopmanFlow]] = {
     "moons-teacher": _teacher,
     "moons-ot-teacher": partial(_teacher, coupling="ot"),
     "checkerboard-teacher": _teacher,
+    "eight_gaussians-teacher": _teacher,
+    "eight_gaussians-ot-teacher": partial(_teacher, coupling="ot"),
+    "eight_gaussians-reflow": _reflow,
     "moons-student": _student,
     "checkerboard-student": _student,
     "moons-consistency": partial(_paper, spectrum=[0.5j]),
