@@ -31,7 +31,8 @@ def shipped(name: str) -> FlowMatching | KoopmanFlow:
 
     Teachers: ``moons-teacher``, ``checkerboard-teacher`` and ``eight_gaussians-teacher`` (independent pairs),
     ``moons-ot-teacher`` and ``eight_gaussians-ot-teacher`` (pairs of optimal transport), ``eight_gaussians-reflow``
-    (pairs of the exact flow). Students by regression on path coefficients: ``moons-student``, ``checkerboard-student``. By the
+    (pairs of the exact flow).
+    Students by regression on path coefficients: ``moons-student``, ``checkerboard-student``. By the
     paper's consistency, from two starts: ``moons-consistency``, ``moons-consistency-2``. Failures, to be looked at:
     ``moons-target-only`` (end points alone), ``moons-collapsed`` (free generator, no reconstruction) and
     ``moons-autoencoder`` (free generator, all four terms).
