@@ -405,8 +405,9 @@ plotting.finish(
 # Straight flows do with one to four evaluations what curved ones do with sixteen: sliced $W_2$ says so, and would end the
 # story here, for with two steps OT and reflow are within a standard deviation of its floor. **The structure does not agree.** After one step a fifth
 # to a quarter of the samples lie between the Gaussians. And however carefully they are solved (last column: 32 evaluations), learned flows leave
-# some there: the curved one 4 %, the two straight ones 8 %, the exact flow almost none, all with the same sliced
-# $W_2$. A network is a smooth map, and tears a cloud into eight pieces reluctantly; the straight flows have to tear at once, at $t=0$.
+# some there: the curved one 4 %, the two straight ones 8 %, the exact flow almost none, and all within a standard
+# deviation of sliced $W_2$'s floor. A network is smooth, and tears a cloud into eight pieces reluctantly. That the straight ones do worse may be because they
+# must tear it at once, at $t=0$, while a curved flow has time until the end.
 
 # %% [markdown]
 # ## Move the solver yourself
@@ -499,12 +500,36 @@ for name, value in fresh_losses.items():
 assert fresh_losses["from scratch"] < 1.12 * fresh_losses["Fourier features"]
 
 # %% [markdown]
-# Slips that everybody makes once, each with its look: **swapped end points**, $x_t=t\,x_0+(1-t)\,x_1$ with the target
-# $x_1-x_0$, carry noise away from the data; the target **$x_1-x_t$** is too short, and paths creep and never arrive; **one $t$ for a
-# batch** is right on average, and so noisy that training takes several times as long; **the inverse permutation** pairs each noise
-# with somebody else's partner, no better than independent pairs. None of them raises an error. The exercises know them all.
+# Next, slips that everybody makes once. None raises an error, and no network is needed to see where they lead, since each has an
+# exact minimiser, too. **Swapped end points**, $x_t=t\,x_0+(1-t)\,x_1$ with the target $x_1-x_0$: the flow runs the film
+# backwards, $v^*(x,1-t)$. The target **$x_1-x_t$**, the way that is left: $(1-t)\,v^*$, and the paths creep and never arrive. The
+# target **$x_0-x_1$**: away from the data.
+
+# %%
+slips = {
+    "swapped end points": lambda x, t: flow.velocity(x, 1 - t),
+    "target x1 - x_t": lambda x, t: (1 - t) * flow.velocity(x, t),
+    "target x0 - x1": lambda x, t: -flow.velocity(x, t),
+}
+wrong = {name: kt.integrate(v, noise, solver="rk4", steps=32).states[-1] for name, v in slips.items()}
+alt = """Samples of three slips beside the exact sample. Swapped end points: a small disc. Target x1 - x_t: a broad ring
+that has not arrived. Target x0 - x1: a cloud that has left the picture."""
+plotting.compare(wrong, fresh, box, alt=alt)
+x0, x1 = flow.source(25_600, profile.generator(16)), toy.sample(25_600, profile.generator(17))
+own = torch.rand(25_600, 1, dtype=profile.dtype, generator=profile.generator(18)).to(profile.device)
+spread = {}
+for name, t in {"a time for each pair": own, "one for each batch": own[::256].repeat_interleave(256, dim=0)}.items():
+    x_t, u = kt.linear_path(x0, x1, t)
+    loss = (flow.velocity(x_t, t) - u).square().sum(1)
+    spread[name] = loss.reshape(100, 256).mean(1).std()
+    kt.show(f"spread of the loss of a batch of 256, {name}", spread[name], digits=1)
+assert spread["one for each batch"] > 3 * spread["a time for each pair"]
 
 # %% [markdown]
+# Two more need no picture. **One $t$ for a batch** is right on average, but each batch has seen one moment of the film; the loss jumps
+# five times as much. And in OT **the inverse permutation** gives each noise somebody else's partner, no better than independent pairs.
+# The exercises know them all by name.
+#
 # ## Exercises
 #
 # Open `exercises/08_flow_matching.ipynb`. Each exercise checks your answer and says what is wrong.

@@ -154,8 +154,8 @@ for t in torch.linspace(0, 1, n_steps + 1).tolist()[:-1]:
     x = x + data_velocity(x, t, few) / n_steps
 nearest = torch.cdist(x, few).min(dim=1).values
 fig, axes = plotting.new_figure(2, height=4.0)
-plotting.points(axes[0], few, box, color="data", title="40 data")
-plotting.points(axes[1], x, box, title="1,000 samples of the perfect fit")
+plotting.points(axes[0], few, (-2.0, 2.0), color="data", title="40 data")
+plotting.points(axes[1], x, (-2.0, 2.0), title="1,000 samples of the perfect fit")
 plotting.finish(fig, "Left: forty data. Right: a thousand samples of the perfect fit, which lie on the forty data.")
 kt.show("98 % of the samples within 0.05 of a datum", bool((nearest < 0.05).double().mean() > 0.98))
 

@@ -85,7 +85,7 @@ E1 = Exercise(
         ),
         Mistake(
             "one-time-for-the-batch",
-            "You use one time for the whole batch; each pair has its own, or the gradient is several times as noisy.",
+            "You use one time for the whole batch; each pair has its own, or a batch sees one moment alone.",
             lambda x0, x1, t: linear_path(x0, x1, t[0]),
         ),
         Mistake(
