@@ -501,9 +501,10 @@ assert fresh_losses["from scratch"] < 1.12 * fresh_losses["Fourier features"]
 
 # %% [markdown]
 # Next, slips that everybody makes once. None raises an error, and no network is needed to see where they lead, since each has an
-# exact minimiser, too. **Swapped end points**, $x_t=t\,x_0+(1-t)\,x_1$ with the target $x_1-x_0$: the flow runs the film
-# backwards, $v^*(x,1-t)$. The target **$x_1-x_t$**, the way that is left: $(1-t)\,v^*$, and the paths creep and never arrive. The
-# target **$x_0-x_1$**: away from the data.
+# exact minimiser, too. **Swapped end points**, $x_t=t\,x_0+(1-t)\,x_1$ with the target $x_1-x_0$: the velocities
+# come in the wrong order, $v^*(x,1-t)$, and the result is treacherous: eight clumps, like a model that wants more training. The
+# target **$x_1-x_t$**, the way that is left: $(1-t)\,v^*$, and the paths creep and never arrive. The target **$x_0-x_1$**:
+# away from the data.
 
 # %%
 slips = {
@@ -511,9 +512,9 @@ slips = {
     "target x1 - x_t": lambda x, t: (1 - t) * flow.velocity(x, t),
     "target x0 - x1": lambda x, t: -flow.velocity(x, t),
 }
-wrong = {name: kt.integrate(v, noise, solver="rk4", steps=32).states[-1] for name, v in slips.items()}
-alt = """Samples of three slips beside the exact sample. Swapped end points: a small disc. Target x1 - x_t: a broad ring
-that has not arrived. Target x0 - x1: a cloud that has left the picture."""
+wrong = {name: kt.integrate(v, noise[:1000], solver="rk4", steps=32).states[-1] for name, v in slips.items()}
+alt = """Samples of three slips beside the exact sample. Swapped end points: eight clumps on too small a circle.
+Target x1 - x_t: a broad ring that has not arrived. Target x0 - x1: rays that leave the picture."""
 plotting.compare(wrong, fresh, box, alt=alt)
 x0, x1 = flow.source(25_600, profile.generator(16)), toy.sample(25_600, profile.generator(17))
 own = torch.rand(25_600, 1, dtype=profile.dtype, generator=profile.generator(18)).to(profile.device)
