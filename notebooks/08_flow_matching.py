@@ -323,12 +323,12 @@ for n in (4, 16, 128, 1024):
 # There is a second way to straight paths: **reflow**. Run a flow, take its own pairs (noise, its end) as a new coupling, and
 # learn again. The paths of one flow never cross, so their ends are a tidy coupling.
 #
-# **Predict, then run.** Data $N(m,S)$ have a flow in closed form: $x_t=t\,m+(t^2S+(1-t)^2I)^{1/2}\,x_0$. What are its pairs, what
+# **Predict, then run.** Data $N(m,\Sigma)$ have a flow in closed form: $x_t=t\,m+(t^2\Sigma+(1-t)^2I)^{1/2}\,x_0$. What are its pairs, what
 # is the flow after one reflow, and where does one Euler step take it?
 #
 # <details><summary>Answer</summary>
 #
-# At $t=1$ the path is at $Tx_0=m+S^{1/2}x_0$, so the new lines are $t\,m+((1-t)I+t\,S^{1/2})\,x_0$. That matrix is
+# At $t=1$ the path is at $Tx_0=m+\Sigma^{1/2}x_0$, so the new lines are $t\,m+((1-t)I+t\,\Sigma^{1/2})\,x_0$. That matrix is
 # invertible for all $t$: through each point passes **one** line. The mean over one line is its own velocity, so the new flow
 # follows the lines, $S=0$, and one Euler step arrives exactly. (For Gaussians this is also the optimal transport. In general
 # one reflow makes a flow straighter, not straight, and its map is not the optimal one.)
