@@ -112,6 +112,7 @@ preview("L00-E1", relative_error)
 # | [04 Gradient flows](04_gradient_flows.ipynb) | Which way should a cloud move, and why does it sometimes not move at all? | [L04](../exercises/04_gradient_flows.ipynb) |
 # | [05 KSWGD](05_kswgd.ipynb) | If data show us the slow modes, can we divide the slowness out? | [L05](../exercises/05_kswgd.ipynb) |
 # | [07 Manifolds](07_manifolds.ipynb) | Data live on a surface: what changes? | [L07](../exercises/07_manifolds.ipynb) |
+# | [10 Koopman-CFM](10_koopman_cfm.ipynb) | Can a flow be lifted to where one matrix moves it? | [L10](../exercises/10_koopman_cfm.ipynb) |
 #
 # Read them in this order. The others of the picture's table are to come. The first lines of a lesson say how many
 # minutes it takes.
