@@ -15,7 +15,8 @@ from koopteach.plotting.style import TWO_COLUMNS
 def cloud(ax: Axes, x: Tensor, hue: Tensor, box: Box) -> None:
     """Points ``(n, 2)`` in the square ``box x box`` without ticks, coloured by ``hue`` ``(n,)``."""
     a = x.detach().cpu().numpy()
-    ax.scatter(a[:, 0], a[:, 1], s=4, c=hue.detach().cpu().numpy(), cmap="viridis", alpha=0.8, linewidths=0)
+    # eight colours tell left from right as well as a thousand, in a far smaller picture
+    ax.scatter(a[:, 0], a[:, 1], s=7, c=hue.detach().cpu().numpy(), cmap=plt.get_cmap("viridis", 8), linewidths=0)
     as_map(ax, box)
 
 
