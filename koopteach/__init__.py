@@ -107,6 +107,7 @@ _HOMES = {
         "spirals",
     ),
     "teach": ("check", "progress"),
+    "zoo": ("shipped",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
