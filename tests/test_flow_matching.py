@@ -13,6 +13,7 @@ from koopteach import (
     GaussianFlow,
     GaussianMixture,
     MixtureFlow,
+    distill,
     eight_gaussians,
     integrate,
     linear_path,
@@ -376,6 +377,20 @@ def test_reflow_straightens():
     exact = teacher.transport(x0, solver="rk4", steps=64)
     gap = [float((f.transport(x0, solver="euler", steps=1) - exact).square().mean()) for f in (second, teacher)]
     assert gap[0] < 0.25 * gap[1]
+
+
+def test_a_direct_map_learns_the_ends():
+    direct = distill(
+        GAUSSIAN, n_pairs=2000, n_steps=250, batch=128, width=32, n_frequencies=0, generator=seeded(), verbose=False
+    )
+    x0 = normal(300, 2, seed=5)
+    exact = GAUSSIAN.exact(x0, [1.0])[0]
+    assert float((direct.transport(x0) - exact).square().mean().sqrt()) < 0.05
+    same = direct.sample(9, generator=seeded())
+    assert same.dtype == torch.float64
+    assert torch.equal(same, direct.transport(GAUSSIAN.source(9, seeded())))
+    with pytest.raises(ValueError, match=r"transport: x0 has shape \(3, 1\)"):
+        direct.transport(normal(3, 1))
 
 
 # ---- weights on disk

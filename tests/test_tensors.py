@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from koopteach import tensors
-from koopteach.tensors import Movable, as_float, as_points, chunks, is_traced, map_chunks, rand, randn, same_kind
+from koopteach.tensors import Movable, as_float, as_points, chunks, is_traced, jvp, map_chunks, rand, randn, same_kind
 
 
 @pytest.mark.parametrize("value", [1, 1.5, [1, 2], [[1.0, 2.0]]])
@@ -120,3 +120,10 @@ def test_moving_reaches_every_part_and_copies():
     assert (moved.parts[1], moved.name) == ("as it is", "n")
     assert thing.parts[0].values.dtype == torch.float64
     assert thing.to("meta").index.is_meta
+
+
+def test_the_forward_derivative_is_that_of_autograd():
+    x, v = torch.randn(2, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    value, slope = jvp(lambda y: y.sin() * y.sum(), (x,), (v,))
+    torch.testing.assert_close(value, x.sin() * x.sum())
+    torch.testing.assert_close(slope, x.cos() * v * x.sum() + x.sin() * v.sum())

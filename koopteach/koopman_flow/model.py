@@ -78,7 +78,7 @@ class KoopmanFlow(LinearFlow):
         method: str = "coefficients",
         *,
         spectrum: Any = None,
-        weights: str | dict[str, float] = "balanced",
+        weights: str | dict[str, float] | None = None,
         learn_spectrum: bool = True,
         n_paths: int = 12_000,
         x0: Tensor | None = None,
@@ -97,7 +97,8 @@ class KoopmanFlow(LinearFlow):
             spectrum: complex ``(K,)``, ``a + ib``. None: for coefficients the time functions that fit the paths best,
                 for consistency a start at ``i k pi / 2``.
             weights: of the terms of ``"consistency"``: ``"balanced"``, ``"paper"``, ``"path"``, ``"autoencoder"``, or a
-                dictionary of consistency, target, path, phase, reconstruction.
+                dictionary of consistency, target, path, phase, reconstruction. None: balanced for a mode sum, else
+                autoencoder.
             learn_spectrum: whether ``"consistency"`` moves the spectrum.
             n_paths: paths asked of the teacher.
             x0: start points ``(n, d)`` of the paths; None draws them from the teacher's source.
@@ -114,8 +115,11 @@ class KoopmanFlow(LinearFlow):
             raise ValueError('fit: method="coefficients" needs generator="mode_sum"; use method="consistency".')
         if min(n_paths, batch) < 1:
             raise ValueError(f"fit: n_paths and batch must be at least 1, got {n_paths} and {batch}.")
-        terms = checked_weights(weights)
-        paths = teacher_paths(self._teacher("fit"), self.source(n_paths, generator) if x0 is None else x0)
+        pinned = self.generator == "mode_sum" or getattr(self.generator, "pinned", False)
+        terms = checked_weights(("balanced" if pinned else "autoencoder") if weights is None else weights)
+        x0 = self.source(n_paths, generator) if x0 is None else x0
+        by_rate = method == "consistency" and bool(terms.get("consistency"))
+        paths = teacher_paths(self._teacher("fit"), x0, velocities=by_rate)
         learned, loss = self._prepare(method, paths, spectrum, terms, learn_spectrum, batch, generator)
         self.training = train(
             loss, learned, n_steps=n_steps, lr=lr, ema=0.995, name=type(self).__name__, verbose=verbose
