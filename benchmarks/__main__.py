@@ -1,111 +1,33 @@
-"""``python -m benchmarks [--quick]``: run the races, print their tables, keep them under ``results/``."""
+"""``python -m benchmarks [WHAT ...] [--quick]``: measure, print the tables, keep them under ``results/``."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
-import math
 from pathlib import Path
 
 import torch
 
-from benchmarks import machine
-from benchmarks.race import SAMPLES_ONLY, TRUE_SCORE, Result, race
+from benchmarks import race_report, speed_report
 
-SEEDS = 3
-RACES = (
-    (SAMPLES_ONLY, "well4", 2.0),
-    (SAMPLES_ONLY, "well1", 2.0),
-    (TRUE_SCORE, "well4", 4.0),
-    (TRUE_SCORE, "ring8", 16.0),
-)
+SPEED = tuple(speed_report.PARTS)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one seed; prints, keeps nothing")
+    parser.add_argument("what", nargs="*", help=f"of: particles, {', '.join(SPEED)} (default: all)")
+    parser.add_argument("--quick", action="store_true", help="smaller and fewer; prints, keeps nothing")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder of the tables (default: results)")
     options = parser.parse_args()
+    asked = options.what or ["particles", *SPEED]
+    unknown = set(asked) - {"particles", *SPEED}
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from particles, {', '.join(SPEED)}")
     torch.set_num_threads(1)
-    where = machine.describe()
-    print(head(where))
-    results = []
-    for kind, problem, budget in RACES:
-        results.append(race(kind, problem, seeds=1 if options.quick else SEEDS, budget=budget))
-        print(table(results[-1]), flush=True)
-    if options.quick:
-        return
-    options.out.mkdir(exist_ok=True)
-    page = "\n".join([head(where), *map(table, results)])
-    (options.out / "particles.md").write_text(page, encoding="utf-8")
-    stored = {"machine": where, "races": [dataclasses.asdict(result) for result in results]}
-    (options.out / "particles.json").write_text(json.dumps(_plain(stored), indent=1), encoding="utf-8")
-    draw(results, options.out / "particles.png")
-
-
-def head(where: dict[str, str]) -> str:
-    facts = ", ".join(f"{name} {value}" for name, value in where.items())
-    return (
-        "# Particles against the clock\n\n"
-        "`python -m benchmarks`: sliced W2 of 800 particles to 10,000 exact samples, CPU seconds of one thread, fit\n"
-        f"included; KSWGD makes 60 steps; medians over {SEEDS} seeds; each rival at the best of three steps.\n\n"
-        f"{facts}.\n"
-    )
-
-
-def table(result: Result) -> str:
-    mean, sd = result.floor
-    columns = list(result.rows[0])
-    lines = [
-        f"\n## {result.kind}: {result.problem}\n\nNoise floor {mean:.3f} ± {sd:.3f}.\n",
-        "| " + " | ".join(columns) + " |",
-        "|" + "---|" * len(columns),
-    ]
-    for row in result.rows:
-        lines.append("| " + " | ".join(_cell(row[name]) for name in columns) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def draw(results: list[Result], path: Path) -> None:
-    """One row a race: distance against seconds, iterations and score evaluations."""
-    import matplotlib.pyplot as plt
-
-    from koopteach.plotting import COLORS
-    from koopteach.plotting.style import SERIES
-
-    fig, axes = plt.subplots(len(results), 3, figsize=(9.0, 2.6 * len(results)))
-    for row, result in zip(axes, results):
-        for curve, (color, dash, marker) in zip(result.curves, SERIES):
-            for ax, x in zip(row, (curve.seconds, curve.steps, curve.score_evaluations)):
-                if x[-1] > 0:
-                    kwargs = {"color": color, "linestyle": dash, "marker": marker, "markevery": 8}
-                    ax.loglog(x, curve.distance, label=curve.method, **kwargs)
-        for ax, label in zip(row, ("CPU seconds, fit included", "iterations", "score evaluations")):
-            mean, sd = result.floor
-            ax.axhspan(mean - sd, mean + sd, color=COLORS["floor"], alpha=0.3)
-            ax.set_xlabel(label)
-        row[0].set(ylabel="sliced W2", title=f"{result.kind}: {result.problem}")
-        row[0].legend(fontsize=8)
-    fig.savefig(path)
-    plt.close(fig)
-
-
-def _cell(value) -> str:
-    if isinstance(value, str):
-        return value
-    return "not reached" if math.isinf(value) else f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
-
-
-def _plain(value):
-    """Numbers that JSON can hold."""
-    if isinstance(value, float):
-        return None if not math.isfinite(value) else round(value, 5)
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value
+    if "particles" in asked:
+        race_report.report(options.quick, options.out)
+    speed = [part for part in SPEED if part in asked]
+    if speed:
+        speed_report.report(speed, options.quick, options.out)
 
 
 if __name__ == "__main__":

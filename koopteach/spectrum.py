@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_float, as_points, map_chunks, same_kind
+from koopteach.tensors import Movable, as_float, as_points, chunks, map_chunks, same_kind
 
 # With three to twenty modes particles ended at 1.5 to 8 noise floors.
 _FEWEST_MODES = 20
@@ -85,6 +85,11 @@ class Spectrum(Movable):
         """Eigenfunctions ``phi``, ``(n, r)``, of variance one on the fit data."""
         return map_chunks(self.functions, self._points(x), self.functions.width)
 
+    def mean(self, x: Tensor) -> Tensor:
+        """Means of the eigenfunctions over the points ``x``, ``(r,)``, without their single values."""
+        x, width = self._points(x), self.functions.width
+        return sum(self.functions.sum(x[rows]) for rows in chunks(len(x), width)) / len(x)
+
     def grad(self, x: Tensor) -> Tensor:
         """Gradients of the eigenfunctions, ``(n, r, d)``; on a manifold their tangent parts."""
         x = self._points(x)
@@ -158,6 +163,10 @@ class Expansion(Movable):
     def __call__(self, x: Tensor) -> Tensor:
         return (self.dictionary(x) - self.mean).to(self.coefficients.dtype) @ self.coefficients
 
+    def sum(self, x: Tensor) -> Tensor:
+        # first the features over all points: one product with the coefficients instead of n
+        return (self.dictionary(x) - self.mean).sum(dim=0).to(self.coefficients.dtype) @ self.coefficients
+
     def grad(self, x: Tensor) -> Tensor:
         return self._slopes(x, self.coefficients)
 
@@ -190,6 +199,9 @@ class _Formulas:
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.phi(x)[:, : self.count]
+
+    def sum(self, x: Tensor) -> Tensor:
+        return self(x).sum(dim=0)
 
     def grad(self, x: Tensor) -> Tensor:
         return self.gradient(x)[:, : self.count]

@@ -12,9 +12,9 @@ from torch import Tensor
 
 FLOATS = (torch.float32, torch.float64)
 
-# About 16 MB of float64: large enough that a matrix product runs at full speed, small enough to stay out
-# of the way of a laptop's other work.
-CHUNK_NUMBERS = 2_000_000
+# About 4 MB of float64: large enough that a matrix product runs at full speed, small enough that the next step
+# finds it in the cache (EDMD with 100 features takes half the time that it does with 16 MB).
+CHUNK_NUMBERS = 500_000
 
 
 def as_float(operation: str, name: str, value: Any) -> Tensor:
@@ -107,9 +107,9 @@ def seed_from(generator: torch.Generator | None) -> int:
     return int(torch.randint(2**31 - 1, (), device=where, generator=generator))
 
 
-def chunks(n: int, numbers_per_row: int) -> Iterator[slice]:
-    """Slices that cover ``range(n)``, each of about :data:`CHUNK_NUMBERS` numbers, at least 16 rows."""
-    rows = max(16, CHUNK_NUMBERS // max(1, numbers_per_row))
+def chunks(n: int, numbers_per_row: int, at_least: int = 16) -> Iterator[slice]:
+    """Slices that cover ``range(n)``, each of about :data:`CHUNK_NUMBERS` numbers, ``at_least`` so many rows."""
+    rows = max(at_least, CHUNK_NUMBERS // max(1, numbers_per_row))
     for start in range(0, n, rows):
         yield slice(start, min(start + rows, n))
 
@@ -150,6 +150,8 @@ class Movable:
 
 
 def _moved(value: Any, args: tuple, kwargs: dict) -> Any:
+    if isinstance(value, torch.nn.Module):  # its own .to changes it in place
+        return copy.deepcopy(value).to(*args, **kwargs)
     if isinstance(value, Movable) or (isinstance(value, Tensor) and value.is_floating_point()):
         return value.to(*args, **kwargs)
     if isinstance(value, Tensor):  # integers and booleans keep their dtype

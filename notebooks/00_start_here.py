@@ -111,6 +111,7 @@ preview("L00-E1", relative_error)
 # | [03 Generator spectra](03_generator_spectra.ipynb) | Does a single photograph show the slow modes, too? | [L03](../exercises/03_generator_spectra.ipynb) |
 # | [04 Gradient flows](04_gradient_flows.ipynb) | Which way should a cloud move, and why does it sometimes not move at all? | [L04](../exercises/04_gradient_flows.ipynb) |
 # | [05 KSWGD](05_kswgd.ipynb) | If data show us the slow modes, can we divide the slowness out? | [L05](../exercises/05_kswgd.ipynb) |
+# | [06 The quadruple well](06_quadruple_well.ipynb) | Cold, stiff, filmed, truncated: which promises are kept? | [L06](../exercises/06_quadruple_well.ipynb) |
 # | [07 Manifolds](07_manifolds.ipynb) | Data live on a surface: what changes? | [L07](../exercises/07_manifolds.ipynb) |
 #
 # Read them in this order. The others of the picture's table are to come. The first lines of a lesson say how many

@@ -305,54 +305,38 @@ assert rates_along["one mode"][-10:].abs().max() < 0.3
 # By (4) a flow can rest where $m\neq0$, if the function $\sum_k (m_k/e_k)\phi_k$ happens to be flat at every particle:
 # many particles then sit in *ghost wells* of that function. The vanishing gradient is back, in another place than
 # before. Below, three settings of step and limiter, 200 steps each, with the same spectrum and the fading noise that
-# helped before. (`tests/test_acceptance.py` repeats them over five other draws of the data. On some draws a single run
-# comes free.)
-
-# %% tags=["nbval-ignore-output"]
-settings = {
-    "step 0.5, limiter 0.1": (0.5, 0.1),
-    "step 0.5, limiter 0.25": (0.5, 0.25),
-    "step 1, limiter 0.25": (1.0, 0.25),
-}
-stalled = {}
-for name, (step, limiter) in settings.items():
-    method = kt.KSWGD(ring_spectrum, damping=math.inf, step_size=step, max_move=limiter)
-    run = kt.run_particles(method, one_mode, n_steps=200, generator=profile.generator(12))
-    stalled[name] = run.final
-    kl = metrics["histogram KL"](run.final)
-    kt.show(f"{name:23}", f"KL {kl:.1f}, {run.limited[-5:].mean():.0%} of the particles at the limiter in the end")
-assert sum(metrics["histogram KL"](z) > 0.5 for z in stalled.values()) >= 2
-plotting.compare(
-    stalled,
-    reference,
-    ring_box,
-    log_prob=ring.log_prob,
-    alt="The paper's metric after 200 steps at three settings, beside an exact sample: particles are clumped or lost "
-    "between and outside the modes.",
-)
-
-# %% [markdown]
-# **Predict, then run.** Our dictionary has kernels around 150, 40 and 12 centres. The package's default has 250, 60 and
-# 20: a finer picture of the same data. Will the paper's flow come free with it?
+# helped before.
 #
-# <details><summary>Answer</summary>
-#
-# With the wide limiter, yes: the finer functions have no ghost wells that hold. With the narrow one the particles are
-# still stuck after 200 steps. So whether the paper's metric stalls depends on two knobs that have nothing to do with
-# the target, and nothing but the result tells you that you turned them too little. Next, a metric that needs neither.
-#
-# </details>
+# Would a finer dictionary help? Ours has kernels around 150, 40 and 12 centres; the package's default has 250, 60 and
+# 20, a sharper picture of the same data. With it the wide limiter comes free, the narrow one does not. So whether the
+# paper's metric stalls depends on two knobs that have nothing to do with the target, and nothing but the result tells
+# you that you turned them too little. (`tests/test_acceptance.py` repeats this over five other draws of the data;
+# with the coarse dictionary a single run comes free now and then.)
 
 # %% tags=["nbval-ignore-output"]
 finer = kt.MultiScale.from_data(ring_data, (250, 60, 20), generator=profile.generator(20))
 finer_spectrum = kt.GeneratorEDMD(finer).fit(ring_data).spectrum()
-finer_kl = {}
-for name, (step, limiter) in settings.items():
-    method = kt.KSWGD(finer_spectrum, damping=math.inf, step_size=step, max_move=limiter)
+settings = {
+    "step 0.5, limiter 0.1": (ring_spectrum, 0.5, 0.1),
+    "step 0.5, limiter 0.25": (ring_spectrum, 0.5, 0.25),
+    "step 1, limiter 0.25": (ring_spectrum, 1.0, 0.25),
+    "finer, limiter 0.1": (finer_spectrum, 0.5, 0.1),
+    "finer, limiter 0.25": (finer_spectrum, 1.0, 0.25),
+}
+stalled, kl = {}, {}
+for name, (found, step, limiter) in settings.items():
+    method = kt.KSWGD(found, damping=math.inf, step_size=step, max_move=limiter)
     run = kt.run_particles(method, one_mode, n_steps=200, generator=profile.generator(12), verbose=False)
-    finer_kl[name] = metrics["histogram KL"](run.final)
-    kt.show(f"{name:23}", f"KL {finer_kl[name]:.1f}, floor {floors['histogram KL'][0]:.1f}")
-assert finer_kl["step 0.5, limiter 0.1"] > 0.5 > 2 * min(finer_kl.values())
+    stalled[name], kl[name] = run.final, metrics["histogram KL"](run.final)
+    kt.show(
+        f"{name:23}", f"KL {kl[name]:.1f}, {run.limited[-5:].mean():.0%} of the particles at the limiter in the end"
+    )
+assert sum(value > 0.5 for value in list(kl.values())[:3]) >= 2
+assert kl["finer, limiter 0.1"] > 0.5 > 2 * kl["finer, limiter 0.25"]
+alt = """The paper's metric after 200 steps at four settings, beside an exact sample: particles are clumped or lost
+between and outside the modes, except with the finer dictionary and the wide limiter."""
+chosen = [name for name in settings if name != "step 0.5, limiter 0.25"]
+plotting.compare({name: stalled[name] for name in chosen}, reference, ring_box, log_prob=ring.log_prob, alt=alt)
 
 # %% [markdown]
 # ## The cure: damp the metric

@@ -127,7 +127,7 @@ def test_generator_takes_points_where_they_are(mode):
 def test_pairs_accumulate_where_they_are(mode, reversible):
     estimator = EDMD(pretended(mode, PSI), lag=0.1, reversible=reversible)
     estimator.partial_fit(points(), points()).partial_fit(points(9000), points(9000))
-    for name in ("_gram_x", "_gram_y", "_cross"):
+    for name in ("_first", "_second"):
         assert_there(getattr(estimator, name), PSI.n_features, PSI.n_features)
     assert_there(estimator._kept[0][0], 2263, 2)
 

@@ -9,9 +9,12 @@ from koopteach import (
     EDMD,
     KSWGD,
     SVGD,
+    FlowMatching,
     GaussianMixture,
     GeneratorEDMD,
     Hermite,
+    KoopmanFlow,
+    MixtureFlow,
     MultiScale,
     OrnsteinUhlenbeck,
     QuadrupleWell,
@@ -115,3 +118,21 @@ def test_metrics(data):
     here = kl_histogram(data, RING.log_prob, -4.0, 4.0)
     assert kl_histogram(data.cuda(), there.log_prob, -4.0, 4.0) == pytest.approx(here)
     assert_same(mode_weights(data.cuda(), RING.modes), mode_weights(data, RING.modes))
+
+
+@pytest.mark.parametrize("method", ["coefficients", "consistency"])
+def test_flows_train_where_their_data_are(data, method):
+    """The same start and batches; a few steps, before rounding has grown."""
+    x = normal(50, 2)
+    teachers = [FlowMatching(2).fit(z, n_steps=3, batch=32, generator=seeded()) for z in (data.cuda(), data)]
+    assert_same(teachers[0].transport(x.cuda()), teachers[1].transport(x), 1e-3)
+    exact = MixtureFlow(RING)
+    students = [
+        KoopmanFlow(flow).fit(method, n_steps=3, n_paths=50, batch=32, spectrum=[1 + 2j], generator=seeded())
+        for flow in (exact.to("cuda"), exact)
+    ]
+    assert_same(students[0].trajectory(x.cuda(), [0.0, 0.5, 1.0]), students[1].trajectory(x, [0.0, 0.5, 1.0]), 1e-3)
+    assert_same(students[0].invert(x.cuda()), students[1].invert(x), 1e-3)
+    assert students[0].diagnose(x.cuda()).end == pytest.approx(students[1].diagnose(x).end, rel=1e-2)
+    moved = students[1].to("cuda")
+    assert_same(moved.sample(20, generator=seeded()), students[1].sample(20, generator=seeded()), 1e-4)

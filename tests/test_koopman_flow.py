@@ -151,6 +151,12 @@ def test_a_straight_flow_is_a_nilpotent_block():
 # ---- functions of time
 
 
+def test_the_weights_of_the_times_are_a_trapezoid_rule_and_the_ends():
+    weights = time_weights(21)
+    torch.testing.assert_close((weights * TIMES).sum(), torch.tensor(20 / 2 + 3.0, dtype=torch.float64))
+    assert float(weights.sum()) == 20 + 1 + 3
+
+
 def test_path_labels_turn_the_path_loss_into_a_mean_square():
     """``sum_j w_j |path_y(t_j) - x_j|^2 = |y - labels|^2 + floor`` for any y, with the floor of the moments."""
     states = teacher_paths(TEACHER, normal(30, 2)).states
@@ -460,6 +466,15 @@ def test_the_generator_decides_everything():
     assert torch.equal(a.transport(x0), b.transport(x0))
     assert a.transport(x0.float()).dtype == torch.float32
     assert not a.transport(x0).requires_grad
+
+
+def test_a_moved_student_is_a_copy(students):
+    flow, x0 = students["coefficients"], normal(9, 2)
+    double = flow.to(torch.float64)
+    torch.testing.assert_close(double.transport(x0), flow.transport(x0), rtol=1e-5, atol=1e-5)
+    assert double.lifting.growth.dtype == torch.float64
+    assert flow.lifting.growth.dtype == torch.float32
+    assert flow.to(torch.float32).sample(3).dtype == torch.float32
 
 
 def test_the_students_source_is_the_teachers():

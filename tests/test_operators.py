@@ -431,3 +431,13 @@ def test_a_spectrum_needs_a_fit(estimator):
 def test_other_numbers_are_refused(dtype):
     with pytest.raises(TypeError, match=rf"GeneratorEDMD.partial_fit: x has dtype {dtype}"):
         GeneratorEDMD(Hermite(1, 2)).fit(torch.ones(5, 1, dtype=dtype))
+
+
+def test_no_eigenvalue_of_reversible_pairs_is_above_one():
+    """Too few pairs for an ill-conditioned dictionary: 1 - mu is a Gram matrix's, whatever the data."""
+    x = torch.randn(400, 2, dtype=torch.float64, generator=seeded())
+    y = 0.8 * x + 0.6 * torch.randn(400, 2, dtype=torch.float64, generator=seeded())
+    fit = EDMD(GaussianRBF(x[:200].clone(), 1.5), lag=0.1, tol=1e-10).fit(x, y)
+    mu = fit._eigen(1e-10)[1]
+    assert float(mu.max()) < 1 + 1e-6
+    assert float(mu.min()) > -1 - 1e-6

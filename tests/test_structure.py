@@ -11,7 +11,7 @@ PACKAGE = ROOT / "koopteach"
 
 # A file imports lower floors only; on its own floor its own package only. __init__ of koopteach is exempt.
 FLOORS = {
-    0: ("runtime", "tensors", "weights", "data"),
+    0: ("runtime", "tensors", "kernels", "weights", "data"),
     1: ("targets", "dictionaries", "metrics"),
     2: ("spectrum", "langevin", "spde", "images"),
     3: ("operators", "flow_matching"),

@@ -12,11 +12,8 @@ from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
 from koopteach.dictionaries.polynomial import Monomials
+from koopteach.kernels import augmented, exp2_, exponents
 from koopteach.tensors import Movable, as_float, as_points, map_chunks, same_kind, seed_from
-
-# exp() of the CPU's vector library is tens of times slower once its result is no longer a normal number, so
-# one far-away particle would slow everything down. Below these exponents the value is 0 for every purpose.
-_SMALLEST_EXPONENT = {torch.float32: -87.0, torch.float64: -708.0}
 
 # A kernel reaches its neighbours at 1.2 times what covers them on average (1.5 mean distances): narrower leaves
 # holes between the kernels, wider makes them all alike (the Gram matrix loses its rank).
@@ -58,14 +55,7 @@ class GaussianRBF(Movable):
         self._middle = self.centers.mean(dim=0)
         self._z = self.centers - self._middle
         self._precision = 1 / self.widths**2
-        # exponent = [u, 1, |u|^2] @ [z/s^2; -|z|^2/2s^2; -1/2s^2]: one matrix product
-        self._exponent = torch.cat(
-            [
-                (self._z * self._precision[:, None]).T,
-                (-0.5 * (self._z**2).sum(1) * self._precision)[None],
-                (-0.5 * self._precision)[None],
-            ]
-        )
+        self._exponents = exponents(self._z, self._precision)
 
     @classmethod
     def from_data(cls, x: Tensor, n_centers: int, generator: torch.Generator | None = None) -> Self:
@@ -131,9 +121,7 @@ class GaussianRBF(Movable):
         return x - self._middle
 
     def _kernel(self, u: Tensor) -> Tensor:
-        augmented = torch.cat([u, torch.ones_like(u[:, :1]), (u**2).sum(1, keepdim=True)], dim=1)
-        exponent = augmented @ self._exponent
-        return exponent.clamp_(_SMALLEST_EXPONENT[u.dtype], 0.0).exp_()
+        return exp2_(augmented(u) @ self._exponents.T)
 
 
 class MultiScale(Movable):

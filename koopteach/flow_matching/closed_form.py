@@ -9,10 +9,10 @@ from torch import Tensor
 
 from koopteach.flow_matching.flow import Flow, checked_times
 from koopteach.targets import GaussianMixture
-from koopteach.tensors import Movable, as_float, as_points
+from koopteach.tensors import as_float, as_points
 
 
-class GaussianFlow(Flow, Movable):
+class GaussianFlow(Flow):
     """The exact flow from N(0, I) to N(m, S) with independent pairs.
 
     ``v(x, t) = m + (t S - (1 - t) I) (t^2 S + (1 - t)^2 I)^{-1} (x - t m)``, and its path is a square root:
@@ -55,7 +55,7 @@ class GaussianFlow(Flow, Movable):
         return t * mean + (x0 @ axes * (t**2 * s + (1 - t) ** 2).sqrt()) @ axes.T
 
 
-class MixtureFlow(Flow, Movable):
+class MixtureFlow(Flow):
     """The exact flow from N(0, I) to a Gaussian mixture with independent pairs.
 
     Given its component, ``x_t ~ N(t m_k, t^2 s_k^2 + (1 - t)^2)`` along each axis, so that

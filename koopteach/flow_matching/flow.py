@@ -10,10 +10,10 @@ from torch import Tensor
 
 from koopteach.flow_matching.paths import draw_source
 from koopteach.flow_matching.solvers import integrate
-from koopteach.tensors import as_points, is_traced
+from koopteach.tensors import Movable, as_points, is_traced
 
 
-class Flow:
+class Flow(Movable):
     """A velocity field ``v(x, t)`` on [0, 1] that carries a source law to a target law.
 
     A subclass has ``dim``, gives ``_velocity(x, t)`` for points ``(n, d)`` and times ``(n, 1)`` without looking at

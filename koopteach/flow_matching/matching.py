@@ -46,6 +46,7 @@ class FlowMatching(Flow):
         check_coupling("FlowMatching", coupling)
         self.dim, self.coupling, self.net = dim, coupling, net if net is None else net.requires_grad_(False)
         self.training: Training | None = None
+        self._like = torch.empty(0, dtype=torch.float64)
 
     def fit(
         self,

@@ -70,8 +70,8 @@ class KoopmanFlow(LinearFlow):
         self.teacher, self.n_pairs = teacher, n_pairs
         self.generator, self.sizes = generator, {**_SIZES, **(net or {})}
         self.training: Training | None = None
-        if teacher is not None:
-            self._like, self._x0 = teacher._like, teacher._x0
+        self._like = torch.empty(0, dtype=torch.float64) if teacher is None else teacher._like
+        self._x0 = None if teacher is None else teacher._x0
 
     def fit(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -13,6 +14,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
 from koopteach.dictionaries.rbf import GaussianRBF
+from koopteach.kernels import augmented, exp2_, exponents, tiles
 from koopteach.operators.linear_algebra import asked, fix_signs
 from koopteach.spectrum import Spectrum
 from koopteach.tensors import Movable, as_points, chunks, map_chunks, same_kind
@@ -181,10 +183,14 @@ class _Averages(Movable):
     @property
     def width(self) -> int:
         """Numbers held per point while evaluating; sets the chunk."""
-        return len(self.points)
+        return self.values.shape[1]
 
     def __call__(self, u: Tensor) -> Tensor:
-        return self._shares(self._centred(u)) @ self.values
+        return torch.cat([(self.values.T @ kernel / total).T for kernel, total in self._tiles(u)])
+
+    def sum(self, u: Tensor) -> Tensor:
+        # first the points' shares over all of u: r columns once, not for every point of u
+        return sum(kernel @ (1 / total) for kernel, total in self._tiles(u)) @ self.values
 
     def grad(self, u: Tensor) -> Tensor:
         return self._slopes(u, self.values)
@@ -199,21 +205,30 @@ class _Averages(Movable):
     def _slopes(self, u: Tensor, values: Tensor) -> Tensor:
         """``(E_p[values x] - E_p[values] E_p[x]) / b^2``, a covariance under ``p``, ``(n, r, d)``."""
         x = self.points - self.middle
-        p = self._shares(self._centred(u))
-        phi, mean = p @ values, p @ x
-        mixed = [p @ (values * x[:, i : i + 1]) - phi * mean[:, i : i + 1] for i in range(x.shape[1])]
-        return torch.stack(mixed, dim=2) / self.bandwidth**2
+        (n, d), r = x.shape, values.shape[1]
+        products = (values.T[:, None] * x.T).reshape(r * d, n)
+        rows = torch.cat([x.T, values.T, products])
+        parts = []
+        for kernel, total in self._tiles(u):
+            mean, phi, mixed = (rows @ kernel / total).split([d, r, r * d])
+            parts.append((mixed.view(r, d, -1) - phi[:, None] * mean).permute(2, 0, 1))
+        return torch.cat(parts) / self.bandwidth**2
 
-    def _centred(self, u: Tensor) -> Tensor:
+    def _tiles(self, u: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """``p`` at some of ``u`` after the other, as kernels ``(points, t)`` and their sums ``(t,)``."""
         u = as_points("DiffusionMaps", "x", u, dim=self.points.shape[1])
         same_kind("DiffusionMaps", u, self.points, "the spectrum")
-        return u - self.middle
-
-    def _shares(self, u: Tensor) -> Tensor:
-        """``p``; ``|u|^2`` is the same for all points and drops out. Far from the data the nearest one gets it all."""
-        x = self.points - self.middle
-        exponent = (u @ x.T - 0.5 * (x**2).sum(1)) / self.bandwidth**2 + self.log_weights
-        return torch.softmax(exponent, dim=1)
+        x, lightest = self.points - self.middle, torch.finfo(u.dtype).tiny / torch.finfo(u.dtype).eps
+        left = exponents(x, self.bandwidth**-2, self.log_weights - self.log_weights.max())
+        right = augmented(u - self.middle).T.contiguous()
+        for part in tiles(len(u), len(x), u.device):
+            kernel = exp2_(left @ right[:, part])
+            total = kernel.sum(dim=0)
+            if float(total.detach().min()) < len(x) * lightest:  # so far from the data the nearest point gets it all
+                exponent = left @ right[:, part]
+                kernel = exp2_(exponent - exponent.amax(dim=0))
+                total = kernel.sum(dim=0)
+            yield kernel, total
 
 
 def _energies(functions: _Averages, x: Tensor) -> Tensor:

@@ -9,7 +9,16 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, refuse_other_space, rounding, whiten
+from koopteach.operators.linear_algebra import (
+    SMALLEST_TOL,
+    add_gram_,
+    asked,
+    fix_signs,
+    mirrored,
+    refuse_other_space,
+    rounding,
+    whiten,
+)
 from koopteach.operators.remarks import clock, few_points, holes, lost_modes, paragraphs, scatter
 from koopteach.spectrum import Expansion, Spectrum
 from koopteach.tensors import as_points, chunks, same_kind
@@ -74,7 +83,10 @@ class EDMD:
     def _reset(self) -> None:
         m = self.dictionary.n_features
         self.n_pairs, self._seen, self._stride = 0, 0, 1
-        self._gram_x, self._gram_y, self._cross = (torch.zeros(m, m, dtype=torch.float64) for _ in range(3))
+        # Reversible: the Gram matrices of psi(x) + psi(y) and psi(x) - psi(y), which hold G and the symmetrised A
+        # in two symmetric products, a third of the work of three general ones; and the sum of psi(x) + psi(y).
+        # Else: the Gram matrix of psi(x), psi(x)^T psi(y), and both sums.
+        self._first, self._second = (torch.zeros(m, m, dtype=torch.float64) for _ in range(2))
         self._mean_x = self._mean_y = self._x = self._xx = 0.0
         self._kept: list[tuple[Tensor, Tensor]] = []
         self._like: Tensor | None = None
@@ -87,7 +99,7 @@ class EDMD:
     def partial_fit(self, x: Tensor, y: Tensor) -> Self:
         """Add pairs: row ``i`` of ``y`` ``(n, d)`` is the state one lag after row ``i`` of ``x`` ``(n, d)``.
 
-        Memory beyond the data is ``3 m^2``, one chunk and 4,000 pairs, at any ``n``.
+        Memory beyond the data is ``2 m^2``, one chunk and 4,000 pairs, at any ``n``.
 
         Raises:
             ValueError: shapes that differ, NaN, or points off the manifold.
@@ -105,9 +117,10 @@ class EDMD:
             self.manifold.refuse_points_off("EDMD.partial_fit", y)
         if self._like is None:
             self._like = x.new_empty(0)
-            self._gram_x, self._gram_y = self._gram_x.to(x.device), self._gram_y.to(x.device)
-            self._cross = self._cross.to(x.device)
-        for rows in chunks(len(x), 2 * self.dictionary.n_features):
+            self._first, self._second = self._first.to(x.device), self._second.to(x.device)
+        m = self.dictionary.n_features
+        # at least m rows: adding to the m^2 sums costs as much for a short chunk as for a long one
+        for rows in chunks(len(x), 2 * m * x.element_size() // 8, at_least=m):
             self._accumulate(x[rows], y[rows])
         self.n_pairs += len(x)
         self._keep(x, y)
@@ -116,26 +129,28 @@ class EDMD:
     def _accumulate(self, x: Tensor, y: Tensor) -> None:
         # Products in the data's precision, sums over chunks in float64.
         psi_x, psi_y = self.dictionary(x), self.dictionary(y)
-        self._gram_x += (psi_x.T @ psi_x).double()
-        self._cross += (psi_x.T @ psi_y).double()
         if self.reversible:
-            self._gram_y += (psi_y.T @ psi_y).double()
-        self._mean_x = self._mean_x + psi_x.sum(0).double()
-        self._mean_y = self._mean_y + psi_y.sum(0).double()
+            both = psi_x + psi_y
+            add_gram_(self._first, both)
+            add_gram_(self._second, psi_x - psi_y)
+            self._mean_x = self._mean_x + both.sum(0).double()
+        else:
+            add_gram_(self._first, psi_x)
+            self._second += (psi_x.T @ psi_y).double()
+            self._mean_x = self._mean_x + psi_x.sum(0).double()
+            self._mean_y = self._mean_y + psi_y.sum(0).double()
         self._x = self._x + x.sum(0).double()
         self._xx = self._xx + (x**2).sum(0).double()
 
     def _keep(self, x: Tensor, y: Tensor) -> None:
         """Keep every stride-th pair, doubling the stride when there are too many: the same pairs for any chunking."""
+        while -(-(self._seen + len(x)) // self._stride) > 2 * _KEPT:
+            self._kept, self._stride = [(a[::2], b[::2]) for a, b in self._kept], 2 * self._stride
         first = -self._seen % self._stride
         # copies: a view would keep all of the caller's data alive, and change when a buffer is filled again
-        self._kept.append((x[first :: self._stride].clone(), y[first :: self._stride].clone()))
+        fresh = x[first :: self._stride], y[first :: self._stride]
+        self._kept = [tuple(torch.cat(part) for part in zip(*self._kept, fresh))]
         self._seen += len(x)
-        if sum(len(a) for a, _ in self._kept) > 2 * _KEPT:
-            a, b = (torch.cat(part) for part in zip(*self._kept))
-            while len(a) > 2 * _KEPT:
-                a, b, self._stride = a[::2], b[::2], 2 * self._stride
-            self._kept = [(a, b)]
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:
         """The ``n_modes`` slowest modes; ``None`` keeps all that the data support, up to 200.
@@ -185,17 +200,15 @@ class EDMD:
     def _eigen(self, tol: float) -> tuple[Tensor, Tensor, Tensor]:
         """Mean ``(m,)``, eigenvalues ``(q,)``, coefficients ``(m, q)`` of unit-variance eigenfunctions."""
         n = self.n_pairs
-        mean_x, mean_y, cross = self._mean_x / n, self._mean_y / n, self._cross / n
+        mean, first = self._mean_x / n, mirrored(self._first) / n
         if self.reversible:
             # Each pair counts in both directions; the mean and the Gram matrix are those of both halves.
-            mean = 0.5 * (mean_x + mean_y)
-            gram = 0.5 * (self._gram_x + self._gram_y) / n - torch.outer(mean, mean)
-            cross = 0.5 * (cross + cross.T) - torch.outer(mean, mean)
+            second, mean = mirrored(self._second) / n, 0.5 * mean
+            squares, cross = 0.25 * (first + second), 0.25 * (first - second) - torch.outer(mean, mean)
         else:
-            mean = mean_x
-            gram = self._gram_x / n - torch.outer(mean_x, mean_x)
-            cross = cross - torch.outer(mean_x, mean_y)
-        least = rounding(self._gram_x.diagonal() / n, self._like.dtype)
+            squares, cross = first, self._second / n - torch.outer(mean, self._mean_y / n)
+        gram = squares - torch.outer(mean, mean)
+        least = rounding(squares.diagonal(), self._like.dtype)
         w = whiten(gram + self._penalty(gram), tol, "EDMD", least)
         reduced = w.T @ cross @ w
         if self.reversible:

@@ -7,7 +7,16 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.operators.linear_algebra import SMALLEST_TOL, asked, fix_signs, refuse_other_space, rounding, whiten
+from koopteach.operators.linear_algebra import (
+    SMALLEST_TOL,
+    add_gram_,
+    asked,
+    fix_signs,
+    mirrored,
+    refuse_other_space,
+    rounding,
+    whiten,
+)
 from koopteach.operators.remarks import few_points, holes, null_directions, paragraphs
 from koopteach.spectrum import Expansion, Spectrum
 from koopteach.tensors import as_float, as_points, chunks
@@ -85,15 +94,15 @@ class GeneratorEDMD:
 
     def _accumulate(self, x: Tensor, w: Tensor) -> None:
         # Products in the data's precision, sums over chunks in float64.
-        psi = self.dictionary(x)
-        self._gram += (psi.T @ (w * psi)).double()
+        psi, root = self.dictionary(x), w.sqrt()
+        add_gram_(self._gram, root * psi)
         self._psi = self._psi + (w * psi).sum(0).double()
         slopes = self.dictionary.grad(x)
         if self.manifold is not None:
             slopes = self.manifold.tangent(x, slopes)
         # gradients as (n d, m): the sum over coordinates and points is one product
-        slopes = (slopes * w.sqrt()[:, :, None]).transpose(1, 2).flatten(0, 1)
-        self._stiffness += (slopes.T @ slopes).double()
+        slopes = (slopes * root[:, :, None]).transpose(1, 2).flatten(0, 1)
+        add_gram_(self._stiffness, slopes)
         self._weight = self._weight + w.sum().double()
         self._x = self._x + (w * x).sum(0).double()
         self._xx = self._xx + (w * x**2).sum(0).double()
@@ -108,11 +117,11 @@ class GeneratorEDMD:
         if self._like is None:
             raise RuntimeError("GeneratorEDMD.spectrum: nothing was fitted yet. Call fit(x) first.")
         mean = self._psi / self._weight
-        gram = self._gram / self._weight - torch.outer(mean, mean)
+        gram = mirrored(self._gram) / self._weight - torch.outer(mean, mean)
         tol = max(self.tol, SMALLEST_TOL[self._like.dtype])
         least = rounding(self._gram.diagonal() / self._weight, self._like.dtype)
         w = whiten(gram, tol, "GeneratorEDMD", least)
-        rates, vectors = torch.linalg.eigh(w.T @ (self._stiffness / self._weight) @ w)
+        rates, vectors = torch.linalg.eigh(w.T @ (mirrored(self._stiffness) / self._weight) @ w)
         r, shortage = asked(n_modes, len(rates), "GeneratorEDMD")
         coefficients = fix_signs(w @ vectors[:, :r])
         variance = self._xx / self._weight - (self._x / self._weight) ** 2

@@ -121,7 +121,7 @@ class KSWGD:
         return x.detach()
 
     def _moments(self, x: Tensor) -> Tensor:
-        return self.spectrum(x).mean(dim=0)
+        return self.spectrum.mean(x)
 
     def _energy(self, m: Tensor) -> float:
         return float(0.5 * (m**2 / self.spectrum.energies).sum())

@@ -8,10 +8,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from koopteach.kernels import symmetric_sums
 from koopteach.operators import DiffusionMaps
 from koopteach.particles.kswgd import KSWGD
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_points, chunks, median_square_distance, rand, randn
+from koopteach.tensors import as_points, median_square_distance, rand, randn
 
 Score = Callable[[Tensor], Tensor]
 
@@ -188,22 +189,16 @@ class SVGD:
         return None
 
     def velocity(self, x: Tensor) -> Tensor:
-        """``v`` at every particle, ``(n, d)``, in tiles: never an n x n array of vectors."""
+        """``v`` at every particle, ``(n, d)``, in tiles: never an n x n array."""
         x = as_points("SVGD", "x", x)
         n = len(x)
         middle = x.mean(dim=0)  # expanded squares lose digits far from the origin
         u = x - middle
         b2 = self.bandwidth**2 if self.bandwidth else median_square_distance(u) / (2 * math.log(n + 1))
-        half_square = 0.5 * (u**2).sum(1)
         sources = torch.cat([self.score(x) - u / b2, torch.ones_like(u[:, :1])], dim=1)
-        parts = []
-        for rows in chunks(n, n):
-            exponent = (u[rows] @ u.T - half_square[rows, None] - half_square) / b2
-            kernel = exponent.clamp_(-87.0, 0.0).exp_()
-            summed = kernel @ sources
-            # the sources hold s(x_j) - x_j / b^2; what is missing is x_i / b^2 times the sum of the kernel
-            parts.append(summed[:, :-1] + u[rows] / b2 * summed[:, -1:])
-        return torch.cat(parts) / n
+        summed = symmetric_sums(u, 1 / b2, sources)
+        # the sources hold s(x_j) - x_j / b^2; what is missing is x_i / b^2 times the sum of the kernel
+        return (summed[:, :-1] + u / b2 * summed[:, -1:]) / n
 
     def step(self, x: Tensor, state: Tensor | None, *, progress: float, generator: torch.Generator | None = None):
         """One step of every particle; deterministic, ``progress`` and ``generator`` are not used."""

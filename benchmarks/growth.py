@@ -1,0 +1,66 @@
+"""How the time grows with the data, the features, the particles and the rank: fitted exponents."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import updates, workloads
+from koopteach import KSWGD
+
+F64 = torch.float64
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What grows, how far, and the largest exponent hoped for."""
+
+    name: str
+    sizes: tuple[int, ...]
+    goal: float
+    prepare: Callable[[int], Callable[[], Any]]
+
+
+def _edmd(n: int, m: int) -> Callable[[], Any]:
+    return workloads.our_edmd(n, dim=10, m=m, width=2.0, reversible=True, dtype=F64)
+
+
+def _iteration(particles: int, rank: int, data: int) -> Callable[[], Any]:
+    x, spectrum, _ = updates.kernel_case(particles, rank, data)
+    return lambda: KSWGD(spectrum, damping=math.inf).velocity(x)
+
+
+AXES = (
+    Axis("pairs (EDMD, 200 features)", (20_000, 40_000, 80_000), 1.05, lambda n: _edmd(n, 200)),
+    Axis("features (EDMD, 20,000 pairs)", (200, 400, 800), 2.1, lambda m: _edmd(20_000, m)),
+    Axis("particles (2,000 data, rank 50)", (2000, 4000, 8000), 1.05, lambda p: _iteration(p, 50, 2000)),
+    Axis("rank (2,000 particles, 2,000 data)", (12, 25, 50), 0.2, lambda r: _iteration(2000, r, 2000)),
+    Axis("data of the kernel spectrum (2,000 particles)", (1000, 2000, 4000), 1.05, lambda n: _iteration(2000, 25, n)),
+)
+
+
+def measure(quick: bool = False) -> list[dict]:
+    """For each axis the median seconds of three sizes, taking turns, and the slope between their logarithms."""
+    rounds = 1 if quick else 5
+    return [_fit(axis, [s // 10 for s in axis.sizes] if quick else list(axis.sizes), rounds) for axis in AXES]
+
+
+def _fit(axis: Axis, sizes: list[int], rounds: int) -> dict:
+    runs = [axis.prepare(size) for size in sizes]
+    seconds: list[list[float]] = [[] for _ in sizes]
+    runs[0]()
+    for _ in range(rounds):
+        for run, column in zip(runs, seconds):
+            started = time.process_time()
+            run()
+            column.append(time.process_time() - started)
+    medians = [statistics.median(column) for column in seconds]
+    slope = np.polyfit(np.log(sizes), np.log(medians), 1)[0]
+    return {"what grows": axis.name, "sizes": sizes, "seconds": medians, "exponent": float(slope), "goal": axis.goal}

@@ -1,0 +1,159 @@
+"""The harness on tiny workloads, the written-out formulas, and the results that are kept."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import growth, limits, processes, published, speed_report, turns, updates, worker
+from benchmarks.goals import GOALS, Goal
+from benchmarks.workload import Contender, Work, Workload
+from benchmarks.workloads import WORKLOADS
+from koopteach import SVGD
+
+RATES = {"gemm float32": 4.0, "gemm float64": 2.0, "exp float32": 1.0, "exp float64": 0.5}
+TINY = Workload(
+    "sums",
+    "distance from n",
+    (
+        Contender(
+            "ours", lambda n: lambda: n, lambda found: abs(found - 8), lambda n: Work(2.0 * n, n, "float64"), None, 3
+        ),
+        Contender("peer", lambda n: lambda: n + 1, lambda found: abs(found - 8), package="torch"),
+        Contender("another", lambda n: lambda: n, float, package="a_package_that_nobody_has"),
+    ),
+    size=8,
+    quick=8,
+    warm=2,
+)
+
+
+def test_the_least_work_in_seconds():
+    assert Work(10.0, 3.0, "float64").seconds(RATES) == 10 / 2 + 3 / 0.5
+    assert Work(10.0, 3.0, "float32").seconds(RATES) == 10 / 4 + 3 / 1
+
+
+def test_a_worker_warms_up_and_then_measures_every_run():
+    sizes, runs = [], []
+    contender = Contender(
+        "recording",
+        lambda n: sizes.append(n) or (lambda: runs.append(n)),
+        lambda _: 0.5,
+        lambda n: Work(n, 0, "float64"),
+        None,
+        4,
+    )
+    told = worker.measure(Workload("", "", (contender,), 100, 50, 10), contender, 50)
+    assert (sizes, runs) == ([10, 50], [10, 50, 50, 50, 50])
+    assert len(told["seconds"]) == 4
+    assert told["error"] == 0.5
+
+
+def test_contenders_take_turns_and_a_missing_peer_is_no_failure(monkeypatch):
+    asked = []
+
+    def ask(key, name, size):
+        asked.append(name)
+        return worker.measure(TINY, next(c for c in TINY.contenders if c.name == name), int(size))
+
+    monkeypatch.setattr(turns, "ask", ask)
+    rows = turns.take_turns("tiny", TINY, 2, False, RATES)
+    assert asked == ["ours", "peer", "ours", "peer"]
+    ours, peer, missing = rows
+    assert [len(row.seconds) for row in rows] == [6, 2, 0]
+    assert (ours.error, peer.error, missing.error) == (0, 1, None)
+    assert ours.limit == 16 / 2 + 8 / 0.5
+    assert peer.limit is None
+    assert peer.name == f"peer {torch.__version__}"
+    assert missing.remark == turns.NOT_INSTALLED
+    plain = speed_report._plain(missing, math.nan)
+    monkeypatch.setitem(WORKLOADS, "tiny", TINY)
+    assert speed_report.table("tiny", {"rows": [plain]}).splitlines()[-1].startswith("| another | not installed |")
+
+
+def test_a_worker_that_fails_says_why():
+    with pytest.raises(RuntimeError, match="E0 nothing 5 failed: KeyError: 'E0'"):
+        turns.ask("E0", "nothing", "5")
+
+
+@pytest.mark.parametrize(
+    ("key", "size", "bound"), [("E2", 6000, 0.1), ("K1", 600, 0.3), ("P1", 100, 1e-4), ("P3", 300, 1e-4)]
+)
+def test_our_contenders_solve_their_problem(key, size, bound, monkeypatch):
+    """On a few points; the kernel spectrum's update is that of the written-out formulas."""
+    monkeypatch.setattr(updates, "DATA", 300)
+    monkeypatch.setattr(updates, "RANK", 10)
+    ours = [contender for contender in WORKLOADS[key].contenders if contender.work]
+    for contender in ours:
+        assert contender.error(contender.prepare(size)()) < bound
+    if key.startswith("P"):
+        assert ours[0].error(ours[0].prepare(100)()) < 1e-12
+
+
+def test_svgd_by_autograd_is_svgd():
+    x = torch.randn(40, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = SVGD(lambda z: -z, step_size=1.0, bandwidth=0.7).velocity(x)
+    torch.testing.assert_close(published.svgd_by_autograd(x, lambda z: -z, 0.7), expected)
+
+
+def test_the_process_has_the_eigenvalues_that_errors_are_taken_from():
+    path = processes.trajectory(200_000, 2).numpy()
+    correlation = (path[1:] * path[:-1]).mean(axis=0) / path.var(axis=0)
+    np.testing.assert_allclose(correlation, processes.leading(2, 2), atol=5e-3)
+    assert processes.error(np.array([0.3, 1.0, *processes.leading(2, 3)]), 2, 3) < 1e-12
+    assert processes.error(np.array([0.3, *processes.leading(2, 3) + 0.01]), 2, 3) == pytest.approx(0.01)
+
+
+def test_an_exponent_is_the_slope_between_logarithms(monkeypatch):
+    clock = iter(np.cumsum([0, 1, 0, 4, 0, 16]).tolist())
+    monkeypatch.setattr(growth.time, "process_time", lambda: float(next(clock)))
+    found = growth._fit(growth.Axis("size", (1, 2, 4), 2.1, lambda n: lambda: n), [1, 2, 4], 1)
+    assert found["exponent"] == pytest.approx(2.0)
+    assert found["seconds"] == [1, 4, 16]
+
+
+def test_limits_are_rates():
+    found = limits.measure(quick=True)
+    assert set(found) == set(RATES)
+    assert all(1e7 < rate < 1e14 for rate in found.values())
+
+
+def test_a_goal_is_met_from_its_side():
+    assert Goal("", 5, lambda _: None).is_met(5.1)
+    assert not Goal("", 5, lambda _: None).is_met(4.9)
+    assert Goal("", 5, lambda _: None, at_most=True).is_met(4.9)
+
+
+@pytest.fixture(scope="module")
+def kept():
+    with open("results/benchmarks.json", encoding="utf-8") as file:
+        return json.load(file)
+
+
+def test_what_is_kept_has_every_workload_and_column(kept):
+    assert set(kept["workloads"]) == set(WORKLOADS)
+    for key, part in kept["workloads"].items():
+        assert len(part["rows"]) == len(WORKLOADS[key].contenders)
+        for row in part["rows"]:
+            if row["remark"]:
+                continue
+            assert min(row["seconds"]) > 0
+            assert row["is_peer"] or 0 < row["share"] <= 1
+            assert row["error"] >= 0
+    assert set(kept["limits"]) == set(RATES)
+    assert all(goal.value(kept) is not None for goal in GOALS)
+
+
+def test_the_page_is_made_from_what_is_kept(kept):
+    with open("results/benchmarks.md", encoding="utf-8") as file:
+        page = file.read()
+    assert page == speed_report.page(kept)
+    for column in speed_report.COLUMNS:
+        assert column in page
+
+
+def test_a_goal_that_is_missed_says_why(kept):
+    for goal in GOALS:
+        assert goal.is_met(goal.value(kept)) or goal.reason, goal.name
