@@ -37,8 +37,11 @@ def coefficient_loss(
     white = Whitening.of(paths.times.cpu(), lifting.growth.cpu(), lifting.frequency.cpu())
     labels = white.labels(paths.states)
     times = paths.times[:, None]
-    q = (lifting.path_matrix(paths.times) @ lifting.r_inverse).detach()
-    weights = 1 / (1 + _LATE * times**2)
+    q = (lifting.path_matrix(paths.times) @ lifting.r_inverse).detach()[:, :, None]
+    roots = (1 / (1 + _LATE * times**2)).sqrt()[:, :, None]
+    # what PathLift.through does to an answer is linear: one product across the plane, and a point on it
+    along = roots * q / q.square().sum(dim=1, keepdim=True)
+    across = roots * torch.eye(q.shape[1]).to(q) - along * q.transpose(1, 2)
     half = torch.arange(batch, device=labels.device) < (batch + 1) // 2
 
     def loss() -> Tensor:
@@ -46,9 +49,9 @@ def coefficient_loss(
         j = paths.moments(batch, generator).clamp_min(1).masked_fill(half, 0)
         x, t = paths.states[j, rows], times[j]
         out = lifting.net(x, t).reshape(batch, lifting.n_functions, lifting.dim)
-        error = lifting.through(out, x, q[j]) - labels[rows]
-        square = error.square().flatten(1).sum(dim=1, keepdim=True) / lifting.dim
-        return _LOSS_SCALE * (weights[j] * square).mean()
+        wanted = roots[j] * labels[rows] - along[j] * x[:, None]
+        error = torch.baddbmm(wanted, across[j], out, beta=-1)
+        return _LOSS_SCALE / x.numel() * error.square().sum()
 
     return loss
 

@@ -20,9 +20,9 @@ HELD, BROKEN, USAGE, INTERRUPTED = 0, 1, 2, 130  # exit statuses
 
 
 def names() -> list[str]:
-    """The experiments, one a file of this folder."""
+    """The experiments, one a file of this folder; a file with a leading underscore is part of another one."""
     files = (module.name for module in pkgutil.iter_modules([str(PACKAGE / "reproduce")]))
-    return sorted(file.replace("_", "-") for file in files if file not in MACHINERY)
+    return sorted(file.replace("_", "-") for file in files if file not in MACHINERY and not file.startswith("_"))
 
 
 def load(name: str) -> Experiment:
