@@ -259,7 +259,7 @@ batches_to_pay = check("L13-E4", batches_to_pay)
 # </details>
 
 # %%
-speeds = [1.2, 1.5, 2.0, 4.0, 8.0]
+speeds = [1.25, 1.5, 2.0, 4.0, 8.0]
 needed = [batches_to_pay(4.0, 0.4, 1.0, rival) for rival in speeds]
 plotting.curves(
     speeds,
@@ -267,7 +267,7 @@ plotting.curves(
     xlabel="seconds of the rival for one batch of ours",
     ylabel="batches until it pays",
     logy=True,
-    alt="Batches until a method pays for its data and fit: 22 when the rival needs 1.2 times its seconds a batch, one "
+    alt="Batches until a method pays for its data and fit: 18 when the rival needs 1.25 times its seconds a batch, one "
     "when it needs eight times.",
 )
 
