@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -142,6 +142,14 @@ def kernels(title: str, size: int, quick: int, ours: tuple, peers: tuple) -> Wor
     return Workload(title, "largest error of 4 eigenvalues", tuple(contenders), size, quick, warm=500)
 
 
+# P: one update of the particles --------------------------------------------------------------------------------------
+
+
+def in_both_precisions(prepare: Callable, error: Callable, work: Callable) -> Iterator[Contender]:
+    for name, dtype in (("float64", F64), ("float32", F32)):
+        yield Contender(name, partial(prepare, dtype=dtype), error, partial(work, dtype=name), repeats=10)
+
+
 WORKLOADS = {
     "E1": edmd("EDMD, 100,000 pairs, d = 10, 500 kernels", 100_000, 10_000, {"dim": 10, "m": 500, "width": 2.0}),
     "E2": edmd("EDMD, 1,000,000 pairs, d = 2, 100 kernels", 1_000_000, 20_000, {"dim": 2, "m": 100, "width": 0.5}),
@@ -178,20 +186,7 @@ WORKLOADS = {
         2000,
         500,
         (
-            Contender(
-                "float64",
-                partial(updates.our_velocity, dtype=F64),
-                updates.velocity_error,
-                partial(updates.velocity_work, dtype="float64"),
-                repeats=10,
-            ),
-            Contender(
-                "float32",
-                partial(updates.our_velocity, dtype=F32),
-                updates.velocity_error,
-                partial(updates.velocity_work, dtype="float32"),
-                repeats=10,
-            ),
+            *in_both_precisions(updates.our_velocity, updates.velocity_error, updates.velocity_work),
             Contender("published formulas, numpy", updates.tensor_velocity, updates.velocity_error, repeats=5),
         ),
     ),
@@ -200,20 +195,7 @@ WORKLOADS = {
         2000,
         500,
         (
-            Contender(
-                "float64",
-                partial(updates.our_svgd, dtype=F64),
-                updates.svgd_error,
-                partial(updates.svgd_work, dtype="float64"),
-                repeats=10,
-            ),
-            Contender(
-                "float32",
-                partial(updates.our_svgd, dtype=F32),
-                updates.svgd_error,
-                partial(updates.svgd_work, dtype="float32"),
-                repeats=10,
-            ),
+            *in_both_precisions(updates.our_svgd, updates.svgd_error, updates.svgd_work),
             Contender(
                 "cdist and autograd, float64", partial(updates.autograd_svgd, dtype=F64), updates.svgd_error, repeats=5
             ),

@@ -1,6 +1,7 @@
 """Gaussian kernels, fast: one matrix product and one exponential, and sums of them in tiles that fit the cache.
 
-Every kernel of the package is made here, because four things are easily lost, each measured on one core:
+The kernels of dictionaries, diffusion maps and SVGD are made here, because four things are easily lost, each measured
+on one core:
 
 - The exponential is ``exp2``, its exponent scaled beforehand: 1.9 times (float64) and 2.2 times (float32) as fast as
   ``exp`` of torch's vector library, which moreover is 25 times slower still where the result is no normal number.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from koopteach.tensors import as_points, map_chunks, randn
+from koopteach.tensors import as_count, as_number, as_points, map_chunks, positive, randn
 
 
 def langevin_trajectory(
@@ -36,11 +36,9 @@ def langevin_trajectory(
     Raises:
         ValueError: ``dt`` not positive, ``n_steps`` negative or ``every`` below one.
     """
-    if not 0 < dt < math.inf or n_steps < 0 or every < 1:
-        raise ValueError(
-            f"langevin_trajectory: dt > 0, n_steps >= 0 and every >= 1 are needed, "
-            f"got dt={dt}, n_steps={n_steps}, every={every}."
-        )
+    dt = positive("langevin_trajectory", "dt", dt)
+    n_steps = as_count("langevin_trajectory", "n_steps", n_steps, at_least=0)
+    every = as_count("langevin_trajectory", "every", every)
     x = as_points("langevin_trajectory", "x0", x0, dim=target.dim)
     advance = getattr(target, "brownian_step", None) or _euler_maruyama(target)
     states = [x]
@@ -67,12 +65,11 @@ def snapshot_pairs(
     Raises:
         ValueError: a lag or step that is not positive.
     """
-    if not 0 < lag < math.inf or (dt is not None and not 0 < dt < math.inf):
-        raise ValueError(f"snapshot_pairs: lag and dt must be positive, got lag={lag}, dt={dt}.")
+    lag, dt = positive("snapshot_pairs", "lag", lag), positive("snapshot_pairs", "dt", 1e-3 if dt is None else dt)
     x = target.sample(n, generator)
     if hasattr(target, "transition"):
         return x, target.transition(x, lag, generator)
-    steps = math.ceil(lag / (dt or 1e-3) - 1e-9)
+    steps = math.ceil(lag / dt - 1e-9)
     path = langevin_trajectory(target, x, n_steps=steps, dt=lag / steps, every=steps, generator=generator)
     return x, path[-1]
 
@@ -96,6 +93,7 @@ def kde_score(x: Tensor, bandwidth: float | None = None) -> Callable[[Tensor], T
     n, d = x.shape
     if bandwidth is None:
         bandwidth = float(x.std(dim=0).mean()) * (4 / ((d + 2) * n)) ** (1 / (d + 4))
+    bandwidth = as_number("kde_score", "bandwidth", bandwidth)
     if not 0 < bandwidth < math.inf:
         raise ValueError(f"kde_score: bandwidth must be positive, got {bandwidth}. Are all points the same?")
     middle = x.mean(dim=0)  # expanded squares lose digits far from the origin
@@ -136,8 +134,7 @@ def kde_snapshot_pairs(
     Raises:
         ValueError: a lag that is not positive, or points off the manifold; see :func:`kde_score` for the others.
     """
-    if not 0 < lag < math.inf:
-        raise ValueError(f"kde_snapshot_pairs: lag must be positive, got {lag}.")
+    lag = positive("kde_snapshot_pairs", "lag", lag)
     x, score = as_points("kde_snapshot_pairs", "x", x, at_least=2), kde_score(x, bandwidth)
     move = lag * score(x) + math.sqrt(2 * lag) * randn(tuple(x.shape), x, generator)
     if manifold is None:

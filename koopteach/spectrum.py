@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_float, as_points, chunks, map_chunks, same_kind
+from koopteach.tensors import Movable, as_coefficients, as_count, as_float, as_points, chunks, map_chunks, same_kind
 
 # With three to twenty modes particles ended at 1.5 to 8 noise floors.
 _FEWEST_MODES = 20
@@ -97,8 +97,13 @@ class Spectrum(Movable):
         return map_chunks(lambda part: self._tangent(part, self.functions.grad(part)), x, width)
 
     def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
-        """``sum_k weights_k grad phi_k(x)``, ``(n, d)``, without the single gradients; on a manifold tangent."""
+        """``sum_k weights_k grad phi_k(x)``, ``(n, d)``, without the single gradients; on a manifold tangent.
+
+        Raises:
+            TypeError, ValueError: ``weights`` are not ``(r,)`` numbers of the rates' dtype.
+        """
         x = self._points(x)
+        weights = as_coefficients("Spectrum.contract_grad", "weights", weights, (len(self),), self.rates)
         return self._tangent(
             x, map_chunks(lambda part: self.functions.contract_grad(part, weights), x, self.functions.width)
         )
@@ -123,8 +128,7 @@ class Spectrum(Movable):
         Raises:
             ValueError: ``r`` below one.
         """
-        if r < 1:
-            raise ValueError(f"Spectrum.truncate: r must be at least 1, got {r}.")
+        r = as_count("Spectrum.truncate", "r", r)
         if r >= len(self):
             return self
         report = f"{self.report}\ntruncated to {r} of {len(self)} modes".strip() + few_modes(r, len(self))

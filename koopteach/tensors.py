@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+import operator
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -22,7 +24,7 @@ def as_float(operation: str, name: str, value: Any) -> Tensor:
 
     Raises:
         TypeError: if ``value`` is a tensor or array of another type, because a silent conversion of
-            integers or half precision hides mistakes.
+            integers or half precision hides mistakes; or no numbers at all.
     """
     if isinstance(value, Tensor) or hasattr(value, "__array__"):
         tensor = value if isinstance(value, Tensor) else torch.as_tensor(value)
@@ -32,7 +34,10 @@ def as_float(operation: str, name: str, value: Any) -> Tensor:
                 f"Convert it first, for example with {name}.double()."
             )
         return tensor
-    return torch.tensor(value, dtype=torch.float64)
+    try:
+        return torch.tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):  # text, None, lists of unequal lengths
+        raise TypeError(f"{operation}: {name} must be real numbers or lists of them, got {value!r:.80}.") from None
 
 
 def as_points(operation: str, name: str, x: Any, *, dim: int | None = None, at_least: int = 1) -> Tensor:
@@ -73,6 +78,81 @@ def as_points(operation: str, name: str, x: Any, *, dim: int | None = None, at_l
                 f"Drop them, for example with {name}[{name}.isfinite().all(dim=1)]."
             )
     return x
+
+
+def as_count(operation: str, name: str, value: Any, *, at_least: int = 1) -> int:
+    """``value`` as a whole number.
+
+    Raises:
+        TypeError: something else, also a float: ``2.5`` modes are a mistake somewhere.
+        ValueError: below ``at_least``.
+    """
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{operation}: {name} must be a whole number, got {value!r}. Use int(...).") from None
+    if count < at_least:
+        raise ValueError(f"{operation}: {name} must be at least {at_least}, got {count}.")
+    return count
+
+
+def as_number(operation: str, name: str, value: Any) -> float:
+    """``value`` as one number, which may be infinite or NaN.
+
+    Raises:
+        TypeError: something else, also a number in quotes.
+    """
+    try:
+        if hasattr(value, "__float__"):  # text has none
+            return float(value)
+    except (TypeError, ValueError, RuntimeError):  # an array of several
+        pass
+    raise TypeError(f"{operation}: {name} must be one number, got {value!r}.")
+
+
+def positive(operation: str, name: str, value: Any) -> float:
+    """``value`` as a positive, finite number.
+
+    Raises:
+        TypeError, ValueError: something else.
+    """
+    number = as_number(operation, name, value)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{operation}: {name} must be positive, got {value}.")
+    return number
+
+
+def not_negative(operation: str, name: str, value: Any) -> float:
+    """``value`` as a finite number that is zero or more.
+
+    Raises:
+        TypeError, ValueError: something else.
+    """
+    number = as_number(operation, name, value)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{operation}: {name} must not be negative, got {value}.")
+    return number
+
+
+def as_coefficients(operation: str, name: str, value: Any, shape: tuple[int | None, ...], like: Tensor) -> Tensor:
+    """``value`` as real or complex numbers of this ``shape``, in which None stands for any length.
+
+    Raises:
+        TypeError: no tensor, or another dtype or device than those of ``like``.
+        ValueError: another shape.
+    """
+    needed = ", ".join("r" if length is None else str(length) for length in shape) + ("," if len(shape) == 1 else "")
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{operation}: {name} must be a tensor ({needed}), got {type(value).__name__}.")
+    fits = value.ndim == len(shape) and all(b is None or a == b for a, b in zip(value.shape, shape))
+    if not fits:
+        raise ValueError(f"{operation}: {name} has shape {tuple(value.shape)}, but ({needed}) is needed.")
+    if value.dtype != like.dtype or value.device != like.device:
+        raise TypeError(
+            f"{operation}: {name} has dtype {value.dtype} on {value.device}, but {like.dtype} on {like.device} is "
+            f"needed. Convert it: {name}.to({like.dtype})."
+        )
+    return value
 
 
 def is_traced(x: Tensor) -> bool:

@@ -395,11 +395,27 @@ kt.show("forced to be reversible", forced.rates[:3], 2)
 kt.show("predicted for x_1 and x_2", 1 - math.log(abs(math.cos(omega * lag))) / lag, 2)
 assert (turned.rates[:2].imag.abs() - omega).abs().max() < 0.3
 
+# %% [markdown]
+# Here is the process whose film does not look the same backwards: 2,000 walkers start close together at the right, swing round clockwise, and end as a round cloud, which turns on
+# unseen (a step is 0.005 units of time). Only while they are out of equilibrium does a single picture give the rotation away.
+
 # %%
 begin = torch.tensor([[2.2, 0.0]], dtype=torch.float64).expand(2000, 2)
+begin = begin + 0.1 * torch.randn(2000, 2, dtype=torch.float64, generator=profile.generator(12))
 source = profile.generator(11)
 orbit = kt.langevin_trajectory(turning, begin, n_steps=600, dt=0.005, every=5, generator=source)
 t = 0.025 * torch.arange(121)
+plotting.film_strip(
+    orbit[:, :600],
+    (0, 40, 100, 200, 600),
+    (-4.3, 4.3),
+    records=5 * torch.arange(121),
+    title="turning",
+    alt="Five moments of 600 walkers, at the times 0, 0.2, 0.5, 1 and 3. The cloud starts at the right, swings down and "
+    "to the left while it widens and comes nearer to the middle, and is round and at rest in the middle at the end.",
+)
+
+# %%
 decay, frequency = turned.rates[0].real, turned.rates[0].imag.abs()
 fig, (a, b) = plotting.new_figure(2, height=3.6)
 a.plot(*orbit[:, 0].T, color=plotting.COLORS["data"], linewidth=0.8, label="one walker")
@@ -412,8 +428,8 @@ b.plot(*torch.tensor(exact).T, "x", color=plotting.COLORS["reference"], markersi
 b.plot(turned.rates.real, turned.rates.imag, "o", color=plotting.COLORS["model"], label="plain")
 b.plot(forced.rates, torch.zeros(len(forced)), "s", color=plotting.COLORS["error"], label="forced to be reversible")
 b.set(xlabel=r"decay, Re $\lambda$", ylabel=r"frequency, Im $\lambda$", title="rates", xlim=(0, 6), ylim=(-8, 8))
-for ax in (a, b):
-    ax.legend(loc="upper right", fontsize=8)
+a.legend(loc="lower right", fontsize=8)
+b.legend(loc="upper right", fontsize=8)
 plotting.finish(
     fig,
     "Left, one noisy walker and the mean of 2,000, which spirals into the origin along the curve predicted by the "

@@ -429,6 +429,33 @@ def test_numbers_out_of_range_are_named(name, value):
     assert raised_by_us(caught)
 
 
+OPTIONAL = (  # None has a meaning
+    "EDMD ridge",
+    "KernelEDMD ridge",
+    "snapshot_pairs dt",
+    "kde_score bandwidth",
+    "KSWGD max_move",
+    "SVGD bandwidth",
+    "mmd bandwidth",
+)
+SEVERAL = ("GaussianRBF widths", "Monomials center", "Fourier period", "GaussianMixture stds")  # one for each
+NO_NUMBERS = ["0.1", "", b"1", None, [1.0, 2.0], torch.ones(2), 1 + 1j, {}]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@QUICK
+@given(value=st.sampled_from(NO_NUMBERS))
+def test_what_is_no_number_is_named(name, value):
+    call, argument, _ = NUMBERS[name]
+    optional = value is None and name in OPTIONAL
+    several = isinstance(value, list | torch.Tensor) and name in SEVERAL
+    if optional or several:
+        return
+    with pytest.raises((TypeError, ValueError), match=argument) as caught:
+        call(value)
+    assert raised_by_us(caught), caught.value
+
+
 COUNTS = {
     "GeneratorEDMD n_modes": (lambda v: kt.GeneratorEDMD(kt.Hermite(D, 2)).fit(X).spectrum(v), "n_modes"),
     "EDMD n_modes": (lambda v: kt.EDMD(RBF, lag=0.1).fit(X, X + 0.1 * Y).spectrum(v), "n_modes"),
@@ -470,6 +497,17 @@ def test_counts_below_one_are_named(name, value):
     assert raised_by_us(caught)
 
 
+@pytest.mark.parametrize("name", COUNTS)
+@QUICK
+@given(value=st.sampled_from(["3", 2.5, 3.0, math.nan, [3], torch.ones(2)]))
+def test_counts_that_are_no_whole_numbers_are_named(name, value):
+    """Also 3.0: a count that was computed as a float is a mistake at any other value."""
+    call, argument = COUNTS[name]
+    with pytest.raises(TypeError, match=rf"\b{argument} must be a whole number, got") as caught:
+        call(value)
+    assert raised_by_us(caught)
+
+
 @pytest.mark.parametrize(
     "name", ["GeneratorEDMD n_modes", "EDMD n_modes", "KernelEDMD n_modes", "DiffusionMaps n_modes"]
 )
@@ -479,3 +517,82 @@ def test_a_rank_above_the_data_gives_what_there_is_and_says_so(name, wanted):
     spectrum = COUNTS[name][0](wanted)
     assert 0 < len(spectrum) < wanted
     assert f"{wanted} modes asked, the data support {len(spectrum)}" in spectrum.report
+
+
+# Weights, coefficients and shares
+
+
+VECTORS = {
+    "nan": lambda w, i: w.index_fill(0, torch.tensor([i % len(w)]), math.nan),
+    "inf": lambda w, i: w.index_fill(0, torch.tensor([i % len(w)]), math.inf),
+    "a negative one": lambda w, i: w.index_fill(0, torch.tensor([i % len(w)]), -0.1),
+    "all zero": lambda w, i: 0 * w,
+    "one too few": lambda w, i: w[1:],
+    "empty": lambda w, i: w[:0],
+    "a column": lambda w, i: w[:, None],
+    "one number": lambda w, i: w[0],
+    "half": lambda w, i: w.half(),
+    "whole": lambda w, i: (10 * w).long(),
+    "boolean": lambda w, i: w > 0,
+    "complex": lambda w, i: w.to(torch.complex128),
+}
+SHARES = torch.full((5,), 0.2, dtype=torch.float64)
+VECTOR_TAKERS = {
+    "GeneratorEDMD.fit": (lambda w: kt.GeneratorEDMD(kt.Hermite(D, 2)).fit(X, w), "weights", torch.ones(N).double()),
+    "total_variation(p)": (lambda p: kt.total_variation(p, SHARES), "p", SHARES),
+    "total_variation(q)": (lambda q: kt.total_variation(SHARES, q), "q", SHARES),
+    "GaussianMixture": (lambda w: kt.GaussianMixture(CENTERS, 1.0, w), "weights", SHARES),
+}
+
+
+@pytest.mark.parametrize("name", VECTOR_TAKERS)
+@QUICK
+@given(kind=st.sampled_from([*VECTORS]), i=st.integers(0, 99))
+def test_vectors_that_are_no_weights_are_refused_by_name(name, kind, i):
+    call, argument, good = VECTOR_TAKERS[name]
+    call(good)
+    with pytest.raises((ValueError, TypeError), match=rf"\b{argument}\b") as caught:
+        call(VECTORS[kind](good, i))
+    assert raised_by_us(caught), caught.value
+
+
+@QUICK
+@given(factor=st.floats(1e-6, 1e6), seed=st.integers(0, 9999))
+def test_weights_of_any_scale_are_the_same_weights(factor, seed):
+    w = torch.rand(N, dtype=torch.float64, generator=seeded(seed)) + 0.1
+    a, b = (kt.GeneratorEDMD(kt.Hermite(D, 1)).fit(X, scale * w).spectrum().rates for scale in (1.0, factor))
+    assert torch.allclose(a, b)
+
+
+@pytest.mark.parametrize("p", [SHARES * 1.01, torch.ones(5).double()])
+def test_shares_of_another_sum_than_one_are_refused(p):
+    with pytest.raises(ValueError, match="p must hold probabilities, not negative and of sum one"):
+        kt.total_variation(p, p)
+
+
+COEFFICIENTS = {
+    "one too few": lambda c: c[1:],
+    "one too many": lambda c: torch.cat([c, c[:1]]),
+    "an axis less": lambda c: c[..., 0],
+    "an axis more": lambda c: c[None],
+    "single precision": lambda c: c.float(),
+    "half": lambda c: c.half(),
+    "whole": lambda c: c.long(),
+    "boolean": lambda c: c > 0,
+    "complex": lambda c: c.to(torch.complex128),
+    "a list": lambda c: c.tolist(),
+    "an array": lambda c: c.numpy(),
+}
+
+
+@pytest.mark.parametrize("kind", COEFFICIENTS)
+@pytest.mark.parametrize("name", [*DICTIONARIES, *SPECTRA])
+def test_coefficients_that_do_not_fit_are_refused_by_name(name, kind):
+    functions = DICTIONARIES.get(name) or SPECTRA[name]
+    good, argument = torch.ones(len(functions), dtype=torch.float64) if name in SPECTRA else None, "weights"
+    if good is None:
+        good, argument = torch.ones(functions.n_features, 3, dtype=torch.float64), "coefficients"
+    assert bool(functions.contract_grad(X, good).isfinite().all())
+    with pytest.raises((ValueError, TypeError), match=f"contract_grad: {argument} ") as caught:
+        functions.contract_grad(X, COEFFICIENTS[kind](good))
+    assert raised_by_us(caught)

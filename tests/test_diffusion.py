@@ -14,6 +14,7 @@ from koopteach import (
     GeneratorEDMD,
     KernelEDMD,
     MultiScale,
+    NeuralDictionary,
     OrnsteinUhlenbeck,
     QuadrupleWell,
     run_particles,
@@ -157,30 +158,38 @@ def test_single_precision_agrees():
     torch.testing.assert_close(single.to(torch.float64)(x), exact(x), rtol=0, atol=1e-3)
 
 
-def test_the_error_of_four_estimators_against_exact_rates():
-    """Double well, 2,000 samples or pairs; what each may miss of the three slowest rates (.75, 6.0, 11.7)."""
+def test_the_error_of_all_estimators_against_exact_rates():
+    """Double well, 2,000 samples or pairs; what each may miss of the three slowest rates (.75, 6.0, 11.7).
+
+    The plain estimator, which does not know of detailed balance, scatters most: 0.12 in the slowest rate.
+    """
     target = DoubleWell(1.0)
     exact = target.exact_rates(3)
     x, y = snapshot_pairs(target, 2000, lag=0.05, dt=0.005, generator=seeded(1))
     psi = MultiScale.from_data(x, (15, 6), generator=seeded())
+    learned = NeuralDictionary.from_pairs(x, y, 4, hidden=20, n_steps=300, generator=seeded())
     spectra = {
         "EDMD": (EDMD(psi, lag=0.05).fit(x, y), 0.15),
+        "EDMD, plain": (EDMD(psi, lag=0.05, reversible=False).fit(x, y), 0.25),
+        "EDMD, learned": (EDMD(learned, lag=0.05).fit(x, y), 0.15),
+        "Generator, learned": (GeneratorEDMD(learned).fit(x), 0.15),
         "GeneratorEDMD": (GeneratorEDMD(psi).fit(x), 0.10),
         "KernelEDMD": (KernelEDMD(0.5, lag=0.05).fit(x, y), 0.15),
         "DiffusionMaps": (DiffusionMaps(0.12).fit(x), 0.10),
     }
-    table = {name: (fit.spectrum(3).rates / exact - 1, least) for name, (fit, least) in spectra.items()}
-    text = "\n".join(f"{name:14} {error.numpy().round(3)}" for name, (error, _) in table.items())
+    table = {name: (fit.spectrum(3).rates.real / exact - 1, least) for name, (fit, least) in spectra.items()}
+    text = "\n".join(f"{name:18} {error.numpy().round(3)}" for name, (error, _) in table.items())
     assert all(float(error.abs().max()) < least for error, least in table.values()), text
 
 
-def test_four_estimators_find_the_same_slow_function():
+def test_all_estimators_find_the_same_slow_function():
     target = OrnsteinUhlenbeck(1)
     x, y = snapshot_pairs(target, 1500, lag=0.3, generator=seeded())
     u = torch.linspace(-1.5, 1.5, 9, dtype=torch.float64)[:, None]
     psi = GaussianRBF(u, 0.8)
     for fit in (
         EDMD(psi, lag=0.3).fit(x, y),
+        EDMD(NeuralDictionary.from_pairs(x, y, 1, hidden=10, n_steps=200, generator=seeded()), lag=0.3).fit(x, y),
         GeneratorEDMD(psi).fit(x),
         KernelEDMD(1.0, lag=0.3).fit(x, y),
         DiffusionMaps(0.25).fit(x),

@@ -101,12 +101,15 @@ def test_static_data_make_pairs_by_one_step_along_the_estimate():
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: langevin_trajectory(DoubleWell(), normal(2, 1), n_steps=3, dt=0), "dt > 0.*got dt=0"),
-        (lambda: langevin_trajectory(DoubleWell(), normal(2, 1), n_steps=-1, dt=0.1), "n_steps=-1"),
-        (lambda: langevin_trajectory(DoubleWell(), normal(2, 1), n_steps=1, dt=0.1, every=0), "every=0"),
+        (lambda: langevin_trajectory(DoubleWell(), normal(2, 1), n_steps=3, dt=0), "dt must be positive, got 0"),
+        (lambda: langevin_trajectory(DoubleWell(), normal(2, 1), n_steps=-1, dt=0.1), "n_steps must be at least 0"),
+        (
+            lambda: langevin_trajectory(DoubleWell(), normal(2, 1), n_steps=1, dt=0.1, every=0),
+            "every must be at least 1",
+        ),
         (lambda: langevin_trajectory(DoubleWell(), normal(2, 3), n_steps=1, dt=0.1), r"x0 has shape \(2, 3\)"),
-        (lambda: snapshot_pairs(DoubleWell(), 3, lag=0.0), "lag and dt must be positive, got lag=0"),
-        (lambda: snapshot_pairs(DoubleWell(), 3, lag=1.0, dt=-1.0), "dt=-1"),
+        (lambda: snapshot_pairs(DoubleWell(), 3, lag=0.0), "lag must be positive, got 0"),
+        (lambda: snapshot_pairs(DoubleWell(), 3, lag=1.0, dt=-1.0), "dt must be positive, got -1"),
         (lambda: kde_score(normal(5, 1), 0.0), "bandwidth must be positive, got 0"),
         (lambda: kde_score(torch.ones(5, 1)), "Are all points the same"),
         (lambda: kde_score(torch.ones(1, 1), 1.0), "at least 2 are needed"),

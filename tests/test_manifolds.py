@@ -385,11 +385,11 @@ def test_exact_eigenfunctions_spread_an_arc_over_the_circle():
         (lambda: Circle(0.0), "Circle: radius must be positive, got 0"),
         (lambda: Sphere(math.inf), "Sphere: radius must be positive, got inf"),
         (lambda: Torus(1.0, 1.0), "Torus: 0 < r < R is needed, got R=1.0 and r=1.0"),
-        (lambda: Torus(1.0, -0.5), "0 < r < R"),
+        (lambda: Torus(1.0, -0.5), "r must be positive, got -0.5"),
         (lambda: Circle().project(normal(3, 3)), r"Circle: x has shape \(3, 3\).*2 coordinates"),
         (lambda: Torus().project(normal(3, 2)), r"Torus: x has shape \(3, 2\).*3 coordinates"),
         (lambda: Sphere().tangent(normal(3, 3) * math.nan, normal(3, 3)), "Sphere: x has NaN"),
-        (lambda: snapshot_pairs(Torus(), 3, lag=0.0), "lag and dt must be positive"),
+        (lambda: snapshot_pairs(Torus(), 3, lag=0.0), "lag must be positive, got 0"),
         (lambda: langevin_trajectory(Torus(), normal(3, 2), n_steps=1, dt=0.1), r"x0 has shape \(3, 2\)"),
         (
             lambda: GeneratorEDMD(Monomials(2, 2), manifold=Torus()),

@@ -196,13 +196,13 @@ def test_the_floor_shrinks_like_one_over_root_n():
         (lambda: sliced_wasserstein2(normal(5), normal(5, 2)), r"sliced_wasserstein2: x has shape \(5,\)"),
         (lambda: sliced_wasserstein2(normal(5, 2), normal(5, 3)), r"y has shape \(5, 3\).*2 coordinates"),
         (lambda: sliced_wasserstein2(normal(5, 2), normal(5, 2) * math.nan), "y has NaN or infinity in 5 of 5"),
-        (lambda: sliced_wasserstein2(normal(5, 2), normal(5, 2), n_projections=0), "at least 1, got 0 and 512"),
-        (lambda: sliced_wasserstein2(normal(5, 2), normal(5, 2), n_quantiles=0), "at least 1, got 200 and 0"),
+        (lambda: sliced_wasserstein2(normal(5, 2), normal(5, 2), n_projections=0), "n_projections must be at least 1"),
+        (lambda: sliced_wasserstein2(normal(5, 2), normal(5, 2), n_quantiles=0), "n_quantiles must be at least 1"),
         (
             lambda: kl_histogram(normal(5, 1), uniform, 1.0, 1.0),
-            "low < high and bins >= 1 are needed, got 1.0, 1.0, 24",
+            "low < high is needed, both finite, got 1.0 and 1.0",
         ),
-        (lambda: kl_histogram(normal(5, 1), uniform, 0.0, 1.0, bins=0), "bins >= 1"),
+        (lambda: kl_histogram(normal(5, 1), uniform, 0.0, 1.0, bins=0), "bins must be at least 1, got 0"),
         (lambda: kl_histogram(normal(5, 4), uniform, 0.0, 1.0), r"x has dimension 4, but 24\^4 cells are too many"),
         (
             lambda: kl_histogram(normal(5, 1), lambda x: uniform(x) + 1, 0.0, 1.0),

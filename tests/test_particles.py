@@ -295,9 +295,9 @@ def test_the_noise_is_as_long_in_every_dimension():
     [
         ({"damping": 0.0}, r"damping must be at least 1e-06 \(math.inf is the paper's metric\), got 0"),
         ({"damping": math.nan}, "damping must be at least"),
-        ({"step_size": 0.0}, "step_size and max_move must be positive.*got step_size=0"),
-        ({"max_move": -1.0}, "max_move=-1"),
-        ({"noise": -0.1}, "noise not negative.*noise=-0.1"),
+        ({"step_size": 0.0}, "step_size must be positive, got 0"),
+        ({"max_move": -1.0}, "max_move must be positive, got -1"),
+        ({"noise": -0.1}, "noise must not be negative, got -0.1"),
     ],
 )
 def test_bad_numbers_are_named(spectrum, options, told):
@@ -386,8 +386,8 @@ def test_ula_is_one_step_of_the_diffusion():
     ("make", "told"),
     [
         (lambda: ULA(RING.score, step_size=0.0), "ULA: step_size must be positive, got 0"),
-        (lambda: SVGD(RING.score, step_size=-1.0), "SVGD: step_size and bandwidth must be positive, got step_size=-1"),
-        (lambda: SVGD(RING.score, step_size=1.0, bandwidth=0.0), "bandwidth=0"),
+        (lambda: SVGD(RING.score, step_size=-1.0), "SVGD: step_size must be positive, got -1"),
+        (lambda: SVGD(RING.score, step_size=1.0, bandwidth=0.0), "bandwidth must be positive, got 0"),
     ],
 )
 def test_rivals_name_bad_arguments(make, told):
@@ -525,8 +525,8 @@ def test_particles_far_from_the_origin_are_not_lost():
     [
         (normal(3), {}, r"run_particles: x0 has shape \(3,\)"),
         (normal(3, 1) * math.nan, {}, "run_particles: x0 has NaN or infinity in 3 of 3"),
-        (normal(3, 1), {"n_steps": 0}, "n_steps and record_every must be at least 1, got 0 and None"),
-        (normal(3, 1), {"n_steps": 5, "record_every": 0}, "got 5 and 0"),
+        (normal(3, 1), {"n_steps": 0}, "n_steps must be at least 1, got 0"),
+        (normal(3, 1), {"n_steps": 5, "record_every": 0}, "record_every must be at least 1, got 0"),
     ],
 )
 def test_runs_name_bad_arguments(x0, options, told):

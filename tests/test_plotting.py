@@ -21,6 +21,7 @@ from koopteach.plotting import (  # noqa: E402
     explore,
     figures,
     film_strip,
+    films,
     finish,
     new_figure,
     points,
@@ -416,3 +417,14 @@ def test_the_lift_of_the_story_is_the_flow():
 def test_the_story_is_drawn(shown):
     story()
     assert len(shown) == 1
+
+
+def test_films_show_every_flow_at_every_time(shown):
+    x = torch.randn(3, 20, 2, generator=torch.Generator().manual_seed(0))
+    films({"teacher": x, "student": x}, [0.0, 0.5, 1.0], BOX, hue=x[0, :, 0], alt=ALT)
+    axes = shown[-1].axes
+    assert [ax.get_title(loc="left") for ax in axes[:3]] == ["t = 0", "t = 0.5", "t = 1"]
+    assert [ax.get_ylabel() for ax in axes[::3]] == ["teacher", "student"]
+    assert all(len(ax.collections[0].get_offsets()) == 20 for ax in axes)
+    with pytest.raises(ValueError, match="films: 'teacher' has 3 states, but there are 2 times"):
+        films({"teacher": x}, [0.0, 1.0], BOX, hue=x[0, :, 0], alt=ALT)

@@ -187,8 +187,8 @@ PSI = Hermite(2, 2)
     ("call", "told"),
     [
         (lambda x, y: select([], x, n_modes=1), "estimators is empty"),
-        (lambda x, y: select([GeneratorEDMD(PSI)], x, n_modes=0), "n_modes >= 1 are needed, got folds=5, n_modes=0"),
-        (lambda x, y: select([GeneratorEDMD(PSI)], x, n_modes=1, folds=1), "folds >= 2"),
+        (lambda x, y: select([GeneratorEDMD(PSI)], x, n_modes=0), "n_modes must be at least 1, got 0"),
+        (lambda x, y: select([GeneratorEDMD(PSI)], x, n_modes=1, folds=1), "folds must be at least 2, got 1"),
         (lambda x, y: select([GeneratorEDMD(PSI)], x[:9], n_modes=1), "x has 9 points, but at least 10"),
         (lambda x, y: select({"e": EDMD(PSI, lag=0.3)}, x, n_modes=1), "e need pairs: give y"),
         (lambda x, y: select({"g": GeneratorEDMD(PSI)}, x, y, n_modes=1), "g work from samples alone.*omit y"),

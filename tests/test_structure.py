@@ -16,7 +16,7 @@ FLOORS = {
     2: ("spectrum", "langevin", "spde", "images"),
     3: ("operators", "flow_matching"),
     4: ("particles", "interpolants", "koopman_flow"),
-    5: ("plotting", "notebook_io", "distributed"),
+    5: ("plotting", "notebook_io", "distributed", "zoo"),
     6: ("teach", "reproduce"),
     7: ("authoring", "doctor"),
     8: ("__main__",),

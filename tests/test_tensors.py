@@ -9,7 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from koopteach import tensors
-from koopteach.tensors import Movable, as_float, as_points, chunks, is_traced, jvp, map_chunks, rand, randn, same_kind
+from koopteach.tensors import (
+    Movable,
+    as_count,
+    as_float,
+    as_number,
+    as_points,
+    chunks,
+    is_traced,
+    jvp,
+    map_chunks,
+    not_negative,
+    positive,
+    rand,
+    randn,
+    same_kind,
+)
 
 
 @pytest.mark.parametrize("value", [1, 1.5, [1, 2], [[1.0, 2.0]]])
@@ -127,3 +142,33 @@ def test_the_forward_derivative_is_that_of_autograd():
     value, slope = jvp(lambda y: y.sin() * y.sum(), (x,), (v,))
     torch.testing.assert_close(value, x.sin() * x.sum())
     torch.testing.assert_close(slope, x.cos() * v * x.sum() + x.sin() * v.sum())
+
+
+@pytest.mark.parametrize("value", [3, np.int32(3), torch.tensor(3)])
+def test_whole_numbers_of_any_make_are_counts(value):
+    assert as_count("f", "n", value) == 3
+    assert type(as_count("f", "n", value)) is int
+
+
+@pytest.mark.parametrize("value", [0.5, 2, np.float32(0.5), torch.tensor(0.5)])
+def test_numbers_of_any_make_are_numbers(value):
+    assert positive("f", "h", value) == not_negative("f", "h", value) == float(value)
+    assert type(as_number("f", "h", value)) is float
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "told"),
+    [
+        (lambda: as_count("f", "n", 2.5), TypeError, "^f: n must be a whole number, got 2.5"),
+        (lambda: as_count("f", "n", 1, at_least=2), ValueError, "^f: n must be at least 2, got 1"),
+        (lambda: as_number("f", "h", "0.1"), TypeError, "^f: h must be one number, got '0.1'"),
+        (lambda: as_number("f", "h", torch.ones(2)), TypeError, "^f: h must be one number, got tensor"),
+        (lambda: positive("f", "h", 0), ValueError, "^f: h must be positive, got 0"),
+        (lambda: positive("f", "h", float("inf")), ValueError, "^f: h must be positive, got inf"),
+        (lambda: not_negative("f", "h", -1), ValueError, "^f: h must not be negative, got -1"),
+        (lambda: as_float("f", "x", [[1], [1, 2]]), TypeError, "^f: x must be real numbers or lists of them, got"),
+    ],
+)
+def test_what_is_no_number_is_told(call, error, told):
+    with pytest.raises(error, match=told):
+        call()

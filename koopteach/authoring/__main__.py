@@ -1,4 +1,4 @@
-"""``python -m koopteach.authoring build | contents | lint | minutes``."""
+"""``python -m koopteach.authoring build | contents | lint | minutes | weights``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from koopteach.authoring.contents import contents
 from koopteach.authoring.lint import lint
 from koopteach.authoring.minutes import minutes
 from koopteach.authoring.tree import Course
+from koopteach.authoring.weights import weights
 
 
 def main(arguments: Sequence[str] | None = None, course: Course | None = None) -> int:
@@ -25,6 +26,9 @@ def main(arguments: Sequence[str] | None = None, course: Course | None = None) -
             return 0
         if options.command == "minutes":
             return 0 if minutes(course, options.names, measure=options.measure) else 1
+        if options.command == "weights":
+            weights(options.names)
+            return 0
     except ValueError as wrong:
         print(wrong, file=sys.stderr)
         return 2
@@ -42,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("lint", help="hold the sources to the anatomy of a lesson")
     measurer = commands.add_parser("minutes", help="print the minutes promised")
     measurer.add_argument("--measure", action="store_true", help="run the notebooks and compare with the budget")
+    trainer = commands.add_parser("weights", help="train the models of koopteach/data anew and measure them")
+    trainer.add_argument("names", nargs="*", help="moons-teacher, moons-student, ...; all without a name")
     for command in (builder, measurer):
         command.add_argument("names", nargs="*", help="05, 05_kswgd or solutions/05; all without a name")
     return parser

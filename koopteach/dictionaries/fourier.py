@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_float, as_points, rand, randn
+from koopteach.tensors import Movable, as_coefficients, as_count, as_float, as_points, positive, rand, randn
 
 _MOST_WAVES = 100_000
 
@@ -41,6 +41,7 @@ class _Waves(Movable):
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
         slopes = self._slopes(x)
+        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, None), slopes)
         w = self.frequencies.to(slopes)
         return torch.stack([slopes @ (coefficients * w[:, i : i + 1]) for i in range(self.dim)], dim=2)
 
@@ -69,8 +70,7 @@ class Fourier(_Waves):
     """
 
     def __init__(self, dim: int, order: int, period) -> None:
-        if dim < 1 or order < 1:
-            raise ValueError(f"Fourier: dim and order must be at least 1, got dim={dim}, order={order}.")
+        dim, order = as_count("Fourier", "dim", dim), as_count("Fourier", "order", order)
         if (2 * order + 1) ** dim > _MOST_WAVES:
             raise ValueError(
                 f"Fourier: order {order} in dimension {dim} has {(2 * order + 1) ** dim - 1} features. Take a lower "
@@ -109,11 +109,8 @@ class RandomFourierFeatures(_Waves):
     """
 
     def __init__(self, dim: int, n: int, width: float, generator: torch.Generator | None = None) -> None:
-        if dim < 1 or n < 1:
-            raise ValueError(f"RandomFourierFeatures: dim and n must be at least 1, got dim={dim}, n={n}.")
-        if not (width > 0 and math.isfinite(width)):
-            raise ValueError(f"RandomFourierFeatures: width must be positive, got {width}.")
+        dim, n = as_count("RandomFourierFeatures", "dim", dim), as_count("RandomFourierFeatures", "n", n)
+        self.width = positive("RandomFourierFeatures", "width", width)
         like = torch.empty(0, dtype=torch.float64)
-        frequencies = randn((n, dim), like, generator) / width
+        frequencies = randn((n, dim), like, generator) / self.width
         super().__init__(frequencies, 2 * math.pi * rand((n,), like, generator), math.sqrt(2 / n))
-        self.width = float(width)

@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_points, randn, same_kind
+from koopteach.tensors import Movable, as_coefficients, as_count, as_points, randn, same_kind
 
 # Keeps the inverse of a batch's Gram matrix finite while features still resemble each other.
 _RIDGE = 1e-4
@@ -59,10 +59,8 @@ class NeuralDictionary(Movable):
             ValueError: shapes that do not fit, numbers below one, or fewer than ten pairs a feature.
         """
         who = "NeuralDictionary.from_pairs"
-        if min(n_features, hidden, n_steps) < 1:
-            raise ValueError(
-                f"{who}: n_features, hidden and n_steps must be at least 1, got {n_features}, {hidden}, {n_steps}."
-            )
+        n_features, hidden = as_count(who, "n_features", n_features), as_count(who, "hidden", hidden)
+        n_steps, batch = as_count(who, "n_steps", n_steps), as_count(who, "batch", batch)
         x = as_points(who, "x", x, at_least=10 * n_features).detach()
         y = as_points(who, "y", y, dim=x.shape[1]).detach()
         if len(x) != len(y):
@@ -121,8 +119,11 @@ class NeuralDictionary(Movable):
 
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
+        tangents = self._tangents(x)
+        shape = (self.n_features, None)
+        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, shape, tangents[0])
         last = self.layers[-1][0] @ coefficients
-        return torch.stack([tangent @ last for tangent in self._tangents(x)], dim=2)
+        return torch.stack([tangent @ last for tangent in tangents], dim=2)
 
     def _standard(self, x: Tensor) -> Tensor:
         x = as_points("NeuralDictionary", "x", x, dim=self.dim)

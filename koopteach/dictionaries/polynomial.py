@@ -9,7 +9,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_float, as_points
+from koopteach.tensors import Movable, as_coefficients, as_count, as_float, as_points, positive
 
 
 class _Polynomials(Movable):
@@ -20,11 +20,8 @@ class _Polynomials(Movable):
 
     def __init__(self, dim: int, degree: int, center=0.0, scale: float = 1.0) -> None:
         who = type(self).__name__
-        if dim < 1 or degree < 1:
-            raise ValueError(f"{who}: dim and degree must be at least 1, got dim={dim}, degree={degree}.")
-        if not 0 < scale < math.inf:
-            raise ValueError(f"{who}: scale must be positive, got {scale}.")
-        self.dim, self.degree, self.scale = dim, degree, float(scale)
+        self.dim, self.degree = dim, degree = as_count(who, "dim", dim), as_count(who, "degree", degree)
+        self.scale = positive(who, "scale", scale)
         center = as_float(who, "center", center)
         if center.ndim and center.shape != (dim,):
             raise ValueError(f"{who}: center has shape {tuple(center.shape)}, but one number or ({dim},) is needed.")
@@ -57,6 +54,8 @@ class _Polynomials(Movable):
 
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
+        x = as_points(type(self).__name__, "x", x, dim=self.dim)
+        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, None), x)
         return torch.stack([partial @ coefficients for partial in self._partials(x)], dim=2)
 
     def _partials(self, x: Tensor):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from koopteach.dictionaries.polynomial import Monomials
 from koopteach.kernels import augmented, exp2_, exponents
-from koopteach.tensors import Movable, as_float, as_points, map_chunks, same_kind, seed_from
+from koopteach.tensors import Movable, as_coefficients, as_count, as_float, as_points, map_chunks, same_kind, seed_from
 
 # A kernel reaches its neighbours at 1.2 times what covers them on average (1.5 mean distances): narrower leaves
 # holes between the kernels, wider makes them all alike (the Gram matrix loses its rank).
@@ -72,7 +72,8 @@ class GaussianRBF(Movable):
             ValueError: fewer than two different points, which have no spacing.
         """
         x = as_points("GaussianRBF.from_data", "x", x)
-        centers = _kmeans(x, max(1, n_centers), generator)
+        n_centers = as_count("GaussianRBF.from_data", "n_centers", n_centers)
+        centers = _kmeans(x, n_centers, generator)
         if len(centers) < 2:
             raise ValueError(
                 f"GaussianRBF.from_data: x has {len(centers)} different point(s) for n_centers={n_centers}, but at "
@@ -105,6 +106,7 @@ class GaussianRBF(Movable):
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``: one kernel, ``d + 1`` products."""
         u = self._shifted(x)
+        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, None), u)
         kernel = self._kernel(u)
         c = coefficients * self._precision[:, None]
         total = kernel @ c
@@ -193,6 +195,8 @@ class MultiScale(Movable):
 
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
+        x = as_points("MultiScale", "x", x, dim=self.dim)
+        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, None), x)
         blocks = coefficients.split([part.n_features for part in self.parts])
         return sum(part.contract_grad(x, block) for part, block in zip(self.parts, blocks))
 

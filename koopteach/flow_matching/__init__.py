@@ -3,6 +3,7 @@
 from koopteach.flow_matching.closed_form import GaussianFlow, MixtureFlow
 from koopteach.flow_matching.distill import DirectMap, distill
 from koopteach.flow_matching.flow import Flow
+from koopteach.flow_matching.local import local_permutation
 from koopteach.flow_matching.matching import FlowMatching
 from koopteach.flow_matching.net import FourierNet
 from koopteach.flow_matching.paths import linear_path, ot_permutation
@@ -23,6 +24,7 @@ __all__ = [
     "distill",
     "integrate",
     "linear_path",
+    "local_permutation",
     "ot_permutation",
     "reflow",
     "straightness",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from koopteach.flow_matching.local import local_permutation
 from koopteach.metrics.transport import pot
 from koopteach.tensors import as_points, randn
 
@@ -55,7 +56,8 @@ def ot(x0: Tensor, x1: Tensor) -> tuple[Tensor, Tensor]:
 
 
 COUPLINGS: dict[str, Coupling] = {"independent": independent, "ot": ot}
-PAIRED = "paired"
+PAIRED, LOCAL = "paired", "local"
+_LOCAL_PAIRS = 65_536  # enough that a fixed set of them is not learned by heart
 
 
 class Pairs:
@@ -65,18 +67,29 @@ class Pairs:
         operation: who asks; opens the messages.
         x1: data ``(n, d)``.
         x0: source ``(m, d)``; None for standard normal noise.
-        coupling: ``"independent"``, ``"ot"``, a function of two batches, or ``"paired"`` where row i of ``x0``
-            belongs to row i of ``x1``.
+        coupling: ``"independent"``, ``"ot"``, a function of two batches, ``"paired"`` where row i of ``x0``
+            belongs to row i of ``x1``, or ``"local"``, 65,536 pairs matched by :func:`local_permutation` at once.
+        generator: source of the points that ``"local"`` matches.
 
     Raises:
         ValueError: another name, or ``"paired"`` without as many rows.
     """
 
-    def __init__(self, operation: str, x1: Tensor, x0: Tensor | None, coupling: str | Coupling) -> None:
+    def __init__(
+        self,
+        operation: str,
+        x1: Tensor,
+        x0: Tensor | None,
+        coupling: str | Coupling,
+        generator: torch.Generator | None = None,
+    ) -> None:
         check_coupling(operation, coupling)
         if coupling == PAIRED and (x0 is None or len(x0) != len(x1)):
             came = "none" if x0 is None else f"{len(x0)} rows"
             raise ValueError(f'{operation}: coupling="paired" needs x0 with the {len(x1)} rows of x1, got {came}.')
+        if coupling == LOCAL:
+            x0, x1 = draw_source(x0, x1, _LOCAL_PAIRS, generator), draw_source(x1, x1, _LOCAL_PAIRS, generator)
+            x1, coupling = x1[local_permutation(x0, x1)], PAIRED
         self.x1, self.x0, self.coupling = x1, x0, coupling
 
     def draw(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
@@ -90,8 +103,8 @@ class Pairs:
 
 def check_coupling(operation: str, coupling: str | Coupling) -> None:
     """Refuse a coupling that :class:`Pairs` does not know."""
-    if not callable(coupling) and coupling not in (*COUPLINGS, PAIRED):
-        known = ", ".join(f'"{name}"' for name in (*COUPLINGS, PAIRED))
+    if not callable(coupling) and coupling not in (*COUPLINGS, PAIRED, LOCAL):
+        known = ", ".join(f'"{name}"' for name in (*COUPLINGS, PAIRED, LOCAL))
         raise ValueError(
             f"{operation}: coupling must be one of {known}, or a function (x0, x1) -> (x0, x1) of two batches; "
             f"got {coupling!r}."

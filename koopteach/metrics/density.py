@@ -8,9 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from koopteach.tensors import as_float, as_points, map_chunks
+from koopteach.tensors import as_count, as_float, as_number, as_points, map_chunks
 
 _SUB = 8  # evaluations of the density along each side of a cell
+_ROUNDING = 1e-3  # of the sum of probabilities
 
 
 def kl_histogram(x: Tensor, log_prob: Callable[[Tensor], Tensor], low: float, high: float, bins: int = 24) -> float:
@@ -30,8 +31,10 @@ def kl_histogram(x: Tensor, log_prob: Callable[[Tensor], Tensor], low: float, hi
     """
     x = as_points("kl_histogram", "x", x)
     d = x.shape[1]
-    if not -math.inf < low < high < math.inf or bins < 1:
-        raise ValueError(f"kl_histogram: low < high and bins >= 1 are needed, got {low}, {high}, {bins}.")
+    low, high = as_number("kl_histogram", "low", low), as_number("kl_histogram", "high", high)
+    bins = as_count("kl_histogram", "bins", bins)
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(f"kl_histogram: low < high is needed, both finite, got {low} and {high}.")
     if d > 3:
         raise ValueError(f"kl_histogram: x has dimension {d}, but {bins}^{d} cells are too many; at most 3 works.")
     exact = _cell_probabilities(log_prob, x, low, high, bins)
@@ -75,12 +78,25 @@ def mode_weights(x: Tensor, modes: Tensor) -> Tensor:
 
 
 def total_variation(p: Tensor, q: Tensor) -> float:
-    """``1/2 sum_k |p_k - q_k|`` between two vectors of probabilities: the share of mass in the wrong place.
+    """``1/2 sum_k |p_k - q_k|`` between two vectors of probabilities ``(k,)``: the share of mass in the wrong place.
 
     Raises:
-        ValueError: different lengths.
+        TypeError: another dtype than float32 or float64.
+        ValueError: different lengths, or numbers that are no probabilities: negative, NaN, of another sum than one.
     """
     p, q = as_float("total_variation", "p", p), as_float("total_variation", "q", q)
     if p.shape != q.shape:
         raise ValueError(f"total_variation: p has shape {tuple(p.shape)} and q {tuple(q.shape)}; they must be equal.")
+    _refuse_no_probabilities("p", p)
+    _refuse_no_probabilities("q", q)
     return float(0.5 * (p - q.to(p)).abs().sum())
+
+
+def _refuse_no_probabilities(name: str, p: Tensor) -> None:
+    if p.ndim != 1 or not len(p):
+        raise ValueError(f"total_variation: {name} has shape {tuple(p.shape)}, but (k,) is needed.")
+    if not bool((p >= 0).all()) or not abs(float(p.sum()) - 1) < _ROUNDING:
+        raise ValueError(
+            f"total_variation: {name} must hold probabilities, not negative and of sum one, got the sum {p.sum():.3g} "
+            f"and the range [{p.min():.3g}, {p.max():.3g}]. Divide counts by their sum."
+        )

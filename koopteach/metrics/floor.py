@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from koopteach.tensors import as_count
+
 
 def noise_floor(
     metric: Callable[..., float],
@@ -34,8 +36,7 @@ def noise_floor(
     Raises:
         ValueError: fewer than two repeats.
     """
-    if repeats < 2:
-        raise ValueError(f"noise_floor: repeats must be at least 2 to have a spread, got {repeats}.")
+    repeats = as_count("noise_floor", "repeats", repeats, at_least=2)  # one has no spread
     more = () if reference is None else (reference,)
     values = [float(metric(sampler(n, generator), *more)) for _ in range(repeats)]
     return statistics.fmean(values), statistics.stdev(values)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from koopteach.tensors import as_points, chunks, median_square_distance
+from koopteach.tensors import as_points, chunks, median_square_distance, positive
 
 
 def mmd(x: Tensor, reference: Tensor, *, bandwidth: float | None = None) -> float:
@@ -29,9 +27,10 @@ def mmd(x: Tensor, reference: Tensor, *, bandwidth: float | None = None) -> floa
     """
     x = as_points("mmd", "x", x, at_least=2)
     y = as_points("mmd", "reference", reference, dim=x.shape[1], at_least=2).to(x)
-    if bandwidth is not None and not 0 < bandwidth < math.inf:
-        raise ValueError(f"mmd: bandwidth must be positive, got {bandwidth}.")
-    b2 = float(median_square_distance(y, most=1000)) if bandwidth is None else bandwidth**2
+    if bandwidth is None:
+        b2 = float(median_square_distance(y, most=1000))
+    else:
+        b2 = positive("mmd", "bandwidth", bandwidth) ** 2
     middle = y.mean(dim=0)  # expanded squares lose digits far from the origin
     x, y = x - middle, y - middle
     n, m = len(x), len(y)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from koopteach.tensors import as_points, chunks
+from koopteach.tensors import as_count, as_points, chunks
 
 
 def coverage(x: Tensor, reference: Tensor, *, k: int = 5) -> float:
@@ -55,7 +55,8 @@ def _prepared(who: str, x: Tensor, reference: Tensor, k: int) -> tuple[Tensor, T
     x = as_points(who, "x", x)
     reference = as_points(who, "reference", reference, dim=x.shape[1]).to(x)
     m = len(reference)
-    if not 1 <= k < m:
+    k = as_count(who, "k", k)
+    if k >= m:
         raise ValueError(f"{who}: k must be between 1 and {m - 1}, one less than the reference points, got {k}.")
     # every point is its own nearest, hence one more
     radii = [_distances(reference[rows], reference).kthvalue(k + 1, dim=1).values for rows in chunks(m, m)]

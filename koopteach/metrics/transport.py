@@ -8,7 +8,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from koopteach.tensors import as_points, chunks, randn
+from koopteach.tensors import as_count, as_points, chunks, randn
 
 
 def wasserstein2(x: Tensor, y: Tensor) -> float:
@@ -75,11 +75,8 @@ def sliced_wasserstein2(
     """
     x = as_points("sliced_wasserstein2", "x", x)
     y = as_points("sliced_wasserstein2", "y", y, dim=x.shape[1]).to(x)
-    if n_projections < 1 or n_quantiles < 1:
-        raise ValueError(
-            "sliced_wasserstein2: n_projections and n_quantiles must be at least 1, "
-            f"got {n_projections} and {n_quantiles}."
-        )
+    n_projections = as_count("sliced_wasserstein2", "n_projections", n_projections)
+    n_quantiles = as_count("sliced_wasserstein2", "n_quantiles", n_quantiles)
     directions = _directions(n_projections, x, generator)
     u = (torch.arange(n_quantiles, dtype=x.dtype, device=x.device) + 0.5) / n_quantiles
     total = 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
@@ -17,7 +16,7 @@ from koopteach.dictionaries.rbf import GaussianRBF
 from koopteach.kernels import augmented, exp2_, exponents, tiles
 from koopteach.operators.linear_algebra import asked, fix_signs
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import Movable, as_points, chunks, map_chunks, same_kind
+from koopteach.tensors import Movable, as_number, as_points, chunks, map_chunks, positive, same_kind
 
 # Up to here the walk's matrix is kept (128 MB); above, it is computed anew in every product.
 _STORED = 4000
@@ -57,11 +56,10 @@ class DiffusionMaps:
     """
 
     def __init__(self, bandwidth: float, alpha: float = 0.5) -> None:
-        if not (bandwidth > 0 and math.isfinite(bandwidth)):
-            raise ValueError(f"DiffusionMaps: bandwidth must be positive, got {bandwidth}.")
-        if not 0 <= alpha <= 1:
+        self.bandwidth = positive("DiffusionMaps", "bandwidth", bandwidth)
+        self.alpha = as_number("DiffusionMaps", "alpha", alpha)
+        if not 0 <= self.alpha <= 1:
             raise ValueError(f"DiffusionMaps: alpha must be between 0 and 1, got {alpha}.")
-        self.bandwidth, self.alpha = float(bandwidth), float(alpha)
         self._x: Tensor | None = None
 
     def fit(self, x: Tensor) -> Self:

@@ -13,6 +13,7 @@ from koopteach.operators.linear_algebra import (
     SMALLEST_TOL,
     add_gram_,
     asked,
+    checked_tol,
     fix_signs,
     mirrored,
     refuse_other_space,
@@ -21,7 +22,7 @@ from koopteach.operators.linear_algebra import (
 )
 from koopteach.operators.remarks import clock, few_points, holes, lost_modes, paragraphs, scatter
 from koopteach.spectrum import Expansion, Spectrum
-from koopteach.tensors import as_points, chunks, same_kind
+from koopteach.tensors import as_points, chunks, not_negative, positive, same_kind
 
 # Pairs kept aside: enough to know the Dirichlet energies to a few per cent and to see a broken symmetry.
 _KEPT = 2000
@@ -69,14 +70,8 @@ class EDMD:
         manifold=None,
     ) -> None:
         refuse_other_space("EDMD", manifold, dictionary)
-        if not (lag > 0 and math.isfinite(lag)):
-            raise ValueError(f"EDMD: lag must be a positive time, got {lag}.")
-        if not 0 <= tol < 1:
-            raise ValueError(f"EDMD: tol must be in [0, 1), got {tol}.")
-        if ridge is not None and not 0 <= ridge < math.inf:
-            raise ValueError(f"EDMD: ridge must not be negative, got {ridge}.")
-        self.dictionary, self.lag, self.tol = dictionary, float(lag), float(tol)
-        self.ridge, self.reversible = float(ridge or 0.0), reversible
+        self.dictionary, self.lag, self.tol = dictionary, positive("EDMD", "lag", lag), checked_tol("EDMD", tol)
+        self.ridge, self.reversible = not_negative("EDMD", "ridge", 0.0 if ridge is None else ridge), reversible
         self.manifold = manifold
         self._reset()
 

@@ -11,6 +11,7 @@ from koopteach.operators.linear_algebra import (
     SMALLEST_TOL,
     add_gram_,
     asked,
+    checked_tol,
     fix_signs,
     mirrored,
     refuse_other_space,
@@ -52,10 +53,8 @@ class GeneratorEDMD:
     """
 
     def __init__(self, dictionary, *, tol: float = 1e-8, manifold=None) -> None:
-        if not 0 <= tol < 1:
-            raise ValueError(f"GeneratorEDMD: tol must be in [0, 1), got {tol}.")
         refuse_other_space("GeneratorEDMD", manifold, dictionary)
-        self.dictionary, self.tol, self.manifold = dictionary, float(tol), manifold
+        self.dictionary, self.tol, self.manifold = dictionary, checked_tol("GeneratorEDMD", tol), manifold
         self._reset()
 
     def _reset(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor
 from koopteach.dictionaries.rbf import GaussianRBF
 from koopteach.operators.edmd import EDMD
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_points, seed_from
+from koopteach.tensors import as_count, as_points, not_negative, positive, seed_from
 
 # Up to here the kernels of all points are used: their matrix is 32 MB.
 _EXACT = 2000
@@ -65,15 +64,11 @@ class KernelEDMD:
         manifold=None,
         generator: torch.Generator | None = None,
     ) -> None:
-        for name, value in (("kernel_width", kernel_width), ("lag", lag)):
-            if not (value > 0 and math.isfinite(value)):
-                raise ValueError(f"KernelEDMD: {name} must be positive, got {value}.")
-        if ridge is not None and not 0 <= ridge < math.inf:
-            raise ValueError(f"KernelEDMD: ridge must not be negative, got {ridge}.")
-        if n_centers is not None and n_centers < 2:
-            raise ValueError(f"KernelEDMD: n_centers must be at least 2, got {n_centers}.")
-        self.kernel_width, self.lag, self.ridge = float(kernel_width), float(lag), ridge
-        self.n_centers, self.reversible, self.manifold, self.generator = n_centers, reversible, manifold, generator
+        self.kernel_width = positive("KernelEDMD", "kernel_width", kernel_width)
+        self.lag = positive("KernelEDMD", "lag", lag)
+        self.ridge = None if ridge is None else not_negative("KernelEDMD", "ridge", ridge)
+        self.n_centers = None if n_centers is None else as_count("KernelEDMD", "n_centers", n_centers, at_least=2)
+        self.reversible, self.manifold, self.generator = reversible, manifold, generator
         self._edmd: EDMD | None = None
 
     def fit(self, x: Tensor, y: Tensor) -> Self:

@@ -7,6 +7,7 @@ from scipy.linalg import blas
 from torch import Tensor
 
 from koopteach.spectrum import few_modes
+from koopteach.tensors import as_count, as_number
 
 # In float32 a Gram matrix is known to about seven digits, so directions below 1e-5 are rounding, not data.
 SMALLEST_TOL = {torch.float32: 1e-5, torch.float64: 0.0}
@@ -41,6 +42,18 @@ def whiten(gram: Tensor, tol: float, who: str, rounding: float = 0.0) -> Tensor:
         )
     keep = values > max(max(tol, torch.finfo(values.dtype).eps) * largest, rounding)
     return vectors[:, keep] / values[keep].sqrt()
+
+
+def checked_tol(who: str, tol: float) -> float:
+    """``tol``, the relative size below which directions are dropped.
+
+    Raises:
+        TypeError, ValueError: not a number in [0, 1).
+    """
+    tol = as_number(who, "tol", tol)
+    if not 0 <= tol < 1:
+        raise ValueError(f"{who}: tol must be in [0, 1), got {tol}.")
+    return tol
 
 
 def add_gram_(total: Tensor, a: Tensor) -> None:
@@ -95,9 +108,7 @@ def asked(n_modes: int | None, available: int, who: str) -> tuple[int, str]:
     Raises:
         ValueError: ``n_modes`` below one.
     """
-    if n_modes is not None and n_modes < 1:
-        raise ValueError(f"{who}.spectrum: n_modes must be at least 1, got {n_modes}.")
-    wanted = MOST_MODES if n_modes is None else n_modes
+    wanted = MOST_MODES if n_modes is None else as_count(f"{who}.spectrum", "n_modes", n_modes)
     if n_modes is None or wanted <= available:
         return min(wanted, available), few_modes(min(wanted, available), available)
     return available, f"\n{wanted} modes asked, the data support {available}"

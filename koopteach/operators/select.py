@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_points, chunks, seed_from
+from koopteach.tensors import as_count, as_points, chunks, seed_from
 
 # The rows are dealt to the folds in runs, so many to a fold: neighbours in time stay together, and data that are
 # sorted by mode still reach every fold.
@@ -109,9 +109,8 @@ def select(
     Source: the generalised matrix Rayleigh quotient of McGibbon, Pande 2015, and its form for generators.
     """
     named = _named(estimators)
+    n_modes, folds = as_count("select", "n_modes", n_modes), as_count("select", "folds", folds, at_least=2)
     x = as_points("select", "x", x, at_least=2 * folds)
-    if folds < 2 or n_modes < 1:
-        raise ValueError(f"select: folds >= 2 and n_modes >= 1 are needed, got folds={folds}, n_modes={n_modes}.")
     data = _checked_data(named, x, y)
     fold = _deal(len(x), folds, generator).to(x.device)
     table = tuple(_try(name, estimator, data, fold, folds, n_modes) for name, estimator in named.items())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_points, chunks, is_traced, randn, same_kind
+from koopteach.tensors import as_number, as_points, chunks, is_traced, not_negative, positive, randn, same_kind
 
 # The metric at the particles is singular wherever they cluster; below this the damped system is, too.
 _LEAST_DAMPING = 1e-6
@@ -69,18 +69,14 @@ class KSWGD:
                 "For reversible data use EDMD(..., reversible=True) or GeneratorEDMD."
             )
         _refuse_flat_modes(spectrum)
+        damping = as_number("KSWGD", "damping", damping)
         if not damping >= _LEAST_DAMPING:
             raise ValueError(
                 f"KSWGD: damping must be at least {_LEAST_DAMPING:g} (math.inf is the paper's metric), got {damping}."
             )
-        lengths = (step_size,) if max_move is None else (step_size, max_move)
-        if not all(0 < length < math.inf for length in lengths) or not 0 <= noise < math.inf:
-            raise ValueError(
-                "KSWGD: step_size and max_move must be positive and noise not negative, "
-                f"got step_size={step_size}, max_move={max_move}, noise={noise}."
-            )
-        self.spectrum, self.damping, self.step_size = spectrum, float(damping), float(step_size)
-        self.max_move, self.noise = max_move, float(noise)
+        self.spectrum, self.damping, self.step_size = spectrum, damping, positive("KSWGD", "step_size", step_size)
+        self.max_move = None if max_move is None else positive("KSWGD", "max_move", max_move)
+        self.noise = not_negative("KSWGD", "noise", noise)
 
     def init(self, x: Tensor) -> None:
         """Nothing to remember between steps."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -13,7 +12,7 @@ from koopteach.dictionaries import MultiScale
 from koopteach.operators import GeneratorEDMD
 from koopteach.particles.kswgd import KSWGD
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_points, randn
+from koopteach.tensors import as_points, not_negative, randn
 
 
 class Ladder:
@@ -60,9 +59,9 @@ class Ladder:
             ValueError: levels that are empty, negative or ascending.
         """
         x = as_points("Ladder.from_data", "x", x, at_least=2)
-        levels = [float(level) for level in levels]
-        if not levels or not all(0 <= level < math.inf for level in levels) or levels != sorted(levels, reverse=True):
-            raise ValueError(f"Ladder.from_data: levels must be descending and not negative, got {levels}.")
+        levels = [not_negative("Ladder.from_data", "levels", level) for level in levels]
+        if not levels or levels != sorted(levels, reverse=True):
+            raise ValueError(f"Ladder.from_data: levels must be descending, and at least one, got {levels}.")
         if fit is None:
             fit = _default_fit(generator)
         scale = float(x.var(dim=0, correction=0).sum().sqrt())

@@ -12,7 +12,7 @@ from koopteach.kernels import symmetric_sums
 from koopteach.operators import DiffusionMaps
 from koopteach.particles.kswgd import KSWGD
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_points, median_square_distance, rand, randn
+from koopteach.tensors import as_points, median_square_distance, positive, rand, randn
 
 Score = Callable[[Tensor], Tensor]
 
@@ -31,9 +31,7 @@ class ULA:
     """
 
     def __init__(self, score: Score, *, step_size: float) -> None:
-        if not 0 < step_size < math.inf:
-            raise ValueError(f"ULA: step_size must be positive, got {step_size}.")
-        self.score, self.step_size = score, float(step_size)
+        self.score, self.step_size = score, positive("ULA", "step_size", step_size)
 
     def init(self, x: Tensor) -> None:
         """Nothing to remember between steps."""
@@ -66,9 +64,7 @@ class MALA:
     """
 
     def __init__(self, target, *, step_size: float) -> None:
-        if not 0 < step_size < math.inf:
-            raise ValueError(f"MALA: step_size must be positive, got {step_size}.")
-        self.target, self.step_size = target, float(step_size)
+        self.target, self.step_size = target, positive("MALA", "step_size", step_size)
 
     def init(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Log density ``(n,)`` and score ``(n, d)`` at the particles, so that a step evaluates the proposals alone."""
@@ -176,13 +172,9 @@ class SVGD:
     def __init__(
         self, score: Score, *, step_size: float, bandwidth: float | None = None, adaptive: bool = False
     ) -> None:
-        numbers = (step_size,) if bandwidth is None else (step_size, bandwidth)
-        if not all(0 < number < math.inf for number in numbers):
-            raise ValueError(
-                f"SVGD: step_size and bandwidth must be positive, got step_size={step_size}, bandwidth={bandwidth}."
-            )
-        self.score, self.step_size = score, float(step_size)
-        self.bandwidth, self.adaptive = bandwidth, adaptive
+        self.score, self.step_size = score, positive("SVGD", "step_size", step_size)
+        self.bandwidth = None if bandwidth is None else positive("SVGD", "bandwidth", bandwidth)
+        self.adaptive = adaptive
 
     def init(self, x: Tensor) -> Tensor | None:
         """The running mean square of the velocity, None before the first step."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from koopteach import runtime
-from koopteach.tensors import as_points
+from koopteach.tensors import as_count, as_points
 
 # Particles this many times further out than they or the data ever were do not come back.
 _LOST = 100.0
@@ -90,11 +90,8 @@ def run_particles(
         ValueError: ``x0`` is not ``(n, d)`` and finite, or a count below one.
     """
     x = as_points("run_particles", "x0", x0).detach().clone()  # a learner's method may change what it is given
-    if n_steps < 1 or (record_every is not None and record_every < 1):
-        raise ValueError(
-            f"run_particles: n_steps and record_every must be at least 1, got {n_steps} and {record_every}."
-        )
-    every = record_every or max(1, -(-n_steps // 60))
+    n_steps = as_count("run_particles", "n_steps", n_steps)
+    every = -(-n_steps // 60) if record_every is None else as_count("run_particles", "record_every", record_every)
     recorder = _Recorder(method, x)
     state, info, done, step, diverged, interrupted = method.init(x), {}, 0, 0, False, False
     steps = range(1, n_steps + 1)

@@ -15,6 +15,7 @@ from koopteach.plotting.figures import (
     new_figure,
     points,
 )
+from koopteach.plotting.films import cloud, films
 from koopteach.plotting.selection import selection
 from koopteach.plotting.story import story
 from koopteach.plotting.style import COLORS, SERIES
@@ -24,12 +25,14 @@ __all__ = [
     "COLORS",
     "SERIES",
     "choices",
+    "cloud",
     "compare",
     "curves",
     "density",
     "eigenfunctions",
     "explore",
     "film_strip",
+    "films",
     "finish",
     "new_figure",
     "points",

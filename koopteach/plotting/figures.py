@@ -112,7 +112,7 @@ def points(ax: Axes, x: Tensor, box: Box, *, color: str = "model", title: str = 
     line = 0.6 if marker == "x" else 0
     ax.scatter(a[:, 0], a[:, 1], s=6, color=COLORS[color], alpha=0.6, marker=marker, linewidths=line)
     ax.set_title(title)
-    _as_map(ax, box)
+    as_map(ax, box)
     if outside:
         ax.text(
             0.98,
@@ -125,7 +125,7 @@ def points(ax: Axes, x: Tensor, box: Box, *, color: str = "model", title: str = 
         )
 
 
-def _as_map(ax: Axes, box: Box) -> None:
+def as_map(ax: Axes, box: Box) -> None:
     """A square of the plane without ticks, in a thin frame."""
     ax.set(xlim=box, ylim=box, xticks=[], yticks=[], aspect="equal")
     for spine in ax.spines.values():
@@ -227,7 +227,7 @@ def eigenfunctions(
         ax.pcolormesh(axis, axis, v, cmap=SIGNED_MAP, vmin=-top, vmax=top, shading="nearest", rasterized=True)
         ax.contour(axis, axis, np.where(known, values[..., k], np.nan), levels=[0], colors="black", linewidths=0.8)
         ax.set_title(f"rate {float(rates[k]):.2g}")
-        _as_map(ax, box)
+        as_map(ax, box)
     finish(fig, alt)
 
 

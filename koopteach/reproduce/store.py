@@ -64,7 +64,7 @@ def machine() -> str:
     """Where this runs, in words."""
     threads = torch.get_num_threads()
     return (
-        f"{os.cpu_count()} cores ({_processor()}), {threads} thread{'s' * (threads > 1)}, "
+        f"{os.cpu_count()} cores ({processor()}), {threads} thread{'s' * (threads > 1)}, "
         f"Python {platform.python_version()}, torch {torch.__version__}"
     )
 
@@ -117,7 +117,8 @@ def _move_aside(path: Path) -> Path:
     return path.rename(aside)
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The processor's name."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

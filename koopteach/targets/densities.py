@@ -16,7 +16,18 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_float, as_points, rand, randn, same_kind
+from koopteach.tensors import (
+    Movable,
+    as_count,
+    as_float,
+    as_number,
+    as_points,
+    not_negative,
+    positive,
+    rand,
+    randn,
+    same_kind,
+)
 
 
 class GaussianMixture(Movable):
@@ -60,8 +71,7 @@ class GaussianMixture(Movable):
     @classmethod
     def ring(cls, k: int, radius: float, std: float, weights=None) -> Self:
         """``k`` round modes at equal angles on a circle, the first at ``(radius, 0)``."""
-        if k < 1:
-            raise ValueError(f"GaussianMixture.ring: k must be at least 1, got {k}.")
+        k = as_count("GaussianMixture.ring", "k", k)
         angle = 2 * math.pi * torch.arange(k, dtype=torch.float64) / k
         return cls(radius * torch.stack([angle.cos(), angle.sin()], dim=1), std, weights)
 
@@ -114,15 +124,13 @@ class OrnsteinUhlenbeck(Movable):
     """
 
     def __init__(self, dim: int, theta: float = 1.0, rotation: float = 0.0) -> None:
-        if dim < 1:
-            raise ValueError(f"OrnsteinUhlenbeck: dim must be at least 1, got {dim}.")
-        if not math.isfinite(rotation):
+        self.dim = dim = as_count("OrnsteinUhlenbeck", "dim", dim)
+        self.theta = positive("OrnsteinUhlenbeck", "theta", theta)
+        self.rotation = as_number("OrnsteinUhlenbeck", "rotation", rotation)
+        if not math.isfinite(self.rotation):
             raise ValueError(f"OrnsteinUhlenbeck: rotation must be finite, got {rotation}.")
-        if not 0 < theta < math.inf:
-            raise ValueError(f"OrnsteinUhlenbeck: theta must be positive, got {theta}.")
-        if rotation and dim != 2:
+        if self.rotation and dim != 2:
             raise ValueError(f"OrnsteinUhlenbeck: rotation needs dim=2, got dim={dim}.")
-        self.dim, self.theta, self.rotation = dim, float(theta), float(rotation)
         self.modes = torch.zeros(1, dim, dtype=torch.float64)
         self.mode_weights = torch.ones(1, dtype=torch.float64)
 
@@ -153,8 +161,7 @@ class OrnsteinUhlenbeck(Movable):
     def transition(self, x: Tensor, lag: float, generator: torch.Generator | None = None) -> Tensor:
         """The exact state after time ``lag``: ``e^{-theta lag} R x`` plus Gaussian noise, ``(n, d)``."""
         x = as_points("OrnsteinUhlenbeck", "x", x, dim=self.dim)
-        if not 0 <= lag < math.inf:
-            raise ValueError(f"OrnsteinUhlenbeck.transition: lag must be finite and not negative, got {lag}.")
+        lag = not_negative("OrnsteinUhlenbeck.transition", "lag", lag)
         shrink = math.exp(-self.theta * lag)
         mean = shrink * x
         if self.rotation:
@@ -233,9 +240,8 @@ class DoubleWell(_ProductOfWells):
     """
 
     def __init__(self, beta: float = 1.0) -> None:
-        _positive("DoubleWell", beta=beta)
-        super().__init__([beta])
-        self.beta = float(beta)
+        self.beta = positive("DoubleWell", "beta", beta)
+        super().__init__([self.beta])
 
     def __repr__(self) -> str:
         return f"DoubleWell(beta={self.beta:g})"
@@ -253,18 +259,12 @@ class QuadrupleWell(_ProductOfWells):
     """
 
     def __init__(self, beta: float = 1.0, stiffness: float = 1.0) -> None:
-        _positive("QuadrupleWell", beta=beta, stiffness=stiffness)
-        super().__init__([beta, beta * stiffness])
-        self.beta, self.stiffness = float(beta), float(stiffness)
+        self.beta = positive("QuadrupleWell", "beta", beta)
+        self.stiffness = positive("QuadrupleWell", "stiffness", stiffness)
+        super().__init__([self.beta, self.beta * self.stiffness])
 
     def __repr__(self) -> str:
         return f"QuadrupleWell(beta={self.beta:g}, stiffness={self.stiffness:g})"
-
-
-def _positive(who: str, **values: float) -> None:
-    for name, value in values.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{who}: {name} must be positive, got {value}.")
 
 
 def _well_rates(depth: float, n: int) -> Tensor:

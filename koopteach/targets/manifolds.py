@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_float, as_points, is_traced, rand, randn
+from koopteach.tensors import Movable, as_float, as_points, is_traced, positive, rand, randn
 
 # Single precision knows a surface to 1e-6 of its size; data further off than this were never meant to lie on it.
 _ON_THE_SURFACE = 1e-4
@@ -72,10 +72,8 @@ class _Round(Manifold):
     """Points at distance ``radius`` from the origin."""
 
     def __init__(self, radius: float = 1.0) -> None:
-        if not (radius > 0 and math.isfinite(radius)):
-            raise ValueError(f"{type(self).__name__}: radius must be positive, got {radius}.")
         super().__init__()
-        self.radius = self.size = float(radius)
+        self.radius = self.size = positive(type(self).__name__, "radius", radius)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(radius={self.radius:g})"
@@ -171,10 +169,11 @@ class Torus(Manifold):
     dim = 3
 
     def __init__(self, R: float = 2.0, r: float = 0.8) -> None:
-        if not 0 < r < R < math.inf:
-            raise ValueError(f"Torus: 0 < r < R is needed, got R={R} and r={r}.")
         super().__init__()
-        self.R, self.r, self.size = float(R), float(r), float(r)
+        self.R, self.r = positive("Torus", "R", R), positive("Torus", "r", r)
+        if not self.r < self.R:
+            raise ValueError(f"Torus: 0 < r < R is needed, got R={R} and r={r}.")
+        self.size = self.r
 
     def __repr__(self) -> str:
         return f"Torus(R={self.R:g}, r={self.r:g})"

@@ -1,0 +1,98 @@
+"""Train the models of ``koopteach.zoo`` anew, measure them, and write both into ``koopteach/data``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from koopteach import metrics, targets, zoo
+from koopteach.authoring.tree import ROOT
+from koopteach.flow_matching import FlowMatching, MixtureFlow, reflow
+from koopteach.koopman_flow import KoopmanFlow
+
+DATA = ROOT / "koopteach" / "data"
+_FRESH = 10_000  # a seed that no training uses
+
+
+def _seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _toy(name: str) -> Any:
+    return getattr(targets, name.split("-")[0])
+
+
+def _teacher(name: str, *, coupling: str = "independent", seed: int = 1) -> FlowMatching:
+    generator = _seeded(seed)
+    data = _toy(name).sample(50_000, generator).float()
+    return FlowMatching(2, coupling=coupling).fit(data, generator=generator)
+
+
+def _reflow(name: str, *, seed: int = 1) -> FlowMatching:
+    return reflow(MixtureFlow(_toy(name).to(torch.float32)), generator=_seeded(seed))
+
+
+def _student(name: str, *, seed: int = 2, n_pairs: int = 1, form: str = "mode_sum", **fit: Any) -> KoopmanFlow:
+    flow = KoopmanFlow(zoo.shipped(zoo.TEACHERS[name]), generator=form, n_pairs=n_pairs)
+    return flow.fit(**fit, generator=_seeded(seed))
+
+
+_paper = partial(_student, method="consistency")
+RECIPES: dict[str, Callable[[str], FlowMatching | KoopmanFlow]] = {
+    "moons-teacher": _teacher,
+    "moons-ot-teacher": partial(_teacher, coupling="ot"),
+    "checkerboard-teacher": _teacher,
+    "eight_gaussians-teacher": _teacher,
+    "eight_gaussians-ot-teacher": partial(_teacher, coupling="ot"),
+    "eight_gaussians-reflow": _reflow,
+    "moons-student": _student,
+    "checkerboard-student": _student,
+    "moons-consistency": partial(_paper, spectrum=[0.5j]),
+    "moons-consistency-2": partial(_paper, spectrum=[4.5j], seed=3),
+    "moons-target-only": partial(_paper, weights={"target": 1.0}),
+    "moons-collapsed": partial(_paper, form="free", weights={"consistency": 1.0, "phase": 1.0}, n_steps=600),
+    "moons-autoencoder": partial(_paper, form="free", weights="autoencoder"),
+}
+
+
+def measure(name: str) -> dict[str, float]:
+    """Numbers of a shipped model on 4,000 start points that it has not seen."""
+    flow, toy = zoo.shipped(name), _toy(name)
+    x0 = torch.randn(4000, 2, generator=_seeded(_FRESH))
+    x1 = flow.transport(x0)
+    numbers = {
+        "sliced_w2": float(metrics.sliced_wasserstein2(x1, toy.sample(20_000, _seeded(_FRESH + 1)).float())),
+        "structure": toy.structure(x1),
+    }
+    if isinstance(flow, KoopmanFlow):
+        told = flow.diagnose(x0, verbose=False)
+        names = ("end", "mid", "path", "residual", "raw_residual", "participation", "size")
+        numbers |= {key: getattr(told, key) for key in names}
+        numbers["inverse"] = float((flow.invert(flow.teacher.transport(x0, steps=20)) - x0).square().mean().sqrt())
+    return numbers
+
+
+def weights(names: Sequence[str] = (), folder: Path = DATA) -> None:
+    """Train these models, or all, in the order in which they need each other; prints what each can do.
+
+    Raises:
+        ValueError: a name without a recipe.
+    """
+    unknown = sorted(set(names) - set(RECIPES))
+    if unknown:
+        raise ValueError(f"weights: no recipe for {', '.join(unknown)}. There are: {', '.join(RECIPES)}.")
+    for name in names or RECIPES:
+        RECIPES[name](name).save(folder / f"{name}.safetensors")
+        numbers = {key: float(f"{value:.4g}") for key, value in measure(name).items()}
+        _note(name, numbers, folder / "models.json")
+        print(name, numbers, flush=True)
+
+
+def _note(name: str, numbers: dict[str, float], path: Path) -> None:
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(json.dumps({**known, name: numbers}, indent=1, sort_keys=True) + "\n", encoding="utf-8")

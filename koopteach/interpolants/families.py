@@ -1,0 +1,118 @@
+"""The families by name, each fitted to data the way that serves it best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from koopteach.interpolants.charts import ConvexChart, DecodedChart
+from koopteach.interpolants.conditional import ConditionalAffine, ConditionalCoupling, CouplingChart
+from koopteach.interpolants.convex import ConvexMap
+from koopteach.interpolants.convex_fit import fit_convex_map
+from koopteach.interpolants.descent import Descent, straighten
+from koopteach.interpolants.field import LogProb
+from koopteach.interpolants.gaussian import GaussianStraight
+from koopteach.interpolants.geodesic import geodesic_schedule
+from koopteach.interpolants.matrix import MatrixInterpolant
+from koopteach.interpolants.protocol import Interpolant
+from koopteach.interpolants.schedules import LearnedSchedule, LinearInterpolant, TrigonometricInterpolant
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a family is fitted to.
+
+    Attributes:
+        x1, x0, log_prob: data, noise samples (None for N(0, I)) and their log density.
+        independent: whether noise and data are paired at random.
+        generator, verbose: as of ``fit``.
+    """
+
+    x1: Tensor
+    x0: Tensor | None
+    log_prob: LogProb | None
+    independent: bool
+    generator: torch.Generator | None
+    verbose: bool
+
+    @property
+    def dim(self) -> int:
+        """Coordinates of a point."""
+        return self.x1.shape[1]
+
+    def convex_map(self, x1: Tensor, x0: Tensor | None = None, **options: int) -> ConvexMap:
+        """A map to ``x1``, from N(0, I) or from ``x0``."""
+        return fit_convex_map(x1, x0, generator=self.generator, verbose=self.verbose, **options)
+
+
+Fitted = tuple[Interpolant, Descent | None]
+
+
+def _convex_chart(task: Task) -> Fitted:
+    to_noise = None if task.x0 is None else task.convex_map(task.x0)
+    # pairs of transport are near already: a rotation would only swing them away from each other
+    inner = None if task.independent else LinearInterpolant(task.dim)
+    return ConvexChart(task.convex_map(task.x1), to_noise, inner=inner), None
+
+
+def _decoded_chart(task: Task) -> Fitted:
+    # without a likelihood the pairs have to do all the work
+    return DecodedChart(task.convex_map(task.x1, task.x0, pair_steps=500 if task.x0 is None else 700)), None
+
+
+def _geodesic(task: Task) -> Fitted:
+    found = geodesic_schedule(task.x1, task.x0, log_prob=task.log_prob, generator=task.generator)
+    return found.schedule, None
+
+
+def _descended(
+    make: Callable[[Task], Interpolant], *, batch: int = 128, pool: int = 512, **options: float
+) -> Callable[[Task], Fitted]:
+    """The family that ``make`` starts, trained by descent on the acceleration; a small sample is its own pool."""
+
+    def fit(task: Task) -> Fitted:
+        interpolant, most = make(task), min(pool, len(task.x1))
+        found = straighten(
+            interpolant,
+            task.x1,
+            task.x0,
+            log_prob=task.log_prob,
+            generator=task.generator,
+            verbose=task.verbose,
+            batch=min(batch, most),
+            pool=most,
+            **options,
+        )
+        return interpolant, found
+
+    return fit
+
+
+# The rates, batches and pools are those with which each family does well on the toy laws.
+FAMILIES: dict[str, Callable[[Task], Fitted]] = {
+    "convex_chart": _convex_chart,
+    "decoded_chart": _decoded_chart,
+    "linear": lambda task: (LinearInterpolant(task.dim), None),
+    "trigonometric": lambda task: (TrigonometricInterpolant(task.dim), None),
+    "geodesic": _geodesic,
+    "gaussian": lambda task: (GaussianStraight.from_data(task.x1, task.x0), None),
+    "schedule": _descended(lambda task: LearnedSchedule(task.dim)),
+    "matrix": _descended(lambda task: MatrixInterpolant(task.dim)),
+    "conditional_affine": _descended(
+        lambda task: ConditionalAffine(task.dim, generator=task.generator), batch=96, pool=192, lr=3e-3
+    ),
+    "conditional_coupling": _descended(
+        lambda task: ConditionalCoupling(task.dim, generator=task.generator), batch=64, pool=128, lr=3e-3
+    ),
+    "chart": _descended(
+        lambda task: CouplingChart(task.dim, generator=task.generator),
+        n_steps=1000,
+        batch=256,
+        lr=3e-3,
+        lam_ke=0.3,
+        h=0.02,
+    ),
+}

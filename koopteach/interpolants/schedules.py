@@ -1,0 +1,159 @@
+"""Scalar schedules ``x_t = a(t) x0 + b(t) x1``: all of them induce the same map, at another speed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from koopteach.interpolants.protocol import Interpolant
+from koopteach.tensors import jvp
+
+
+class Schedule(Interpolant):
+    """``x_t = (1 - h(t)) x0 + g(t) x1``, so that ``x0 = (x_t - g(t) x1) / (1 - h(t))``.
+
+    Elsewhere ``a = 1 - h`` and ``b = g``.
+
+    Args:
+        dim: coordinates of a point.
+        g, h: functions of times ``(..., 1)``, both from 0 to 1, with ``h < 1`` before the end.
+
+    Source: the interpolant of Proposition 1 in Shankar and Geffner 2025, in its own letters.
+    """
+
+    def __init__(self, dim: int, g: Callable[[Tensor], Tensor], h: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(dim)
+        self._g, self._h = g, h
+
+    def g(self, t: Tensor) -> Tensor:
+        """The share of the data, ``b(t)``."""
+        return self.coefficients(t)[1]
+
+    def h(self, t: Tensor) -> Tensor:
+        """What is gone of the noise, ``1 - a(t)``."""
+        return 1 - self.coefficients(t)[0]
+
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """``a(t)`` and ``b(t)``, shaped like ``t`` (or with one column for each axis)."""
+        return 1 - self._h(t), self._g(t)
+
+    def slopes(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """``a'(t)`` and ``b'(t)``."""
+        return jvp(lambda s: torch.stack(self.coefficients(s)), (t,), (torch.ones_like(t),))[1].unbind()
+
+    def mean_rate(self, x: Tensor, x0: Tensor, x1: Tensor, weights: Tensor, t: Tensor) -> Tensor:
+        """``a' E[x0 | x] + b' m`` from the one mean ``m = E[x1 | x]``, since ``a E[x0 | x] + b m = x``."""
+        (a, b), (da, db) = self.coefficients(t), self.slopes(t)
+        mean = weights @ x1
+        return da / a * x + (db - da / a * b) * mean
+
+    def _value(self, x0: Tensor, x1: Tensor, t: Tensor) -> Tensor:
+        a, b = self.coefficients(t)
+        return a * x0 + b * x1
+
+    def _rate(self, x0: Tensor, x1: Tensor, t: Tensor) -> Tensor:
+        a, b = self.slopes(t)
+        return a * x0 + b * x1
+
+    def _inverse(self, x: Tensor, x1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = self.coefficients(t)
+        return (x - b * x1) / a, -a.log().expand(*a.shape[:-1], self.dim).sum(dim=-1)
+
+
+class LinearInterpolant(Schedule):
+    """``x_t = (1 - t) x0 + t x1``: straight paths, which with independent pairs cross and give a bent flow."""
+
+    def __init__(self, dim: int) -> None:
+        Interpolant.__init__(self, dim)
+
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """``1 - t`` and ``t``."""
+        return 1 - t, t
+
+    def slopes(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """``-1`` and ``1``."""
+        one = torch.ones_like(t)
+        return -one, one
+
+
+class TrigonometricInterpolant(Schedule):
+    """``x_t = cos(pi t / 2) x0 + sin(pi t / 2) x1``: keeps the variance of two laws of unit variance."""
+
+    def __init__(self, dim: int) -> None:
+        Interpolant.__init__(self, dim)
+
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """``cos(pi t / 2)``, as the sine of the rest of the way so that it ends at 0 exactly, and ``sin(pi t / 2)``."""
+        quarter = math.pi / 2
+        return (quarter * (1 - t)).sin(), (quarter * t).sin()
+
+    def slopes(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Their derivatives."""
+        quarter = math.pi / 2
+        return -quarter * (quarter * (1 - t)).cos(), quarter * (quarter * t).cos()
+
+
+class LearnedSchedule(Schedule):
+    """``a = (1 - t) exp(t P(t))`` and ``b = t exp((1 - t) Q(t))``, P and Q Chebyshev series; at first linear.
+
+    Args:
+        dim: coordinates of a point.
+        degree: terms of each series.
+        per_axis: a series of its own for each coordinate.
+    """
+
+    def __init__(self, dim: int, *, degree: int = 6, per_axis: bool = False) -> None:
+        Interpolant.__init__(self, dim)
+        if degree < 1:
+            raise ValueError(f"LearnedSchedule: degree must be at least 1, got {degree}.")
+        self.series = nn.Parameter(torch.zeros(2, degree, dim if per_axis else 1), requires_grad=False)
+
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """``a(t)`` and ``b(t)``."""
+        terms = chebyshev(t, self.series.shape[1])
+        p, q = (terms @ series for series in self.series.to(t))
+        return (1 - t) * (t * p).exp(), t * ((1 - t) * q).exp()
+
+
+class TabulatedSchedule(Schedule):
+    """``a`` and ``b`` by cubic Hermite interpolation of a table at equal times.
+
+    Args:
+        dim: coordinates of a point.
+        a, b: values ``(k,)`` at ``linspace(0, 1, k)``, the ends among them.
+    """
+
+    def __init__(self, dim: int, a: Tensor, b: Tensor) -> None:
+        Interpolant.__init__(self, dim)
+        if a.shape != b.shape or a.ndim != 1 or len(a) < 3:
+            raise ValueError(
+                f"TabulatedSchedule: a and b must be (k,), k at least 3, got {tuple(a.shape)}, {tuple(b.shape)}."
+            )
+        table = torch.stack([a, b])
+        (slopes,) = torch.gradient(table, spacing=1 / (len(a) - 1), dim=1, edge_order=2)
+        self.register_buffer("table", table)
+        self.register_buffer("table_slopes", slopes)
+
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """``a(t)`` and ``b(t)``."""
+        table, slopes = self.table.to(t), self.table_slopes.to(t)
+        last = table.shape[1] - 2
+        place = t * (last + 1)
+        i = place.detach().floor().clamp(0, last).long()
+        s, step = place - i, 1 / (last + 1)
+        y0, y1, m0, m1 = table[:, i], table[:, i + 1], slopes[:, i] * step, slopes[:, i + 1] * step
+        rest = (y1 - y0 - m0) + s * (m0 + m1 - 2 * (y1 - y0)) - (m0 + m1 - 2 * (y1 - y0))
+        a, b = y0 + s * (m0 + s * rest)
+        return a, b
+
+
+def chebyshev(t: Tensor, count: int) -> Tensor:
+    """``T_0 .. T_{count-1}`` of ``2 t - 1`` for times ``(..., 1)``, ``(..., count)``."""
+    x = 2 * t - 1
+    terms = [torch.ones_like(x), x]
+    for _ in range(count - 2):
+        terms.append(2 * x * terms[-1] - terms[-2])
+    return torch.cat(terms[:count], dim=-1)

@@ -1,0 +1,53 @@
+"""Models that come with the package, so that a lesson can quote their numbers: trained weights are data."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import as_file, files
+
+from koopteach.flow_matching import FlowMatching
+from koopteach.koopman_flow import KoopmanFlow
+
+# The teacher of each student; a teacher has none.
+TEACHERS: dict[str, str | None] = {
+    "moons-teacher": None,
+    "moons-ot-teacher": None,
+    "checkerboard-teacher": None,
+    "eight_gaussians-teacher": None,
+    "eight_gaussians-ot-teacher": None,
+    "eight_gaussians-reflow": None,
+    "moons-student": "moons-teacher",
+    "checkerboard-student": "checkerboard-teacher",
+    "moons-consistency": "moons-teacher",
+    "moons-consistency-2": "moons-teacher",
+    "moons-target-only": "moons-teacher",
+    "moons-collapsed": "moons-teacher",
+    "moons-autoencoder": "moons-teacher",
+}
+
+
+def shipped(name: str) -> FlowMatching | KoopmanFlow:
+    """A model that comes with the package, a student with its teacher; float32 on the CPU.
+
+    Teachers: ``moons-teacher``, ``checkerboard-teacher`` and ``eight_gaussians-teacher`` (independent pairs),
+    ``moons-ot-teacher`` and ``eight_gaussians-ot-teacher`` (pairs of optimal transport), ``eight_gaussians-reflow``
+    (pairs of the exact flow).
+    Students by regression on path coefficients: ``moons-student``, ``checkerboard-student``. By the
+    paper's consistency, from two starts: ``moons-consistency``, ``moons-consistency-2``. Failures, to be looked at:
+    ``moons-target-only`` (end points alone), ``moons-collapsed`` (free generator, no reconstruction) and
+    ``moons-autoencoder`` (free generator, all four terms).
+
+    Raises:
+        ValueError: another name.
+        ImportError: without safetensors.
+    """
+    if name not in TEACHERS:
+        raise ValueError(f"shipped: name must be one of {', '.join(TEACHERS)}, got {name!r}.")
+    teacher = TEACHERS[name]
+    with as_file(files("koopteach.data") / f"{name}.safetensors") as path:
+        return FlowMatching.load(path) if teacher is None else KoopmanFlow.load(path, shipped(teacher))
+
+
+def quoted(name: str) -> dict[str, float]:
+    """The numbers of a shipped model as its training measured them, by name."""
+    return json.loads((files("koopteach.data") / "models.json").read_text(encoding="utf-8"))[name]

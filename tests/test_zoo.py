@@ -1,0 +1,79 @@
+"""The models that come with the package are whole, are what they are called, and have the numbers that are quoted."""
+
+import pytest
+import torch
+
+from koopteach import FlowMatching, FreeGenerator, KoopmanFlow, eight_gaussians, shipped, straightness
+from koopteach.authoring.weights import DATA, RECIPES, measure, weights
+from koopteach.zoo import TEACHERS, quoted
+
+STUDENTS = [name for name, teacher in TEACHERS.items() if teacher]
+
+
+@pytest.mark.parametrize("name", TEACHERS)
+def test_a_shipped_model_has_its_quoted_numbers(name):
+    """All of them, on start points that no training saw."""
+    assert measure(name) == pytest.approx(quoted(name), rel=2e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", TEACHERS)
+def test_a_shipped_model_is_small(name):
+    assert (DATA / f"{name}.safetensors").stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("name", ["moons-student", "checkerboard-student"])
+def test_the_students_meet_their_goals(name):
+    numbers, teacher = quoted(name), quoted(TEACHERS[name])
+    assert max(numbers["end"], numbers["path"]) <= 0.03
+    assert numbers["mid"] <= 0.035
+    assert numbers["sliced_w2"] <= teacher["sliced_w2"] + 0.004
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_a_student_comes_with_its_teacher(name):
+    student, teacher = shipped(name), shipped(TEACHERS[name])
+    x0 = torch.randn(5, 2, generator=torch.Generator().manual_seed(0))
+    assert isinstance(student, KoopmanFlow)
+    assert isinstance(teacher, FlowMatching)
+    torch.testing.assert_close(student.teacher.transport(x0), teacher.transport(x0))
+
+
+def test_the_failures_fail_as_they_are_called():
+    """Boundary distillation: ends without a path. Without reconstruction: no samples. An autoencoder: a small loss."""
+    good, ends = quoted("moons-student"), quoted("moons-target-only")
+    assert ends["end"] < 0.06
+    assert ends["mid"] > 5 * good["mid"]
+    x0 = torch.randn(500, 2, generator=torch.Generator().manual_seed(1))
+    assert shipped("moons-collapsed").diagnose(x0, verbose=False).collapsed
+    gamed, honest = quoted("moons-autoencoder"), quoted("moons-consistency")
+    assert gamed["raw_residual"] < 0.2 * honest["raw_residual"]
+    assert gamed["residual"] > 1.0 > 5 * honest["residual"]
+    assert isinstance(shipped("moons-autoencoder").lifting, FreeGenerator)
+
+
+def test_two_starts_reach_the_same_paths_with_other_spectra():
+    one, two = shipped("moons-consistency"), shipped("moons-consistency-2")
+    assert (one.rates.imag.max() - two.rates.imag.max()).abs() > 1
+    assert quoted("moons-consistency-2")["path"] == pytest.approx(quoted("moons-consistency")["path"], abs=0.02)
+
+
+def test_straight_flows_need_one_step_and_curved_ones_do_not_get_there():
+    """Euler's first step lands on the mean of independent pairs, and near the data where paths are straight."""
+    x0 = torch.randn(500, 2, generator=torch.Generator().manual_seed(2))
+    bent = straightness(shipped("eight_gaussians-teacher"), x0).deviation
+    for name in ("eight_gaussians-ot-teacher", "eight_gaussians-reflow"):
+        assert straightness(shipped(name), x0).deviation < 0.03 < 2 < bent
+        assert eight_gaussians.structure(shipped(name).transport(x0, solver="euler", steps=1)) > 0.7
+    one = shipped("eight_gaussians-teacher").transport(x0, solver="euler", steps=1)
+    assert float(one.square().sum(1).mean()) < 0.05
+
+
+def test_another_name_is_refused():
+    with pytest.raises(ValueError, match=r"shipped: name must be one of moons-teacher, .* got 'moon-teacher'"):
+        shipped("moon-teacher")
+    with pytest.raises(ValueError, match="no recipe for moon-teacher"):
+        weights(["moon-teacher"])
+
+
+def test_every_file_has_a_recipe_and_every_recipe_a_file():
+    assert {path.stem for path in DATA.glob("*.safetensors")} == set(RECIPES) == set(TEACHERS)
