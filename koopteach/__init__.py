@@ -92,6 +92,7 @@ _HOMES = {
     "operators": ("EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD", "Selection", "select"),
     "particles": ("DMPS", "KSWGD", "LAWGD", "MALA", "SVGD", "ULA", "Ladder", "Run", "run_particles"),
     "runtime": ("Profile", "device", "setup", "show"),
+    "spde": ("AllenCahn",),
     "spectrum": ("Spectrum",),
     "targets": (
         "Circle",

@@ -1,0 +1,152 @@
+"""The stochastic Allen-Cahn equation: transforms, steps, and the invariant law."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from koopteach import AllenCahn
+from koopteach.spde import cosine_transform, inverse_cosine_transform
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(shape, dtype=torch.float64, generator=seeded(seed))
+
+
+LINEAR = {"growth": -1.0, "cubic": 0.0, "kappa": 0.02, "temperature": 0.3, "length": 1.7}
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 64])
+def test_the_cosine_transform_is_the_sum_that_defines_it(n):
+    u = normal(5, n)
+    j = torch.arange(n, dtype=torch.float64)
+    rows = torch.cos(math.pi * j[:, None] * (j + 0.5) / n) * math.sqrt(2 / n)
+    rows[0] /= math.sqrt(2)
+    torch.testing.assert_close(cosine_transform(u), u @ rows.T, rtol=0, atol=1e-12)
+    torch.testing.assert_close(inverse_cosine_transform(u), u @ rows, rtol=0, atol=1e-12)
+
+
+def test_the_score_is_the_gradient_of_the_log_density():
+    model, u = AllenCahn(9, kappa=0.03, temperature=0.2, growth=1.3, cubic=0.7, length=2.0), normal(4, 9)
+    u.requires_grad_(True)
+    (gradient,) = torch.autograd.grad(model.log_prob(u).sum(), u)
+    torch.testing.assert_close(model.score(u.detach()), gradient, rtol=1e-12, atol=1e-12)
+
+
+def test_a_short_step_is_langevins():
+    model, u, dt, noise = AllenCahn(12), normal(3, 12), 1e-7, normal(3, 12, seed=1)
+    step = model.step(u, dt, torch.zeros_like(noise)) - u
+    torch.testing.assert_close(step, dt * model.temperature / model.dx * model.score(u), rtol=1e-4, atol=0)
+    kick = model.step(u, dt, noise) - u - step
+    expected = math.sqrt(2 * model.temperature * dt / model.dx) * inverse_cosine_transform(noise)
+    torch.testing.assert_close(kick, expected, rtol=1e-4, atol=1e-10)
+
+
+@pytest.mark.parametrize("dt", [0.01, 0.5, 20.0])
+def test_the_linear_equation_keeps_its_mode_variances_at_every_step(dt):
+    model = AllenCahn(16, **LINEAR)
+    k = torch.arange(16, dtype=torch.float64)
+    laplacian = (2 / model.dx * torch.sin(math.pi * k / 32)) ** 2
+    variance = LINEAR["temperature"] / (model.dx * (LINEAR["kappa"] * laplacian + 1))
+    one, none = torch.eye(16, dtype=torch.float64), torch.zeros(16, 16, dtype=torch.float64)
+    factor = cosine_transform(model.step(inverse_cosine_transform(one), dt, none)).diagonal()
+    gain = cosine_transform(model.step(none, dt, one)).diagonal()
+    torch.testing.assert_close(factor**2 * variance + gain**2, variance, rtol=1e-11, atol=0)
+
+
+def test_samples_of_the_linear_law_have_the_known_mode_variances():
+    model, n = AllenCahn(16, **LINEAR), 20_000
+    found = cosine_transform(model.sample(n, seeded(3))).var(dim=0)
+    exact = model.temperature / (model.dx * model.decay)
+    assert ((found / exact - 1).abs() < 4.5 * math.sqrt(2 / n)).all()
+
+
+def test_neighbours_of_a_small_field_have_the_law_of_a_direct_sum():
+    """Two points: moments of the sample against quadrature in the plane."""
+    model, n = AllenCahn(2, kappa=0.2, temperature=0.3), 40_000
+    axis = torch.linspace(-4, 4, 401, dtype=torch.float64)
+    points = torch.cartesian_prod(axis, axis)
+    p = torch.softmax(model.log_prob(points), 0)
+    u = model.sample(n, seeded(4))
+    for moment in (lambda u: u[:, 0] ** 2, lambda u: u[:, 0] * u[:, 1], lambda u: u[:, 1] ** 4):
+        exact, values = float(p @ moment(points)), moment(u)
+        assert abs(float(values.mean()) - exact) < 4 * float(values.std()) / math.sqrt(n)
+
+
+def test_the_dynamics_leaves_the_sampled_law_where_it_is_and_sees_a_wrong_one():
+    model = AllenCahn(24, temperature=0.05)
+    end = model.trajectory(model.sample(1500, seeded(5)), n_steps=300, dt=0.01, every=300, generator=seeded(6))[-1]
+    assert max(model.stationarity(end).values()) < 4
+    phase = model.trajectory(torch.ones(1500, 24).double(), n_steps=50, dt=0.01, every=50, generator=seeded(7))[-1]
+    assert model.stationarity(phase)["symmetry"] > 20
+    assert model.stationarity(1.1 * end)["equipartition"] > 20
+
+
+def test_the_error_of_a_path_halves_with_the_step():
+    """Strong order one: the same Brownian path, summed for the coarser steps."""
+    model, u0, finest, steps = AllenCahn(16, kappa=0.02), 0.5 * normal(60, 16), 1 / 1024, 512
+    noise = normal(steps, 60, 16, seed=8)
+    ends = []
+    for merged in (1, 8, 16, 32):
+        u = u0
+        for part in noise.reshape(steps // merged, merged, 60, 16):
+            u = model.step(u, merged * finest, part.sum(0) / math.sqrt(merged))
+        ends.append(u)
+    errors = [float((end - ends[0]).norm()) for end in ends[1:]]
+    assert errors[0] < errors[1] < errors[2]
+    assert all(1.6 < coarse / fine < 2.6 for fine, coarse in pairwise(errors))
+
+
+def test_turning_field_and_noise_upside_down_turns_the_path():
+    model, u, noise = AllenCahn(10), normal(4, 10), normal(4, 10, seed=1)
+    assert torch.equal(model.step(-u, 0.02, -noise), -model.step(u, 0.02, noise))
+    torch.testing.assert_close(model.log_prob(-u), model.log_prob(u))
+    torch.testing.assert_close(model.log_prob(u.flip(1)), model.log_prob(u))
+
+
+def test_a_trajectory_is_its_steps():
+    model, u = AllenCahn(8), normal(3, 8)
+    path = model.trajectory(u, n_steps=7, dt=0.02, every=3, generator=seeded(9))
+    noise, states = seeded(9), [u]
+    for _ in range(7):
+        xi = torch.randn(3, 8, dtype=torch.float64, generator=noise)
+        states.append(model.step(states[-1], 0.02, xi))
+    torch.testing.assert_close(path, torch.stack(states[::3]), rtol=0, atol=1e-12)
+
+
+def test_single_precision_stays():
+    model, u = AllenCahn(8), normal(3, 8).float()
+    assert model.trajectory(u, n_steps=2, generator=seeded()).dtype == torch.float32
+    assert model.score(u).dtype == model.log_prob(u).dtype == torch.float32
+    assert model.to(torch.float32).sample(3, seeded()).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: AllenCahn(1), "n_points must be a whole number of at least 2, got 1"),
+        (lambda: AllenCahn(8, kappa=0.0), "kappa must be positive and finite, got 0"),
+        (lambda: AllenCahn(8, temperature=math.inf), "temperature must be positive"),
+        (lambda: AllenCahn(8, length=-1.0), "length must be positive"),
+        (lambda: AllenCahn(8, cubic=0.0), "growth=1.0 with cubic=0.0 lets fields escape"),
+        (lambda: AllenCahn(8, cubic=-1.0), "Take cubic > 0"),
+        (lambda: AllenCahn(8).score(normal(3, 9)), r"AllenCahn.score: u has shape \(3, 9\)"),
+        (lambda: AllenCahn(8).energy(math.nan * normal(3, 8)), "NaN or infinity in 3 of 3"),
+        (lambda: AllenCahn(8).step(normal(3, 8), 0.0, normal(3, 8)), "step: dt must be positive"),
+        (lambda: AllenCahn(8).step(normal(3, 8), 2.5, normal(3, 8)), "below 2 / growth = 2, got 2.5"),
+        (lambda: AllenCahn(8).step(normal(3, 8), 0.1, normal(2, 8)), r"noise has shape \(2, 8\), but \(3, 8\)"),
+        (lambda: AllenCahn(8).trajectory(normal(3, 8), n_steps=-1), "n_steps >= 0 and every >= 1"),
+        (lambda: AllenCahn(8).trajectory(normal(3, 8), n_steps=9, dt=math.nan), "trajectory: dt must be positive"),
+        (lambda: AllenCahn(8).trajectory(1e3 + normal(3, 8), n_steps=9, dt=0.5), "fields escaped.*shorter dt"),
+        (lambda: AllenCahn(8).sample(0), "n must be at least 1, got 0"),
+        (lambda: AllenCahn(8).stationarity(normal(1, 8)), "at least 2 are needed"),
+    ],
+)
+def test_bad_arguments_are_named(call, told):
+    with pytest.raises(ValueError, match=told):
+        call()
