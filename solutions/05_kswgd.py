@@ -326,12 +326,12 @@ damped_weights = check("L05-E5", damped_weights)
 
 # %% [markdown]
 # The test that matters: the ring of eight narrow modes, from a wide cloud around the origin, where the paper's metric stalls for
-# most draws of the data. Your limiter and your weights, without noise:
+# most draws of the data with the lesson's dictionary. Your limiter and your weights, without noise:
 
 # %%
 ring = kt.GaussianMixture.ring(8, radius=3.0, std=0.3).to(profile.device)
 ring_data = ring.sample(5000, profile.generator(4))
-ring_psi = kt.MultiScale.from_data(ring_data, generator=profile.generator(5))
+ring_psi = kt.MultiScale.from_data(ring_data, (150, 40, 12), generator=profile.generator(5))
 ring_spectrum = kt.GeneratorEDMD(ring_psi).fit(ring_data).spectrum()
 
 
