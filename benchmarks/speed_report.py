@@ -12,9 +12,9 @@ from benchmarks.goals import GOALS, Goal
 from benchmarks.turns import Row
 from benchmarks.workloads import WORKLOADS
 
-PARTS = {"operators": ("E1", "E2"), "kernels": ("K1", "K2"), "updates": ("P1", "P3"), "growth": (), "import": ()}
+PARTS = {"operators": ("E1", "E2"), "kernels": ("K1", "K2"), "updates": ("P1", "P2", "P3"), "growth": (), "import": ()}
 COLUMNS = ("method", "median s", "least s", "n", "MB above the data", "error", "best peer / this", "share of the limit")
-ROUNDS = {"E1": 3, "E2": 1, "K1": 3, "K2": 5, "P1": 5, "P3": 5}
+ROUNDS = {"E1": 3, "E2": 1, "K1": 3, "K2": 5, "P1": 5, "P2": 5, "P3": 5}
 
 
 def report(parts: list[str], quick: bool, out: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks import published
 from benchmarks.workload import Work, Workload
-from koopteach import KSWGD, SVGD, DiffusionMaps
+from koopteach import KSWGD, SVGD, DiffusionMaps, GeneratorEDMD, MultiScale, Spectrum
 
 DATA, BANDWIDTH, RANK = 2000, 0.5, 50
 
@@ -52,6 +52,49 @@ def velocity_error(result: tuple) -> float:
     velocity, case = result
     reference = by_tensors(*case)
     return float(np.abs(np.asarray(velocity) - reference).max() / np.abs(reference).max())
+
+
+def dictionary_case(particles: int) -> tuple[Tensor, Spectrum]:
+    """Particles, and a spectrum of the package's default dictionary: 20,000 data leave no term in its size."""
+    draw = torch.Generator().manual_seed(2)
+    y = torch.randn(20_000, 2, dtype=torch.float64, generator=draw)
+    x = 0.3 + 0.8 * torch.randn(particles, 2, dtype=torch.float64, generator=draw)
+    return x, GeneratorEDMD(MultiScale.from_data(y, generator=draw)).fit(y).spectrum(RANK)
+
+
+def dictionary_velocity(particles: int, damping: float, dtype: torch.dtype) -> Callable[[], tuple]:
+    x, spectrum = dictionary_case(particles)
+    method, moving = KSWGD(spectrum.to(dtype), damping=damping), x.to(dtype)
+    return lambda: (method.velocity(moving), (x, spectrum, damping))
+
+
+def by_slopes(x: Tensor, spectrum: Spectrum, damping: float) -> Tensor:
+    """The definition: all slopes at once, the moments, the metric, the weights."""
+    slopes, moments, energies = spectrum.grad(x), spectrum(x).mean(0), spectrum.energies
+    if math.isinf(damping):
+        weights = moments / energies
+    else:
+        metric = torch.einsum("nkd,nld->kl", slopes, slopes) / len(x)
+        weights = (1 + damping) * torch.linalg.solve(metric + damping * torch.diag(energies), moments)
+    return -torch.einsum("nkd,k->nd", slopes, weights)
+
+
+def slopes_velocity(particles: int, damping: float) -> Callable[[], tuple]:
+    x, spectrum = dictionary_case(particles)
+    return lambda: (by_slopes(x, spectrum, damping), (x, spectrum, damping))
+
+
+def slopes_error(result: tuple) -> float:
+    velocity, case = result
+    reference = by_slopes(*case)
+    return float((velocity - reference).abs().max() / reference.abs().max())
+
+
+def dictionary_work(particles: int, damping: float, dtype: str) -> Work:
+    """Each of about 280 kernels once: its exponent (4), then sums; damping needs the slopes of every mode."""
+    kernels = 280 * particles
+    sums = 2 * kernels * (1 + 3) if math.isinf(damping) else 2 * kernels * 3 * RANK + 2 * particles * RANK**2
+    return Work(2 * kernels * 4 + sums, kernels, dtype)
 
 
 def stein_case(n: int, dtype: torch.dtype) -> tuple[Tensor, SVGD]:

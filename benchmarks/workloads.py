@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -145,9 +146,10 @@ def kernels(title: str, size: int, quick: int, ours: tuple, peers: tuple) -> Wor
 # P: one update of the particles --------------------------------------------------------------------------------------
 
 
-def in_both_precisions(prepare: Callable, error: Callable, work: Callable) -> Iterator[Contender]:
+def in_both_precisions(prepare: Callable, error: Callable, work: Callable, what: str = "") -> Iterator[Contender]:
     for name, dtype in (("float64", F64), ("float32", F32)):
-        yield Contender(name, partial(prepare, dtype=dtype), error, partial(work, dtype=name), repeats=10)
+        title = f"{what}, {name}" if what else name
+        yield Contender(title, partial(prepare, dtype=dtype), error, partial(work, dtype=name), repeats=10)
 
 
 WORKLOADS = {
@@ -188,6 +190,29 @@ WORKLOADS = {
         (
             *in_both_precisions(updates.our_velocity, updates.velocity_error, updates.velocity_work),
             Contender("published formulas, numpy", updates.tensor_velocity, updates.velocity_error, repeats=5),
+        ),
+    ),
+    "P2": updates.iteration(
+        "One iteration on the default dictionary's spectrum: 2,000 particles, 20,000 data, d = 2, rank 50",
+        2000,
+        500,
+        tuple(
+            contender
+            for name, damping in (("the paper's metric", math.inf), ("damped", 1.0))
+            for contender in (
+                *in_both_precisions(
+                    partial(updates.dictionary_velocity, damping=damping),
+                    updates.slopes_error,
+                    partial(updates.dictionary_work, damping=damping),
+                    name,
+                ),
+                Contender(
+                    f"{name}, all slopes at once, float64",
+                    partial(updates.slopes_velocity, damping=damping),
+                    updates.slopes_error,
+                    repeats=5,
+                ),
+            )
         ),
     ),
     "P3": updates.iteration(

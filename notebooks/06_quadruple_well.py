@@ -525,9 +525,7 @@ plotting.finish(
 #
 # The paper names signatures of failure. Each one on purpose:
 #
-# **1. Particles leave the manifold.** Data on a surface, velocities that point across it. Lesson 07 induces this on a torus, prints the distance from the surface, and cures it by tangent slopes and projection.
-#
-# **2. Clumping at minima.** A flow without noise rests where its potential $\Psi=\sum_k(m_k/e_k)\,\phi_k$ has minima, and nothing in it keeps particles apart. *Induce:* the paper's metric from a broad start, short steps, no
+# **1. Clumping at minima.** A flow without noise rests where its potential $\Psi=\sum_k(m_k/e_k)\,\phi_k$ has minima, and nothing in it keeps particles apart. *Induce:* the paper's metric from a broad start, short steps, no
 # noise. *Detect:* neither the energy nor sliced W2 sees it; the distance to the nearest other particle does, as a share of an exact sample's (and KL). *Cure:* noise that fades over the first half.
 
 # %% tags=["nbval-ignore-output"]
@@ -554,10 +552,24 @@ plotting.compare(clumped, reference, BOX, log_prob=well.log_prob, notes=notes, a
 assert spacing(clumped["no noise"]) < 0.5 < 0.7 < spacing(clumped["noise, damped"])
 
 # %% [markdown]
+# **2. Particles leave the manifold.** Data on a surface, slopes that point across it. *Induce:* a sphere, from a cap, with slopes of the space around it. *Detect:* the distance from the surface. *Cure:* name the surface, and slopes are
+# tangent and every step is brought back (lesson 07).
+#
 # **3. Blow-up at tiny rates.** Dividing by a rate of $10^{-3}$ multiplies by a thousand every error in a moment and every slope that the eigenfunction should not have. *Induce:* $\beta=12$, where hardly a sample lies between the wells.
 # *Detect:* without limiter the particles are lost; with it, all of them sit at the limiter to the end. *Cure:* damping, with the limiter.
 
 # %% tags=["nbval-ignore-output"]
+sphere = kt.Sphere()
+dots = sphere.sample(1500, profile.generator(58)).to(profile.device)
+cap, psi = dots[dots[:, 2] > 0.5], kt.MultiScale.from_data(dots, (80, 20), generator=profile.generator(59))
+off = {}
+for name, surface in (("slopes of the space", None), ("manifold=sphere", sphere)):
+    on_sphere = kt.GeneratorEDMD(psi, manifold=surface).fit(dots).spectrum()
+    end = kt.run_particles(kt.KSWGD(on_sphere), cap, generator=profile.generator(60), verbose=False).final
+    off[name] = (end - sphere.project(end)).norm(dim=1).mean()
+    kt.show(f"{name:20} mean distance from the surface", f"{off[name]:.0e} of its radius")
+assert off["slopes of the space"] > 0.01 and off["manifold=sphere"] < 1e-10
+
 cold = kt.QuadrupleWell(12.0).to(profile.device)
 cold_data, cold_far = cold.sample(4000, profile.generator(52)), cold.sample(10_000, profile.generator(53))
 cold_spectrum = from_samples(cold_data, 54)
