@@ -75,7 +75,7 @@ FLOAT32_NOISE = "float32 knows the Gram matrix to seven digits, so that directio
 SYMMETRIC = "the symmetrised estimator is biased towards slow rates where kernels are many for the data"
 FACTORISE = "the pivoted factorisation runs at a third of the matrix product's rate; deeptime is fast here"
 MORE_EXACT = "the machine's limit is hardly higher; the peer's error is many times larger"
-SKINNY = "sums of few columns, and exponents of inner size d + 2, run at a third of the rate; the cache was shared"
+SKINNY = "sums of few columns, and exponents of inner size d + 2, run at a third of the rate"
 
 EXACT, NYSTROEM = "exact, float64", "Nystroem 200, float64"
 _EDMD = (
@@ -108,7 +108,7 @@ GOALS = (
     Goal("exponent in the pairs", 1.05, _exponent(0), at_most=True),
     Goal("exponent in the features", 2.1, _exponent(1), at_most=True),
     Goal("exponent in the particles", 1.05, _exponent(2), at_most=True),
-    Goal("exponent in the rank", 0.2, _exponent(3), at_most=True),
+    Goal("exponent in the rank", 0.2, _exponent(3), "scatters by 0.2 from run to run", True),
     Goal("exponent in the data of a kernel spectrum", 1.05, _exponent(4), "tiles get narrower as the data grow", True),
     Goal("import koopteach beyond torch, s", 0.5, _import, at_most=True),
 )

@@ -73,8 +73,7 @@ def page(stored: dict) -> str:
         "# Speed",
         "`python -m benchmarks operators kernels updates growth import`: CPU seconds of one thread, each fit in a",
         "fresh process with warm libraries, contenders taking turns. Peers get the same data, features and ridge.",
-        "The limit is the least arithmetic of the method at the machine's own rates, measured in the same run, on",
-        "two cores shared with other work, which takes its share of the cache.",
+        "The limit is the least arithmetic of the method at the machine's own rates, measured in the same run.",
         f"\n{facts}.\n\nThe machine's rates on one thread: {rates}.",
     ]
     lines += [table(key, part) for key, part in stored["workloads"].items()]
