@@ -321,7 +321,7 @@ def test_unknown_experiments_and_rows_are_answered_with_what_there_is(capsys, tm
 def test_without_a_name_the_experiments_are_listed(capsys):
     assert main(["reproduce"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == ["koopman-cfm", "kswgd"]  # and no file that is part of another
+    assert listed == ["curved-interpolants", "koopman-cfm", "kswgd"]  # and no file that is part of another
 
 
 @pytest.mark.parametrize(
@@ -370,8 +370,20 @@ def test_results_go_to_the_checkout_or_to_the_current_folder(monkeypatch, tmp_pa
 
 # The committed results
 
-# Broken, not loosened: at the lowest temperature the default dictionary leaves the histogram a little too rough.
-BROKEN: set[str] = set()
+# Broken, not loosened. Short trainings on laws of unit variance: there few linear steps do better than the prototype's,
+# the trigonometric step is no longer the noise, and a chart of half its steps bends more. Local pairs took fewer seconds
+# than planned, and are level with the decoded chart here and there.
+BROKEN: set[str] = {
+    "race-gaussian-to-moons-6000-local-pairs: above ours at 1 >= 0",
+    "race-gaussian-to-moons-6000-local-pairs: seconds / ours >= 1",
+    "race-eight-gaussians-to-moons-6000-local-pairs: seconds / ours >= 1",
+    "race-gaussian-to-checkerboard-6000-local-pairs: above ours at 4 >= 0",
+    "race-gaussian-to-checkerboard-6000-local-pairs: seconds / ours >= 1",
+    "gaussian-to-moons-trigonometric: warnings >= 1",
+    "eight-gaussians-to-moons-linear: SW2 at 4 >= 0.22",
+    "eight-gaussians-to-moons-linear: SW2 at 16 >= 0.05",
+    "eight-gaussians-to-moons-convex-chart: S <= 0.1",
+}
 
 STORED = [
     (name, json.loads((ROOT / "results" / f"{name}.json").read_text(encoding="utf-8"))) for name in runner.names()
@@ -423,6 +435,11 @@ def test_the_committed_results_hold_their_bands(id, band):
         ("kswgd", "ou.rates.edmd", 5),
         ("kswgd", "well-1.rates", 5),
         ("koopman-cfm", "flow-eight-gaussians-exact", 1),
+        ("curved-interpolants", "gaussian-straight", 1),
+        ("curved-interpolants", "gaussian-linear", 1),
+        ("curved-interpolants", "determinant-kept", 1),
+        ("curved-interpolants", "determinant-omitted", 1),
+        ("curved-interpolants", "cost.64", 1),
     ],
 )
 def test_cheap_rows_hold_their_bands_today(name, id, seeds):

@@ -1,0 +1,223 @@
+"""The flows in the plane that the experiment on curved interpolants compares, and what is measured of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from koopteach.flow_matching import FlowMatching, FourierNet, straightness
+from koopteach.interpolants import (
+    ConditionalAffine,
+    ConditionalCoupling,
+    ConvexChart,
+    ConvexMap,
+    CouplingChart,
+    CurvedInterpolant,
+    DecodedChart,
+    Interpolant,
+    LearnedSchedule,
+    LinearInterpolant,
+    fit_convex_map,
+    straighten,
+)
+from koopteach.metrics import noise_floor, sliced_wasserstein2, wasserstein2
+from koopteach.targets import toys
+
+# Noise (None for N(0, I)) and data, both of about unit variance.
+PROBLEMS = {
+    "gaussian to moons": (None, "moons"),
+    "eight gaussians to moons": ("eight_gaussians", "moons"),
+    "gaussian to checkerboard": (None, "checkerboard"),
+}
+TARGETS = {law for _, law in PROBLEMS.values()}
+EULER = (1, 2, 4, 8, 16, 100)
+N_DATA, N_NOISE, N_REFERENCE, N_EXACT, N_PATHS = 20_000, 4000, 40_000, 400, 200
+STEPS, BATCH = 800, 256  # of every flow of the large table that does not race
+DESCENT = {"n_steps": 60, "lr": 1e-2}  # a fifth of the package's, whose descents take a minute each
+
+Trained = tuple[FlowMatching, float]  # and its CPU seconds
+
+
+def stream(seed: int, use: int) -> torch.Generator:
+    """Random numbers of one seed for one use."""
+    return torch.Generator().manual_seed(seed + 1_000_000 * use)
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """The result and its CPU seconds."""
+    started = time.process_time()
+    return work(), time.process_time() - started
+
+
+def noise(problem: str, n: int, draw: torch.Generator) -> Tensor:
+    """Start points."""
+    name = PROBLEMS[problem][0]
+    return torch.randn(n, 2, generator=draw) if name is None else getattr(toys, name).sample(n, draw).float()
+
+
+def target(problem: str, n: int, draw: torch.Generator) -> Tensor:
+    """Exact samples."""
+    return getattr(toys, PROBLEMS[problem][1]).sample(n, draw).float()
+
+
+def train_set(problem: str, seed: int) -> tuple[Tensor, Tensor | None]:
+    """Data, and samples of the noise where it is not N(0, I)."""
+    x1 = target(problem, N_DATA, stream(seed, 0))
+    return x1, None if PROBLEMS[problem][0] is None else noise(problem, N_DATA, stream(seed, 1))
+
+
+def net(seed: int) -> FourierNet:
+    """The network that all flows of a seed start from."""
+    return FourierNet(2, generator=stream(seed, 2))
+
+
+# How each flow is trained
+
+
+def plain(coupling: str, problem: str, seed: int, steps: int = STEPS) -> Trained:
+    """Flow matching on straight paths."""
+    x1, x0 = train_set(problem, seed)
+    flow = FlowMatching(2, coupling=coupling, net=net(seed))
+    return timed(lambda: flow.fit(x1, x0, n_steps=steps, batch=BATCH, generator=stream(seed, 3), verbose=False))
+
+
+def curved(
+    family: str | Interpolant, problem: str, seed: int, coupling: str | None = None, steps: int = STEPS
+) -> Trained:
+    """Flow matching on an interpolant, its own fit included."""
+    x1, x0 = train_set(problem, seed)
+    source = {} if x0 is None else {"log_prob": toys.eight_gaussians.to(x1.dtype).log_prob}
+    flow = CurvedInterpolant(2, family=family, coupling=coupling, net=net(seed))
+    options = {"n_steps": steps, "batch": BATCH, "generator": stream(seed, 3), "verbose": False, **source}
+    return timed(lambda: flow.fit(x1, x0, **options))
+
+
+# Fewer steps than the package's own: every second counts in the race.
+MAP = {"pair_steps": 250, "likelihood_steps": 100}
+
+
+@cache
+def law_map(law: str, seed: int) -> tuple[ConvexMap, float]:
+    """From N(0, I) to a law in the plane."""
+    x = getattr(toys, law).sample(N_DATA, stream(seed, 0 if law in TARGETS else 1)).float()
+    return timed(lambda: fit_convex_map(x, generator=stream(seed, 4), verbose=False, **MAP))
+
+
+def maps(problem: str, seed: int) -> tuple[list[ConvexMap], float]:
+    """From N(0, I) to the data and, where that is something else, to the noise: what all convex charts share."""
+    noise_law, law = PROBLEMS[problem]
+    found = [law_map(name, seed) for name in (law, noise_law) if name is not None]
+    return [fitted for fitted, _ in found], sum(seconds for _, seconds in found)
+
+
+def descended(make: Callable[..., Interpolant], options: dict[str, Any], problem: str, seed: int) -> Trained:
+    """A family trained on the acceleration of its field, as the paper does it, and a flow on it."""
+    x1, x0 = train_set(problem, seed)
+    source = {} if x0 is None else {"log_prob": toys.eight_gaussians.to(x1.dtype).log_prob}
+    draw = stream(seed, 4)
+    family = make(generator=draw)
+    found, before = timed(
+        lambda: straighten(family, x1, x0, generator=draw, verbose=False, **source, **DESCENT | options)
+    )
+    flow, seconds = curved(family, problem, seed)
+    flow.descent = found
+    return flow, before + seconds
+
+
+def charted(make: Callable[..., Interpolant], problem: str, seed: int, **options: Any) -> Trained:
+    """A flow on a chart of the shared maps, whose seconds count."""
+    both, before = maps(problem, seed)
+    flow, seconds = curved(make(*both), problem, seed, **options)
+    return flow, before + seconds
+
+
+def straight_inside(*both: ConvexMap) -> ConvexChart:
+    """The convex chart for pairs of optimal transport, which a rotation would tear apart."""
+    return ConvexChart(*both, inner=LinearInterpolant(2))
+
+
+# Families trained on the acceleration of their fields, with what departs from DESCENT.
+DESCENTS: dict[str, tuple[Callable[..., Interpolant], dict[str, Any]]] = {
+    "schedule": (lambda generator: LearnedSchedule(2), {}),
+    "conditional affine": (partial(ConditionalAffine, 2), {"lr": 3e-3, "batch": 96, "pool": 192}),
+    "conditional coupling": (partial(ConditionalCoupling, 2), {"lr": 3e-3, "batch": 64, "pool": 128}),
+    "chart": (partial(CouplingChart, 2), {"lr": 3e-3, "n_steps": 120, "lam_ke": 0.3, "h": 0.02}),
+}
+
+METHODS: dict[str, Callable[[str, int], Trained]] = {
+    "linear": partial(curved, "linear"),
+    "trigonometric": partial(curved, "trigonometric"),
+    "geodesic schedule": partial(curved, "geodesic"),
+    "one convex chart": lambda problem, seed: curved(ConvexChart(maps(problem, seed)[0][0]), problem, seed),
+    "convex chart": partial(charted, ConvexChart),
+    "convex chart, latent transport pairs": partial(charted, straight_inside, coupling="local"),
+    **{f"{name} by descent": partial(descended, *made) for name, made in DESCENTS.items()},
+    "trigonometric, transport pairs": partial(curved, "trigonometric", coupling="local"),
+}
+
+
+# What is measured
+
+
+@cache
+def reference(problem: str) -> Tensor:
+    return target(problem, N_REFERENCE, stream(0, 8))
+
+
+def exact_w2(problem: str, x: Tensor) -> float:
+    """W2 of the first points to as many."""
+    return wasserstein2(x[:N_EXACT], reference(problem)[:N_EXACT])
+
+
+def sliced(x: Tensor, y: Tensor) -> float:
+    return sliced_wasserstein2(x, y, n_projections=64)
+
+
+@cache
+def floors(problem: str) -> dict[str, float]:
+    """Mean and spread of both distances over exact samples."""
+
+    def draw(n: int, g: torch.Generator) -> Tensor:
+        return target(problem, n, g)
+
+    judged = {"SW2": (partial(sliced, y=reference(problem)), N_NOISE), "W2": (partial(exact_w2, problem), N_EXACT)}
+    found = {}
+    for name, (read, n) in judged.items():
+        mean, sd = noise_floor(read, draw, n, repeats=10, generator=stream(0, 9))
+        for k in EULER:
+            found |= {f"{name} at {k} floor": mean, f"{name} at {k} floor sd": sd}
+    return found
+
+
+def few_steps(flow: FlowMatching, x0: Tensor, problem: str) -> dict[str, float]:
+    """Both distances at every number of Euler steps."""
+    ends = {k: flow.transport(x0, solver="euler", steps=k) for k in EULER}
+    found = {f"SW2 at {k}": sliced(x, reference(problem)) for k, x in ends.items()}
+    return found | {f"W2 at {k}": exact_w2(problem, x) for k, x in ends.items()}
+
+
+def deviation(flow: FlowMatching, x0: Tensor) -> float:
+    """S; of a decoded chart in the coordinates in which it steps."""
+    chart = getattr(flow, "interpolant", None)
+    if isinstance(chart, DecodedChart):
+        flow, x0 = FlowMatching(2, net=flow.net), chart.code0(x0)
+    return straightness(flow, x0, n_times=33).deviation
+
+
+def judged(flow: FlowMatching, seconds: float, problem: str, seed: int) -> dict[str, float]:
+    """Straightness, distances, seconds, and how much the flow itself tells that is wrong with it."""
+    x0 = noise(problem, N_NOISE, stream(seed, 6))
+    found = {"S": deviation(flow, x0[:N_PATHS]), **few_steps(flow, x0, problem), "training CPU s": seconds}
+    if isinstance(flow, CurvedInterpolant):
+        found["warnings"] = float(len(flow.diagnose(train_set(problem, seed)[0], generator=stream(seed, 7))))
+    return found | floors(problem)
+
+
+def flow_row(seed: int, problem: str, method: str) -> dict[str, float]:
+    """One method of the large table."""
+    return judged(*METHODS[method](problem, seed), problem, seed)

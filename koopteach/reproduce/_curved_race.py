@@ -1,0 +1,100 @@
+"""The race at few Euler steps: a decoded chart against flow matching with pairs of optimal transport."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache, partial
+
+import torch
+
+from koopteach.flow_matching import reflow
+from koopteach.interpolants import DecodedChart
+from koopteach.metrics import noise_floor
+from koopteach.reproduce._curved_flows import (
+    BATCH,
+    PROBLEMS,
+    Trained,
+    charted,
+    judged,
+    noise,
+    plain,
+    sliced,
+    stream,
+    target,
+    timed,
+)
+
+OURS = "decoded chart"
+FEW = (1, 2, 4)
+N_RACE = 40_000
+
+# Steps of training, so that no rival has fewer seconds than the decoded chart with its maps: from eight gaussians it
+# fits two of them. Reflow goes on from the flow of OT-CFM.
+MOONS, RING, BOARD = PROBLEMS
+DECODED, REFLOW = 800, 400
+OT = {MOONS: 1000, RING: 1400, BOARD: 1000}
+LOCAL = {MOONS: 1700, RING: 2700, BOARD: 1700}
+
+
+@cache
+def racer(problem: str, method: str, seed: int) -> Trained:
+    """A trained rival, or ours."""
+    match method:
+        case "decoded chart":
+            return charted(DecodedChart, problem, seed, steps=DECODED)
+        case "OT-CFM":
+            return plain("ot", problem, seed, steps=OT[problem])
+        case "local pairs":
+            return plain("local", problem, seed, steps=LOCAL[problem])
+        case "OT-CFM + reflow":
+            return reflowed(problem, seed)
+    raise ValueError(f"racer: no method {method!r}.")
+
+
+def reflowed(problem: str, seed: int) -> Trained:
+    """A second flow on what OT-CFM makes, from its weights on."""
+    flow, before = racer(problem, "OT-CFM", seed)
+    options = {"n_steps": REFLOW, "batch": BATCH, "generator": stream(seed, 5), "verbose": False}
+    again, seconds = timed(lambda: reflow(flow, steps=10, net=copy.deepcopy(flow.net), **options))
+    return again, before + seconds
+
+
+RACERS = (OURS, "OT-CFM", "OT-CFM + reflow", "local pairs")
+
+
+@cache
+def race_floor(problem: str) -> dict[str, float]:
+    """Mean and spread over pairs of exact samples, both of them fresh."""
+    draw, other = stream(0, 10), stream(0, 11)
+
+    def read(x: torch.Tensor) -> float:
+        return sliced(x, target(problem, N_RACE, other))
+
+    mean, sd = noise_floor(read, lambda n, g: target(problem, n, g), N_RACE, repeats=6, generator=draw)
+    return {f"SW2 at {k}{end}": value for k in FEW for end, value in ((" floor", mean), (" floor sd", sd))}
+
+
+@cache
+def finish(problem: str, method: str, seed: int) -> dict[int, float]:
+    """Sliced W2 of 40,000 samples to as many exact ones: all racers of a seed start from the same noise."""
+    flow, _ = racer(problem, method, seed)
+    x0, exact = noise(problem, N_RACE, stream(seed, 12)), target(problem, N_RACE, stream(seed, 13))
+    return {k: sliced(flow.transport(x0, solver="euler", steps=k), exact) for k in FEW}
+
+
+def race_row(seed: int, problem: str, method: str) -> dict[str, float]:
+    """Distances, how far they lie above those of the decoded chart of this seed, and the seconds of both."""
+    (flow, seconds), (_, ours) = racer(problem, method, seed), racer(problem, OURS, seed)
+    ends, best = finish(problem, method, seed), finish(problem, OURS, seed)
+    found = {f"SW2 at {k}": ends[k] for k in FEW}
+    if method != OURS:
+        found |= {f"above ours at {k}": ends[k] - best[k] for k in FEW} | {"seconds / ours": seconds / ours}
+    x0 = noise(problem, 10_000, stream(seed, 14))
+    one_step = partial(flow.transport, x0, solver="euler", steps=1)
+    times = [timed(one_step)[1] for _ in range(3)]
+    return {**found, "training CPU s": seconds, "sampling CPU ms": 1000 * min(times), **race_floor(problem)}
+
+
+def racer_row(seed: int, problem: str, method: str) -> dict[str, float]:
+    """A racer in the large table."""
+    return judged(*racer(problem, method, seed), problem, seed)
