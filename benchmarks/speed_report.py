@@ -24,13 +24,13 @@ ROUNDS = {"E1": 3, "E2": 1, "E3": 3, "E4": 3, "K1": 3, "K2": 5, "D1": 3}  # else
 
 
 def report(parts: list[str], quick: bool, out: Path) -> None:
-    """Measure these parts, print them, and keep each unless quick; parts not asked for stay as they are kept."""
+    """Measure these parts or single workloads, print them, and keep each unless quick; others stay as they are kept."""
     path = out / "benchmarks.json"
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() and not quick else {}
     stored |= {"machine": machine.describe(), "limits": turns.ask("limits", *_quick(quick))}
     stored.setdefault("workloads", {})
     for part in parts:
-        for key in PARTS[part]:
+        for key in PARTS.get(part, (part,)):
             stored["workloads"][key] = _workload(key, quick, stored["limits"])
             _keep(stored, quick, out)
         if part == "growth":
