@@ -88,7 +88,7 @@ MORE_EXACT = "the machine's limit is hardly higher; the peer's error is many tim
 SKINNY = "sums of few columns, and exponents of inner size d + 2, run at a third of the rate"
 
 COPIES = "putting the features together takes as long as their products, which are small"
-WHITENING = "eigenvectors of the Gram matrix, which the rank cut needs, take half of the peer's time"
+WHITENING = "a safe rank cut needs all eigenvectors of the Gram matrix, half of the peer's time; then the energies"
 
 EXACT, NYSTROEM = "exact, float64", "Nystroem 200, float64"
 _EDMD = (
