@@ -24,8 +24,7 @@ def test_a_shipped_model_is_small(name):
 @pytest.mark.parametrize("name", ["moons-student", "checkerboard-student"])
 def test_the_students_meet_their_goals(name):
     numbers, teacher = quoted(name), quoted(TEACHERS[name])
-    assert max(numbers["end"], numbers["path"]) <= 0.03
-    assert numbers["mid"] <= 0.035
+    assert max(numbers["end"], numbers["mid"], numbers["path"]) <= 0.03
     assert numbers["sliced_w2"] <= teacher["sliced_w2"] + 0.004
 
 
