@@ -51,6 +51,7 @@ NUMERICAL = (
     "interpolants",
     "particles",
     "metrics",
+    "images",
 )
 
 
