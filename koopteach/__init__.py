@@ -38,6 +38,7 @@ _HOMES = {
         "straightness",
         "train",
     ),
+    "images": ("ImageSet", "load_images"),
     "interpolants": (
         "Chart",
         "ConditionalAffine",
