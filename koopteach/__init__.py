@@ -38,7 +38,7 @@ _HOMES = {
         "straightness",
         "train",
     ),
-    "images": ("Autoencoder", "Classifier"),
+    "images": ("Autoencoder", "Classifier", "ImageSet", "load_images"),
     "interpolants": (
         "Chart",
         "ConditionalAffine",

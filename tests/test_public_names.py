@@ -48,6 +48,7 @@ NUMERICAL = (
     "operators",
     "flow_matching",
     "koopman_flow",
+    "images",
     "interpolants",
     "particles",
     "metrics",

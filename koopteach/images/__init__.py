@@ -1,6 +1,7 @@
-"""Pictures as data: small models that make them short and tell them apart."""
+"""Sets of small pictures, and small models that make them short and tell them apart."""
 
 from koopteach.images.autoencoder import Autoencoder
 from koopteach.images.classifier import Classifier
+from koopteach.images.data import ImageSet, load_images
 
-__all__ = ["Autoencoder", "Classifier"]
+__all__ = ["Autoencoder", "Classifier", "ImageSet", "load_images"]
