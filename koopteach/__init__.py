@@ -94,7 +94,7 @@ _HOMES = {
         "total_variation",
         "wasserstein2",
     ),
-    "operators": ("EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD", "Selection", "select"),
+    "operators": ("EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD", "Selection", "select", "spectral_score"),
     "particles": ("DMPS", "KSWGD", "LAWGD", "MALA", "SVGD", "ULA", "Ladder", "Run", "run_particles"),
     "runtime": ("Profile", "device", "setup", "show"),
     "spde": ("AllenCahn",),
