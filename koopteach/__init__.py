@@ -95,7 +95,7 @@ _HOMES = {
         "wasserstein2",
     ),
     "operators": ("EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD", "Selection", "select", "spectral_score"),
-    "particles": ("DMPS", "KSWGD", "LAWGD", "MALA", "SVGD", "ULA", "Ladder", "Run", "run_particles"),
+    "particles": ("DMPS", "KSWGD", "LAWGD", "MALA", "SVGD", "ULA", "Ladder", "Run", "denoise", "run_particles"),
     "runtime": ("Profile", "device", "setup", "show"),
     "spde": ("AllenCahn",),
     "spectrum": ("Spectrum",),

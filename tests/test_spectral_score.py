@@ -12,6 +12,7 @@ from koopteach import (
     MultiScale,
     OrnsteinUhlenbeck,
     Sphere,
+    denoise,
     snapshot_pairs,
     spectral_score,
 )
@@ -67,3 +68,26 @@ def test_what_has_no_such_score_is_refused():
         spectral_score(spectrum, x)
     with pytest.raises(ValueError, match="spectral_score: x has shape"):
         spectral_score(GeneratorEDMD(Monomials(3, 1)).fit(x).spectrum(), x[0])
+
+
+def test_denoising_a_gaussian_is_wieners_filter():
+    """x keeps the share s / (s + variance) of itself, where the step is shorter than the noise."""
+    s, variance = 2.0, 0.5
+    x = normal(50, 3)
+    known = x * s / (s + variance)
+    got = denoise(lambda y: -y / (s + variance), x, variance)
+    free = (variance / (s + variance)) * x.norm(dim=1) <= (3 * variance) ** 0.5
+    assert int(free.sum()) > 40
+    torch.testing.assert_close(got[free], known[free])
+
+
+def test_no_move_of_denoising_is_longer_than_the_noise():
+    x = normal(20, 4)
+    moved = denoise(lambda y: 1e6 * y, x, 0.01) - x
+    torch.testing.assert_close(moved.norm(dim=1), torch.full((20,), 0.2, dtype=torch.float64))
+    torch.testing.assert_close(moved / moved.norm(dim=1, keepdim=True), x / x.norm(dim=1, keepdim=True))
+
+
+def test_denoising_needs_a_variance():
+    with pytest.raises(ValueError, match="denoise: variance must be positive, got 0"):
+        denoise(lambda y: y, normal(3, 2), 0)
