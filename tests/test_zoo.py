@@ -18,7 +18,7 @@ def test_a_shipped_model_has_its_quoted_numbers(name):
 
 @pytest.mark.parametrize("name", TEACHERS)
 def test_a_shipped_model_is_small(name):
-    assert (DATA / f"{name}.safetensors").stat().st_size < 300_000
+    assert (DATA / f"{name}.safetensors").stat().st_size < 2_000_000
 
 
 @pytest.mark.parametrize("name", ["moons-student", "checkerboard-student"])
