@@ -52,8 +52,7 @@ plotting.picture_rows(
 # some thousand paths, so it will not be exact. One cannot look at a scatter plot any more, so quality needs features and
 # floors. And there is a temptation: *modes are pictures now*, they look like something, and one wants to give them names.
 # Before one does, one should train the same model again with another seed.
-
-# %% [markdown]
+#
 # ## The mathematics
 #
 # Let $V\in\mathbb R^{d\times hw}$ hold the first $d$ principal directions of the training pictures as orthonormal rows, $m$ their
@@ -161,7 +160,6 @@ floor = kt.noise_floor(
     lambda f: kt.frechet_distance(f, held_out), some, 580, repeats=10, generator=profile.generator(3)
 )
 among = [kt.precision_recall(held_out, some(580, profile.generator(i))) for i in range(10)]
-kt.show("accuracy of the classifier", classifier.accuracy(digits.test, digits.test_labels), digits=2)
 kt.show("floor of the Frechet distance, mean and sd", list(floor), digits=2)
 kt.show("precision and recall of real pictures", torch.tensor(among).mean(0), digits=2)
 
@@ -226,6 +224,7 @@ for name, z in {"student": student.transport(x0), "direct": direct.transport(x0)
 
 # %% tags=["nbval-ignore-output"]
 import time
+import timeit
 
 ours = frechet(student.transport(x0))
 settings = [("euler", k) for k in range(1, 17)] + [("midpoint", k) for k in range(1, 9)]
@@ -237,17 +236,12 @@ evaluations, solver, k = min(good)
 many = torch.randn(2000, 32, generator=profile.generator(5))
 
 
-def milliseconds(work):
-    spent = []
-    for _ in range(7):
-        started = time.process_time()
-        work()
-        spent.append(1000 * (time.process_time() - started))
-    return min(spent)
+def seconds(work):
+    return min(timeit.repeat(work, timer=time.process_time, number=1, repeat=7))
 
 
-slow = milliseconds(lambda: teacher.transport(many, solver=solver, steps=k))
-fast = milliseconds(lambda: student.transport(many))
+slow = seconds(lambda: teacher.transport(many, solver=solver, steps=k))
+fast = seconds(lambda: student.transport(many))
 kt.show("cheapest equal setting", f"{solver}, {evaluations} evaluations")
 kt.show("times faster, for 2,000 digits", f"{slow / fast:.1f}")
 assert 2 <= evaluations <= 8
@@ -560,8 +554,7 @@ kt.show("share of the variance that 40 coordinates keep", fashion.share(clothes.
 #
 # A larger network would draw finer pictures: `KOOPTEACH_PROFILE=gpu python -m koopteach reproduce image-flows` trains one with
 # 128 components on a GPU. Its table is not committed, since no GPU was at hand.
-
-# %% [markdown]
+#
 # ## Exercises
 #
 # Open `exercises/12_images_koopman_cfm.ipynb`. Each exercise checks your answer and says what is wrong.
@@ -572,8 +565,7 @@ kt.show("share of the variance that 40 coordinates keep", fashion.share(clothes.
 # | L12-E2 | the walk from one noise to another | 8 |
 # | L12-E3 | the signature of each class | 10 |
 # | L12-E4 | the speed-up at equal quality | 8 |
-
-# %% [markdown]
+#
 # ## Key points
 #
 # - In principal components with one common scale, lesson 10 works on pictures as it stands; sums of modes are sums of pictures.
@@ -582,8 +574,7 @@ kt.show("share of the variance that 40 coordinates keep", fashion.share(clothes.
 # - States and class averages survive another seed and another spectrum. Modes of a single picture do not, where the time functions
 #   are ill conditioned: train twice before you name anything.
 # - Interpolate noise on the quarter circle, where it stays noise.
-
-# %% [markdown]
+#
 # ## References
 #
 # - Turan, Siozopoulos, Martinez, Gaubil, Pierson, Ovsjanikov: *Unfolding Generative Flows with Koopman Operators*,
