@@ -206,8 +206,9 @@ assert frechet(ends["teacher, Midpoint 4"]) < frechet(ends["student, 1"])
 # One rival is missing, the plainest: learn $x_0\mapsto x_1$ by least squares. Train it now, with the teacher's pairs.
 
 # %% tags=["nbval-ignore-output"]
+starts = torch.randn(12_000, 32, generator=profile.generator(4))
 sizes = {"width": 192, "n_frequencies": 0, "n_steps": 1500}
-direct = kt.distill(teacher, **sizes, generator=profile.generator(4))
+direct = kt.distill(teacher, x0=starts, **sizes, generator=profile.generator(10))
 goal = teacher.transport(x0, steps=20)
 for name, z in {"student": student.transport(x0), "direct": direct.transport(x0)}.items():
     error = float((z - goal).norm() / goal.norm())
