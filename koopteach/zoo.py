@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from importlib.resources import as_file, files
+from typing import Any
 
 from koopteach.flow_matching import FlowMatching
+from koopteach.images import Autoencoder, Classifier, PrincipalComponents
 from koopteach.interpolants import CurvedInterpolant
 from koopteach.koopman_flow import KoopmanFlow
 
 # Where flows of lesson 09 go, each from N(0, I) but the last, which comes from eight Gaussians.
 LAWS = ("moons", "checkerboard", "eight_to_moons")
 
-# The teacher of each student; a teacher has none.
+# The teacher of each student; all else has none.
 TEACHERS: dict[str, str | None] = {
     "moons-teacher": None,
     "moons-ot-teacher": None,
@@ -31,7 +33,22 @@ TEACHERS: dict[str, str | None] = {
     "moons-target-only": "moons-teacher",
     "moons-collapsed": "moons-teacher",
     "moons-autoencoder": "moons-teacher",
+    "digits-codes": None,
+    "digits-classifier": None,
+    "digits-components": None,
+    "digits-teacher": None,
+    "digits-ot-teacher": None,
+    "digits-reflow": None,
+    "digits-student": "digits-teacher",
+    "digits-student-2": "digits-teacher",
+    "digits-student-3": "digits-teacher",
+    "fashion-codes": None,
+    "fashion-classifier": None,
+    "fashion-components": None,
+    "fashion-teacher": None,
+    "fashion-student": "fashion-teacher",
 }
+_OF_PICTURES = {"codes": Autoencoder, "classifier": Classifier, "components": PrincipalComponents}
 
 
 def is_curved(name: str) -> bool:
@@ -39,7 +56,7 @@ def is_curved(name: str) -> bool:
     return name.endswith(("-convex", "-decoded"))
 
 
-def shipped(name: str) -> FlowMatching | KoopmanFlow:
+def shipped(name: str) -> Any:
     """A model that comes with the package, a student with its teacher; float32 on the CPU.
 
     Teachers: ``moons-teacher``, ``checkerboard-teacher`` and ``eight_gaussians-teacher`` (independent pairs),
@@ -53,14 +70,26 @@ def shipped(name: str) -> FlowMatching | KoopmanFlow:
     ``moons-target-only`` (end points alone), ``moons-collapsed`` (free generator, no reconstruction) and
     ``moons-autoencoder`` (free generator, all four terms).
 
+    Of pictures, ``digits`` 8 x 8 and ``fashion`` 28 x 28: the autoencoders ``digits-codes`` and ``fashion-codes``, the
+    classifiers ``digits-classifier`` and ``fashion-classifier``, the principal components ``digits-components`` and
+    ``fashion-components``, and in these the flows ``digits-teacher``, ``digits-ot-teacher``, ``digits-reflow`` and
+    ``fashion-teacher`` with the students ``digits-student``, ``digits-student-2`` (another seed), ``digits-student-3``
+    (another spectrum) and ``fashion-student``.
+
+    Returns:
+        A :class:`FlowMatching` or :class:`KoopmanFlow`; of pictures also an :class:`Autoencoder`, a
+        :class:`Classifier` or :class:`PrincipalComponents`.
+
     Raises:
         ValueError: another name.
         ImportError: without safetensors.
     """
     if name not in TEACHERS:
         raise ValueError(f"shipped: name must be one of {', '.join(TEACHERS)}, got {name!r}.")
-    teacher = TEACHERS[name]
+    teacher, of_pictures = TEACHERS[name], _OF_PICTURES.get(name.split("-")[-1])
     with as_file(files("koopteach.data") / f"{name}.safetensors") as path:
+        if of_pictures is not None:
+            return of_pictures.load(path)
         if teacher is not None:
             return KoopmanFlow.load(path, shipped(teacher))
         return (CurvedInterpolant if is_curved(name) else FlowMatching).load(path)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from koopteach import metrics, targets, zoo
+from koopteach.authoring import code_weights, picture_weights
 from koopteach.authoring.tree import ROOT
 from koopteach.flow_matching import FlowMatching, MixtureFlow, reflow
 from koopteach.interpolants import CurvedInterpolant
@@ -68,7 +69,7 @@ def _student(name: str, *, seed: int = 2, n_pairs: int = 1, form: str = "mode_su
 
 
 _paper = partial(_student, method="consistency")
-RECIPES: dict[str, Callable[[str], FlowMatching | KoopmanFlow]] = {
+RECIPES: dict[str, Callable[[str], Any]] = {
     "moons-teacher": _teacher,
     "moons-ot-teacher": partial(_teacher, coupling="ot"),
     "checkerboard-teacher": _teacher,
@@ -90,11 +91,16 @@ RECIPES: dict[str, Callable[[str], FlowMatching | KoopmanFlow]] = {
     "moons-target-only": partial(_paper, weights={"target": 1.0}),
     "moons-collapsed": partial(_paper, form="free", weights={"consistency": 1.0, "phase": 1.0}, n_steps=600),
     "moons-autoencoder": partial(_paper, form="free", weights="autoencoder"),
+    **code_weights.RECIPES,
+    **picture_weights.RECIPES,
 }
 
 
 def measure(name: str) -> dict[str, float]:
-    """Numbers of a shipped model on 4,000 start points that it has not seen."""
+    """Numbers of a shipped model on 4,000 start points, or on pictures, that it has not seen."""
+    for of_pictures in (code_weights, picture_weights):
+        if name in of_pictures.RECIPES:
+            return of_pictures.measure(name)
     flow, toy = zoo.shipped(name), _toy(name)
     x0 = _noise(name, 4000, _seeded(_FRESH))
     x0 = torch.randn(4000, 2, generator=_seeded(_FRESH)) if x0 is None else x0
