@@ -38,7 +38,7 @@ _HOMES = {
         "straightness",
         "train",
     ),
-    "images": ("Autoencoder", "Classifier", "ImageSet", "load_images"),
+    "images": ("Autoencoder", "Classifier", "ImageSet", "PrincipalComponents", "load_images"),
     "interpolants": (
         "Chart",
         "ConditionalAffine",

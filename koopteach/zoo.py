@@ -7,7 +7,7 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from koopteach.flow_matching import FlowMatching
-from koopteach.images import Autoencoder, Classifier
+from koopteach.images import Autoencoder, Classifier, PrincipalComponents
 from koopteach.koopman_flow import KoopmanFlow
 
 # The teacher of each student; all else has none.
@@ -27,10 +27,20 @@ TEACHERS: dict[str, str | None] = {
     "moons-autoencoder": "moons-teacher",
     "digits-codes": None,
     "digits-classifier": None,
+    "digits-components": None,
+    "digits-teacher": None,
+    "digits-ot-teacher": None,
+    "digits-reflow": None,
+    "digits-student": "digits-teacher",
+    "digits-student-2": "digits-teacher",
+    "digits-student-3": "digits-teacher",
     "fashion-codes": None,
     "fashion-classifier": None,
+    "fashion-components": None,
+    "fashion-teacher": None,
+    "fashion-student": "fashion-teacher",
 }
-_OF_PICTURES = {"codes": Autoencoder, "classifier": Classifier}
+_OF_PICTURES = {"codes": Autoencoder, "classifier": Classifier, "components": PrincipalComponents}
 
 
 def shipped(name: str) -> Any:
@@ -44,8 +54,15 @@ def shipped(name: str) -> Any:
     ``moons-target-only`` (end points alone), ``moons-collapsed`` (free generator, no reconstruction) and
     ``moons-autoencoder`` (free generator, all four terms).
 
-    Of pictures, ``digits`` 8 x 8 and ``fashion`` 28 x 28: the autoencoders ``digits-codes`` and ``fashion-codes``, and
-    ``digits-classifier`` and ``fashion-classifier``.
+    Of pictures, ``digits`` 8 x 8 and ``fashion`` 28 x 28: the autoencoders ``digits-codes`` and ``fashion-codes``, the
+    classifiers ``digits-classifier`` and ``fashion-classifier``, the principal components ``digits-components`` and
+    ``fashion-components``, and in these the flows ``digits-teacher``, ``digits-ot-teacher``, ``digits-reflow`` and
+    ``fashion-teacher`` with the students ``digits-student``, ``digits-student-2`` (another seed), ``digits-student-3``
+    (another spectrum) and ``fashion-student``.
+
+    Returns:
+        A :class:`FlowMatching` or :class:`KoopmanFlow`; of pictures also an :class:`Autoencoder`, a
+        :class:`Classifier` or :class:`PrincipalComponents`.
 
     Raises:
         ValueError: another name.

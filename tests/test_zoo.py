@@ -32,7 +32,7 @@ def test_the_students_meet_their_goals(name):
 @pytest.mark.parametrize("name", STUDENTS)
 def test_a_student_comes_with_its_teacher(name):
     student, teacher = shipped(name), shipped(TEACHERS[name])
-    x0 = torch.randn(5, 2, generator=torch.Generator().manual_seed(0))
+    x0 = torch.randn(5, student.dim, generator=torch.Generator().manual_seed(0))
     assert isinstance(student, KoopmanFlow)
     assert isinstance(teacher, FlowMatching)
     torch.testing.assert_close(student.teacher.transport(x0), teacher.transport(x0))
@@ -49,6 +49,23 @@ def test_the_failures_fail_as_they_are_called():
     assert gamed["raw_residual"] < 0.2 * honest["raw_residual"]
     assert gamed["residual"] > 1.0 > 5 * honest["residual"]
     assert isinstance(shipped("moons-autoencoder").lifting, FreeGenerator)
+
+
+@pytest.mark.parametrize("name", ["digits-student", "digits-student-2", "digits-student-3", "fashion-student"])
+def test_the_students_of_pictures_meet_their_goals(name):
+    """Near their teacher's ends and paths; as pictures not far above it, and no copies of training pictures."""
+    numbers, teacher = quoted(name), quoted(TEACHERS[name])
+    assert numbers["end"] <= 0.25
+    assert numbers["path"] <= 0.12
+    assert numbers["frechet"] <= 1.8 * teacher["frechet"]
+    assert min(numbers["precision"], numbers["recall"]) >= 0.9
+    assert 0.9 <= numbers["neighbour"] <= 1.4
+
+
+def test_a_student_of_another_spectrum_has_it():
+    one, seed, spectrum = (shipped(f"digits-student{suffix}").rates[2] for suffix in ("", "-2", "-3"))
+    assert abs(one - seed) < 0.1
+    assert abs(spectrum - (-1 + 4j)) < 1e-6 < 1 < abs(one - spectrum)
 
 
 def test_two_starts_reach_the_same_paths_with_other_spectra():

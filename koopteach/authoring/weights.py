@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from koopteach import metrics, targets, zoo
-from koopteach.authoring import code_weights
+from koopteach.authoring import code_weights, picture_weights
 from koopteach.authoring.tree import ROOT
 from koopteach.flow_matching import FlowMatching, MixtureFlow, reflow
 from koopteach.koopman_flow import KoopmanFlow
@@ -59,13 +59,15 @@ RECIPES: dict[str, Callable[[str], Any]] = {
     "moons-collapsed": partial(_paper, form="free", weights={"consistency": 1.0, "phase": 1.0}, n_steps=600),
     "moons-autoencoder": partial(_paper, form="free", weights="autoencoder"),
     **code_weights.RECIPES,
+    **picture_weights.RECIPES,
 }
 
 
 def measure(name: str) -> dict[str, float]:
-    """Numbers of a shipped model on 4,000 start points that it has not seen."""
-    if name in code_weights.RECIPES:
-        return code_weights.measure(name)
+    """Numbers of a shipped model on 4,000 start points, or on pictures, that it has not seen."""
+    for of_pictures in (code_weights, picture_weights):
+        if name in of_pictures.RECIPES:
+            return of_pictures.measure(name)
     flow, toy = zoo.shipped(name), _toy(name)
     x0 = torch.randn(4000, 2, generator=_seeded(_FRESH))
     x1 = flow.transport(x0)

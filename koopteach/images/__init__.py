@@ -3,5 +3,6 @@
 from koopteach.images.autoencoder import Autoencoder
 from koopteach.images.classifier import Classifier
 from koopteach.images.data import ImageSet, load_images
+from koopteach.images.principal import PrincipalComponents
 
-__all__ = ["Autoencoder", "Classifier", "ImageSet", "load_images"]
+__all__ = ["Autoencoder", "Classifier", "ImageSet", "PrincipalComponents", "load_images"]
