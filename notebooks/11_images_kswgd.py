@@ -9,9 +9,8 @@
 # ## You will be able to
 #
 # - **prepare** codes that noise can reach (L11-E1),
-# - **judge** pictures that nobody has seen before, by several numbers and their floors (L11-E2),
-# - **sharpen** a sample with the score that its own spectrum holds (L11-E3),
-# - **tell** new pictures from copies.
+# - **judge** pictures that nobody has seen before, copies included, by several numbers and their floors (L11-E2),
+# - **sharpen** a sample with the score that its own spectrum holds (L11-E3).
 
 # %%
 import koopteach as kt
@@ -22,7 +21,8 @@ profile = kt.setup("11")
 # ## A picture first
 #
 # Twelve particles start as standard normal noise in six dimensions and follow a spectrum. A decoder shows what
-# they are at each moment. Nobody told them that there are ten digits.
+# they are at each moment: even noise looks nearly like a digit to this decoder, and the particles make up their minds within ten steps.
+# Nobody told them that there are ten digits.
 
 # %%
 import math
@@ -52,8 +52,8 @@ spectrum = resolve(z, 500, 0.6).fit(z).spectrum(1000)
 paper = kt.KSWGD(spectrum, damping=math.inf)
 run = kt.run_particles(paper, x0, n_steps=60, record_every=1, generator=profile.generator(4), verbose=False)
 seconds = process_time() - began
-alt = """Six rows of twelve 8 x 8 pictures, after 0, 2, 5, 10, 20 and 60 steps. The first row are smudges of mixed digits; from
-the fifth row on most are clear digits of all kinds."""
+alt = """Six rows of twelve 8 x 8 pictures, after 0, 2, 5, 10, 20 and 60 steps. In the first row some are
+faint or between two digits; from the fourth row on they hardly change, and most are clear digits of all kinds."""
 film = {f"step {k}": autoencoder.decode(run.particles[k, 24:36]) for k in (0, 2, 5, 10, 20, 60)}
 plotting.picture_rows(film, alt=alt)
 
@@ -234,19 +234,25 @@ candidates = {
     f"{kernels} kernels, width {width:g}": resolve(z, kernels, width) for kernels in (250, 500) for width in (0.4, 0.8)
 }
 selection = kt.select(candidates, z, n_modes=20, folds=3, generator=profile.generator(5))
+as_good = (selection.name, *selection.ties)
+finest = max(as_good, key=lambda name: len(candidates[name].spectrum(1000)))
 plotting.selection(selection, alt="Held-out energies of four candidates: 500 kernels score worse than 250.")
 
 # %% tags=["nbval-ignore-output"]
-chosen = candidates["250 kernels, width 0.4"].fit(z).spectrum(1000)
+chosen = candidates[finest].fit(z).spectrum(1000)
+print(f"as good as the best: {as_good}; the finest: {finest}")
 method = kt.KSWGD(chosen, damping=math.inf)
 ends["selected"] = kt.run_particles(method, x0, n_steps=60, record_every=60, generator=profile.generator(4)).final
 ends["selected, denoised"] = kt.denoise(kt.spectral_score(chosen, z), ends["selected"], variance)
 for name in ("selected", "selected, denoised"):
     line(name, judge(ends[name]))
-assert "250" in selection.name
+assert "250" in finest
 assert judge(ends["selected, denoised"])["Frechet"] < floor["Frechet"]
 
 # %% [markdown]
+# Half the kernels: behind the tuned choice, and still below the floor in Frechet distance. `select` sees what the slow modes gain from the data, not what a sample would gain from
+# the fast ones.
+#
 # ## Rivals on the same codes
 #
 # A Gaussian mixture; the data drawn again with a little noise; Langevin steps with a kernel estimate's score; the diffusion-map particle
@@ -267,7 +273,8 @@ def race(name, work):
 
 
 def carried(method, steps):
-    return kt.run_particles(method, x0, n_steps=steps, record_every=steps, generator=profile.generator(6)).final
+    options = {"n_steps": steps, "record_every": steps, "generator": profile.generator(6)}
+    return kt.run_particles(method, x0, verbose=False, **options).final
 
 
 bandwidth = (4 / ((d + 2) * len(z))) ** (1 / (d + 4))  # Silverman's
@@ -277,6 +284,7 @@ race("Gaussian mixture, 40", lambda: torch.from_numpy(mixture.fit(z.numpy()).sam
 race("data + noise of half Silverman", lambda: again + bandwidth / 2 * x0)
 race("ULA, KDE score", lambda: carried(kt.ULA(kt.kde_score(z), step_size=0.02), 100))
 race("DMPS", lambda: carried(kt.DMPS(z, 0.5, n_modes=200), 60))
+assert all(codes.shape == x0.shape and bool(codes.isfinite().all()) for codes in rivals.values())
 
 # %% tags=["nbval-ignore-output"]
 net = kt.FourierNet(d, n_frequencies=0, generator=profile.generator(8))
@@ -344,7 +352,7 @@ nearest = torch.cdist(codes, z).argmin(1)
 alt = "Two rows of fourteen digits: generated ones, and below each the nearest training digit after the round trip; alike, not equal."
 plotting.picture_rows({"KSWGD": autoencoder.decode(codes), "nearest": autoencoder.decode(z[nearest])}, alt=alt)
 narrow = resolve(z, len(z), 0.4).fit(z).spectrum(2000)
-copies = kt.run_particles(kt.KSWGD(narrow, damping=math.inf), x0, n_steps=60, generator=profile.generator(4)).final
+copies = carried(kt.KSWGD(narrow, damping=math.inf), 60)
 line("1,160 very narrow kernels", judge(copies))
 assert judge(copies)["nearest"] < 0.9 * last["nearest"]
 
@@ -382,7 +390,8 @@ for label in range(10):
     white = torch.linalg.solve(root, (cloud - cloud.mean(0)).T).T
     small = resolve(white, 80, 0.6, coarse=20).fit(white).spectrum(200)
     start = x0[58 * label : 58 * (label + 1)]
-    y = kt.run_particles(kt.KSWGD(small, damping=math.inf), start, n_steps=60, generator=profile.generator(4)).final
+    method, options = kt.KSWGD(small, damping=math.inf), {"record_every": 60, "generator": profile.generator(4)}
+    y = kt.run_particles(method, start, n_steps=60, **options).final
     parts.append(kt.denoise(kt.spectral_score(small, white), y, variance) @ root + cloud.mean(0))
 by_class = torch.cat(parts)
 line("a spectrum for each class", judge(by_class), f"{process_time() - began:.1f}")
