@@ -382,8 +382,8 @@ plotting.explore(
 # <details><summary>Answer</summary>
 #
 # All three agree, far beyond what shuffled labels would give: the signature is real, and no matter of seed or spectrum. But the
-# plain size $|z|^2$ of the finished picture, class by class, says nearly the same. A four has much ink in unusual places, a
-# three little.
+# plain size $|z|^2$ of the finished picture, class by class, says nearly the same. A four lies far from the mean
+# picture, a three near it.
 #
 # </details>
 
@@ -418,7 +418,7 @@ for (name, curve), (color, dash, marker) in zip(signatures.items(), plotting.SER
     ax.plot(range(10), curve, color=color, linestyle=dash, marker=marker, label=name)
 ax.axhspan(1 - float(chance.std()), 1 + float(chance.std()), color=plotting.COLORS["floor"], alpha=0.25, label="chance")
 ax.set(xlabel="digit", ylabel="energy / mean", xticks=range(10))
-fig.legend(*ax.get_legend_handles_labels(), loc="outside right center")
+fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
 alt = """Energy of the pair for each digit over its mean, for three students, and the size of the finished pictures. All four
 curves rise at four and fall at three and eight, well outside the band of chance."""
 plotting.finish(fig, alt)

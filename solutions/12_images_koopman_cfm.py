@@ -222,7 +222,7 @@ fig, (ax,) = plotting.new_figure()
 for (name, curve), (color, dash, marker) in zip(curves.items(), plotting.SERIES):
     ax.plot(range(10), curve, color=color, linestyle=dash, marker=marker, label=name)
 ax.set(xlabel="digit", ylabel="energy / mean over digits", xticks=range(10))
-fig.legend(*ax.get_legend_handles_labels(), loc="outside right center")
+fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
 alt = """Energy of the pair over its mean, for each digit and three students. All three curves rise and fall at the same digits,
 highest at four, lowest at three and eight."""
 plotting.finish(fig, alt)

@@ -3,17 +3,32 @@
 import pytest
 import torch
 
-from koopteach import FlowMatching, FreeGenerator, KoopmanFlow, eight_gaussians, shipped, straightness
+from koopteach import (
+    FlowMatching,
+    FreeGenerator,
+    KoopmanFlow,
+    checkerboard,
+    eight_gaussians,
+    moons,
+    shipped,
+    sliced_wasserstein2,
+    straightness,
+)
 from koopteach.authoring.weights import DATA, RECIPES, measure, weights
-from koopteach.zoo import TEACHERS, quoted
+from koopteach.zoo import LAWS, TEACHERS, quoted
 
 STUDENTS = [name for name, teacher in TEACHERS.items() if teacher]
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("name", TEACHERS)
 def test_a_shipped_model_has_its_quoted_numbers(name):
     """All of them, on start points that no training saw."""
-    assert measure(name) == pytest.approx(quoted(name), rel=2e-3, abs=1e-6)
+    told = {key: value for key, value in quoted(name).items() if key != "seconds"}
+    assert measure(name) == pytest.approx(told, rel=2e-3, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", TEACHERS)
@@ -24,8 +39,7 @@ def test_a_shipped_model_is_small(name):
 @pytest.mark.parametrize("name", ["moons-student", "checkerboard-student"])
 def test_the_students_meet_their_goals(name):
     numbers, teacher = quoted(name), quoted(TEACHERS[name])
-    assert max(numbers["end"], numbers["path"]) <= 0.03
-    assert numbers["mid"] <= 0.035
+    assert max(numbers["end"], numbers["mid"], numbers["path"]) <= 0.03
     assert numbers["sliced_w2"] <= teacher["sliced_w2"] + 0.004
 
 
@@ -83,6 +97,25 @@ def test_straight_flows_need_one_step_and_curved_ones_do_not_get_there():
         assert eight_gaussians.structure(shipped(name).transport(x0, solver="euler", steps=1)) > 0.7
     one = shipped("eight_gaussians-teacher").transport(x0, solver="euler", steps=1)
     assert float(one.square().sum(1).mean()) < 0.05
+
+
+@pytest.mark.parametrize("laws", LAWS)
+def test_the_race_of_lesson_09(laws):
+    """Charts come with their map; at one step a decoded chart beats transport in batches, and local pairs are level."""
+    toy, x0 = (checkerboard if laws == "checkerboard" else moons), torch.randn(4000, 2, generator=seeded(3))
+    x0 = eight_gaussians.sample(4000, seeded(3)).float() if laws == "eight_to_moons" else x0
+    goal = toy.sample(20_000, seeded(4))
+
+    def one_step(kind):
+        end = shipped(f"{laws}-{kind}").transport(x0, solver="euler", steps=1)
+        return sliced_wasserstein2(end.double(), goal)
+
+    decoded = shipped(f"{laws}-decoded")
+    torch.testing.assert_close(decoded.transport(x0, t=0.0), x0)
+    torch.testing.assert_close(decoded.trajectory(x0, [0.0, 1.0])[0], decoded.interpolant.to_data(x0))
+    assert one_step("decoded") < one_step("ot-teacher") < one_step("convex") < 0.3 * one_step("teacher")
+    assert abs(one_step("decoded") - one_step("local")) < 0.015
+    assert "seconds" in quoted(f"{laws}-decoded")
 
 
 def test_another_name_is_refused():
