@@ -116,6 +116,7 @@ preview("L00-E1", relative_error)
 # | [08 Flow matching](08_flow_matching.ipynb) | How is a velocity that carries noise to data learned, and why does it take many steps? | [L08](../exercises/08_flow_matching.ipynb) |
 # | [09 Curved interpolants](09_curved_interpolants.ipynb) | Can one bend the paths so that the flow runs straight? | [L09](../exercises/09_curved_interpolants.ipynb) |
 # | [10 Koopman-CFM](10_koopman_cfm.ipynb) | Can a flow be lifted to where one matrix moves it? | [L10](../exercises/10_koopman_cfm.ipynb) |
+# | [11 Pictures by KSWGD](11_images_kswgd.ipynb) | Can particles that follow a spectrum become pictures, and what closes the gap to other samplers? | [L11](../exercises/11_images_kswgd.ipynb) |
 # | [12 Pictures by Koopman-CFM](12_images_koopman_cfm.ipynb) | What is left of the lift for pictures, and can one believe its modes? | [L12](../exercises/12_images_koopman_cfm.ipynb) |
 # | [13 Allen-Cahn](13_allen_cahn.ipynb) | Can a whole field be moved to equilibrium, and does it pay? | [L13](../exercises/13_allen_cahn.ipynb) |
 #
