@@ -116,6 +116,7 @@ preview("L00-E1", relative_error)
 # | [08 Flow matching](08_flow_matching.ipynb) | How is a velocity that carries noise to data learned, and why does it take many steps? | [L08](../exercises/08_flow_matching.ipynb) |
 # | [10 Koopman-CFM](10_koopman_cfm.ipynb) | Can a flow be lifted to where one matrix moves it? | [L10](../exercises/10_koopman_cfm.ipynb) |
 # | [13 Allen-Cahn](13_allen_cahn.ipynb) | Can a whole field be moved to equilibrium, and does it pay? | [L13](../exercises/13_allen_cahn.ipynb) |
+# | [14 Conditional sampling](14_conditional.ipynb) | Something was observed: can old samples be moved to what is left? | [L14](../exercises/14_conditional.ipynb) |
 #
 # Read them in this order. The others of the picture's table are to come. The first lines of a lesson say how many
 # minutes it takes.
