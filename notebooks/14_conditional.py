@@ -337,6 +337,9 @@ slopes, offset = torch.tensor(classifier.coef_), torch.tensor(classifier.interce
 judge = KNeighborsClassifier(5).fit(pictures[1400:].numpy(), labels[1400:].numpy())  # held-out pictures
 
 
+# %%
+
+
 def small_fit(data, weights):
     """A dictionary for few samples in ten dimensions."""
     where = data[kt.systematic_resample(weights.log(), len(data), profile.generator(50))]
