@@ -23,7 +23,7 @@ from koopteach import (
     straightness,
     train,
 )
-from koopteach.flow_matching.paths import Pairs
+from koopteach.flow_matching.paths import Pairs, widened
 
 GAUSSIAN = GaussianFlow([0.5, -1.0], [[1.5, 0.4], [0.4, 0.3]])
 MIXTURE = GaussianMixture([[-1.5, 0.0], [1.0, 1.0], [0.5, -1.5]], [0.4, 0.3, 0.6], [0.5, 0.3, 0.2])
@@ -387,6 +387,14 @@ def test_reflow_straightens():
     exact = teacher.transport(x0, solver="rk4", steps=64)
     gap = [float((f.transport(x0, solver="euler", steps=1) - exact).square().mean()) for f in (second, teacher)]
     assert gap[0] < 0.25 * gap[1]
+
+
+def test_every_fourth_start_is_a_quarter_further_out():
+    x0 = normal(9, 2) + 3
+    wide, middle = widened(x0), x0.mean(dim=0)
+    moved = torch.tensor([True, False, False, False] * 2 + [True])
+    torch.testing.assert_close(wide[moved] - middle, 1.25 * (x0[moved] - middle))
+    assert torch.equal(wide[~moved], x0[~moved])
 
 
 def test_a_direct_map_learns_the_ends():
