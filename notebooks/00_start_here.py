@@ -119,6 +119,7 @@ preview("L00-E1", relative_error)
 # | [11 Pictures by KSWGD](11_images_kswgd.ipynb) | Can particles that follow a spectrum become pictures, and what closes the gap to other samplers? | [L11](../exercises/11_images_kswgd.ipynb) |
 # | [12 Pictures by Koopman-CFM](12_images_koopman_cfm.ipynb) | What is left of the lift for pictures, and can one believe its modes? | [L12](../exercises/12_images_koopman_cfm.ipynb) |
 # | [13 Allen-Cahn](13_allen_cahn.ipynb) | Can a whole field be moved to equilibrium, and does it pay? | [L13](../exercises/13_allen_cahn.ipynb) |
+# | [14 Conditional sampling](14_conditional.ipynb) | Something was observed: can old samples be moved to what is left? | [L14](../exercises/14_conditional.ipynb) |
 #
 # Read them in this order. The others of the picture's table are to come. The first lines of a lesson say how many
 # minutes it takes.

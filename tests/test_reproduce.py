@@ -321,7 +321,7 @@ def test_unknown_experiments_and_rows_are_answered_with_what_there_is(capsys, tm
 def test_without_a_name_the_experiments_are_listed(capsys):
     assert main(["reproduce"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == ["images", "koopman-cfm", "kswgd"]  # and no file that is part of another
+    assert listed == ["conditional", "images", "koopman-cfm", "kswgd"]  # and no file that is part of another
 
 
 @pytest.mark.parametrize(
@@ -429,6 +429,7 @@ def test_the_committed_results_hold_their_bands(id, band):
         ("kswgd", "well-1.rates", 5),
         ("koopman-cfm", "flow-eight-gaussians-exact", 1),
         ("images", "digits.kswgd-tuned-and-denoised", 3),
+        ("conditional", "sum.kswgd-damped", 1),
     ],
 )
 def test_cheap_rows_hold_their_bands_today(name, id, seeds):
