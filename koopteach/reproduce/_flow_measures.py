@@ -43,7 +43,6 @@ def floors(toy: str) -> dict[str, float]:
 
 
 @cache
-@cache
 def converged(flow: Flow, seed: int) -> Tensor:
     """The states ``(21, n, 2)`` of a flow from the shared noise, by 80 evaluations of Runge and Kutta's scheme."""
     return flow.trajectory(noise(seed), TIMES, solver="rk4", steps=20)
