@@ -96,6 +96,7 @@ def families():
         "convex chart": ConvexChart(convex_map()),
         "two charts": ConvexChart(convex_map(), convex_map(1)),
         "decoded chart": DecodedChart(convex_map()),
+        "two decoded charts": DecodedChart(convex_map(), convex_map(1)),
         "gaussian": straight,
     }
 
@@ -613,6 +614,19 @@ def test_a_decoded_chart_is_saved_with_its_map(decoded, tmp_path):
     assert again.coupling == "local"
     with pytest.raises(RuntimeError, match="only a fitted CurvedInterpolant"):
         CurvedInterpolant(2).save(tmp_path / "none.safetensors")
+
+
+def test_a_decoded_chart_of_other_noise_starts_in_its_own_coordinates(fitted_map, tmp_path):
+    """The path starts at T1(T0^{-1}(x0)); inversion returns x0; both maps are saved."""
+    noise, first = eight_gaussians.sample(500, seeded()), convex_map(1)
+    flow = CurvedInterpolant(2, family=DecodedChart(fitted_map, first), net=small_net())
+    flow.fit(moons.sample(500, seeded(1)), noise, n_steps=20, generator=seeded(), verbose=False)
+    x0 = noise[:20]
+    torch.testing.assert_close(flow.trajectory(x0, [0.0, 1.0])[0], fitted_map(first.inverse(x0)[0]))
+    end = flow.transport(x0, solver="rk4", steps=32)
+    torch.testing.assert_close(flow.invert(end, solver="rk4", steps=32), x0, rtol=0, atol=1e-3)
+    flow.save(tmp_path / "flow.safetensors")
+    assert torch.equal(CurvedInterpolant.load(tmp_path / "flow.safetensors").transport(x0), flow.transport(x0))
 
 
 def test_a_flow_follows_the_field_of_its_interpolant():

@@ -71,7 +71,25 @@ class Chart(Interpolant):
         return x0, outer + inner + source
 
 
-class ConvexChart(Chart):
+class ConvexMaps(Chart):
+    """What the charts of convex maps share: ``z0 = T0^{-1}(x0)``, where ``T0`` carries N(0, I) to the noise."""
+
+    def __init__(self, to_data: ConvexMap, to_noise: ConvexMap | None, inner: Schedule | None) -> None:
+        super().__init__(to_data.dim, inner)
+        self.to_data, self.to_noise = to_data, to_noise
+        self.common_logdet = to_noise is None
+
+    def code0(self, x0: Tensor) -> Tensor:
+        """``T0^{-1}(x0)``."""
+        return x0 if self.to_noise is None else self.to_noise.inverse(x0)[0]
+
+    def _source(self, z0: Tensor) -> tuple[Tensor, Tensor]:
+        if self.to_noise is None:
+            return super()._source(z0)
+        return self.to_noise(z0), self.to_noise.derivatives(z0)[2].logdet()
+
+
+class ConvexChart(ConvexMaps):
     """``F_t = (1 - t) T0 + t T1``, gradients of convex functions; straight wherever both ends are N(0, I) in the chart.
 
     If ``T1`` carries N(0, I) to the data, the flow of independent pairs is ``x0 -> (1 - t) x0 + t T1(x0)``: optimal
@@ -85,11 +103,9 @@ class ConvexChart(Chart):
     """
 
     def __init__(self, to_data: ConvexMap, to_noise: ConvexMap | None = None, *, inner: Schedule | None = None) -> None:
-        super().__init__(to_data.dim, inner)
-        self.to_data, self.to_noise = to_data, to_noise
+        super().__init__(to_data, to_noise, inner)
         # straight paths inside do not rotate, and then any noise will do
         self.gaussian_source = to_noise is None and not isinstance(inner, LinearInterpolant)
-        self.common_logdet = to_noise is None
 
     def push(self, y: Tensor, t: Tensor) -> Tensor:
         """``(1 - t) T0(y) + t T1(y)``."""
@@ -100,42 +116,34 @@ class ConvexChart(Chart):
         """By Newton's method on the convex potential."""
         return blended_inverse(x, t, self.to_noise, self.to_data)
 
-    def code0(self, x0: Tensor) -> Tensor:
-        """``T0^{-1}(x0)``."""
-        return x0 if self.to_noise is None else self.to_noise.inverse(x0)[0]
 
-    def _source(self, z0: Tensor) -> tuple[Tensor, Tensor]:
-        if self.to_noise is None:
-            return super()._source(z0)
-        return self.to_noise(z0), self.to_noise.derivatives(z0)[2].logdet()
+class DecodedChart(ConvexMaps):
+    """``x_t = T1((1 - t) z0 + t z1)`` with ``z1 = T1^{-1}(x1)``: the chart at full strength at all times.
 
-
-class DecodedChart(Chart):
-    """``x_t = T((1 - t) x0 + t z1)`` with ``z1 = T^{-1}(x1)``: the chart at full strength at all times.
-
-    The flow runs in the latent coordinates, ``k`` Euler steps there and ``T`` once: T makes the jumps between modes,
-    the flow the small rest. The path starts at ``T(x0)`` and not at ``x0``; as a sampler it loses nothing by that.
+    The flow runs in the latent coordinates, ``k`` Euler steps there and ``T1`` once: the maps make the jumps between
+    modes, the flow the small rest. The path starts at ``T1(z0)`` and not at ``x0``; as a sampler it loses nothing by
+    that. With a map of the noise ``z0 = T0^{-1}(x0)``, which Newton's method finds at the price of a few evaluations
+    of a network; without, ``z0 = x0``.
 
     Args:
-        to_data: ``T``.
+        to_data: ``T1``.
+        to_noise: ``T0``; None for the identity.
     """
 
-    gaussian_source = False
-
-    def __init__(self, to_data: ConvexMap) -> None:
-        super().__init__(to_data.dim, LinearInterpolant(to_data.dim))
-        self.to_data = to_data
+    def __init__(self, to_data: ConvexMap, to_noise: ConvexMap | None = None) -> None:
+        super().__init__(to_data, to_noise, LinearInterpolant(to_data.dim))
+        self.gaussian_source = False
 
     def start(self, x0: Tensor) -> Tensor:
-        """``T(x0)``."""
-        return self.to_data(x0)
+        """``T1(z0)``."""
+        return self.to_data(self.code0(x0))
 
     def push(self, y: Tensor, t: Tensor) -> Tensor:
-        """``T(y)`` at all times."""
+        """``T1(y)`` at all times."""
         return self.to_data(y)
 
     def pull(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """``T^{-1}(x)`` at all times."""
+        """``T1^{-1}(x)`` at all times."""
         return self.to_data.inverse(x)
 
     def path(self, code0: Tensor, code1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:

@@ -89,30 +89,33 @@ def convex_inverse(derivatives: Derivatives, x: Tensor, start: Tensor) -> tuple[
 def _newton(derivatives: Derivatives, x: Tensor, z: Tensor) -> tuple[Tensor, int]:
     """The last iterate and how many points have not arrived."""
     tolerance = (1e-10 if x.dtype == torch.float64 else 1e-4) * (1 + x.norm(dim=-1))
+    here = derivatives(z)
     for _ in range(_MOST_STEPS):
-        potential, gradient, hessian = derivatives(z)
-        residual = gradient - x
+        residual = here[1] - x
         away = residual.norm(dim=-1) > tolerance
         if not bool(away.any()):
             return z, 0
-        step = torch.linalg.solve(hessian, residual[..., None])[..., 0]
+        step = torch.linalg.solve(here[2], residual[..., None])[..., 0]
         step = torch.where(away[..., None], step, 0.0)
-        z = z - _armijo(derivatives, x, z, step, potential - (x * z).sum(dim=-1), residual)[..., None] * step
+        z, here = _armijo(derivatives, x, z, step, here[0] - (x * z).sum(dim=-1), residual)
     return z, int(away.sum())
 
 
-def _armijo(derivatives: Derivatives, x: Tensor, z: Tensor, step: Tensor, height: Tensor, residual: Tensor) -> Tensor:
-    """The share of each Newton step that lowers the convex function enough."""
+def _armijo(
+    derivatives: Derivatives, x: Tensor, z: Tensor, step: Tensor, height: Tensor, residual: Tensor
+) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """Where that share of each Newton step leads which lowers the convex function enough, and the derivatives there."""
     share = torch.ones_like(height)
     enough = _ARMIJO * (residual * step).sum(dim=-1)
     rounding = 10 * torch.finfo(x.dtype).eps * (1 + height.abs())
     for _ in range(_MOST_HALVINGS):
         trial = z - share[..., None] * step
-        high = derivatives(trial)[0] - (x * trial).sum(dim=-1) > height - share * enough + rounding
+        there = derivatives(trial)  # most often the whole step is taken: then the next one starts with these
+        high = there[0] - (x * trial).sum(dim=-1) > height - share * enough + rounding
         if not bool(high.any()):
             break
         share = torch.where(high, share / 2, share)
-    return share
+    return trial, there
 
 
 def blended_inverse(x: Tensor, t: Tensor, first: ConvexMap | None, last: ConvexMap) -> tuple[Tensor, Tensor]:

@@ -176,22 +176,22 @@ class CurvedInterpolant(FlowMatching):
             return super()._solve(who, name, x, times, solver, steps, tolerance)
         x = as_points(who, name, x, dim=self.dim)
         chart, latent = self._chart(x), FlowMatching(self.dim, net=self.net)
-        # at time 0 a point of the source is its own latent point
-        start = x if times[0] == 0 else chart.code1(x)
+        start = chart.code0(x) if times[0] == 0 else chart.code1(x)
         states = latent._solve(who, name, start, times, solver, steps, tolerance)
         self.nfe = latent.nfe
         back = times[-1] < times[0] and times[-1] == 0
-        return torch.cat([chart.to_data(states[:-1]), states[-1:]]) if back else chart.to_data(states)
+        return torch.cat([chart.to_data(states[:-1]), chart._source(states[-1:])[0]]) if back else chart.to_data(states)
 
     def save(self, path: str | Path) -> None:
-        """Write the flow to a safetensors file, a decoded chart's map inside; other interpolants end with the training.
+        """Write the flow to a safetensors file, a decoded chart's maps inside; other interpolants end with training.
 
         Raises:
             RuntimeError: not fitted, or a network other than :class:`FourierNet`.
         """
         if not isinstance(self.net, FourierNet):
             raise RuntimeError("save: only a fitted CurvedInterpolant with the FourierNet of the package can be saved.")
-        parts = {"net": self.net, **({"map": self.interpolant.to_data} if self._decoded else {})}
+        maps = {"map": self.interpolant.to_data, "noise map": self.interpolant.to_noise} if self._decoded else {}
+        parts = {"net": self.net, **{part: module for part, module in maps.items() if module is not None}}
         tensors = {f"{part}.{name}": x for part, module in parts.items() for name, x in module.state_dict().items()}
         if self._x0 is not None:
             tensors["x0"] = self._x0
@@ -209,14 +209,17 @@ class CurvedInterpolant(FlowMatching):
         """
         config, tensors = load_weights(path, cls.__name__)
         x0 = tensors.pop("x0", None)
-        parts: dict[str, dict[str, Tensor]] = {"net": {}, "map": {}}
+        parts: dict[str, dict[str, Tensor]] = {"net": {}, "map": {}, "noise map": {}}
         for name, tensor in tensors.items():
             part, inner = name.split(".", 1)
             parts[part][inner] = tensor
         net = FourierNet(**config["net"])
         flow = cls(net.dim, family=config["family"], coupling=config["coupling"], net=fill(net, parts["net"], path))
-        if parts["map"]:
-            flow.interpolant = DecodedChart(fill(ConvexMap(parts["map"]["centres"]), parts["map"], path))
+        maps = [
+            fill(ConvexMap(parts[part]["centres"]), parts[part], path) for part in ("map", "noise map") if parts[part]
+        ]
+        if maps:
+            flow.interpolant = DecodedChart(*maps)
         flow._x0, flow._like = x0, flow._like if x0 is None else x0.new_empty(0)
         return flow
 

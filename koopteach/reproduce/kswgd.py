@@ -174,11 +174,11 @@ def rival(
     if steps:
         ends = [(*timed(lambda method=method: moved(method, x0, steps, seed)), steps) for method in methods]
     else:
-        ends = [_within(damped(target, start, seed)[1], method, x0, seed) for method in methods]
+        ends = [within(damped(target, start, seed)[1], method, x0, seed) for method in methods]
     return min(ends, key=lambda end: sliced_w2(target, end[0]))
 
 
-def _within(seconds: float, method, x: Tensor, seed: int) -> End:
+def within(seconds: float, method, x: Tensor, seed: int) -> End:
     """The particles, the seconds and the number of steps when the CPU seconds are used up or the particles lost."""
     state, steps, generator, started = method.init(x), 0, stream(seed, 3), time.process_time()
     while (used := time.process_time() - started) < seconds and bool(x.isfinite().all()):
