@@ -7,12 +7,13 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks import updates, workloads
+from benchmarks import regressions, updates
 from koopteach import KSWGD
 
 F64 = torch.float64
@@ -29,7 +30,8 @@ class Axis:
 
 
 def _edmd(n: int, m: int) -> Callable[[], Any]:
-    return workloads.our_edmd(n, dim=10, m=m, width=2.0, reversible=True, dtype=F64)
+    kernels = partial(regressions.dictionary, 10, m, 2.0)
+    return regressions.our_edmd(n, dim=10, basis=kernels, reversible=True, dtype=F64)
 
 
 def _iteration(particles: int, rank: int, data: int) -> Callable[[], Any]:

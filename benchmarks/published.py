@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy.linalg
 import torch
+from scipy.sparse.linalg import eigsh
 from torch import Tensor
 
 
@@ -61,3 +63,22 @@ def svgd_by_autograd(x: Tensor, score: Callable[[Tensor], Tensor], bandwidth: fl
 def radial_features(x: np.ndarray, centers: np.ndarray, width: float) -> np.ndarray:
     """Gaussian radial basis functions for the peers, by one matrix product."""
     return _gauss(x, centers, width)
+
+
+def rank_cut(gram: np.ndarray, cross: np.ndarray, tol: float = 1e-8) -> np.ndarray:
+    """Eigenvalues of EDMD as it is usually solved: whiten what is above the tolerance, then all eigenpairs."""
+    values, vectors = scipy.linalg.eigh(gram)
+    keep = values > tol * values[-1]
+    w = vectors[:, keep] / np.sqrt(values[keep])
+    return np.linalg.eig(w.T @ cross @ w)[0]
+
+
+def walk_rates(x: np.ndarray, bandwidth: float, k: int) -> np.ndarray:
+    """The ``k`` slowest rates of a diffusion map, ``alpha = 1/2``, from the whole matrix."""
+    kernel = _gauss(x, x, bandwidth)
+    kernel /= np.sqrt(np.outer(kernel.sum(axis=1), kernel.sum(axis=1)))
+    rows = kernel.sum(axis=1)
+    kernel /= np.sqrt(np.outer(rows, rows))
+    start = np.random.default_rng(0).standard_normal(len(x))
+    mu = eigsh(kernel, k + 1, which="LA", v0=start, return_eigenvectors=False)
+    return 2 * (1 - np.sort(mu)[::-1][1:]) / bandwidth**2

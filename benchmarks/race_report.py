@@ -68,7 +68,7 @@ def draw(results: list[Result], path: Path) -> None:
     from koopteach.plotting import COLORS
     from koopteach.plotting.style import SERIES
 
-    fig, axes = plt.subplots(len(results), 3, figsize=(9.0, 2.6 * len(results)))
+    fig, axes = plt.subplots(len(results), 3, figsize=(9.0, 2.6 * len(results)), sharey="row")
     for row, result in zip(axes, results):
         for curve, (color, dash, marker) in zip(result.curves, SERIES):
             for ax, x in zip(row, (curve.seconds, curve.steps, curve.score_evaluations)):

@@ -12,19 +12,25 @@ from benchmarks.goals import GOALS, Goal
 from benchmarks.turns import Row
 from benchmarks.workloads import WORKLOADS
 
-PARTS = {"operators": ("E1", "E2"), "kernels": ("K1", "K2"), "updates": ("P1", "P2", "P3"), "growth": (), "import": ()}
+PARTS = {
+    "operators": ("E1", "E2", "E3", "E4"),
+    "kernels": ("K1", "K2", "D1"),
+    "updates": ("P1", "P2", "P3", "P4", "P5"),
+    "growth": (),
+    "import": (),
+}
 COLUMNS = ("method", "median s", "least s", "n", "MB above the data", "error", "best peer / this", "share of the limit")
-ROUNDS = {"E1": 3, "E2": 1, "K1": 3, "K2": 5, "P1": 5, "P2": 5, "P3": 5}
+ROUNDS = {"E1": 3, "E2": 1, "E3": 3, "E4": 3, "K1": 3, "K2": 5, "D1": 3}  # else five
 
 
 def report(parts: list[str], quick: bool, out: Path) -> None:
-    """Measure these parts, print them, and keep each unless quick; parts not asked for stay as they are kept."""
+    """Measure these parts or single workloads, print them, and keep each unless quick; others stay as they are kept."""
     path = out / "benchmarks.json"
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() and not quick else {}
     stored |= {"machine": machine.describe(), "limits": turns.ask("limits", *_quick(quick))}
     stored.setdefault("workloads", {})
     for part in parts:
-        for key in PARTS[part]:
+        for key in PARTS.get(part, (part,)):
             stored["workloads"][key] = _workload(key, quick, stored["limits"])
             _keep(stored, quick, out)
         if part == "growth":
@@ -50,7 +56,7 @@ def _quick(quick: bool) -> tuple[str, ...]:
 
 
 def _workload(key: str, quick: bool, limits: dict[str, float]) -> dict:
-    rows = turns.take_turns(key, WORKLOADS[key], 1 if quick else ROUNDS[key], quick, limits)
+    rows = turns.take_turns(key, WORKLOADS[key], 1 if quick else ROUNDS.get(key, 5), quick, limits)
     best = min((row.median for row in rows if row.is_peer and row.seconds), default=math.nan)
     return {"rows": [_plain(row, best) for row in rows]}
 

@@ -1,9 +1,10 @@
-"""The particle workloads: one iteration on a kernel spectrum, and one of SVGD."""
+"""The particle workloads: one iteration on a kernel spectrum, on a dictionary's, and of SVGD; and adverse cases."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import published
-from benchmarks.workload import Work, Workload
+from benchmarks.workload import Contender, Work, Workload
 from koopteach import KSWGD, SVGD, DiffusionMaps, GeneratorEDMD, MultiScale, Spectrum
 
 DATA, BANDWIDTH, RANK = 2000, 0.5, 50
@@ -121,6 +122,59 @@ def svgd_error(result: tuple) -> float:
     velocity, x = result
     reference = published.svgd_by_autograd(x.double(), lambda z: -z, BANDWIDTH)
     return float((velocity - reference).abs().max() / reference.abs().max())
+
+
+# Adverse cases: numbers that overflow, underflow or cancel where kernels are written carelessly -----------------------
+
+FAR = 1000.0
+
+
+def with_one_far(x: Tensor, distance: float) -> Tensor:
+    return torch.cat([x[:-1], distance * x.new_ones(1, x.shape[1])])
+
+
+def far_particle(particles: int) -> Callable[[], tuple]:
+    """The nearest of the data gets it all, so twice as far is the same."""
+    x, spectrum, _ = kernel_case(particles, RANK, DATA)
+    method = KSWGD(spectrum, damping=math.inf)
+    reference = method.velocity(with_one_far(x, 2 * FAR))
+    return lambda: (method.velocity(with_one_far(x, FAR)), reference)
+
+
+def far_from_the_origin(particles: int) -> Callable[[], tuple]:
+    """Particles and data moved together, so the velocity is what it was."""
+    x, spectrum, y = kernel_case(particles, RANK, DATA)
+    moved = KSWGD(DiffusionMaps(BANDWIDTH).fit(y + FAR).spectrum(RANK), damping=math.inf)
+    return lambda: (moved.velocity(x + FAR), KSWGD(spectrum, damping=math.inf).velocity(x))
+
+
+def ordinary_particles(particles: int) -> Callable[[], tuple]:
+    x, spectrum, _ = kernel_case(particles, RANK, DATA)
+    method = KSWGD(spectrum, damping=math.inf)
+    return lambda: (method.velocity(x),) * 2
+
+
+def stein(n: int, distance: float | None, bandwidth: float) -> Callable[[], tuple]:
+    x, _ = stein_case(n, torch.float64)
+    x = x if distance is None else with_one_far(x, distance)
+    method = SVGD(lambda z: -z, step_size=0.1, bandwidth=bandwidth)
+    reference = published.svgd_by_autograd(x, lambda z: -z, bandwidth)
+    return lambda: (method.velocity(x), reference)
+
+
+def difference(result: tuple[Tensor, Tensor]) -> float:
+    found, reference = result
+    return float((found - reference).abs().max() / reference.abs().max())
+
+
+def adverse(ordinary: tuple[str, Callable], cases: dict[str, Callable], work: Callable) -> tuple[Contender, ...]:
+    """The first is what the others are compared with."""
+    name, prepare = ordinary
+    work = partial(work, dtype="float64")
+    return (
+        Contender(name, prepare, difference, repeats=10),
+        *(Contender(name, prepare, difference, work, repeats=10) for name, prepare in cases.items()),
+    )
 
 
 def iteration(title: str, size: int, quick: int, contenders: tuple) -> Workload:

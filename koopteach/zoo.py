@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from importlib.resources import as_file, files
+from typing import Any
 
 from koopteach.flow_matching import FlowMatching
+from koopteach.images import Autoencoder, Classifier, PrincipalComponents
+from koopteach.interpolants import CurvedInterpolant
 from koopteach.koopman_flow import KoopmanFlow
 
-# The teacher of each student; a teacher has none.
+# Where flows of lesson 09 go, each from N(0, I) but the last, which comes from eight Gaussians.
+LAWS = ("moons", "checkerboard", "eight_to_moons")
+
+# The teacher of each student; all else has none.
 TEACHERS: dict[str, str | None] = {
     "moons-teacher": None,
     "moons-ot-teacher": None,
@@ -16,6 +22,10 @@ TEACHERS: dict[str, str | None] = {
     "eight_gaussians-teacher": None,
     "eight_gaussians-ot-teacher": None,
     "eight_gaussians-reflow": None,
+    "checkerboard-ot-teacher": None,
+    "eight_to_moons-teacher": None,
+    "eight_to_moons-ot-teacher": None,
+    **{f"{laws}-{kind}": None for laws in LAWS for kind in ("ot-reflow", "local", "convex", "decoded")},
     "moons-student": "moons-teacher",
     "checkerboard-student": "checkerboard-teacher",
     "moons-consistency": "moons-teacher",
@@ -23,19 +33,52 @@ TEACHERS: dict[str, str | None] = {
     "moons-target-only": "moons-teacher",
     "moons-collapsed": "moons-teacher",
     "moons-autoencoder": "moons-teacher",
+    "digits-codes": None,
+    "digits-classifier": None,
+    "digits-components": None,
+    "digits-teacher": None,
+    "digits-ot-teacher": None,
+    "digits-reflow": None,
+    "digits-student": "digits-teacher",
+    "digits-student-2": "digits-teacher",
+    "digits-student-3": "digits-teacher",
+    "fashion-codes": None,
+    "fashion-classifier": None,
+    "fashion-components": None,
+    "fashion-teacher": None,
+    "fashion-student": "fashion-teacher",
 }
+_OF_PICTURES = {"codes": Autoencoder, "classifier": Classifier, "components": PrincipalComponents}
 
 
-def shipped(name: str) -> FlowMatching | KoopmanFlow:
+def is_curved(name: str) -> bool:
+    """Whether a shipped flow was trained on a chart's paths."""
+    return name.endswith(("-convex", "-decoded"))
+
+
+def shipped(name: str) -> Any:
     """A model that comes with the package, a student with its teacher; float32 on the CPU.
 
     Teachers: ``moons-teacher``, ``checkerboard-teacher`` and ``eight_gaussians-teacher`` (independent pairs),
     ``moons-ot-teacher`` and ``eight_gaussians-ot-teacher`` (pairs of optimal transport), ``eight_gaussians-reflow``
     (pairs of the exact flow).
+    The race of lesson 09, from N(0, I) to ``moons`` and ``checkerboard`` and, as ``eight_to_moons``, from eight
+    Gaussians to moons: ``-ot-teacher``, ``-ot-reflow`` (reflow of it), ``-local`` (locally matched pairs), and the
+    :class:`CurvedInterpolant` flows ``-convex`` (a convex chart, or two) and ``-decoded`` (a decoded chart).
     Students by regression on path coefficients: ``moons-student``, ``checkerboard-student``. By the
     paper's consistency, from two starts: ``moons-consistency``, ``moons-consistency-2``. Failures, to be looked at:
     ``moons-target-only`` (end points alone), ``moons-collapsed`` (free generator, no reconstruction) and
     ``moons-autoencoder`` (free generator, all four terms).
+
+    Of pictures, ``digits`` 8 x 8 and ``fashion`` 28 x 28: the autoencoders ``digits-codes`` and ``fashion-codes``, the
+    classifiers ``digits-classifier`` and ``fashion-classifier``, the principal components ``digits-components`` and
+    ``fashion-components``, and in these the flows ``digits-teacher``, ``digits-ot-teacher``, ``digits-reflow`` and
+    ``fashion-teacher`` with the students ``digits-student``, ``digits-student-2`` (another seed), ``digits-student-3``
+    (another spectrum) and ``fashion-student``.
+
+    Returns:
+        A :class:`FlowMatching` or :class:`KoopmanFlow`; of pictures also an :class:`Autoencoder`, a
+        :class:`Classifier` or :class:`PrincipalComponents`.
 
     Raises:
         ValueError: another name.
@@ -43,11 +86,15 @@ def shipped(name: str) -> FlowMatching | KoopmanFlow:
     """
     if name not in TEACHERS:
         raise ValueError(f"shipped: name must be one of {', '.join(TEACHERS)}, got {name!r}.")
-    teacher = TEACHERS[name]
+    teacher, of_pictures = TEACHERS[name], _OF_PICTURES.get(name.split("-")[-1])
     with as_file(files("koopteach.data") / f"{name}.safetensors") as path:
-        return FlowMatching.load(path) if teacher is None else KoopmanFlow.load(path, shipped(teacher))
+        if of_pictures is not None:
+            return of_pictures.load(path)
+        if teacher is not None:
+            return KoopmanFlow.load(path, shipped(teacher))
+        return (CurvedInterpolant if is_curved(name) else FlowMatching).load(path)
 
 
 def quoted(name: str) -> dict[str, float]:
-    """The numbers of a shipped model as its training measured them, by name."""
+    """The numbers of a shipped model, by name; ``seconds`` of CPU that its training took, where somebody compares."""
     return json.loads((files("koopteach.data") / "models.json").read_text(encoding="utf-8"))[name]

@@ -23,7 +23,7 @@ from koopteach import (
     straightness,
     train,
 )
-from koopteach.flow_matching.paths import Pairs
+from koopteach.flow_matching.paths import Pairs, widened
 
 GAUSSIAN = GaussianFlow([0.5, -1.0], [[1.5, 0.4], [0.4, 0.3]])
 MIXTURE = GaussianMixture([[-1.5, 0.0], [1.0, 1.0], [0.5, -1.5]], [0.4, 0.3, 0.6], [0.5, 0.3, 0.2])
@@ -389,6 +389,14 @@ def test_reflow_straightens():
     assert gap[0] < 0.25 * gap[1]
 
 
+def test_every_fourth_start_is_a_quarter_further_out():
+    x0 = normal(9, 2) + 3
+    wide, middle = widened(x0), x0.mean(dim=0)
+    moved = torch.tensor([True, False, False, False] * 2 + [True])
+    torch.testing.assert_close(wide[moved] - middle, 1.25 * (x0[moved] - middle))
+    assert torch.equal(wide[~moved], x0[~moved])
+
+
 def test_a_direct_map_learns_the_ends():
     direct = distill(
         GAUSSIAN, n_pairs=2000, n_steps=250, batch=128, width=32, n_frequencies=0, generator=seeded(), verbose=False
@@ -401,6 +409,17 @@ def test_a_direct_map_learns_the_ends():
     assert torch.equal(same, direct.transport(GAUSSIAN.source(9, seeded())))
     with pytest.raises(ValueError, match=r"transport: x0 has shape \(3, 1\)"):
         direct.transport(normal(3, 1))
+
+
+def test_a_direct_map_learns_from_the_starts_that_it_is_given():
+    """Widened draws given by hand are those that it draws itself; other starts make another map."""
+    sizes = {"n_steps": 3, "batch": 8, "width": 8, "verbose": False}
+    drawn, draw = distill(GAUSSIAN, n_pairs=20, generator=seeded(), **sizes), seeded()
+    given = distill(GAUSSIAN, x0=widened(GAUSSIAN.source(20, draw)), generator=draw, **sizes)
+    other = distill(GAUSSIAN, x0=normal(20, 2, seed=9), generator=draw, **sizes)
+    x0 = normal(5, 2)
+    assert torch.equal(given.transport(x0), drawn.transport(x0))
+    assert not torch.allclose(other.transport(x0), drawn.transport(x0))
 
 
 # ---- weights on disk

@@ -21,6 +21,8 @@ from koopteach import (
     teacher_paths,
     time_functions,
 )
+from koopteach.flow_matching.paths import widened
+from koopteach.koopman_flow import model
 from koopteach.koopman_flow.lifting import Lifting, path_lift, state_lift
 from koopteach.koopman_flow.losses import coefficient_loss, consistency_loss, training_loss
 from koopteach.koopman_flow.sampling import TILE, Folded
@@ -401,6 +403,22 @@ def test_the_consistency_training_serves_the_generator_and_moves_the_spectrum(st
     assert abs(complex(students["consistency"].rates[2]) - 1j * math.pi / 2) > 0.05
     fixed = quick("consistency", n_steps=5, learn_spectrum=False, spectrum=[0.5 + 2.0j])
     torch.testing.assert_close(fixed.rates[2], torch.tensor(0.5 + 2.0j, dtype=torch.complex128))
+
+
+def test_only_the_regression_starts_some_paths_further_out(monkeypatch):
+    """The paper's training takes the source as it is; whoever brings start points has them taken as they are."""
+    seen = []
+
+    def spy(flow, x0, **options):
+        seen.append(x0)
+        return teacher_paths(flow, x0, **options)
+
+    monkeypatch.setattr(model, "teacher_paths", spy)
+    for method in ("coefficients", "consistency"):
+        quick(method, n_steps=1)
+        quick(method, n_steps=1, x0=SMOOTH.source(1500, seeded()))
+    drawn = SMOOTH.source(1500, seeded())
+    assert all(torch.equal(x0, wanted) for x0, wanted in zip(seen, [widened(drawn), drawn, drawn, drawn], strict=True))
 
 
 def test_inversion_of_a_trained_student_goes_back(students):

@@ -24,6 +24,7 @@ from koopteach.plotting import (  # noqa: E402
     films,
     finish,
     new_figure,
+    picture_rows,
     points,
     slider,
     widgets,
@@ -428,3 +429,26 @@ def test_films_show_every_flow_at_every_time(shown):
     assert all(len(ax.collections[0].get_offsets()) == 20 for ax in axes)
     with pytest.raises(ValueError, match="films: 'teacher' has 3 states, but there are 2 times"):
         films({"teacher": x}, [0.0, 1.0], BOX, hue=x[0, :, 0], alt=ALT)
+
+
+def test_pictures_stand_in_rows_on_their_scales(shown):
+    grey, change = torch.rand(3, 4, 5), torch.randn(3, 4, 5)
+    picture_rows({"real": grey, "mode": change}, columns=["a", "b", "c"], signed=["mode"], alt=ALT)
+    (seen,) = shown
+    above, below = (ax.images[0] for ax in seen.axes)
+    assert above.get_clim() == (0.0, 1.0)
+    most = float(change.abs().max())
+    assert below.get_clim() == pytest.approx((-most, most))
+    strip = above.get_array()
+    assert strip.shape == (4, 3 * 6 - 1)
+    assert np.ma.getmaskarray(strip)[:, 5].all()  # nothing stands between two pictures
+    for i, picture in enumerate(grey):
+        np.testing.assert_allclose(strip[:, 6 * i : 6 * i + 5], picture.numpy())
+    assert [text.get_text() for text in seen.axes[0].texts] == ["a", "b", "c"]
+
+
+def test_rows_of_pictures_are_equally_long():
+    with pytest.raises(
+        ValueError, match=r"picture_rows: rows hold \{'a': 2, 'b': 3\} pictures and there are 0 columns"
+    ):
+        picture_rows({"a": torch.rand(2, 3, 3), "b": torch.rand(3, 3, 3)}, alt=ALT)

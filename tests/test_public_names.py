@@ -48,9 +48,11 @@ NUMERICAL = (
     "operators",
     "flow_matching",
     "koopman_flow",
+    "images",
     "interpolants",
     "particles",
     "metrics",
+    "images",
 )
 
 

@@ -321,7 +321,8 @@ def test_unknown_experiments_and_rows_are_answered_with_what_there_is(capsys, tm
 def test_without_a_name_the_experiments_are_listed(capsys):
     assert main(["reproduce"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == ["curved-interpolants", "koopman-cfm", "kswgd"]  # and no file that is part of another
+    experiments = ["conditional", "curved-interpolants", "image-flows", "images", "koopman-cfm", "kswgd"]
+    assert listed == experiments  # and no file that is part of another
 
 
 @pytest.mark.parametrize(
@@ -370,10 +371,15 @@ def test_results_go_to_the_checkout_or_to_the_current_folder(monkeypatch, tmp_pa
 
 # The committed results
 
-# Broken, not loosened. Short trainings on laws of unit variance: there few linear steps do better than the prototype's,
-# the trigonometric step is no longer the noise, and a chart of half its steps bends more. Local pairs took fewer seconds
-# than planned, and are level with the decoded chart here and there.
-BROKEN: set[str] = {
+# Broken, not loosened: ``select`` sees what slow modes gain from the data and stops at fewer, wider kernels than
+# samples need. The tuned rows beside them hold all their bands.
+# Of curved interpolants: on laws of unit variance few linear steps do better than the prototype's and the trigonometric
+# step is no longer the noise; a chart of half its steps bends more; local pairs took fewer seconds than planned, and are
+# level with the decoded chart here and there.
+BROKEN = {
+    "digits.kswgd-selected-and-denoised: precision >= 0.99 x floor",
+    "fashion.kswgd-selected-and-denoised: recall / flow >= 1",
+    "fashion.kswgd-by-class-and-denoised: precision / flow >= 1",
     "race-gaussian-to-moons-6000-local-pairs: above ours at 1 >= 0",
     "race-gaussian-to-moons-6000-local-pairs: seconds / ours >= 1",
     "race-eight-gaussians-to-moons-6000-local-pairs: seconds / ours >= 1",
@@ -435,6 +441,8 @@ def test_the_committed_results_hold_their_bands(id, band):
         ("kswgd", "ou.rates.edmd", 5),
         ("kswgd", "well-1.rates", 5),
         ("koopman-cfm", "flow-eight-gaussians-exact", 1),
+        ("images", "digits.kswgd-tuned-and-denoised", 3),
+        ("conditional", "sum.kswgd-damped", 1),
         ("curved-interpolants", "gaussian-straight", 1),
         ("curved-interpolants", "gaussian-linear", 1),
         ("curved-interpolants", "determinant-kept", 1),

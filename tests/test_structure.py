@@ -13,9 +13,9 @@ PACKAGE = ROOT / "koopteach"
 FLOORS = {
     0: ("runtime", "tensors", "kernels", "weights", "data"),
     1: ("targets", "dictionaries", "metrics"),
-    2: ("spectrum", "langevin", "spde", "images"),
+    2: ("spectrum", "langevin", "spde"),
     3: ("operators", "flow_matching"),
-    4: ("particles", "interpolants", "koopman_flow"),
+    4: ("particles", "interpolants", "koopman_flow", "images"),
     5: ("plotting", "notebook_io", "distributed", "zoo"),
     6: ("teach", "reproduce"),
     7: ("authoring", "doctor"),

@@ -3,36 +3,50 @@
 import pytest
 import torch
 
-from koopteach import FlowMatching, FreeGenerator, KoopmanFlow, eight_gaussians, shipped, straightness
+from koopteach import (
+    FlowMatching,
+    FreeGenerator,
+    KoopmanFlow,
+    checkerboard,
+    eight_gaussians,
+    moons,
+    shipped,
+    sliced_wasserstein2,
+    straightness,
+)
 from koopteach.authoring.weights import DATA, RECIPES, measure, weights
-from koopteach.zoo import TEACHERS, quoted
+from koopteach.zoo import LAWS, TEACHERS, quoted
 
 STUDENTS = [name for name, teacher in TEACHERS.items() if teacher]
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("name", TEACHERS)
 def test_a_shipped_model_has_its_quoted_numbers(name):
     """All of them, on start points that no training saw."""
-    assert measure(name) == pytest.approx(quoted(name), rel=2e-3, abs=1e-6)
+    told = {key: value for key, value in quoted(name).items() if key != "seconds"}
+    assert measure(name) == pytest.approx(told, rel=2e-3, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", TEACHERS)
 def test_a_shipped_model_is_small(name):
-    assert (DATA / f"{name}.safetensors").stat().st_size < 300_000
+    assert (DATA / f"{name}.safetensors").stat().st_size < 2_000_000
 
 
 @pytest.mark.parametrize("name", ["moons-student", "checkerboard-student"])
 def test_the_students_meet_their_goals(name):
     numbers, teacher = quoted(name), quoted(TEACHERS[name])
-    assert max(numbers["end"], numbers["path"]) <= 0.03
-    assert numbers["mid"] <= 0.035
+    assert max(numbers["end"], numbers["mid"], numbers["path"]) <= 0.03
     assert numbers["sliced_w2"] <= teacher["sliced_w2"] + 0.004
 
 
 @pytest.mark.parametrize("name", STUDENTS)
 def test_a_student_comes_with_its_teacher(name):
     student, teacher = shipped(name), shipped(TEACHERS[name])
-    x0 = torch.randn(5, 2, generator=torch.Generator().manual_seed(0))
+    x0 = torch.randn(5, student.dim, generator=torch.Generator().manual_seed(0))
     assert isinstance(student, KoopmanFlow)
     assert isinstance(teacher, FlowMatching)
     torch.testing.assert_close(student.teacher.transport(x0), teacher.transport(x0))
@@ -51,6 +65,23 @@ def test_the_failures_fail_as_they_are_called():
     assert isinstance(shipped("moons-autoencoder").lifting, FreeGenerator)
 
 
+@pytest.mark.parametrize("name", ["digits-student", "digits-student-2", "digits-student-3", "fashion-student"])
+def test_the_students_of_pictures_meet_their_goals(name):
+    """Near their teacher's ends and paths; as pictures not far above it, and no copies of training pictures."""
+    numbers, teacher = quoted(name), quoted(TEACHERS[name])
+    assert numbers["end"] <= 0.25
+    assert numbers["path"] <= 0.12
+    assert numbers["frechet"] <= 1.8 * teacher["frechet"]
+    assert min(numbers["precision"], numbers["recall"]) >= 0.9
+    assert 0.9 <= numbers["neighbour"] <= 1.4
+
+
+def test_a_student_of_another_spectrum_has_it():
+    one, seed, spectrum = (shipped(f"digits-student{suffix}").rates[2] for suffix in ("", "-2", "-3"))
+    assert abs(one - seed) < 0.1
+    assert abs(spectrum - (-1 + 4j)) < 1e-6 < 1 < abs(one - spectrum)
+
+
 def test_two_starts_reach_the_same_paths_with_other_spectra():
     one, two = shipped("moons-consistency"), shipped("moons-consistency-2")
     assert (one.rates.imag.max() - two.rates.imag.max()).abs() > 1
@@ -66,6 +97,24 @@ def test_straight_flows_need_one_step_and_curved_ones_do_not_get_there():
         assert eight_gaussians.structure(shipped(name).transport(x0, solver="euler", steps=1)) > 0.7
     one = shipped("eight_gaussians-teacher").transport(x0, solver="euler", steps=1)
     assert float(one.square().sum(1).mean()) < 0.05
+
+
+@pytest.mark.parametrize("laws", LAWS)
+def test_the_race_of_lesson_09(laws):
+    """Charts come with their map; at one step a decoded chart beats transport in batches, and local pairs are level."""
+    toy, x0 = (checkerboard if laws == "checkerboard" else moons), torch.randn(4000, 2, generator=seeded(3))
+    x0 = eight_gaussians.sample(4000, seeded(3)).float() if laws == "eight_to_moons" else x0
+    goal = toy.sample(20_000, seeded(4))
+
+    def one_step(kind):
+        end = shipped(f"{laws}-{kind}").transport(x0, solver="euler", steps=1)
+        return sliced_wasserstein2(end.double(), goal)
+
+    decoded = shipped(f"{laws}-decoded")
+    torch.testing.assert_close(decoded.trajectory(x0, [0.0, 1.0])[0], decoded.interpolant.start(x0))
+    assert one_step("decoded") < one_step("ot-teacher") < one_step("convex") < 0.3 * one_step("teacher")
+    assert abs(one_step("decoded") - one_step("local")) < 0.015
+    assert "seconds" in quoted(f"{laws}-decoded")
 
 
 def test_another_name_is_refused():

@@ -1,4 +1,4 @@
-"""``python -m koopteach.authoring build | contents | lint | minutes | weights``."""
+"""``python -m koopteach.authoring build | contents | embed | lint | minutes | weights``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from koopteach.authoring.build import build
 from koopteach.authoring.contents import contents
+from koopteach.authoring.embed import embed
 from koopteach.authoring.lint import lint
 from koopteach.authoring.minutes import minutes
 from koopteach.authoring.tree import Course
@@ -23,6 +24,9 @@ def main(arguments: Sequence[str] | None = None, course: Course | None = None) -
             return 0 if build(course, options.names, force=options.force) else 1
         if options.command == "contents":
             contents(course)
+            return 0
+        if options.command == "embed":
+            embed(options.root)
             return 0
         if options.command == "minutes":
             return 0 if minutes(course, options.names, measure=options.measure) else 1
@@ -46,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("lint", help="hold the sources to the anatomy of a lesson")
     measurer = commands.add_parser("minutes", help="print the minutes promised")
     measurer.add_argument("--measure", action="store_true", help="run the notebooks and compare with the budget")
+    embedder = commands.add_parser("embed", help="cut the pictures of koopteach/data out of the full Fashion-MNIST")
+    embedder.add_argument("--root", help="its folder; the usual places without it")
     trainer = commands.add_parser("weights", help="train the models of koopteach/data anew and measure them")
     trainer.add_argument("names", nargs="*", help="moons-teacher, moons-student, ...; all without a name")
     for command in (builder, measurer):

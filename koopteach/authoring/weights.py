@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,8 +13,10 @@ from typing import Any
 import torch
 
 from koopteach import metrics, targets, zoo
+from koopteach.authoring import code_weights, picture_weights
 from koopteach.authoring.tree import ROOT
 from koopteach.flow_matching import FlowMatching, MixtureFlow, reflow
+from koopteach.interpolants import CurvedInterpolant
 from koopteach.koopman_flow import KoopmanFlow
 
 DATA = ROOT / "koopteach" / "data"
@@ -24,13 +28,35 @@ def _seeded(seed: int) -> torch.Generator:
 
 
 def _toy(name: str) -> Any:
-    return getattr(targets, name.split("-")[0])
+    return targets.moons if name.startswith("eight_to_moons") else getattr(targets, name.split("-")[0])
 
 
-def _teacher(name: str, *, coupling: str = "independent", seed: int = 1) -> FlowMatching:
+def _noise(name: str, n: int, generator: torch.Generator) -> torch.Tensor | None:
+    """Samples of the source; None for N(0, I)."""
+    return targets.eight_gaussians.sample(n, generator).float() if name.startswith("eight_to_moons") else None
+
+
+def _fit(flow: FlowMatching, name: str, seed: int, **fit: Any) -> FlowMatching:
     generator = _seeded(seed)
     data = _toy(name).sample(50_000, generator).float()
-    return FlowMatching(2, coupling=coupling).fit(data, generator=generator)
+    return flow.fit(data, _noise(name, 20_000, generator), generator=generator, **fit)
+
+
+def _teacher(name: str, *, coupling: str = "independent", seed: int = 1, **fit: Any) -> FlowMatching:
+    return _fit(FlowMatching(2, coupling=coupling), name, seed, **fit)
+
+
+def _curved(name: str, *, family: str, seed: int = 1) -> FlowMatching:
+    return _fit(CurvedInterpolant(2, family=family), name, seed)
+
+
+def _ot_reflow(name: str, *, seed: int = 1) -> FlowMatching:
+    """Two thirds of the teacher's steps more, from its own network, on as many pairs as a local match has."""
+    teacher = zoo.shipped(name.replace("-reflow", "-teacher"))
+    net = copy.deepcopy(teacher.net)
+    flow = reflow(teacher, n_pairs=65_536, net=net, n_steps=2000, generator=_seeded(seed))
+    flow._x0 = flow._x0[:12_000].float()  # what `sample` draws from; all the noise would be most of the file
+    return flow
 
 
 def _reflow(name: str, *, seed: int = 1) -> FlowMatching:
@@ -43,13 +69,21 @@ def _student(name: str, *, seed: int = 2, n_pairs: int = 1, form: str = "mode_su
 
 
 _paper = partial(_student, method="consistency")
-RECIPES: dict[str, Callable[[str], FlowMatching | KoopmanFlow]] = {
+RECIPES: dict[str, Callable[[str], Any]] = {
     "moons-teacher": _teacher,
     "moons-ot-teacher": partial(_teacher, coupling="ot"),
     "checkerboard-teacher": _teacher,
     "eight_gaussians-teacher": _teacher,
     "eight_gaussians-ot-teacher": partial(_teacher, coupling="ot"),
     "eight_gaussians-reflow": _reflow,
+    "checkerboard-ot-teacher": partial(_teacher, coupling="ot"),
+    "eight_to_moons-teacher": _teacher,
+    "eight_to_moons-ot-teacher": partial(_teacher, coupling="ot"),
+    **{f"{laws}-ot-reflow": _ot_reflow for laws in zoo.LAWS},
+    # as many steps more as a decoded chart spends on its map
+    **{f"{laws}-local": partial(_teacher, coupling="local", n_steps=5000) for laws in zoo.LAWS},
+    **{f"{laws}-convex": partial(_curved, family="convex_chart") for laws in zoo.LAWS},
+    **{f"{laws}-decoded": partial(_curved, family="decoded_chart") for laws in zoo.LAWS},
     "moons-student": _student,
     "checkerboard-student": _student,
     "moons-consistency": partial(_paper, spectrum=[0.5j]),
@@ -57,13 +91,19 @@ RECIPES: dict[str, Callable[[str], FlowMatching | KoopmanFlow]] = {
     "moons-target-only": partial(_paper, weights={"target": 1.0}),
     "moons-collapsed": partial(_paper, form="free", weights={"consistency": 1.0, "phase": 1.0}, n_steps=600),
     "moons-autoencoder": partial(_paper, form="free", weights="autoencoder"),
+    **code_weights.RECIPES,
+    **picture_weights.RECIPES,
 }
 
 
 def measure(name: str) -> dict[str, float]:
-    """Numbers of a shipped model on 4,000 start points that it has not seen."""
+    """Numbers of a shipped model on 4,000 start points, or on pictures, that it has not seen."""
+    for of_pictures in (code_weights, picture_weights):
+        if name in of_pictures.RECIPES:
+            return of_pictures.measure(name)
     flow, toy = zoo.shipped(name), _toy(name)
-    x0 = torch.randn(4000, 2, generator=_seeded(_FRESH))
+    x0 = _noise(name, 4000, _seeded(_FRESH))
+    x0 = torch.randn(4000, 2, generator=_seeded(_FRESH)) if x0 is None else x0
     x1 = flow.transport(x0)
     numbers = {
         "sliced_w2": float(metrics.sliced_wasserstein2(x1, toy.sample(20_000, _seeded(_FRESH + 1)).float())),
@@ -87,8 +127,12 @@ def weights(names: Sequence[str] = (), folder: Path = DATA) -> None:
     if unknown:
         raise ValueError(f"weights: no recipe for {', '.join(unknown)}. There are: {', '.join(RECIPES)}.")
     for name in names or RECIPES:
-        RECIPES[name](name).save(folder / f"{name}.safetensors")
+        started = time.process_time()
+        flow = RECIPES[name](name)
+        seconds = time.process_time() - started
+        flow.save(folder / f"{name}.safetensors")
         numbers = {key: float(f"{value:.4g}") for key, value in measure(name).items()}
+        numbers["seconds"] = float(f"{seconds:.2g}")
         _note(name, numbers, folder / "models.json")
         print(name, numbers, flush=True)
 

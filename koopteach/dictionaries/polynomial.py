@@ -29,14 +29,19 @@ class _Polynomials(Movable):
             raise ValueError(f"{who}: center must be finite, got {center.tolist()}.")
         self.center = center.expand(dim).clone()
         # (m, d), ordered by total degree
-        self.exponents = torch.tensor(
-            [
-                a
-                for total in range(1, degree + 1)
-                for a in itertools.product(range(total, -1, -1), repeat=dim)
-                if sum(a) == total
-            ]
-        )
+        exponents = [
+            a
+            for total in range(1, degree + 1)
+            for a in itertools.product(range(total, -1, -1), repeat=dim)
+            if sum(a) == total
+        ]
+        self.exponents = torch.tensor(exponents)
+        # Row of the feature that is left when coordinate i's factor is taken out, (m, d); the constant is row 0.
+        row = {(0,) * dim: 0} | {a: k for k, a in enumerate(exponents, start=1)}
+        self._without = torch.tensor([[row[(*a[:i], 0, *a[i + 1 :])] for i in range(dim)] for a in exponents])
+        # The last coordinate that takes part in a feature, (m,), and where each degree's features end.
+        self._last = torch.tensor([max(i for i in range(dim) if a[i]) for a in exponents])
+        self._ends = [math.comb(dim + total, dim) - 1 for total in range(degree + 1)]
 
     @property
     def n_features(self) -> int:
@@ -45,8 +50,8 @@ class _Polynomials(Movable):
 
     def __call__(self, x: Tensor) -> Tensor:
         """Values, ``(n, m)``."""
-        factors, _ = self._factors(x)
-        return _product(factors)
+        values, _ = self._one_dimensional(self._scaled(x))
+        return self._products(values)[1:].T
 
     def grad(self, x: Tensor) -> Tensor:
         """Gradients, ``(n, m, d)``."""
@@ -59,23 +64,31 @@ class _Polynomials(Movable):
         return torch.stack([partial @ coefficients for partial in self._partials(x)], dim=2)
 
     def _partials(self, x: Tensor):
-        """Yield the derivative along each coordinate, ``(n, m)``: one factor differentiated, the others not."""
-        factors, slopes = self._factors(x)
+        """Yield the derivative along each coordinate, ``(n, m)``: its factor taken out, and its slope put in."""
+        values, slopes = self._one_dimensional(self._scaled(x))
+        products = self._products(values)
+        exponents, without = self.exponents.to(values.device), self._without.to(values.device)
         for i in range(self.dim):
-            yield _product([slopes[j] if j == i else factors[j] for j in range(self.dim)]) / self.scale
+            yield (products[without[:, i]] * slopes[exponents[:, i], i]).T / self.scale
 
-    def _factors(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """For each coordinate the values and derivatives of each feature's one-dimensional factor, ``(n, m)``."""
+    def _scaled(self, x: Tensor) -> Tensor:
+        """``u``, a row for each coordinate, ``(d, n)``: rows of points make every product below contiguous."""
         x = as_points(type(self).__name__, "x", x, dim=self.dim)
-        u = (x - self.center.to(x)) / self.scale
-        values, slopes = self._one_dimensional(u)
-        index = self.exponents.to(x.device)
-        pick = [index[:, i] for i in range(self.dim)]
-        return [values[:, i, pick[i]] for i in range(self.dim)], [slopes[:, i, pick[i]] for i in range(self.dim)]
+        return ((x - self.center.to(x)) / self.scale).T.contiguous()
+
+    def _products(self, values: Tensor) -> Tensor:
+        """The constant and every feature, ``(1 + m, n)``: each is a feature of lower degree times one more factor."""
+        features = values[0, :1]
+        for start, end in itertools.pairwise(self._ends):
+            last = self._last[start:end, None]
+            power, parent = (table[start:end].gather(1, last) for table in (self.exponents, self._without))
+            last, power, parent = (index[:, 0].to(values.device) for index in (last, power, parent))
+            features = torch.cat([features, features[parent] * values[power, last]])
+        return features
 
     @abstractmethod
     def _one_dimensional(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Values and derivatives of ``p_0 ... p_degree`` at ``u`` ``(n, d)``, each ``(n, d, degree + 1)``."""
+        """Values and derivatives of ``p_0 ... p_degree`` at ``u`` ``(d, n)``, each ``(degree + 1, d, n)``."""
 
 
 class Monomials(_Polynomials):
@@ -94,7 +107,7 @@ class Monomials(_Polynomials):
         for _ in range(self.degree):
             powers.append(powers[-1] * u)
         slopes = [torch.zeros_like(u)] + [k * powers[k - 1] for k in range(1, self.degree + 1)]
-        return torch.stack(powers, dim=2), torch.stack(slopes, dim=2)
+        return torch.stack(powers), torch.stack(slopes)
 
 
 class Hermite(_Polynomials):
@@ -114,11 +127,4 @@ class Hermite(_Polynomials):
         for k in range(1, self.degree):
             h.append((u * h[k] - math.sqrt(k) * h[k - 1]) / math.sqrt(k + 1))
         slopes = [torch.zeros_like(u)] + [math.sqrt(k) * h[k - 1] for k in range(1, self.degree + 1)]
-        return torch.stack(h, dim=2), torch.stack(slopes, dim=2)
-
-
-def _product(factors: list[Tensor]) -> Tensor:
-    result = factors[0]
-    for factor in factors[1:]:
-        result = result * factor
-    return result
+        return torch.stack(h), torch.stack(slopes)

@@ -11,6 +11,9 @@ from koopteach.flow_matching.local import local_permutation
 from koopteach.metrics.transport import pot
 from koopteach.tensors import as_points, randn
 
+# Of the starts that a map is learned from; tuned on the shipped teachers.
+_WIDE_EVERY, _WIDE = 4, 1.25
+
 Coupling = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -114,6 +117,17 @@ def check_coupling(operation: str, coupling: str | Coupling) -> None:
 def draw_source(x0: Tensor | None, like: Tensor, n: int, generator: torch.Generator | None) -> Tensor:
     """``n`` rows of the source sample ``x0``, or standard normal numbers shaped like the rows of ``like``."""
     return randn((n, like.shape[1]), like, generator) if x0 is None else x0[_rows(x0, n, generator)]
+
+
+def widened(x0: Tensor) -> Tensor:
+    """Start points ``(n, d)``, every fourth of them a quarter further from their mean.
+
+    A map that is learned from paths errs where none began: among four thousand draws from a normal law a single one
+    far out can make up most of the mean square.
+    """
+    middle, wide = x0.mean(dim=0), x0.clone()
+    wide[::_WIDE_EVERY] = torch.lerp(middle, x0[::_WIDE_EVERY], _WIDE)
+    return wide
 
 
 def _rows(x: Tensor, n: int, generator: torch.Generator | None) -> Tensor:

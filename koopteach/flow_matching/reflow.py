@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from koopteach.flow_matching.flow import Flow
 from koopteach.flow_matching.matching import FlowMatching
@@ -38,13 +38,6 @@ def reflow(
     """
     if n_pairs < 2:
         raise ValueError(f"reflow: n_pairs must be at least 2, got {n_pairs}.")
-    x0, x1 = teacher_pairs(flow, n_pairs, solver=solver, steps=steps, generator=generator)
+    x0 = flow.source(n_pairs, generator)
+    x1 = flow.transport(x0, solver=solver, steps=steps)
     return FlowMatching(flow.dim, coupling=PAIRED, net=net).fit(x1, x0, generator=generator, **fit)
-
-
-def teacher_pairs(
-    flow: Flow, n: int, *, solver: str = "midpoint", steps: int = 20, generator: torch.Generator | None = None
-) -> tuple[Tensor, Tensor]:
-    """``n`` points of the flow's source and where the flow carries them, both ``(n, d)``."""
-    x0 = flow.source(n, generator)
-    return x0, flow.transport(x0, solver=solver, steps=steps)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from koopteach.flow_matching import Flow, Training, train
+from koopteach.flow_matching.paths import widened
 from koopteach.koopman_flow.diagnose import Diagnosis, diagnose
 from koopteach.koopman_flow.files import load_lifting, save_lifting
 from koopteach.koopman_flow.free import FreeGenerator
@@ -101,7 +102,8 @@ class KoopmanFlow(LinearFlow):
                 autoencoder.
             learn_spectrum: whether ``"consistency"`` moves the spectrum.
             n_paths: paths asked of the teacher.
-            x0: start points ``(n, d)`` of the paths; None draws them from the teacher's source.
+            x0: start points ``(n, d)`` of the paths; None draws them from the teacher's source, every fourth of those
+                for coefficients a quarter further out, so that rare noise is met, too.
             n_steps, batch, lr: of the training.
             generator: source of the paths, the first weights and the batches.
             verbose: a progress bar where somebody watches, and a line when the training stopped early.
@@ -117,7 +119,9 @@ class KoopmanFlow(LinearFlow):
             raise ValueError(f"fit: n_paths and batch must be at least 1, got {n_paths} and {batch}.")
         pinned = self.generator == "mode_sum" or getattr(self.generator, "pinned", False)
         terms = checked_weights(("balanced" if pinned else "autoencoder") if weights is None else weights)
-        x0 = self.source(n_paths, generator) if x0 is None else x0
+        if x0 is None:
+            x0 = self.source(n_paths, generator)
+            x0 = widened(x0) if method == "coefficients" else x0
         by_rate = method == "consistency" and bool(terms.get("consistency"))
         paths = teacher_paths(self._teacher("fit"), x0, velocities=by_rate)
         learned, loss = self._prepare(method, paths, spectrum, terms, learn_spectrum, batch, generator)

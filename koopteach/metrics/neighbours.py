@@ -27,7 +27,7 @@ def coverage(x: Tensor, reference: Tensor, *, k: int = 5) -> float:
     Source: Naeem et al. 2020 (arXiv 2002.09797).
     """
     x, reference, radii = _prepared("coverage", x, reference, k)
-    nearest = torch.cat([_distances(reference[rows], x).amin(dim=1) for rows in chunks(len(reference), len(x))])
+    nearest = torch.cat([distances(reference[rows], x).amin(dim=1) for rows in chunks(len(reference), len(x))])
     return float((nearest <= radii).double().mean())
 
 
@@ -46,7 +46,7 @@ def precision(x: Tensor, reference: Tensor, *, k: int = 5) -> float:
     Source: Kynkaanniemi et al. 2019 (arXiv 1904.06991).
     """
     x, reference, radii = _prepared("precision", x, reference, k)
-    inside = [(_distances(x[rows], reference) <= radii).any(dim=1) for rows in chunks(len(x), len(reference))]
+    inside = [(distances(x[rows], reference) <= radii).any(dim=1) for rows in chunks(len(x), len(reference))]
     return float(torch.cat(inside).double().mean())
 
 
@@ -59,10 +59,11 @@ def _prepared(who: str, x: Tensor, reference: Tensor, k: int) -> tuple[Tensor, T
     if k >= m:
         raise ValueError(f"{who}: k must be between 1 and {m - 1}, one less than the reference points, got {k}.")
     # every point is its own nearest, hence one more
-    radii = [_distances(reference[rows], reference).kthvalue(k + 1, dim=1).values for rows in chunks(m, m)]
+    radii = [distances(reference[rows], reference).kthvalue(k + 1, dim=1).values for rows in chunks(m, m)]
     return x, reference, torch.cat(radii)
 
 
-def _distances(x: Tensor, y: Tensor) -> Tensor:
+def distances(x: Tensor, y: Tensor) -> Tensor:
+    """Euclidean distances ``(n, m)`` between rows of ``x`` ``(n, d)`` and ``y`` ``(m, d)``."""
     # by differences: equal points must be at distance zero
     return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")

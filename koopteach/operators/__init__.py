@@ -4,6 +4,7 @@ from koopteach.operators.diffusion import DiffusionMaps
 from koopteach.operators.edmd import EDMD
 from koopteach.operators.generator import GeneratorEDMD
 from koopteach.operators.kernel import KernelEDMD
+from koopteach.operators.score import spectral_score
 from koopteach.operators.select import Selection, select
 
-__all__ = ["EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD", "Selection", "select"]
+__all__ = ["EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD", "Selection", "select", "spectral_score"]

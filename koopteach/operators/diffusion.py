@@ -15,17 +15,23 @@ from torch import Tensor
 from koopteach.dictionaries.rbf import GaussianRBF
 from koopteach.kernels import augmented, exp2_, exponents, tiles
 from koopteach.operators.linear_algebra import asked, fix_signs
+from koopteach.operators.low_rank import factorised
 from koopteach.spectrum import Spectrum
 from koopteach.tensors import Movable, as_number, as_points, chunks, map_chunks, positive, same_kind
 
-# Up to here the walk's matrix is kept (128 MB); above, it is computed anew in every product.
+# What is kept of the walk's matrix: this number squared (128 MB). Where neither the matrix nor a factor of it is so
+# small, it is computed anew in every product.
 _STORED = 4000
 
-# Lanczos beats the dense solver on more points than this, for fewer than this share of the eigenvectors. It stalls
-# where eigenvalues coincide, as those of islands do, and is given up after so many restarts (20 are usual).
+# Without a factor, Lanczos beats the dense solver on more points than this, for fewer than this share of the
+# eigenvectors. It stalls where eigenvalues coincide, as those of islands do, and is given up after so many restarts
+# (20 are usual).
 _DENSE = 1000
 _FEW = 1 / 12
 _RESTARTS = 200
+
+# Entries of the kernel matrix that its factor may miss; and eigenvalues that are rounding, not data.
+_FACTOR_TOL, _ROUNDING = 1e-9, 1e-8
 
 # A walk that forgets a function to this share in one step resolves it no longer; the extension divides by it.
 _SMALLEST_EIGENVALUE = 0.1
@@ -63,7 +69,7 @@ class DiffusionMaps:
         self._x: Tensor | None = None
 
     def fit(self, x: Tensor) -> Self:
-        """Build the walk on ``x`` ``(n, d)``; memory ``n^2`` numbers up to 4,000 points, a chunk of rows above.
+        """Build the walk on ``x`` ``(n, d)``; memory at most ``n^2`` numbers up to 4,000 points, and 128 MB above.
 
         Raises:
             ValueError: fewer than three points, wrong shape, NaN.
@@ -113,11 +119,16 @@ class DiffusionMaps:
 
 
 class _Walk:
-    """The walk's symmetric form ``A = diag(s) K diag(s)`` with ``s = q^-alpha / sqrt(row sums)``, less its constant."""
+    """The walk's symmetric form ``A = diag(s) K diag(s)`` with ``s = q^-alpha / sqrt(row sums)``, less its constant.
+
+    The kernel matrix is kept as ``K = F F^T`` where few columns do, for Gaussian kernels are smooth: nearly always in
+    low dimension. Else it is kept whole, or computed anew in every product.
+    """
 
     def __init__(self, x: Tensor, bandwidth: float, alpha: float) -> None:
         self.x, self._kernels = x, GaussianRBF(x, bandwidth)
-        self._stored = self._kernels(x) if len(x) <= _STORED else None
+        self._factor = factorised(x, bandwidth, _FACTOR_TOL, most=min(len(x) // 2, _STORED**2 // len(x)))
+        self._stored = self._kernels(x) if self._factor is None and len(x) <= _STORED else None
         self.q = self._product(torch.ones(len(x), 1, dtype=x.dtype, device=x.device))[:, 0]
         weight = self.q**-alpha
         rows = weight * self._product(weight[:, None])[:, 0]
@@ -126,10 +137,21 @@ class _Walk:
         self._constant = self._root / self._root.norm()  # its eigenvalue is one
 
     def eigenvectors(self, k: int) -> tuple[Tensor, Tensor]:
-        """The ``k`` largest eigenvalues ``(k,)``, descending, and right eigenvectors of ``P`` ``(n, k)``."""
-        found = self._lanczos(k) if len(self.x) > _DENSE and k <= _FEW * len(self.x) else self._dense(k)
-        mu, vectors = (torch.from_numpy(a[..., ::-1].copy()).to(self.x) for a in found)
+        """At most ``k`` largest eigenvalues ``(k,)``, descending, and right eigenvectors of ``P`` ``(n, k)``."""
+        if self._factor is not None:
+            found = self._by_factor(k)
+        else:
+            found = self._lanczos(k) if len(self.x) > _DENSE and k <= _FEW * len(self.x) else self._dense(k)
+        mu, vectors = (torch.from_numpy(part[..., ::-1].copy()).to(self.x) for part in found)
         return mu, vectors / self._root[:, None]
+
+    def _by_factor(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """``B B^T`` and ``B^T B``, ``B = diag(s) F``, share their eigenvalues; the constant is ``B w``."""
+        b = self._s[:, None] * self._factor
+        w = b.T @ self._constant
+        mu, vectors = _largest(b.T @ b - torch.outer(w, w), k)
+        resolved = mu > _ROUNDING
+        return mu[resolved], (b @ torch.from_numpy(vectors[:, resolved] / np.sqrt(mu[resolved])).to(b)).cpu().numpy()
 
     def _lanczos(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         n = len(self.x)
@@ -147,8 +169,7 @@ class _Walk:
                 f"(many eigenvalues are near one: islands of points), fewer modes, or at most {_STORED} points."
             )
         symmetric = self._s[:, None] * self._stored * self._s - torch.outer(self._constant, self._constant)
-        last = len(self.x) - 1
-        return scipy.linalg.eigh(symmetric.cpu().numpy(), subset_by_index=(last - k + 1, last), overwrite_a=True)
+        return _largest(symmetric, k)
 
     def islands(self) -> str:
         """A line for the report when many points see hardly any other."""
@@ -163,9 +184,17 @@ class _Walk:
         return (moved - torch.outer(self._constant, self._constant @ u)).cpu().numpy().reshape(v.shape)
 
     def _product(self, v: Tensor) -> Tensor:
+        if self._factor is not None:
+            return self._factor @ (self._factor.T @ v)
         if self._stored is not None:
             return self._stored @ v
         return map_chunks(lambda rows: self._kernels(rows) @ v, self.x, len(self.x))
+
+
+def _largest(symmetric: Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ``k`` largest eigenvalues, ascending, and their vectors; all of them if there are fewer."""
+    last = len(symmetric) - 1
+    return scipy.linalg.eigh(symmetric.cpu().numpy(), subset_by_index=(max(0, last - k + 1), last), overwrite_a=True)
 
 
 @dataclass(frozen=True)

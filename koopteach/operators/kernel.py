@@ -6,11 +6,11 @@ from typing import Self
 
 import numpy as np
 import torch
-from scipy.linalg import lapack
 from torch import Tensor
 
 from koopteach.dictionaries.rbf import GaussianRBF
 from koopteach.operators.edmd import EDMD
+from koopteach.operators.low_rank import pivots
 from koopteach.spectrum import Spectrum
 from koopteach.tensors import as_count, as_points, not_negative, positive, seed_from
 
@@ -121,12 +121,6 @@ class _KernelSpace(EDMD):
 
 
 def _leading(x: Tensor, width: float, most: int, tol: float) -> Tensor:
-    """At most ``most`` rows of ``x`` whose kernels span those of the others to ``tol``, best first: their numbers.
-
-    Each next point is the one whose kernel the points so far explain worst: a Cholesky factorisation with complete
-    pivoting, which LAPACK does on the host, in place, in one matrix of ``len(x)^2`` numbers.
-    """
-    x = x.detach().cpu().double()
-    gram = np.asfortranarray(GaussianRBF(x, width)(x).numpy().T)
-    _, order, rank, _ = lapack.dpstrf(gram, tol=tol, lower=1, overwrite_a=1)
-    return torch.from_numpy(order[: min(rank, most)].astype(np.int64) - 1)
+    """At most ``most`` rows of ``x`` whose kernels span those of the others to ``tol``, best first: their numbers."""
+    x = x.detach().double()
+    return pivots(GaussianRBF(x, width)(x), tol)[0][:most]

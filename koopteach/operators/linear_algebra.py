@@ -65,11 +65,13 @@ def add_gram_(total: Tensor, a: Tensor) -> None:
     if not a.is_cpu:
         total += (a.T @ a).double()
         return
-    columns = a.detach().contiguous().numpy().T  # BLAS wants columns: the transpose, without a copy
+    # BLAS wants columns, so without a copy either a table whose columns are contiguous, or the transpose of another
+    a = a.detach()
+    columns, trans = (a.numpy(), 1) if a.T.is_contiguous() else (a.contiguous().numpy().T, 0)
     if a.dtype == torch.float64:
-        blas.dsyrk(1.0, columns, beta=1.0, c=total.numpy().T, overwrite_c=True)
+        blas.dsyrk(1.0, columns, beta=1.0, c=total.numpy().T, trans=trans, overwrite_c=True)
     else:
-        total += torch.from_numpy(blas.ssyrk(1.0, columns).T)
+        total += torch.from_numpy(blas.ssyrk(1.0, columns, trans=trans).T)
 
 
 def mirrored(lower: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from koopteach.plotting.figures import (
     points,
 )
 from koopteach.plotting.films import cloud, films
+from koopteach.plotting.pictures import picture_rows
 from koopteach.plotting.selection import selection
 from koopteach.plotting.story import story
 from koopteach.plotting.style import COLORS, SERIES
@@ -35,6 +36,7 @@ __all__ = [
     "films",
     "finish",
     "new_figure",
+    "picture_rows",
     "points",
     "selection",
     "slider",

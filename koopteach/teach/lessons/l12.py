@@ -1,0 +1,395 @@
+"""Lesson 12: modes as pictures, a walk between noises, class signatures, speed at equal quality."""
+
+from __future__ import annotations
+
+import cmath
+import math
+
+import torch
+
+from koopteach.teach.compare import agree
+from koopteach.teach.exercise import Exercise, Identity, Mistake
+
+TITLE = "Pictures by Koopman-CFM: one look at the noise"
+
+
+def _tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def _normal(generator, dtype, *shape):
+    return torch.randn(*shape, generator=generator, dtype=dtype)
+
+
+# --- L12-E1 -------------------------------------------------------------------------------------------------
+
+
+def mode_picture(z, V, scale):
+    """What coordinates add to the mean picture."""
+    return scale * torch.einsum("nd,dhw->nhw", z, V)
+
+
+def _directions(generator, dtype, n=4, d=3, h=2, w=3):
+    V = torch.linalg.qr(_normal(generator, torch.float64, h * w, d))[0].T.reshape(d, h, w)
+    return _normal(generator, dtype, n, d), V.to(dtype), 2.5
+
+
+def _one_by_one(z, V, scale):
+    return torch.stack([sum(scale * c * direction for c, direction in zip(row, V)) for row in z])
+
+
+def _adds_up(answer, args):
+    z, V, scale = args
+    return agree(answer(z + z.flip(0), V, scale), answer(z, V, scale) + answer(z.flip(0), V, scale), 1e-6)
+
+
+def _is_as_large_as_its_coordinates(answer, args):
+    z, _, scale = args
+    return agree(answer(*args).flatten(1).norm(dim=1), scale * z.norm(dim=1), 1e-6)
+
+
+E1 = Exercise(
+    id="L12-E1",
+    title="What a mode adds to a picture",
+    minutes=6,
+    reference=mode_picture,
+    inputs=_directions,
+    example=(
+        (_tensor([[3.0, -1.0]]), _tensor([[[1.0, 0.0]], [[0.0, 1.0]]]), 2.0),
+        _tensor([[[6.0, -2.0]]]),
+    ),
+    identities=(
+        Identity("The sum of two modes adds the sum of the two pictures.", _adds_up),
+        Identity(
+            "With orthonormal directions the picture is scale times as large as z.", _is_as_large_as_its_coordinates
+        ),
+    ),
+    edge_cases=(
+        ("a single mode of a single pixel", lambda generator, dtype: _directions(generator, dtype, 1, 1, 1, 1)),
+        ("as many directions as pixels", lambda generator, dtype: _directions(generator, dtype, 2, 6)),
+    ),
+    tolerance=1e-6,
+    mistakes=(
+        Mistake(
+            "no-scale",
+            "The scale is missing: coordinates are in units of it, so one unit of z is scale grey values.",
+            lambda z, V, scale: torch.einsum("nd,dhw->nhw", z, V),
+        ),
+        Mistake(
+            "divides-by-scale",
+            "You divide by the scale; that is the way from pictures to coordinates.",
+            lambda z, V, scale: torch.einsum("nd,dhw->nhw", z, V) / scale,
+        ),
+        Mistake(
+            "cut-to-grey-values",
+            "You cut the result to [0, 1]; a mode adds of either sign, and only the whole sum is cut.",
+            lambda z, V, scale: mode_picture(z, V, scale).clamp(0, 1),
+        ),
+        Mistake(
+            "adds-the-mean-direction",
+            "You add a mean picture; the mean stands in the sum once, not in each mode.",
+            lambda z, V, scale: mode_picture(z, V, scale) + V.mean(dim=0),
+        ),
+        Mistake(
+            "upside-down",
+            "Your pictures are mirrored: keep the order of rows and columns that V has.",
+            lambda z, V, scale: mode_picture(z, V, scale).flip(-1),
+        ),
+    ),
+    alternatives=(_one_by_one, lambda z, V, scale: (scale * z @ V.flatten(1)).reshape(-1, *V.shape[1:])),
+)
+
+
+# --- L12-E2 -------------------------------------------------------------------------------------------------
+
+
+def between(a, b, r):
+    """The noise at r on the quarter circle from a to b."""
+    angle = math.pi / 2 * r
+    return math.cos(angle) * a + math.sin(angle) * b
+
+
+def _noises(generator, dtype, n=5, d=4):
+    r = 0.15 + 0.7 * torch.rand((), generator=generator, dtype=torch.float64).item()
+    return _normal(generator, dtype, n, d), _normal(generator, dtype, n, d), r
+
+
+def _by_turning(a, b, r):
+    return (torch.complex(a, -b) * cmath.exp(0.5j * math.pi * r)).real
+
+
+def _keeps_the_length(answer, args):
+    a, _, r = args
+    one, other = torch.zeros_like(a), torch.zeros_like(a)
+    one[:, 0], other[:, 1] = 2, 2
+    return agree(answer(one, other, r).norm(dim=1), one.norm(dim=1), 1e-6)
+
+
+def _begins_and_ends(answer, args):
+    a, b, _ = args
+    return agree(answer(a, b, 0.0), a, 1e-6) and agree(answer(a, b, 1.0), b, 1e-6)
+
+
+def _weighted(first, second):
+    """A way with these weights, functions of r."""
+    return lambda a, b, r: first(r) * a + second(r) * b
+
+
+E2 = Exercise(
+    id="L12-E2",
+    title="From one noise to another",
+    minutes=8,
+    reference=between,
+    inputs=_noises,
+    example=(
+        (_tensor([[2.0, 0.0]]), _tensor([[0.0, 4.0]]), 1 / 3),
+        _tensor([[math.sqrt(3), 2.0]]),
+    ),
+    identities=(
+        Identity("The way begins in a and ends in b.", _begins_and_ends),
+        Identity("For perpendicular noises of equal length it keeps that length.", _keeps_the_length),
+    ),
+    edge_cases=(
+        ("the start", lambda generator, dtype: (*_noises(generator, dtype)[:2], 0.0)),
+        ("the end", lambda generator, dtype: (*_noises(generator, dtype)[:2], 1.0)),
+    ),
+    tolerance=1e-6,
+    mistakes=(
+        Mistake(
+            "straight-line",
+            "You walk along the straight line; halfway its noise is too small by a factor of the root of 1/2.",
+            _weighted(lambda r: 1 - r, lambda r: r),
+        ),
+        Mistake(
+            "other-way-round",
+            "Cosine and sine are swapped: you walk from b to a.",
+            _weighted(lambda r: math.sin(math.pi / 2 * r), lambda r: math.cos(math.pi / 2 * r)),
+        ),
+        Mistake(
+            "half-circle",
+            "Your angle runs to pi, half a circle: at r = 1 you arrive at -a. A quarter is pi / 2.",
+            _weighted(lambda r: math.cos(math.pi * r), lambda r: math.sin(math.pi * r)),
+        ),
+        Mistake(
+            "squared-weights",
+            "You weight with squares of cosine and sine, whose sum is one; the squares of the weights must sum to one.",
+            _weighted(lambda r: math.cos(math.pi / 2 * r) ** 2, lambda r: math.sin(math.pi / 2 * r) ** 2),
+        ),
+        Mistake(
+            "angle-in-quarters",
+            "Your angle is r itself; r is a share of the way, so the angle is r times pi / 2.",
+            _weighted(math.cos, math.sin),
+        ),
+        Mistake(
+            "minus",
+            "You subtract b; that way ends in -b.",
+            _weighted(lambda r: math.cos(math.pi / 2 * r), lambda r: -math.sin(math.pi / 2 * r)),
+        ),
+    ),
+    alternatives=(
+        _by_turning,
+        lambda a, b, r: (
+            torch.lerp(torch.zeros_like(a), a, math.sin(math.pi / 2 * (1 - r))) + math.cos(math.pi / 2 * (1 - r)) * b
+        ),
+    ),
+)
+
+
+# --- L12-E3 -------------------------------------------------------------------------------------------------
+
+
+def signature(A, labels, n_classes):
+    """Mean energy of a mode in each class."""
+    energy = A.abs().square().sum(dim=1)
+    return torch.stack([energy[labels == c].mean() for c in range(n_classes)])
+
+
+def _labelled(generator, dtype, n=12, d=3, n_classes=3):
+    A = torch.complex(_normal(generator, dtype, n, d), _normal(generator, dtype, n, d))
+    rest = torch.randint(n_classes, (n - 2 * n_classes,), generator=generator)
+    labels = torch.cat([torch.arange(n_classes).repeat(2), rest])
+    return A, labels[torch.randperm(n, generator=generator)], n_classes
+
+
+def _by_counting(A, labels, n_classes):
+    energy = (A * A.conj()).real.sum(dim=1)
+    total = energy.new_zeros(n_classes).index_add(0, labels, energy)
+    return total / torch.bincount(labels, minlength=n_classes)
+
+
+def _by_one_hot(A, labels, n_classes):
+    member = torch.nn.functional.one_hot(labels, n_classes).to(A.real)
+    return member.T @ torch.view_as_real(A).square().sum(dim=(1, 2)) / member.sum(dim=0)
+
+
+def _per_class(of_rows):
+    """A variant that makes one number of the rows of each class."""
+    return lambda A, labels, n_classes: torch.stack([of_rows(A[labels == c]) for c in range(n_classes)])
+
+
+def _ignores_phase(answer, args):
+    A, *rest = args
+    return agree(answer(A * cmath.exp(0.7j), *rest), answer(A, *rest), 1e-6)
+
+
+E3 = Exercise(
+    id="L12-E3",
+    title="The signature of each class",
+    minutes=10,
+    reference=signature,
+    inputs=_labelled,
+    example=(
+        (torch.tensor([[3 + 4j, 0], [1, 2j], [1, 0]], dtype=torch.complex128), torch.tensor([0, 1, 1]), 2),
+        _tensor([25.0, 3.0]),
+    ),
+    identities=(
+        Identity("Turning all amplitudes by one phase changes nothing.", _ignores_phase),
+        Identity(
+            "Twice the amplitudes have four times the energy.",
+            lambda answer, args: agree(answer(2 * args[0], *args[1:]), 4 * answer(*args), 1e-6),
+        ),
+    ),
+    edge_cases=(
+        ("a single class", lambda generator, dtype: _labelled(generator, dtype, n=5, n_classes=1)),
+        ("two pictures a class", lambda generator, dtype: _labelled(generator, dtype, n=8, n_classes=4)),
+    ),
+    tolerance=1e-6,
+    mistakes=(
+        Mistake(
+            "sum-over-class",
+            "You sum over the pictures of a class; frequent classes then look strong. Take the mean.",
+            _per_class(lambda rows: rows.abs().square().sum()),
+        ),
+        Mistake(
+            "mean-over-coordinates",
+            "You take the mean over coordinates as well; the energy of a picture is the sum over them.",
+            _per_class(lambda rows: rows.abs().square().mean()),
+        ),
+        Mistake(
+            "real-part",
+            "You square the real part alone; |A|^2 has the imaginary part, too, and does not depend on the phase.",
+            _per_class(lambda rows: rows.real.square().sum(dim=1).mean()),
+        ),
+        Mistake(
+            "size-instead-of-energy",
+            "You average |A|, the size; the energy is its square.",
+            _per_class(lambda rows: rows.abs().sum(dim=1).mean()),
+        ),
+        Mistake(
+            "averages-first",
+            "You average the amplitudes first and square then; phases cancel, and hardly anything is left.",
+            _per_class(lambda rows: rows.mean(dim=0).abs().square().sum()),
+        ),
+        Mistake(
+            "over-all-pictures",
+            "You divide by the number of all pictures; each class has its own.",
+            lambda A, labels, n_classes: torch.stack(
+                [A[labels == c].abs().square().sum() / len(A) for c in range(n_classes)]
+            ),
+        ),
+    ),
+    alternatives=(_by_counting, _by_one_hot),
+)
+
+
+# --- L12-E4 -------------------------------------------------------------------------------------------------
+
+
+def speed_up(evaluations, distances, cost, enough, student_cost):
+    """How many times faster the student is than the cheapest setting as good as it."""
+    good = evaluations[distances <= enough]
+    return good.min() * cost / student_cost
+
+
+def _settings(generator, dtype, n=7):
+    order = torch.randperm(n, generator=generator)
+    evaluations = torch.arange(2, 2 + 2 * n, 2).to(dtype)[order]
+    distances = (9 / evaluations) * (1 + 0.1 * torch.rand(n, generator=generator, dtype=dtype))
+    distances[evaluations == 2 * n] *= 1.5  # more steps are no promise, so the dearest is not the best
+    enough = float(distances[evaluations == 6][0])  # exactly as good is good enough
+    return evaluations, distances, 1.7, enough, 2.3
+
+
+def _by_sorting(evaluations, distances, cost, enough, student_cost):
+    for e, d in sorted(zip(evaluations, distances)):
+        if d <= enough:
+            return e * cost / student_cost
+    raise ValueError("no setting is good enough")
+
+
+def _choosing(choose):
+    """A variant that picks another setting."""
+
+    def answer(evaluations, distances, cost, enough, student_cost):
+        return choose(evaluations, distances, enough) * cost / student_cost
+
+    return answer
+
+
+def _is_order_free(answer, args):
+    evaluations, distances, *rest = args
+    return agree(answer(evaluations.flip(0), distances.flip(0), *rest), answer(*args))
+
+
+E4 = Exercise(
+    id="L12-E4",
+    title="Speed at equal quality",
+    minutes=8,
+    reference=speed_up,
+    inputs=_settings,
+    example=(
+        (_tensor([16.0, 4.0, 32.0, 8.0, 1.0]), _tensor([1.0, 2.0, 1.1, 1.5, 9.0]), 3.0, 2.0, 4.0),
+        _tensor(3.0),
+    ),
+    identities=(
+        Identity("The order of the settings does not matter.", _is_order_free),
+        Identity(
+            "A student twice as slow has half the speed-up.",
+            lambda answer, args: agree(2 * answer(*args[:4], 2 * args[4]), answer(*args)),
+        ),
+    ),
+    edge_cases=(
+        (
+            "a single setting",
+            lambda generator, dtype: (torch.ones(1, dtype=dtype), torch.ones(1, dtype=dtype), 2.0, 3.0, 4.0),
+        ),
+    ),
+    mistakes=(
+        Mistake(
+            "best-setting",
+            "You compare with the best setting; nobody has to pay for more quality than the student has.",
+            _choosing(lambda e, d, enough: e[d.argmin()]),
+        ),
+        Mistake(
+            "dearest-setting",
+            "You compare with the dearest setting that is good enough; take the cheapest.",
+            _choosing(lambda e, d, enough: e[d <= enough].max()),
+        ),
+        Mistake(
+            "cheapest-of-all",
+            "You compare with the cheapest setting of all, also where it is worse than the student.",
+            _choosing(lambda e, d, enough: e.min()),
+        ),
+        Mistake(
+            "strictly-better",
+            "You leave out the setting that is exactly as good as the student; at least as good includes it.",
+            _choosing(lambda e, d, enough: e[d < enough].min()),
+        ),
+        Mistake(
+            "upside-down",
+            "Your quotient is upside down: the solver's cost over the student's.",
+            lambda e, d, cost, enough, student_cost: student_cost / (e[d <= enough].min() * cost),
+        ),
+        Mistake(
+            "counts-evaluations",
+            "You return evaluations; a student's network may be smaller, so multiply with what each of them costs.",
+            lambda e, d, cost, enough, student_cost: e[d <= enough].min(),
+        ),
+    ),
+    alternatives=(
+        _by_sorting,
+        _choosing(lambda e, d, enough: torch.where(d <= enough, e, torch.full_like(e, math.inf)).amin()),
+    ),
+)
+
+EXERCISES = (E1, E2, E3, E4)

@@ -1,0 +1,433 @@
+"""Lesson 14: effective samples, weighted matrices, the next exponent, and the weights of killed paths."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+
+from koopteach.teach.compare import agree
+from koopteach.teach.exercise import Exercise, Identity, Mistake
+
+TITLE = "Conditional sampling: weigh the prior, move the particles"
+
+
+def _tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+# --- L14-E1 -------------------------------------------------------------------------------------------------
+
+
+def effective_size(log_w):
+    """(sum w)^2 / sum w^2 from logarithms."""
+    return float(1 / torch.softmax(log_w, 0).square().sum())
+
+
+def _log_weights(generator, dtype, n=12, spread=1.2, shift=0.4):
+    return (spread * torch.randn(n, generator=generator, dtype=dtype) + shift,)
+
+
+def _size_by_logsumexp(log_w):
+    return torch.exp(2 * torch.logsumexp(log_w, 0) - torch.logsumexp(2 * log_w, 0))
+
+
+def _size_in_a_loop(log_w):
+    top = max(log_w.tolist())
+    w = [math.exp(value - top) for value in log_w.tolist()]
+    return sum(w) ** 2 / sum(value**2 for value in w)
+
+
+E1 = Exercise(
+    id="L14-E1",
+    title="How many samples are left",
+    minutes=6,
+    reference=effective_size,
+    inputs=_log_weights,
+    example=((_tensor([0.0, math.log(3.0), -math.inf]),), 1.6),
+    identities=(
+        Identity(
+            "Equal weights count every sample.",
+            lambda answer, args: agree(answer(torch.full_like(args[0], 0.3)), float(len(args[0])), 1e-5),
+        ),
+        Identity(
+            "A common factor of the weights changes nothing, not even e to the 900.",
+            lambda answer, args: agree(answer(args[0] + 900), answer(args[0]), 1e-3),
+        ),
+        Identity(
+            "A sample of weight zero may be left out.",
+            lambda answer, args: agree(
+                answer(torch.cat([args[0], args[0].new_full((1,), -math.inf)])), answer(args[0]), 1e-5
+            ),
+        ),
+    ),
+    edge_cases=(
+        ("a single sample", lambda generator, dtype: _log_weights(generator, dtype, n=1)),
+        ("very small likelihoods", lambda generator, dtype: _log_weights(generator, dtype, shift=-2000.0)),
+    ),
+    mistakes=(
+        Mistake(
+            "overflow",
+            "You take the exponential of the logarithms as they are; subtract the largest first, or use softmax.",
+            lambda log_w: log_w.exp().sum() ** 2 / log_w.exp().square().sum(),
+        ),
+        Mistake(
+            "share",
+            "You return the share of effective samples; their number is asked for.",
+            lambda log_w: effective_size(log_w) / len(log_w),
+        ),
+        Mistake(
+            "not-normalised",
+            "1 / sum w^2 holds for weights that sum to one; yours have the largest at one.",
+            lambda log_w: 1 / (log_w - log_w.max()).exp().square().sum(),
+        ),
+        Mistake(
+            "by-the-largest",
+            "You divide the sum by the largest weight; that is another measure, and too generous here.",
+            lambda log_w: 1 / torch.softmax(log_w, 0).max(),
+        ),
+        Mistake(
+            "log-as-weight",
+            "You use the logarithms themselves as weights; take their exponential.",
+            lambda log_w: log_w.sum() ** 2 / log_w.square().sum(),
+        ),
+        Mistake(
+            "entropy",
+            "You return the exponential of the entropy (perplexity); that is another measure; square and add.",
+            lambda log_w: torch.special.entr(torch.softmax(log_w, 0)).sum().exp(),
+        ),
+    ),
+    alternatives=(_size_by_logsumexp, _size_in_a_loop),
+)
+
+
+# --- L14-E2 -------------------------------------------------------------------------------------------------
+
+
+def weighted_matrices(psi, slopes, w):
+    """S and G of the conditioned law."""
+    p = w / w.sum()
+    centred = psi - p @ psi
+    G = centred.T @ (p[:, None] * centred)
+    S = torch.einsum("n,nid,njd->ij", p, slopes, slopes)
+    return S, G
+
+
+def _features(generator, dtype, n=8, m=3, d=2):
+    psi = 0.7 + torch.randn(n, m, generator=generator, dtype=dtype)
+    slopes = torch.randn(n, m, d, generator=generator, dtype=dtype)
+    return psi, slopes, 0.2 + 2 * torch.rand(n, generator=generator, dtype=dtype)
+
+
+def _matrices_by_roots(psi, slopes, w):
+    root = (w / w.sum()).sqrt()
+    flat = (root[:, None, None] * slopes).transpose(1, 2).flatten(0, 1)
+    half, mean = root[:, None] * psi, (w[:, None] * psi).sum(0) / w.sum()
+    return flat.T @ flat, half.T @ half - torch.outer(mean, mean)
+
+
+def _matrices_in_a_loop(psi, slopes, w):
+    n, m = psi.shape
+    p, S, G = w / w.sum(), psi.new_zeros(m, m), psi.new_zeros(m, m)
+    mean = sum(p[k] * psi[k] for k in range(n))
+    for k in range(n):
+        S += p[k] * slopes[k] @ slopes[k].T
+        G += p[k] * torch.outer(psi[k] - mean, psi[k] - mean)
+    return S, G
+
+
+def _matrices(mean=None, gram=None, stiffness=None):
+    """The answer with parts of it replaced."""
+
+    def answer(psi, slopes, w):
+        p = w / w.sum()
+        centred = psi - (p @ psi if mean is None else mean(psi))
+        G_weights = p if gram is None else gram(w)
+        S_weights = p if stiffness is None else stiffness(w)
+        return (
+            torch.einsum("n,nid,njd->ij", S_weights, slopes, slopes),
+            centred.T @ (G_weights[:, None] * centred),
+        )
+
+    return answer
+
+
+E2 = Exercise(
+    id="L14-E2",
+    title="The two matrices of the conditioned law",
+    minutes=10,
+    reference=weighted_matrices,
+    inputs=_features,
+    example=(
+        (_tensor([[0.0], [2.0]]), _tensor([[[1.0]], [[2.0]]]), _tensor([3.0, 1.0])),
+        (_tensor([[1.75]]), _tensor([[0.75]])),
+    ),
+    identities=(
+        Identity(
+            "A common factor of the weights changes nothing.",
+            lambda answer, args: agree(answer(*args[:2], 4 * args[2]), answer(*args), 1e-5),
+        ),
+        Identity(
+            "A constant added to every feature changes nothing.",
+            lambda answer, args: agree(answer(args[0] + 2, *args[1:]), answer(*args), 1e-5),
+        ),
+        Identity(
+            "Weight two is the same as standing there twice.",
+            lambda answer, args: agree(
+                answer(args[0], args[1], 1.0 + (torch.arange(len(args[2])) == 0).to(args[2])),
+                answer(
+                    torch.cat([args[0], args[0][:1]]),
+                    torch.cat([args[1], args[1][:1]]),
+                    torch.ones(len(args[2]) + 1).to(args[2]),
+                ),
+                1e-5,
+            ),
+        ),
+    ),
+    edge_cases=(
+        ("a single feature", lambda generator, dtype: _features(generator, dtype, m=1)),
+        (
+            "samples that the likelihood excludes",
+            lambda generator, dtype: (
+                *_features(generator, dtype)[:2],
+                torch.tensor([0.0, 1.0, 0.0, 2.0, 1.0, 0.0, 0.5, 1.0], dtype=dtype),
+            ),
+        ),
+    ),
+    mistakes=(
+        Mistake(
+            "prior-mean",
+            "You subtract the mean under the prior; the conditioned law has a mean of its own, the weighted one.",
+            _matrices(mean=lambda psi: psi.mean(0)),
+        ),
+        Mistake(
+            "not-centred",
+            "You do not subtract the mean; then the constant stays in, a mode of rate zero that nobody needs.",
+            _matrices(mean=lambda psi: 0.0),
+        ),
+        Mistake(
+            "weights-squared",
+            "You weigh both factors; each sample counts once, with w and not w squared.",
+            _matrices(gram=lambda w: (w / w.sum()) ** 2, stiffness=lambda w: (w / w.sum()) ** 2),
+        ),
+        Mistake(
+            "unweighted-slopes",
+            "You weigh G but not S; both are means under the conditioned law.",
+            _matrices(stiffness=lambda w: torch.full_like(w, 1 / len(w))),
+        ),
+        Mistake(
+            "unweighted-features",
+            "You weigh S but not G; both are means under the conditioned law.",
+            _matrices(gram=lambda w: torch.full_like(w, 1 / len(w))),
+        ),
+        Mistake(
+            "divided-by-n",
+            "You divide by the number of samples; divide by the sum of the weights.",
+            _matrices(gram=lambda w: w / len(w), stiffness=lambda w: w / len(w)),
+        ),
+    ),
+    alternatives=(_matrices_by_roots, _matrices_in_a_loop),
+)
+
+
+# --- L14-E3 -------------------------------------------------------------------------------------------------
+
+
+def first_exponent(log_likelihood, least):
+    """The largest exponent in (0, 1] that keeps `least` effective samples."""
+    low, high = 0.0, 1.0
+    if effective_size(log_likelihood) >= least:
+        return 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if effective_size(middle * log_likelihood) >= least:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _likelihoods(generator, dtype, n=40, spread=3.0, least=12.5):
+    return spread * torch.randn(n, generator=generator, dtype=dtype).abs().neg(), least
+
+
+def _exponent_by_scipy(log_likelihood, least):
+    from scipy.optimize import brentq
+
+    if effective_size(log_likelihood) >= least:
+        return 1.0
+    return brentq(lambda tau: effective_size(tau * log_likelihood) - least, 0.0, 1.0, xtol=1e-12)
+
+
+def _exponent_by_golden_tenths(log_likelihood, least):
+    tau = 0.0
+    for digit in range(1, 11):
+        step = 10.0**-digit
+        for _ in range(10 if digit == 1 else 9):
+            if tau + step <= 1 and effective_size((tau + step) * log_likelihood) >= least:
+                tau += step
+    return min(tau, 1.0)
+
+
+def _bisect(enough, start=(0.0, 1.0), returns=lambda low, high: low):
+    """The answer with another condition or another result."""
+
+    def answer(log_likelihood, least):
+        low, high = start
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if enough(middle, log_likelihood, least) else (low, middle)
+        return returns(low, high)
+
+    return answer
+
+
+E3 = Exercise(
+    id="L14-E3",
+    title="How much of the likelihood at once",
+    minutes=9,
+    reference=first_exponent,
+    inputs=_likelihoods,
+    example=((_tensor([0.0, -4 * math.log(3.0)]), 1.6), 0.25),
+    identities=(
+        Identity(
+            "A common factor of the likelihood changes nothing.",
+            lambda answer, args: agree(answer(args[0] - 700, args[1]), answer(*args), 1e-3),
+        ),
+        Identity(
+            "Of a sharp likelihood, squared once more, half as much can come at once.",
+            lambda answer, args: agree(2 * answer(20 * args[0], args[1]), answer(10 * args[0], args[1]), 1e-3),
+        ),
+    ),
+    edge_cases=(
+        (
+            "a likelihood that may come at once",
+            lambda generator, dtype: (0.01 * torch.randn(30, generator=generator, dtype=dtype), 10.0),
+        ),
+        ("a sharp likelihood", lambda generator, dtype: _likelihoods(generator, dtype, spread=60.0)),
+    ),
+    mistakes=(
+        Mistake(
+            "wrong-half",
+            "You go up where too few samples are left; a larger exponent leaves fewer.",
+            _bisect(lambda tau, values, least: effective_size(tau * values) < least),
+        ),
+        Mistake(
+            "the-rest",
+            "You return what is left of the exponent; how much can come at once is asked for.",
+            lambda values, least: 1 - first_exponent(values, least),
+        ),
+        Mistake(
+            "one-step",
+            "You divide the exponent by the shortage once; the size does not fall in proportion. Search for it.",
+            lambda values, least: min(1.0, effective_size(values) / least),
+        ),
+        Mistake(
+            "likelihood-times-tau",
+            "You multiply the likelihood by tau; a factor changes no weights. The exponent multiplies its logarithm.",
+            _bisect(lambda tau, values, least: effective_size(values + math.log(tau)) >= least),
+        ),
+        Mistake(
+            "beyond-one",
+            "You search beyond 1; the whole likelihood is enough.",
+            _bisect(lambda tau, values, least: effective_size(tau * values) >= least, start=(0.0, 64.0)),
+        ),
+        Mistake(
+            "one-over-largest",
+            "You use one over the largest weight as the effective number; it is (sum w)^2 / sum w^2.",
+            _bisect(lambda tau, values, least: 1 / float(torch.softmax(tau * values, 0).max()) >= least),
+        ),
+    ),
+    alternatives=(_exponent_by_scipy, _exponent_by_golden_tenths),
+    tolerance=1e-5,
+)
+
+
+# --- L14-E4 -------------------------------------------------------------------------------------------------
+
+
+def survival(killing, dt):
+    """log of exp(-integral of the killing rate), by the trapezoid rule."""
+    return -dt * (killing.sum(0) - (killing[0] + killing[-1]) / 2)
+
+
+def _paths(generator, dtype, k=6, n=5):
+    rates = 0.3 + 2 * torch.rand(k, n, generator=generator, dtype=dtype)
+    return rates, 0.2 + 0.3 * float(torch.rand((), generator=generator))
+
+
+def _survival_in_a_loop(killing, dt):
+    total = torch.zeros_like(killing[0])
+    for before, after in pairwise(killing):
+        total = total - dt * (before + after) / 2
+    return total
+
+
+E4 = Exercise(
+    id="L14-E4",
+    title="The weight of a path",
+    minutes=7,
+    reference=survival,
+    inputs=_paths,
+    example=((_tensor([[1.0, 0.0], [2.0, 0.0], [5.0, 4.0]]), 0.5), _tensor([-2.5, -1.0])),
+    identities=(
+        Identity(
+            "A constant rate of 2 over m steps of dt gives -2 m dt.",
+            lambda answer, args: agree(
+                answer(torch.full_like(args[0], 2.0), args[1]),
+                torch.full_like(args[0][0], -2.0 * (len(args[0]) - 1) * args[1]),
+                1e-5,
+            ),
+        ),
+        Identity(
+            "A path has the weight of its reverse.",
+            lambda answer, args: agree(answer(args[0].flip(0), args[1]), answer(*args), 1e-5),
+        ),
+        Identity(
+            "The logarithms of two pieces of a path add up.",
+            lambda answer, args: agree(
+                answer(args[0][:3], args[1]) + answer(args[0][2:], args[1]), answer(*args), 1e-5
+            ),
+        ),
+    ),
+    edge_cases=(
+        ("a single step", lambda generator, dtype: _paths(generator, dtype, k=2)),
+        ("a single path", lambda generator, dtype: _paths(generator, dtype, n=1)),
+    ),
+    mistakes=(
+        Mistake(
+            "sign",
+            "Your weights grow where walkers die; survival needs a minus sign.",
+            lambda killing, dt: -survival(killing, dt),
+        ),
+        Mistake(
+            "dt-missing",
+            "You add up rates; a rate times a time is what counts. Multiply by dt.",
+            lambda killing, dt: survival(killing, dt) / dt,
+        ),
+        Mistake(
+            "ends-whole",
+            "You count both ends fully; in the trapezoid rule they count half, since only half a step belongs to them.",
+            lambda killing, dt: -dt * killing.sum(0),
+        ),
+        Mistake(
+            "left-sum",
+            "You use the value at the start of each step; the trapezoid rule takes the mean of start and end.",
+            lambda killing, dt: -dt * killing[:-1].sum(0),
+        ),
+        Mistake(
+            "mean-over-time",
+            "You take the mean over time; a longer path has more time to die. Integrate.",
+            lambda killing, dt: -dt * killing.mean(0),
+        ),
+        Mistake(
+            "weight-itself",
+            "You return the weight; its logarithm is asked for, because weights of long paths underflow.",
+            lambda killing, dt: survival(killing, dt).exp(),
+        ),
+    ),
+    alternatives=(_survival_in_a_loop, lambda killing, dt: -torch.trapezoid(killing, dx=dt, dim=0)),
+)
+
+EXERCISES = (E1, E2, E3, E4)
