@@ -373,9 +373,9 @@ def test_results_go_to_the_checkout_or_to_the_current_folder(monkeypatch, tmp_pa
 
 # Broken, not loosened: ``select`` sees what slow modes gain from the data and stops at fewer, wider kernels than
 # samples need. The tuned rows beside them hold all their bands.
-# Of curved interpolants: on laws of unit variance few linear steps do better than the prototype's and the trigonometric
-# step is no longer the noise; a chart of half its steps bends more; local pairs took fewer seconds than planned, and are
-# level with the decoded chart here and there.
+# Of curved interpolants: on laws of unit variance few linear steps do better than the prototype, and the trigonometric
+# step is no longer the noise; a chart of half its steps bends more; local pairs took fewer seconds than planned, and
+# are level with the decoded chart here and there.
 BROKEN = {
     "digits.kswgd-selected-and-denoised: precision >= 0.99 x floor",
     "fashion.kswgd-selected-and-denoised: recall / flow >= 1",
@@ -413,7 +413,7 @@ def test_the_committed_page_shows_the_committed_numbers(name, stored):
     page = (ROOT / "results" / f"{name}.md").read_text(encoding="utf-8")
     for record in stored:
         values = next(iter(record["numbers"].values()))
-        assert f"{median(values):.3g}" in page, record["id"]
+        assert runner.page._number(median(values)) in page, record["id"]
 
 
 @pytest.mark.parametrize(
