@@ -321,7 +321,8 @@ def test_unknown_experiments_and_rows_are_answered_with_what_there_is(capsys, tm
 def test_without_a_name_the_experiments_are_listed(capsys):
     assert main(["reproduce"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == ["conditional", "images", "koopman-cfm", "kswgd"]  # and no file that is part of another
+    experiments = ["conditional", "image-flows", "images", "koopman-cfm", "kswgd"]
+    assert listed == experiments  # and no file that is part of another
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from koopteach.images import ImageSet, load_images
 from koopteach.langevin import kde_score
 from koopteach.operators import GeneratorEDMD, select, spectral_score
 from koopteach.particles import DMPS, KSWGD, ULA, denoise, run_particles
-from koopteach.reproduce._flow_samplers import stream, timed
+from koopteach.reproduce._common import stream, timed
 
 End = tuple[Tensor, float]  # codes and CPU seconds
 
