@@ -221,7 +221,6 @@ assert last["precision"] > floor["precision"] - 0.02 and last["recall"] > floor[
 # %% [markdown]
 # All of it in seconds. A step of Tweedie's formula is no magic: it assumes that particles are data plus a little noise, and takes off
 # just that. `denoise` moves no particle further than such noise reaches, because far from its data a learned score knows nothing.
-# Take `variance` ten times as large, and you buy precision with recall, like everybody who turns down the temperature.
 #
 # ## Which width, if nobody shows you these numbers?
 #
@@ -379,7 +378,7 @@ assert judge(few)["precision"] < floor["precision"] - 0.05
 #
 # If somebody gives us labels, the ten clouds can be handled one by one: small spectra in each cloud's own standardised
 # coordinates, as many particles as the class has pictures. The same works *without* labels with cells of k-means, and
-# on 20,000 pictures of clothes that is what makes it fast: `python -m koopteach reproduce images`.
+# on 12,000 pictures of clothes that is what makes it fast: `python -m koopteach reproduce images`.
 
 # %% tags=["nbval-ignore-output"]
 began, parts = process_time(), []
