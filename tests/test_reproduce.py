@@ -321,7 +321,7 @@ def test_unknown_experiments_and_rows_are_answered_with_what_there_is(capsys, tm
 def test_without_a_name_the_experiments_are_listed(capsys):
     assert main(["reproduce"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == ["conditional", "koopman-cfm", "kswgd"]  # and no file that is part of another
+    assert listed == ["allen-cahn", "conditional", "koopman-cfm", "kswgd"]  # and no file that is part of another
 
 
 @pytest.mark.parametrize(
@@ -423,6 +423,7 @@ def test_the_committed_results_hold_their_bands(id, band):
         ("kswgd", "ou.rates.edmd", 5),
         ("kswgd", "well-1.rates", 5),
         ("koopman-cfm", "flow-eight-gaussians-exact", 1),
+        ("allen-cahn", "growth.64-points.2-coordinates.paper", 1),
         ("conditional", "sum.kswgd-damped", 1),
     ],
 )
