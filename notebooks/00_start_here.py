@@ -114,7 +114,9 @@ preview("L00-E1", relative_error)
 # | [06 The quadruple well](06_quadruple_well.ipynb) | Cold, stiff, filmed, truncated: which promises are kept? | [L06](../exercises/06_quadruple_well.ipynb) |
 # | [07 Manifolds](07_manifolds.ipynb) | Data live on a surface: what changes? | [L07](../exercises/07_manifolds.ipynb) |
 # | [08 Flow matching](08_flow_matching.ipynb) | How is a velocity that carries noise to data learned, and why does it take many steps? | [L08](../exercises/08_flow_matching.ipynb) |
+# | [09 Curved interpolants](09_curved_interpolants.ipynb) | Can one bend the paths so that the flow runs straight? | [L09](../exercises/09_curved_interpolants.ipynb) |
 # | [10 Koopman-CFM](10_koopman_cfm.ipynb) | Can a flow be lifted to where one matrix moves it? | [L10](../exercises/10_koopman_cfm.ipynb) |
+# | [11 Pictures by KSWGD](11_images_kswgd.ipynb) | Can particles that follow a spectrum become pictures, and what closes the gap to other samplers? | [L11](../exercises/11_images_kswgd.ipynb) |
 # | [12 Pictures by Koopman-CFM](12_images_koopman_cfm.ipynb) | What is left of the lift for pictures, and can one believe its modes? | [L12](../exercises/12_images_koopman_cfm.ipynb) |
 # | [13 Allen-Cahn](13_allen_cahn.ipynb) | Can a whole field be moved to equilibrium, and does it pay? | [L13](../exercises/13_allen_cahn.ipynb) |
 # | [14 Conditional sampling](14_conditional.ipynb) | Something was observed: can old samples be moved to what is left? | [L14](../exercises/14_conditional.ipynb) |

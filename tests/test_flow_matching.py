@@ -411,6 +411,17 @@ def test_a_direct_map_learns_the_ends():
         direct.transport(normal(3, 1))
 
 
+def test_a_direct_map_learns_from_the_starts_that_it_is_given():
+    """Widened draws given by hand are those that it draws itself; other starts make another map."""
+    sizes = {"n_steps": 3, "batch": 8, "width": 8, "verbose": False}
+    drawn, draw = distill(GAUSSIAN, n_pairs=20, generator=seeded(), **sizes), seeded()
+    given = distill(GAUSSIAN, x0=widened(GAUSSIAN.source(20, draw)), generator=draw, **sizes)
+    other = distill(GAUSSIAN, x0=normal(20, 2, seed=9), generator=draw, **sizes)
+    x0 = normal(5, 2)
+    assert torch.equal(given.transport(x0), drawn.transport(x0))
+    assert not torch.allclose(other.transport(x0), drawn.transport(x0))
+
+
 # ---- weights on disk
 
 

@@ -441,6 +441,7 @@ def test_pictures_stand_in_rows_on_their_scales(shown):
     assert below.get_clim() == pytest.approx((-most, most))
     strip = above.get_array()
     assert strip.shape == (4, 3 * 6 - 1)
+    assert np.ma.getmaskarray(strip)[:, 5].all()  # nothing stands between two pictures
     for i, picture in enumerate(grey):
         np.testing.assert_allclose(strip[:, 6 * i : 6 * i + 5], picture.numpy())
     assert [text.get_text() for text in seen.axes[0].texts] == ["a", "b", "c"]

@@ -1,4 +1,4 @@
-"""The shipped autoencoders of pictures: their codes are what lesson 11 moves."""
+"""The shipped autoencoders of pictures, whose codes lesson 11 moves, and the classifiers that judge pictures."""
 
 from __future__ import annotations
 

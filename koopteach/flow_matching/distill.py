@@ -45,6 +45,7 @@ def distill(
     flow: Flow,
     *,
     n_pairs: int = 12_000,
+    x0: Tensor | None = None,
     n_steps: int = 2500,
     batch: int = 256,
     lr: float = 5e-3,
@@ -56,11 +57,13 @@ def distill(
 
     Args:
         flow: the teacher.
-        n_pairs: pairs that it makes, by twenty midpoint steps; every fourth starts further out than the source's.
+        n_pairs: pairs that it makes, by twenty midpoint steps.
+        x0: start points ``(n, d)`` of the pairs; None draws them from the flow's source, every fourth a quarter further
+            out, so that rare noise is met, too.
         n_steps, batch, lr, generator, verbose: of the training.
         sizes: of the network, as of :class:`FourierNet`; width 96 where nothing is said.
     """
-    x0 = widened(flow.source(n_pairs, generator))
+    x0 = widened(flow.source(n_pairs, generator)) if x0 is None else x0
     x1 = flow.transport(x0, steps=20)
     net = FourierNet(flow.dim, generator=generator, **{"width": 96, "time_frequencies": 0, **sizes}).to(x0.device)
     x0, x1 = x0.to(net.frequencies), x1.to(net.frequencies)

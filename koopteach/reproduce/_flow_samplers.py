@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from koopteach.flow_matching import Flow, FlowMatching, FourierNet, distill, reflow
 from koopteach.koopman_flow import KoopmanFlow
+from koopteach.reproduce._common import stream, timed
 from koopteach.targets import toys
 
 N_DATA, N_NOISE = 20_000, 4000
@@ -24,11 +24,6 @@ COUPLING = {"moons": "independent", "eight gaussians": "independent", "checkerbo
 DETAIL = {"spirals": {"n_frequencies": 64, "frequency_scale": 4.0}}
 
 
-def stream(seed: int, use: int) -> torch.Generator:
-    """Random numbers of one seed for one use."""
-    return torch.Generator().manual_seed(seed + 1_000_000 * use)
-
-
 def law(toy: str) -> Any:
     """The law in the plane of that name."""
     return getattr(toys, toy.replace(" ", "_"))
@@ -37,12 +32,6 @@ def law(toy: str) -> Any:
 def noise(seed: int, n: int = N_NOISE) -> Tensor:
     """The start points that all samplers share."""
     return torch.randn(n, 2, generator=stream(seed, 2))
-
-
-def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    """The result and its CPU seconds."""
-    started = time.process_time()
-    return work(), time.process_time() - started
 
 
 # What is trained, once for each seed, with its CPU seconds
@@ -82,9 +71,10 @@ def regressed(toy: str, seed: int) -> tuple[tuple[Any, float], tuple[KoopmanFlow
 
 
 @cache
-def of_straight(toy: str, seed: int) -> tuple[KoopmanFlow, float]:
-    """Coefficients for the paths of optimal-transport flow matching, which need no pair of modes."""
-    student = KoopmanFlow(cfm(toy, "ot", seed)[0], n_pairs=0, net=DETAIL.get(toy, {}))
+def of_straight(toy: str, name: str, seed: int) -> tuple[KoopmanFlow, float]:
+    """Coefficients for the nearly straight paths of OT-CFM or of a reflow, which need no pair of modes."""
+    flow = cfm(toy, "ot", seed)[0] if name == "OT-CFM" else reflowed(toy, seed)[0]
+    student = KoopmanFlow(flow, n_pairs=0, net=DETAIL.get(toy, {}))
     return timed(lambda: student.fit(generator=stream(seed, 4), verbose=False))
 
 
@@ -188,5 +178,6 @@ SAMPLERS: dict[str, Callable[[str, int], Sampler]] = {
     "Koopman-CFM, consistency": lambda toy, seed: linear(consistent(toy, "balanced", seed)),
     **{f"reflow, Euler {steps}": partial(straightened, steps=steps) for steps in (1, 2, 4)},
     **{f"OT-CFM, Euler {steps}": partial(straight, steps=steps) for steps in (1, 2, 4, 8)},
-    "Koopman-CFM of OT-CFM, coefficients": lambda toy, seed: linear(of_straight(toy, seed)),
+    "Koopman-CFM of reflow, coefficients": lambda toy, seed: linear(of_straight(toy, "reflow", seed)),
+    "Koopman-CFM of OT-CFM, coefficients": lambda toy, seed: linear(of_straight(toy, "OT-CFM", seed)),
 }

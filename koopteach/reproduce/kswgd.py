@@ -18,6 +18,7 @@ from koopteach.langevin import kde_score, snapshot_pairs
 from koopteach.metrics import kl_histogram, mode_weights, noise_floor, sliced_wasserstein2, total_variation
 from koopteach.operators import EDMD, GeneratorEDMD
 from koopteach.particles import KSWGD, SVGD, ULA, Ladder, run_particles
+from koopteach.reproduce._common import stream, timed
 from koopteach.reproduce.experiment import Band, Experiment, Row
 from koopteach.spectrum import Spectrum
 from koopteach.targets import Circle, DoubleWell, GaussianMixture, OrnsteinUhlenbeck, QuadrupleWell, Sphere, Torus
@@ -28,11 +29,6 @@ SIX = (0.05, 0.1, 0.15, 0.2, 0.25, 0.25)
 
 Distances = dict[str, Callable[[Tensor], float]]
 End = tuple[Tensor, float, int]  # particles, CPU seconds, steps
-
-
-def stream(seed: int, use: int) -> torch.Generator:
-    """Random numbers of one seed for one use; those of use 0 are the data's."""
-    return torch.Generator().manual_seed(seed + 1_000_000 * use)
 
 
 @dataclass(frozen=True)
@@ -118,12 +114,6 @@ def floors(name: str) -> dict[str, float]:
 
 
 # The methods. Each takes what it may know, the start and a seed; "CPU s" includes every fit.
-
-
-def timed(work: Callable[[], Tensor]) -> tuple[Tensor, float]:
-    """The result and its CPU seconds."""
-    started = time.process_time()
-    return work(), time.process_time() - started
 
 
 @cache

@@ -179,7 +179,7 @@ def _precision_in_a_loop(fake, real, k):
 
 def _precision_by_topk(fake, real, k):
     radius = torch.cdist(real, real).topk(k + 1, largest=False).values.amax(dim=1)
-    return ((torch.cdist(fake, real) - radius).amin(dim=1) <= 0).double().mean()
+    return ((torch.cdist(fake, real) - radius).amin(dim=1) <= 0).to(fake.dtype).mean()
 
 
 def _radius_of(points, k):

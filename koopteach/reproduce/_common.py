@@ -1,0 +1,26 @@
+"""What experiments share: random numbers by seed and use, and CPU seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+def stream(seed: int, use: int) -> torch.Generator:
+    """Random numbers of one seed for one use."""
+    return torch.Generator().manual_seed(seed + 1_000_000 * use)
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """The result and its CPU seconds."""
+    started = time.process_time()
+    return work(), time.process_time() - started
+
+
+def cpu_ms(*works: Callable[[], Any], repeats: int = 5) -> list[float]:
+    """The least CPU milliseconds of each, taking turns."""
+    rounds = [[timed(work)[1] for work in works] for _ in range(repeats)]
+    return [1000 * min(seconds) for seconds in zip(*rounds)]

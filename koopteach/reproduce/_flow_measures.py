@@ -1,0 +1,81 @@
+"""What a sampler is measured by: errors against the flow it follows, distances to the law, the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from koopteach.flow_matching import Flow
+from koopteach.metrics import noise_floor, sliced_wasserstein2, wasserstein2
+from koopteach.reproduce._common import stream
+from koopteach.reproduce._flow_samplers import N_NOISE, TIMES, Sampler, law, noise
+
+N_EXACT, N_REFERENCE = 1000, 10_000
+
+
+@cache
+def reference(toy: str) -> Tensor:
+    return law(toy).sample(N_REFERENCE, stream(0, 8)).float()
+
+
+def distances(toy: str) -> dict[str, Callable[[Tensor], float]]:
+    """To fresh samples of the law, and the share of points that lie where the law does."""
+    exact = reference(toy)
+    return {
+        "sliced W2": lambda x: sliced_wasserstein2(x, exact),
+        "W2": lambda x: wasserstein2(x[:N_EXACT], exact[:N_EXACT]),
+        "structure": law(toy).structure,
+    }
+
+
+@cache
+def floors(toy: str) -> dict[str, float]:
+    """Mean and spread of each distance over exact samples as large as the ones that are judged."""
+    found = {}
+    for name, read in distances(toy).items():
+        draw = {"repeats": 10 if name == "W2" else 20, "generator": stream(0, 9)}
+        mean, sd = noise_floor(read, lambda n, g: law(toy).sample(n, g).float(), N_NOISE, **draw)
+        found |= {f"{name} floor": mean, f"{name} floor sd": sd}
+    return found
+
+
+@cache
+def converged(flow: Flow, seed: int) -> Tensor:
+    """The states ``(21, n, 2)`` of a flow from the shared noise, by 80 evaluations of Runge and Kutta's scheme."""
+    return flow.trajectory(noise(seed), TIMES, solver="rk4", steps=20)
+
+
+def rms(x: Tensor) -> float:
+    return float(x.square().mean().sqrt())
+
+
+def errors(sampler: Sampler, seed: int) -> dict[str, float]:
+    """Root mean square distance to the flow's states, relative to that of its end points."""
+    true = converged(sampler.follows, seed)
+    scale = rms(true[-1])
+    found = {"end": rms(sampler.end(noise(seed)) - true[-1]) / scale}
+    if sampler.path is not None:
+        away = sampler.path(noise(seed)) - true
+        found |= {"mid": rms(away[len(TIMES) // 2]) / scale, "path": rms(away) / scale}
+    return found
+
+
+def to_noise(x: Tensor) -> float:
+    """Sliced W2 to normal noise."""
+    return sliced_wasserstein2(x, torch.randn(N_REFERENCE, 2, generator=stream(0, 7)))
+
+
+@cache
+def noise_floors() -> dict[str, float]:
+    """Mean and spread of :func:`to_noise` over fresh normal noise."""
+    mean, sd = noise_floor(to_noise, lambda n, g: torch.randn(n, 2, generator=g), N_NOISE, generator=stream(0, 9))
+    return {"inverse sliced W2 floor": mean, "inverse sliced W2 floor sd": sd}
+
+
+def way_back(sampler: Sampler, seed: int) -> dict[str, float]:
+    """From the teacher's end points: the error of the recovered noise, and its distance to normal noise."""
+    back = sampler.student.invert(converged(sampler.follows, seed)[-1])
+    return {"inverse": rms(back - noise(seed)), "inverse sliced W2": to_noise(back), **noise_floors()}

@@ -1,0 +1,68 @@
+"""What the experiment on pictures computes, on networks that learned next to nothing."""
+
+import pytest
+
+from koopteach import shipped
+from koopteach.reproduce import _picture_samplers as samplers
+from koopteach.reproduce import image_flows
+
+TINY = samplers.Setting("digits8", 4, 8, 3, 16, 40, 60)
+CACHED = [samplers.components, samplers.classifier, samplers.kept, samplers.cfm, samplers.converged]
+CACHED += [samplers.reflowed, samplers.direct, samplers.student, samplers.consistent]
+CACHED += [image_flows.judged, image_flows.floors]
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    """Digits in four components, and the shipped classifier."""
+    monkeypatch.setitem(samplers.SETTINGS, "digits", TINY)
+    for module in (samplers, image_flows):
+        monkeypatch.setattr(module, "classifier", lambda name: shipped("digits-classifier"))
+    yield
+    for cached in CACHED:
+        getattr(cached, "cache_clear", lambda: None)()
+
+
+def test_real_pictures_score_perfectly_against_themselves():
+    features, labels = image_flows.judged("digits")
+    found = image_flows.scores("digits", features, labels)
+    assert found["Frechet"] == pytest.approx(0, abs=1e-4)
+    assert (found["precision"], found["recall"], found["balance"]) == (1.0, 1.0, 0.0)
+    assert found["neighbour"] == pytest.approx(1.0)
+
+
+def test_every_sampler_makes_a_row_and_the_teacher_follows_itself():
+    for method, make in samplers.SAMPLERS.items():
+        sampler = make("digits", 1)
+        assert sampler.end(samplers.noise("digits", 1)).shape == (60, 4)
+        found = image_flows.along("digits", sampler, 1)
+        assert ("end" in found) == ("OT" not in method)
+        assert ("path" in found) == ("Koopman" in method)
+    row = image_flows.samples(1, "digits", "teacher, midpoint 20")
+    assert row["end"] == pytest.approx(0, abs=1e-6)
+    assert row["NFE"] == 40
+    assert {f"{name} floor" for name in ("Frechet", "precision", "recall", "balance")} <= set(row)
+
+
+def test_the_cheapest_setting_is_the_first_that_is_good_enough(monkeypatch):
+    """Quality by the number of evaluations alone; of equal evaluations the higher order comes first."""
+    asked = []
+
+    def frechet(name, z):
+        asked.append(samplers.teacher("digits", 1).nfe)
+        return 10 / asked[-1]
+
+    monkeypatch.setattr(image_flows, "frechet", frechet)
+    assert image_flows.cheapest("digits", 1, 10 / 4) == ("rk4", 1, 2.5)
+    assert asked == sorted(asked)
+    with pytest.raises(RuntimeError, match=r"no solver of up to 32 evaluations reaches 0.01 on digits"):
+        image_flows.cheapest("digits", 1, 0.01)
+
+
+def test_the_gpu_profile_adds_the_large_networks(monkeypatch):
+    small = [row.id for row in image_flows.all_rows()]
+    monkeypatch.setenv("KOOPTEACH_PROFILE", "gpu")
+    large = [row for row in image_flows.all_rows() if row.id not in small]
+    assert {row.parameters["name"] for row in large} == {"fashion large"}
+    assert samplers.SETTINGS["fashion large"].device == "cuda"
+    assert len(small) + len(large) == len(image_flows.all_rows())
