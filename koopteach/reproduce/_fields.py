@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from koopteach.metrics import noise_floor, sliced_wasserstein2
-from koopteach.reproduce.kswgd import stream, timed
+from koopteach.reproduce._common import stream, timed
 from koopteach.spde import AllenCahn
 
 N_FIELDS, N_PARTICLES, N_EXACT, N_FLOOR = 2000, 800, 10_000, 20
