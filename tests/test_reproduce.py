@@ -321,8 +321,7 @@ def test_unknown_experiments_and_rows_are_answered_with_what_there_is(capsys, tm
 def test_without_a_name_the_experiments_are_listed(capsys):
     assert main(["reproduce"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    experiments = ["conditional", "curved-interpolants", "image-flows", "images", "koopman-cfm", "kswgd"]
-    experiments = ["allen-cahn", "conditional", "image-flows", "images", "koopman-cfm", "kswgd"]
+    experiments = ["allen-cahn", "conditional", "curved-interpolants", "image-flows", "images", "koopman-cfm", "kswgd"]
     assert listed == experiments  # and no file that is part of another
 
 
