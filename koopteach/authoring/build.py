@@ -54,11 +54,11 @@ def fingerprint(script: Script) -> str:
 
 
 def _package_files(lesson: str) -> list[Path]:
-    """All but the authors' tools, and of the lessons' checks this lesson's alone: no other is loaded."""
+    """All but the authors' tools and the experiments, which no lesson uses, and other lessons' checks."""
 
     def counts(path: Path) -> bool:
         parts = path.relative_to(PACKAGE).parts
-        if parts[0] == "authoring" or "__pycache__" in parts or not path.is_file():
+        if parts[0] in ("authoring", "reproduce") or "__pycache__" in parts or not path.is_file():
             return False
         return parts[:2] != ("teach", "lessons") or path.stem in ("__init__", f"l{lesson}")
 
