@@ -11,7 +11,7 @@ import torch
 
 from koopteach.__main__ import main
 from koopteach.reproduce import fingerprint, kswgd, runner, store
-from koopteach.reproduce.experiment import Band, Experiment, Row, median
+from koopteach.reproduce.experiment import Band, Experiment, Picture, Row, median
 
 ROOT = Path(__file__).resolve().parents[1]
 CALLS = []
@@ -367,6 +367,21 @@ def test_results_go_to_the_checkout_or_to_the_current_folder(monkeypatch, tmp_pa
     monkeypatch.setattr(runner, "PACKAGE", tmp_path / "site-packages" / "koopteach")
     monkeypatch.chdir(tmp_path)
     assert runner.results_folder() == tmp_path / "results"
+
+
+def test_an_experiment_may_have_a_picture(tmp_path):
+    """Drawn from all rows' numbers when the page is written, and shown by it."""
+    from matplotlib.figure import Figure
+
+    given = []
+    picture = Picture(lambda numbers: given.append(numbers) or Figure(), "what is seen")
+    drawn = dataclasses.replace(experiment(row(1), row(2)), picture=picture)
+    assert runner.run("toy", drawn, drawn.rows[:1], tmp_path) == runner.HELD
+    assert not given  # a row is missing
+    assert runner.run("toy", drawn, drawn.rows, tmp_path) == runner.HELD
+    assert list(given[0]) == [r.id for r in drawn.rows]
+    assert (tmp_path / "toy.png").stat().st_size > 0
+    assert (tmp_path / "toy.md").read_text(encoding="utf-8").endswith("\n![what is seen](toy.png)\n")
 
 
 # The committed results

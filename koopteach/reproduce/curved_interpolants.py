@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from koopteach.reproduce import _curved_figure
 from koopteach.reproduce._curved_checks import cost_row, determinant_row, gaussian_row
 from koopteach.reproduce._curved_digits import DIGITS, digits_row
 from koopteach.reproduce._curved_flows import METHODS, PROBLEMS, flow_row
 from koopteach.reproduce._curved_race import FEW, LONGER, OURS, RACERS, race_row, racer_row
-from koopteach.reproduce.experiment import Band, Experiment, Row
+from koopteach.reproduce.experiment import Band, Experiment, Picture, Row
 
 # Nothing was tuned on data of these seeds.
 RACE = range(6000, 6005)
@@ -155,4 +156,5 @@ EXPERIMENT = Experiment(
         *check_rows(),
         *cost_rows(),
     ],
+    picture=Picture(_curved_figure.draw, _curved_figure.ALT),
 )

@@ -80,6 +80,14 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A figure for the page: ``draw`` makes it from all rows' numbers, by their ids; ``alt`` says what is seen."""
+
+    draw: Callable[[dict[str, Numbers]], Any]
+    alt: str
+
+
+@dataclass(frozen=True)
 class Experiment:
     """Rows that belong to one paper or question.
 
@@ -87,6 +95,7 @@ class Experiment:
         title: heading of the page.
         about: a paragraph under it: what was measured, and how to read the tables.
         rows: in the order of the page.
+        picture: a figure below the tables, if there is one.
 
     Raises:
         ValueError: no rows, rows without seeds, ids that are not unique or no names of files.
@@ -95,6 +104,7 @@ class Experiment:
     title: str
     about: str
     rows: Sequence[Row] = field(repr=False)
+    picture: Picture | None = None
 
     def __post_init__(self) -> None:
         ids = [row.id for row in self.rows]

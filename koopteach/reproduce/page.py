@@ -17,6 +17,8 @@ def markdown(name: str, experiment: Experiment, records: dict[str, Record]) -> s
     parts = [f"# {experiment.title}\n", _head(name, experiment, records)]
     for title, rows in groupby(experiment.rows, key=lambda row: row.table):
         parts.append(f"## {title}\n\n{_table(list(rows), records)}")
+    if experiment.picture is not None:
+        parts.append(f"![{experiment.picture.alt}]({name}.png)\n")
     return "\n".join(parts)
 
 

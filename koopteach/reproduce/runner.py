@@ -120,4 +120,7 @@ def _publish(name: str, experiment: Experiment, store: Store, folder: Path) -> N
         return
     write(folder / f"{name}.md", page.markdown(name, experiment, found))
     write(folder / f"{name}.json", page.json_text(experiment, found))
+    if experiment.picture is not None:
+        figure = experiment.picture.draw({id: record["numbers"] for id, record in found.items()})
+        figure.savefig(folder / f"{name}.png", dpi=100)
     print(f"\nWritten: {folder / name}.md and .json. Saved rows are used again; --fresh computes them anew.")
