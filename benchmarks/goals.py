@@ -88,6 +88,7 @@ MORE_EXACT = "the machine's limit is hardly higher; the peer's error is many tim
 SKINNY = "sums of few columns, and exponents of inner size d + 2, run at a third of the rate"
 
 COPIES = "putting the features together takes as long as their products, which are small"
+ONE_SET = "on one set of data, whose sampling error of about .003 is larger than the difference"
 WHITENING = "a safe rank cut needs all eigenvectors of the Gram matrix, half of the peer's time; then the energies"
 
 EXACT, NYSTROEM = "exact, float64", "Nystroem 200, float64"
@@ -107,10 +108,10 @@ GOALS = (
     *(Goal(f"E1 {m}, MB above the data", 48, _of("E1", m, "peak"), at_most=True) for m, *_ in _EDMD),
     Goal("E2 float64 reversible, MB above the data", 48, _of("E2", "float64 reversible", "peak"), at_most=True),
     *(Goal(f"E1 {m}, error / best peer's", 1.05, _error("E1", m), FLOAT32_NOISE, True) for m, *_ in _EDMD),
-    *(Goal(f"E3 {m}, best peer / this", r, _of("E3", m, "ratio"), BEYOND, False, ("E3", m)) for m, r, _ in _EDMD),
+    *(Goal(f"E3 {m}, best peer / this", r, _of("E3", m, "ratio"), COPIES, False, ("E3", m)) for m, r, _ in _EDMD),
     *(Goal(f"E3 {m}, share of the limit", share, _of("E3", m, "share"), COPIES) for m, _, share in _EDMD),
     *(Goal(f"E3 {m}, MB above the data", 48, _of("E3", m, "peak"), at_most=True) for m, *_ in _EDMD),
-    *(Goal(f"E3 {m}, error / best peer's", 1.05, _error("E3", m), SYMMETRIC, True) for m, *_ in _EDMD),
+    *(Goal(f"E3 {m}, error / best peer's", 1.05, _error("E3", m), ONE_SET, True) for m, *_ in _EDMD),
     Goal("E4 reversible, rank cut and numpy's eig / this", 4, _against("E4", "reversible", "rank cut"), WHITENING),
     Goal("E4 plain, scipy's generalised eig / this", 4, _against("E4", "plain", "scipy")),
     Goal("K1 exact, deeptime / this", 100, _against("K1", EXACT, "deeptime"), FACTORISE, method=("K1", EXACT)),
@@ -119,7 +120,7 @@ GOALS = (
     Goal("K2 float64, kooplearn / this", 5, _of("K2", NYSTROEM, "ratio"), MORE_EXACT, method=("K2", NYSTROEM)),
     Goal("K2 float64, MB above the data", 32, _of("K2", NYSTROEM, "peak"), at_most=True),
     Goal("K2 float64, error / best peer's", 1.1, _error("K2", NYSTROEM), at_most=True),
-    Goal("D1, the whole matrix's seconds / this", 5, _of("D1", "by a factor of few columns", "ratio")),
+    Goal("D1, whole matrix with Lanczos / this", 1, _against("D1", "by a factor of few columns", "whole")),
     Goal("D1, difference of the rates", 1e-6, _of("D1", "by a factor of few columns", "error"), at_most=True),
     *(Goal(f"P1 {m}, published / this", r, _of("P1", m, "ratio"), BEYOND, False, ("P1", m)) for m, r in _TENSORS),
     *(Goal(f"P1 {m}, share of the limit", 0.5, _of("P1", m, "share"), SKINNY) for m, _ in _TENSORS),

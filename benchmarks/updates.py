@@ -137,15 +137,16 @@ def far_particle(particles: int) -> Callable[[], tuple]:
     """The nearest of the data gets it all, so twice as far is the same."""
     x, spectrum, _ = kernel_case(particles, RANK, DATA)
     method = KSWGD(spectrum, damping=math.inf)
-    reference = method.velocity(with_one_far(x, 2 * FAR))
-    return lambda: (method.velocity(with_one_far(x, FAR)), reference)
+    reference, one_far = method.velocity(with_one_far(x, 2 * FAR)), with_one_far(x, FAR)
+    return lambda: (method.velocity(one_far), reference)
 
 
 def far_from_the_origin(particles: int) -> Callable[[], tuple]:
     """Particles and data moved together, so the velocity is what it was."""
     x, spectrum, y = kernel_case(particles, RANK, DATA)
     moved = KSWGD(DiffusionMaps(BANDWIDTH).fit(y + FAR).spectrum(RANK), damping=math.inf)
-    return lambda: (moved.velocity(x + FAR), KSWGD(spectrum, damping=math.inf).velocity(x))
+    reference, far = KSWGD(spectrum, damping=math.inf).velocity(x), x + FAR
+    return lambda: (moved.velocity(far), reference)
 
 
 def ordinary_particles(particles: int) -> Callable[[], tuple]:

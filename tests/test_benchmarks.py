@@ -79,7 +79,18 @@ def test_a_worker_that_fails_says_why():
 
 
 @pytest.mark.parametrize(
-    ("key", "size", "bound"), [("E2", 6000, 0.1), ("K1", 600, 0.3), ("P1", 100, 1e-4), ("P3", 300, 1e-4)]
+    ("key", "size", "bound"),
+    [
+        ("E2", 6000, 0.1),
+        ("E3", 6000, 0.1),
+        ("E4", 200, 0.1),
+        ("K1", 600, 0.3),
+        ("D1", 400, 1e-8),
+        ("P1", 100, 1e-4),
+        ("P3", 300, 1e-4),
+        ("P4", 100, 1e-9),
+        ("P5", 100, 1e-7),
+    ],
 )
 def test_our_contenders_solve_their_problem(key, size, bound, monkeypatch):
     """On a few points; the kernel spectrum's update is that of the written-out formulas."""
@@ -90,6 +101,16 @@ def test_our_contenders_solve_their_problem(key, size, bound, monkeypatch):
         assert contender.error(contender.prepare(size)()) < bound
     if key.startswith("P"):
         assert ours[0].error(ours[0].prepare(100)()) < 1e-12
+
+
+def test_eigenvalues_by_a_rank_cut_are_those_of_the_pencil():
+    a, b = (np.random.default_rng(seed).standard_normal((6, 6)) for seed in (0, 1))
+    gram = a @ a.T
+    np.testing.assert_allclose(
+        np.sort_complex(published.rank_cut(gram, b)), np.sort_complex(np.linalg.eigvals(np.linalg.solve(gram, b)))
+    )
+    singular = np.diag([1.0, 1.0, 0.0])  # a feature that is constant, and the others as before
+    np.testing.assert_allclose(np.sort(published.rank_cut(singular, np.diag([0.5, 0.2, 9.0]))), [0.2, 0.5])
 
 
 def test_svgd_by_autograd_is_svgd():
