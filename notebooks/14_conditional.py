@@ -408,19 +408,14 @@ kt.show("error of the lower half: KSWGD, linear guess, mean picture", errors, di
 assert errors[0] < 0.9 * errors[2]
 
 # %%
-fig, axes = plotting.new_figure(9, height=1.15, rows=3)
-for i, (index, pile) in enumerate(halves.items()):
+rows = {}
+for index, pile in halves.items():
     seen = pictures[index].clone()
     seen[lower] = 0.5
-    row = [seen, *pile[:6], pile.mean(0), pictures[index]]
-    for j, (picture, title) in enumerate(zip(row, ["seen", *[f"draw {k}" for k in range(1, 7)], "mean", "truth"])):
-        axes[9 * i + j].imshow(picture.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-        axes[9 * i + j].set(xticks=[], yticks=[], title=title if i == 0 else "")
-plotting.finish(
-    fig,
-    "Three rows: the upper half of a digit that was seen, six completions, their mean, and the true picture. Completions "
-    "agree in the upper half and differ below.",
-)
+    rows[f"digit {index}"] = torch.stack([seen, *pile[:6], pile.mean(0), pictures[index]]).reshape(-1, 8, 8)
+alt = """Three rows: the upper half of a digit that was seen, six completions, their mean, and the true picture. Completions
+agree in the upper half and differ below."""
+plotting.picture_rows(rows, columns=["seen", *[f"draw {k}" for k in range(1, 7)], "mean", "truth"], alt=alt)
 
 # %% [markdown]
 # ## Move the observation yourself
