@@ -34,7 +34,7 @@ MOONS, RING, BOARD = PROBLEMS
 DECODED, REFLOW = 800, 400
 OT = {MOONS: 1000, RING: 1400, BOARD: 1000}
 LOCAL = {MOONS: 1700, RING: 2700, BOARD: 1700}
-# They took fewer seconds than was planned, so they race again with more steps, and then have more than ours.
+# The strongest rival races twice: with more steps it has up to twice our seconds.
 LONGER, MORE = "local pairs, more steps", 3400
 
 
