@@ -544,8 +544,11 @@ plotting.finish(fig, alt)
 # hardly gains from more steps: with four, OT-CFM has caught up, and on the last two problems passed it in sliced $W_2$. (ii) It is *not* ahead of OT-CFM on locally matched pairs, nor of OT-CFM with reflow, in sliced $W_2$: at one step the three are level, within
 # a spread of the floor. In structure it leads on the moons, from both starts; local pairs lead on the checkerboard. So pairs do most of the work, and
 # can be had without a chart. (iii) The convex chart, which keeps both
-# ends of (1), pays for its crossings: a blurred first step. (iv) These are single trainings, and a difference below the floor's spread means nothing;
-# `python -m koopteach reproduce curved-interpolants` prints the table over several.
+# ends of (1), pays for its crossings: a blurred first step. (iv) These are single trainings, and a difference below the floor's spread means nothing.
+# The paired race of five seeds, with shorter trainings (`results/curved-interpolants.md`, made by `python -m koopteach reproduce
+# curved-interpolants`), sees a little more: at one step the decoded chart is ahead of all three rivals on all three problems though they had
+# more seconds; with twice its seconds local pairs are level on the moons and ahead on the checkerboard. There the error of the chart's *map*
+# is what is left: no number of steps takes it away.
 #
 # ## Choose the steps yourself
 #
