@@ -402,7 +402,7 @@ def server_port(runtime, process):
 
 
 def interrupted(process):
-    """What it printed until it ended after Ctrl-C, twice; a server that is busy starting may miss that, as people know."""
+    """What it printed until it ended after Ctrl-C, twice; a server that is busy starting may miss that."""
     for _ in range(3):
         os.killpg(process.pid, signal.SIGINT)
         time.sleep(1)
