@@ -1,12 +1,18 @@
-"""What experiments share: random numbers by seed and use, and CPU seconds."""
+"""What experiments share: ids, random numbers by seed and use, and CPU seconds."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
+
+
+def slug(*names: str) -> str:
+    """An id of words."""
+    return re.sub(r"[^a-z0-9]+", "-", ".".join(names).lower()).strip("-")
 
 
 def stream(seed: int, use: int) -> torch.Generator:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from koopteach.interpolants import ConditionalCoupling, Interpolant, LinearInterpolant, optimal_field
-from koopteach.reproduce._curved_flows import stream, timed
+from koopteach.reproduce._common import stream, timed
 from koopteach.targets import GaussianMixture
 from koopteach.tensors import jvp
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from koopteach.flow_matching import FlowMatching, FourierNet, reflow, straightness
 from koopteach.interpolants import CurvedInterpolant, GlowInterpolant, straighten
 from koopteach.metrics import noise_floor, sliced_wasserstein2, wasserstein2
-from koopteach.reproduce._curved_flows import EULER, Trained, stream, timed
+from koopteach.reproduce._common import stream, timed
+from koopteach.reproduce._curved_flows import EULER, Trained
 
 N_TRAIN, STEPS, BATCH, N_PATHS = 1200, 600, 256, 100
 GLOW = {"n_steps": 20, "batch": 16, "pool": 32, "lr": 3e-3}  # each step maps 16 x 32 pairs back, twice

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
@@ -26,6 +25,7 @@ from koopteach.interpolants import (
     straighten,
 )
 from koopteach.metrics import noise_floor, sliced_wasserstein2, wasserstein2
+from koopteach.reproduce._common import stream, timed
 from koopteach.targets import toys
 
 # Noise (None for N(0, I)) and data, both of about unit variance.
@@ -41,17 +41,6 @@ STEPS, BATCH = 800, 256  # of every flow of the large table that does not race
 DESCENT = {"n_steps": 60, "lr": 1e-2}  # a fifth of the package's, whose descents take a minute each
 
 Trained = tuple[FlowMatching, float]  # and its CPU seconds
-
-
-def stream(seed: int, use: int) -> torch.Generator:
-    """Random numbers of one seed for one use."""
-    return torch.Generator().manual_seed(seed + 1_000_000 * use)
-
-
-def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    """The result and its CPU seconds."""
-    started = time.process_time()
-    return work(), time.process_time() - started
 
 
 def noise(problem: str, n: int, draw: torch.Generator) -> Tensor:

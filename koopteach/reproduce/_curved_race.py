@@ -10,6 +10,7 @@ import torch
 from koopteach.flow_matching import reflow
 from koopteach.interpolants import DecodedChart
 from koopteach.metrics import noise_floor
+from koopteach.reproduce._common import stream, timed
 from koopteach.reproduce._curved_flows import (
     BATCH,
     PROBLEMS,
@@ -19,9 +20,7 @@ from koopteach.reproduce._curved_flows import (
     noise,
     plain,
     sliced,
-    stream,
     target,
-    timed,
 )
 
 OURS = "decoded chart"

@@ -13,7 +13,8 @@ from torch import Tensor
 from koopteach.flow_matching import FlowMatching, FourierNet, distill, reflow
 from koopteach.images import Classifier, ImageSet, PrincipalComponents, load_images
 from koopteach.koopman_flow import KoopmanFlow
-from koopteach.reproduce._flow_samplers import STAGES, TIMES, stream, timed
+from koopteach.reproduce._common import stream, timed
+from koopteach.reproduce._flow_samplers import STAGES, TIMES
 
 
 @dataclass(frozen=True)

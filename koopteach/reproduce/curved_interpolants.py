@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from koopteach.reproduce import _curved_figure
+from koopteach.reproduce._common import slug
 from koopteach.reproduce._curved_checks import cost_row, determinant_row, gaussian_row
 from koopteach.reproduce._curved_digits import DIGITS, digits_row
 from koopteach.reproduce._curved_flows import METHODS, PROBLEMS, flow_row
@@ -15,11 +15,6 @@ from koopteach.reproduce.experiment import Band, Experiment, Picture, Row
 # Nothing was tuned on data of these seeds.
 RACE = range(6000, 6005)
 ONE = RACE[:1]
-
-
-def slug(*names: str) -> str:
-    """An id of words."""
-    return re.sub(r"[^a-z0-9]+", "-", ".".join(names).lower()).strip("-")
 
 
 def below(name: str, bound: float) -> Band:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache, partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from koopteach.metrics import class_balance, frechet_distance, neighbour_ratio, precision_recall
-from koopteach.reproduce._flow_samplers import STAGES, TIMES, stream, timed
+from koopteach.reproduce._common import cpu_ms, slug, stream
+from koopteach.reproduce._flow_samplers import STAGES, TIMES
 from koopteach.reproduce._picture_samplers import (
     SAMPLERS,
     SETTINGS,
@@ -102,12 +101,6 @@ def along(name: str, sampler: Sampler, seed: int) -> dict[str, float]:
     return found
 
 
-def least_ms(*works: Callable[[], Any], repeats: int = 5) -> list[float]:
-    """The least CPU milliseconds of each, taking turns."""
-    rounds = [[timed(work)[1] for work in works] for _ in range(repeats)]
-    return [1000 * min(seconds) for seconds in zip(*rounds)]
-
-
 # What the rows compute
 
 
@@ -116,7 +109,7 @@ def samples(seed: int, name: str, method: str) -> dict[str, float]:
     sampler = SAMPLERS[method](name, seed)
     found = drawn(name, sampler.end(noise(name, seed))) | along(name, sampler, seed)
     start = noise(name, seed, N_TIMED)
-    cost = {"training CPU s": sampler.seconds, "NFE": sampler.nfe, "CPU ms": least_ms(lambda: sampler.end(start))[0]}
+    cost = {"training CPU s": sampler.seconds, "NFE": sampler.nfe, "CPU ms": cpu_ms(lambda: sampler.end(start))[0]}
     return {**found, **cost, **floors(name)}
 
 
@@ -125,7 +118,7 @@ def speed(seed: int, name: str) -> dict[str, float]:
     flow, (model, _), x0 = teacher(name, seed), student(name, seed), noise(name, seed, N_TIMED)
     ours = frechet(name, model.transport(noise(name, seed)))
     solver, steps, theirs = cheapest(name, seed, ours)
-    ms, solver_ms = least_ms(lambda: model.transport(x0), partial(flow.transport, x0, solver=solver, steps=steps))
+    ms, solver_ms = cpu_ms(lambda: model.transport(x0), partial(flow.transport, x0, solver=solver, steps=steps))
     order = STAGES[solver]
     times = {"CPU ms": ms, "solver CPU ms": solver_ms, "times faster": solver_ms / ms}
     return {"Frechet": ours, "solver Frechet": theirs, "solver order": order, "NFE": order * steps, **times}
@@ -160,11 +153,6 @@ TITLES = {
     "fashion": "Fashion-MNIST 28 x 28 in 40 components",
     "fashion large": "Fashion-MNIST 28 x 28 in 128 components, large networks on a GPU",
 }
-
-
-def slug(*names: str) -> str:
-    """An id of words."""
-    return re.sub(r"[^a-z0-9]+", "-", ".".join(names).lower()).strip("-")
 
 
 LONG = ("consistency", "OT-CFM")  # the longest trainings: for digits, and on a GPU

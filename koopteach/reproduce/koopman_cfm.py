@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from koopteach.reproduce._common import slug
 from koopteach.reproduce._flow_rows import acceptance, coupling, identity, samples, speed
 from koopteach.reproduce._flow_samplers import COUPLING, SAMPLERS
 from koopteach.reproduce.experiment import Band, Experiment, Row
@@ -12,11 +12,6 @@ from koopteach.reproduce.experiment import Band, Experiment, Row
 SEEDS = range(3000, 3003)  # nothing in the package was tuned on data of these seeds
 
 FOLLOWS = tuple(Band(name, 0.03) for name in ("end", "mid", "path"))
-
-
-def slug(*names: str) -> str:
-    """An id of words."""
-    return re.sub(r"[^a-z0-9]+", "-", ".".join(names).lower()).strip("-")
 
 
 def goals(toy: str) -> tuple[Band, ...]:
