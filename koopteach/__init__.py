@@ -41,6 +41,7 @@ _HOMES = {
     "images": ("Autoencoder", "Classifier", "ImageSet", "PrincipalComponents", "load_images"),
     "interpolants": (
         "Chart",
+        "CodedChart",
         "ConditionalAffine",
         "ConditionalCoupling",
         "ConvexChart",
@@ -58,6 +59,7 @@ _HOMES = {
         "LearnedSchedule",
         "LinearInterpolant",
         "MatrixInterpolant",
+        "PushedChart",
         "Schedule",
         "TabulatedSchedule",
         "TrigonometricInterpolant",

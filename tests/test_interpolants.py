@@ -26,6 +26,7 @@ from koopteach import (
     LinearInterpolant,
     MatrixInterpolant,
     MixtureFlow,
+    PushedChart,
     Schedule,
     TabulatedSchedule,
     TrigonometricInterpolant,
@@ -97,6 +98,8 @@ def families():
         "two charts": ConvexChart(convex_map(), convex_map(1)),
         "decoded chart": DecodedChart(convex_map()),
         "two decoded charts": DecodedChart(convex_map(), convex_map(1)),
+        "pushed chart": PushedChart(convex_map()),
+        "two pushed charts": PushedChart(convex_map(), convex_map(1)),
         "gaussian": straight,
     }
 
@@ -555,7 +558,7 @@ def test_local_pairs_of_any_number(n):
 
 
 def test_flow_matching_takes_local_pairs(monkeypatch):
-    monkeypatch.setattr("koopteach.flow_matching.paths._LOCAL_PAIRS", 1024)
+    monkeypatch.setattr("koopteach.flow_matching.paths.LOCAL_PAIRS", 1024)
     x1 = moons.sample(2000, seeded())
     near, far = (Pairs("fit", x1, None, kind, seeded()).draw(1000, seeded(1)) for kind in ("local", "independent"))
     costs = [float((x1 - x0).square().sum(1).mean()) for x0, x1 in (near, far)]
@@ -571,55 +574,82 @@ def small_net(dim=2):
     return FourierNet(dim, width=48, depth=2, n_frequencies=8, generator=seeded())
 
 
+CODED = pytest.mark.parametrize("chart", [DecodedChart, PushedChart])
+
+
 @pytest.fixture(scope="module")
-def decoded(fitted_map):
-    """A decoded chart whose map is known, so that the training is short."""
-    flow = CurvedInterpolant(2, family=DecodedChart(fitted_map), net=small_net())
-    return flow.fit(moons.sample(4000, seeded()), n_steps=300, generator=seeded(), verbose=False)
+def coded(fitted_map):
+    """Flows on charts whose map is known, so that the training is short."""
+    flows = {
+        kind: CurvedInterpolant(2, family=kind(fitted_map), net=small_net()) for kind in (DecodedChart, PushedChart)
+    }
+    for flow in flows.values():
+        flow.fit(moons.sample(4000, seeded()), n_steps=300, generator=seeded(), verbose=False)
+    return flows
 
 
-def test_a_decoded_chart_samples_in_one_step(decoded):
-    test, noise = moons.sample(4000, seeded(5)), normal(4000, 2, seed=6)
-    one = decoded.transport(noise, solver="euler", steps=1)
-    assert decoded.nfe == 1
+@CODED
+def test_a_coded_chart_samples_in_one_step(coded, chart):
+    flow, test, noise = coded[chart], moons.sample(4000, seeded(5)), normal(4000, 2, seed=6)
+    one = flow.transport(noise, solver="euler", steps=1)
+    assert flow.nfe == 1
     assert sliced_wasserstein2(one, test) < 0.3 * sliced_wasserstein2(noise, test)
-    assert sliced_wasserstein2(one, test) < sliced_wasserstein2(decoded.interpolant.to_data(noise), test)
-    assert decoded.diagnose(test) == []
+    assert sliced_wasserstein2(one, test) < sliced_wasserstein2(flow.interpolant.to_data(noise), test)
+    assert flow.diagnose(test) == []
 
 
-def test_a_decoded_chart_has_one_flow_in_both_coordinates(decoded):
+@CODED
+def test_a_coded_chart_has_one_flow_in_both_coordinates(coded, chart):
     """Its velocity is that of its trajectory; it starts at T(x0), and inversion returns the source point."""
-    x0, h = normal(20, 2), 1e-3
-    before, now, after = decoded.trajectory(x0, [0.5 - h, 0.5, 0.5 + h], steps=64)
-    torch.testing.assert_close(decoded.velocity(now, 0.5), (after - before) / (2 * h), rtol=1e-2, atol=1e-2)
-    torch.testing.assert_close(decoded.trajectory(x0, [0.0, 1.0])[0], decoded.interpolant.start(x0))
-    end = decoded.transport(x0, solver="rk4", steps=32)
-    torch.testing.assert_close(decoded.invert(end, solver="rk4", steps=32), x0, rtol=0, atol=1e-3)
+    flow, x0, h = coded[chart], normal(20, 2), 1e-3
+    before, now, after = flow.trajectory(x0, [0.5 - h, 0.5, 0.5 + h], steps=64)
+    torch.testing.assert_close(flow.velocity(now, 0.5), (after - before) / (2 * h), rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(flow.trajectory(x0, [0.0, 1.0])[0], flow.interpolant.start(x0))
+    end = flow.transport(x0, solver="rk4", steps=32)
+    torch.testing.assert_close(flow.invert(end, solver="rk4", steps=32), x0, rtol=0, atol=1e-3)
 
 
-def test_a_decoded_chart_follows_the_points_and_keeps_its_own_precision(decoded):
-    x0 = normal(20, 2)
-    before = decoded.transport(x0)
-    single = decoded.transport(x0.float())
-    assert single.dtype == decoded.velocity(x0.float(), 0.5).dtype == torch.float32
+def test_a_step_of_a_decoded_chart_is_taken_before_the_map_and_one_of_a_pushed_chart_after(coded, fitted_map):
+    x0, t = normal(20, 2), torch.zeros(20, 1)
+
+    def moved(kind, x):
+        return x + coded[kind].net(x.float(), t).double()
+
+    one = {kind: flow.transport(x0, solver="euler", steps=1) for kind, flow in coded.items()}
+    torch.testing.assert_close(one[DecodedChart], fitted_map(moved(DecodedChart, x0)), rtol=0, atol=1e-5)
+    torch.testing.assert_close(one[PushedChart], moved(PushedChart, fitted_map(x0)), rtol=0, atol=1e-5)
+
+
+@CODED
+def test_a_coded_chart_follows_the_points_and_keeps_its_own_precision(coded, chart):
+    flow, x0 = coded[chart], normal(20, 2)
+    before = flow.transport(x0)
+    single = flow.transport(x0.float())
+    assert single.dtype == flow.velocity(x0.float(), 0.5).dtype == torch.float32
     torch.testing.assert_close(single.double(), before, rtol=0, atol=1e-3)
-    assert torch.equal(decoded.transport(x0), before)
+    assert torch.equal(flow.transport(x0), before)
 
 
-def test_a_decoded_chart_is_saved_with_its_map(decoded, tmp_path):
-    decoded.save(tmp_path / "flow.safetensors")
+@CODED
+def test_a_coded_chart_is_saved_with_its_map(coded, chart, tmp_path):
+    coded[chart].save(tmp_path / "flow.safetensors")
     again = CurvedInterpolant.load(tmp_path / "flow.safetensors")
     x0 = normal(9, 2)
-    assert torch.equal(again.transport(x0), decoded.transport(x0))
+    assert type(again.interpolant) is chart
+    assert torch.equal(again.transport(x0), coded[chart].transport(x0))
     assert again.coupling == "local"
+
+
+def test_what_is_not_fitted_cannot_be_saved(tmp_path):
     with pytest.raises(RuntimeError, match="only a fitted CurvedInterpolant"):
         CurvedInterpolant(2).save(tmp_path / "none.safetensors")
 
 
-def test_a_decoded_chart_of_other_noise_starts_in_its_own_coordinates(fitted_map, tmp_path):
+@CODED
+def test_a_coded_chart_of_other_noise_starts_in_its_own_coordinates(chart, fitted_map, tmp_path):
     """The path starts at T1(T0^{-1}(x0)); inversion returns x0; both maps are saved."""
     noise, first = eight_gaussians.sample(500, seeded()), convex_map(1)
-    flow = CurvedInterpolant(2, family=DecodedChart(fitted_map, first), net=small_net())
+    flow = CurvedInterpolant(2, family=chart(fitted_map, first), net=small_net())
     flow.fit(moons.sample(500, seeded(1)), noise, n_steps=20, generator=seeded(), verbose=False)
     x0 = noise[:20]
     torch.testing.assert_close(flow.trajectory(x0, [0.0, 1.0])[0], fitted_map(first.inverse(x0)[0]))
@@ -664,7 +694,7 @@ def test_every_family_can_be_asked_for_by_name(name, noise, monkeypatch):
     less = {"pair_steps": 20, "likelihood_steps": 2, "n_centres": 8}
     monkeypatch.setattr(families_module, "fit_convex_map", shortened(fit_convex_map, **less))
     monkeypatch.setattr(families_module, "geodesic_schedule", shortened(geodesic_schedule, pool=50, n_times=9))
-    monkeypatch.setattr("koopteach.flow_matching.paths._LOCAL_PAIRS", 512)
+    monkeypatch.setattr("koopteach.flow_matching.paths.LOCAL_PAIRS", 512)
     monkeypatch.setattr("koopteach.interpolants.convex_fit._PAIRS", 512)
     flow = CurvedInterpolant(2, family=name, net=FourierNet(2, width=4, depth=1, n_frequencies=0))
     x0 = None if noise == "normal" else MIXTURE.sample(150, seeded())

@@ -60,7 +60,7 @@ def ot(x0: Tensor, x1: Tensor) -> tuple[Tensor, Tensor]:
 
 COUPLINGS: dict[str, Coupling] = {"independent": independent, "ot": ot}
 PAIRED, LOCAL = "paired", "local"
-_LOCAL_PAIRS = 65_536  # enough that a fixed set of them is not learned by heart
+LOCAL_PAIRS = 65_536  # enough that a fixed set of them is not learned by heart
 
 
 class Pairs:
@@ -91,7 +91,7 @@ class Pairs:
             came = "none" if x0 is None else f"{len(x0)} rows"
             raise ValueError(f'{operation}: coupling="paired" needs x0 with the {len(x1)} rows of x1, got {came}.')
         if coupling == LOCAL:
-            x0, x1 = draw_source(x0, x1, _LOCAL_PAIRS, generator), draw_source(x1, x1, _LOCAL_PAIRS, generator)
+            x0, x1 = draw_source(x0, x1, LOCAL_PAIRS, generator), draw_source(x1, x1, LOCAL_PAIRS, generator)
             x1, coupling = x1[local_permutation(x0, x1)], PAIRED
         self.x1, self.x0, self.coupling = x1, x0, coupling
 

@@ -1,6 +1,6 @@
 """Interpolants: bent conditional paths whose flow is straight, their analytic fields, and flows matched to them."""
 
-from koopteach.interpolants.charts import Chart, ConvexChart, DecodedChart
+from koopteach.interpolants.charts import Chart, CodedChart, ConvexChart, DecodedChart, PushedChart
 from koopteach.interpolants.conditional import ConditionalAffine, ConditionalCoupling, CouplingChart
 from koopteach.interpolants.convex import ConvexMap
 from koopteach.interpolants.convex_fit import fit_convex_map
@@ -22,6 +22,7 @@ from koopteach.interpolants.schedules import (
 
 __all__ = [
     "Chart",
+    "CodedChart",
     "ConditionalAffine",
     "ConditionalCoupling",
     "ConvexChart",
@@ -39,6 +40,7 @@ __all__ = [
     "LearnedSchedule",
     "LinearInterpolant",
     "MatrixInterpolant",
+    "PushedChart",
     "Schedule",
     "TabulatedSchedule",
     "TrigonometricInterpolant",

@@ -117,13 +117,12 @@ class ConvexChart(ConvexMaps):
         return blended_inverse(x, t, self.to_noise, self.to_data)
 
 
-class DecodedChart(ConvexMaps):
-    """``x_t = T1((1 - t) z0 + t z1)`` with ``z1 = T1^{-1}(x1)``: the chart at full strength at all times.
+class CodedChart(ConvexMaps):
+    """What the charts for few steps share: their flow runs on straight lines between the codes of both ends.
 
-    The flow runs in the latent coordinates, ``k`` Euler steps there and ``T1`` once: the maps make the jumps between
-    modes, the flow the small rest. The path starts at ``T1(z0)`` and not at ``x0``; as a sampler it loses nothing by
-    that. With a map of the noise ``z0 = T0^{-1}(x0)``, which Newton's method finds at the price of a few evaluations
-    of a network; without, ``z0 = x0``.
+    The paths start at ``T1(z0)`` and not at ``x0``, where ``z0 = T0^{-1}(x0)``; as a sampler it loses nothing by that.
+    With a map of the noise Newton's method finds ``z0``, at the price of a few evaluations of a network; without,
+    ``z0 = x0``.
 
     Args:
         to_data: ``T1``.
@@ -136,7 +135,20 @@ class DecodedChart(ConvexMaps):
 
     def start(self, x0: Tensor) -> Tensor:
         """``T1(z0)``."""
-        return self.to_data(self.code0(x0))
+        return self.to_data(ConvexMaps.code0(self, x0))
+
+    def path(self, code0: Tensor, code1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """The point between the *codes* and its rate: there the flow runs."""
+        return self.inner._value(code0, code1, t), self.inner._rate(code0, code1, t)
+
+
+class DecodedChart(CodedChart):
+    """``x_t = T1((1 - t) z0 + t z1)`` with ``z1 = T1^{-1}(x1)``: the chart at full strength at all times.
+
+    The flow runs in the latent coordinates, ``k`` Euler steps there and ``T1`` once at the end: the maps make the jumps
+    between modes, the flow the small rest. What it does wrong is magnified where ``T1`` is steep. Arguments as of
+    :class:`CodedChart`.
+    """
 
     def push(self, y: Tensor, t: Tensor) -> Tensor:
         """``T1(y)`` at all times."""
@@ -146,6 +158,37 @@ class DecodedChart(ConvexMaps):
         """``T1^{-1}(x)`` at all times."""
         return self.to_data.inverse(x)
 
-    def path(self, code0: Tensor, code1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """The *latent* point and rate: there the flow runs."""
-        return self.inner._value(code0, code1, t), self.inner._rate(code0, code1, t)
+
+class PushedChart(CodedChart):
+    """``x_t = (1 - t) T1(z0) + t x1``: the maps push the noise next to the data, and the flow does the rest there.
+
+    ``T1`` comes first, once, then ``k`` Euler steps among the points: whatever law ``T1`` makes, the flow is matched to
+    carry that one to the data, and nothing magnifies its errors. Arguments as of :class:`CodedChart`.
+    """
+
+    moves_source = True
+
+    def __init__(self, to_data: ConvexMap, to_noise: ConvexMap | None = None) -> None:
+        super().__init__(to_data, to_noise)
+        self.common_logdet = False
+
+    def code0(self, x0: Tensor) -> Tensor:
+        """``T1(z0)``."""
+        return self.start(x0)
+
+    def code1(self, x1: Tensor) -> Tensor:
+        """``x1`` itself."""
+        return x1
+
+    def push(self, y: Tensor, t: Tensor) -> Tensor:
+        """``y``: the flow runs among the points."""
+        return y
+
+    def pull(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """``x``, and 0."""
+        return x, torch.zeros_like(x[..., 0])
+
+    def _source(self, z0: Tensor) -> tuple[Tensor, Tensor]:
+        code, logdet = self.to_data.inverse(z0)
+        x0, outer = super()._source(code)
+        return x0, outer + logdet

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from koopteach.flow_matching import FlowMatching, FourierNet, straightness
-from koopteach.flow_matching.paths import Coupling, Pairs
-from koopteach.interpolants.charts import DecodedChart
+from koopteach.flow_matching.paths import LOCAL_PAIRS, Coupling, Pairs
+from koopteach.interpolants.charts import CodedChart
 from koopteach.interpolants.convex import ConvexMap
 from koopteach.interpolants.descent import Descent
-from koopteach.interpolants.families import FAMILIES, Task
+from koopteach.interpolants.families import CODED, FAMILIES, Task
 from koopteach.interpolants.field import LogProb
 from koopteach.interpolants.protocol import Interpolant, check_interpolant
 from koopteach.metrics import noise_floor, sliced_wasserstein2
@@ -33,12 +33,13 @@ class CurvedInterpolant(FlowMatching):
 
     Args:
         dim: coordinates of a point.
-        family: ``"convex_chart"`` (one, or two where the noise is not N(0, I)), ``"decoded_chart"`` (best at few steps;
-            its paths start at T(x0)), ``"linear"``, ``"trigonometric"``, ``"geodesic"``, ``"gaussian"``, or, trained
-            by descent on the acceleration, ``"schedule"``, ``"matrix"``, ``"conditional_affine"``,
-            ``"conditional_coupling"``, ``"chart"``; or an :class:`Interpolant`, taken as it is.
+        family: ``"convex_chart"`` (one, or two where the noise is not N(0, I)), ``"pushed_chart"`` (best at few steps;
+            its paths start at T(x0)), ``"decoded_chart"`` (so do its, and they run before T), ``"linear"``,
+            ``"trigonometric"``, ``"geodesic"``, ``"gaussian"``, or, trained by descent on the acceleration,
+            ``"schedule"``, ``"matrix"``, ``"conditional_affine"``, ``"conditional_coupling"``, ``"chart"``; or an
+            :class:`Interpolant`, taken as it is.
         coupling: as of :class:`FlowMatching`, but in the chart's latent coordinates where the family has some; None
-            for ``"independent"``, and ``"local"`` for the decoded chart.
+            for ``"independent"``, and ``"local"`` for the decoded and the pushed chart.
         net: as of :class:`FlowMatching`.
 
     Attributes:
@@ -68,8 +69,8 @@ class CurvedInterpolant(FlowMatching):
         if given and family.dim != dim:
             raise ValueError(f"CurvedInterpolant: dim is {dim}, but the family has dimension {family.dim}.")
         if coupling is None:
-            decoded = family == "decoded_chart" or isinstance(family, DecodedChart)
-            coupling = "local" if decoded else "independent"
+            coded = family in CODED if isinstance(family, str) else isinstance(family, CodedChart)
+            coupling = "local" if coded else "independent"
         super().__init__(dim, coupling=coupling, net=net)
         self.family = family
         self.interpolant: Interpolant | None = family if given else None
@@ -111,7 +112,8 @@ class CurvedInterpolant(FlowMatching):
             for line in source_report(interpolant, x0):
                 print(f"fit: {line}")
         self._path = copy.deepcopy(interpolant).float()
-        codes = interpolant.code1(x1), None if x0 is None else interpolant.code0(x0)
+        sources = randn((LOCAL_PAIRS, self.dim), x1, generator) if x0 is None and interpolant.moves_source else x0
+        codes = interpolant.code1(x1), None if sources is None else interpolant.code0(sources)
         super().fit(*codes, n_steps=n_steps, batch=batch, lr=lr, generator=generator, verbose=verbose)
         self._x0 = x0
         return self
@@ -152,57 +154,58 @@ class CurvedInterpolant(FlowMatching):
             return []
         return [f"A = {seen:.3g} but S = {found.deviation:.3g}: collapsed weights"]
 
-    # ---- a decoded chart's flow runs in latent coordinates
+    # ---- a coded chart's flow runs between its codes
 
     @property
-    def _decoded(self) -> bool:
-        return isinstance(self.interpolant, DecodedChart)
+    def _coded(self) -> bool:
+        return isinstance(self.interpolant, CodedChart)
 
-    def _chart(self, x: Tensor) -> DecodedChart:
+    def _chart(self, x: Tensor) -> CodedChart:
         """The chart in the points' dtype; the one that was fitted stays as it is."""
         same = self.interpolant.to_data.centres
         same = same.dtype == x.dtype and same.device == x.device
         return self.interpolant if same else copy.deepcopy(self.interpolant).to(x)
 
     def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
-        if not self._decoded:
+        if not self._coded:
             return super()._velocity(x, t)
         chart = self._chart(x)
         z = chart.code1(x)
         return chart._pushed(z, super()._velocity(z, t), t)[1]
 
     def _solve(self, who: str, name: str, x: Tensor, times: tuple, solver: str, steps: int, tolerance: float) -> Tensor:
-        if not self._decoded:
+        if not self._coded:
             return super()._solve(who, name, x, times, solver, steps, tolerance)
         x = as_points(who, name, x, dim=self.dim)
-        chart, latent = self._chart(x), FlowMatching(self.dim, net=self.net)
+        chart, inner = self._chart(x), FlowMatching(self.dim, net=self.net)
         start = chart.code0(x) if times[0] == 0 else chart.code1(x)
-        states = latent._solve(who, name, start, times, solver, steps, tolerance)
-        self.nfe = latent.nfe
-        back = times[-1] < times[0] and times[-1] == 0
-        return torch.cat([chart.to_data(states[:-1]), chart._source(states[-1:])[0]]) if back else chart.to_data(states)
+        codes = inner._solve(who, name, start, times, solver, steps, tolerance)
+        self.nfe = inner.nfe
+        points, back = chart.push(codes, codes[..., :1]), times[-1] < times[0] and times[-1] == 0
+        return torch.cat([points[:-1], chart._source(codes[-1:])[0]]) if back else points
 
     def save(self, path: str | Path) -> None:
-        """Write the flow to a safetensors file, a decoded chart's maps inside; other interpolants end with training.
+        """Write the flow to a safetensors file, a coded chart's maps inside; other interpolants end with training.
 
         Raises:
             RuntimeError: not fitted, or a network other than :class:`FourierNet`.
         """
         if not isinstance(self.net, FourierNet):
             raise RuntimeError("save: only a fitted CurvedInterpolant with the FourierNet of the package can be saved.")
-        maps = {"map": self.interpolant.to_data, "noise map": self.interpolant.to_noise} if self._decoded else {}
+        maps = {"map": self.interpolant.to_data, "noise map": self.interpolant.to_noise} if self._coded else {}
         parts = {"net": self.net, **{part: module for part, module in maps.items() if module is not None}}
         tensors = {f"{part}.{name}": x for part, module in parts.items() for name, x in module.state_dict().items()}
         if self._x0 is not None:
             tensors["x0"] = self._x0
-        family = self.family if isinstance(self.family, str) else "decoded_chart" if self._decoded else "linear"
+        coded = next((name for name, chart in CODED.items() if type(self.interpolant) is chart), "linear")
+        family = self.family if isinstance(self.family, str) else coded
         coupling = self.coupling if isinstance(self.coupling, str) else "independent"
         config = {"family": family, "coupling": coupling, "net": self.net.config}
         save_weights(path, type(self).__name__, config, tensors)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """The flow of a file that :meth:`save` wrote; it transports, but knows no interpolant except a decoded chart.
+        """The flow of a file that :meth:`save` wrote; it transports, but knows no interpolant except a coded chart.
 
         Raises:
             FileNotFoundError, ValueError: no such file; truncated, foreign, or of another kind.
@@ -219,7 +222,7 @@ class CurvedInterpolant(FlowMatching):
             fill(ConvexMap(parts[part]["centres"]), parts[part], path) for part in ("map", "noise map") if parts[part]
         ]
         if maps:
-            flow.interpolant = DecodedChart(*maps)
+            flow.interpolant = CODED[config["family"]](*maps)
         flow._x0, flow._like = x0, flow._like if x0 is None else x0.new_empty(0)
         return flow
 

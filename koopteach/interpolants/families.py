@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from koopteach.interpolants.charts import ConvexChart, DecodedChart
+from koopteach.interpolants.charts import CodedChart, ConvexChart, DecodedChart, PushedChart
 from koopteach.interpolants.conditional import ConditionalAffine, ConditionalCoupling, CouplingChart
 from koopteach.interpolants.convex import ConvexMap
 from koopteach.interpolants.convex_fit import fit_convex_map
@@ -66,8 +66,8 @@ def _convex_chart(task: Task) -> Fitted:
     return ConvexChart(*_maps(task), inner=inner), None
 
 
-def _decoded_chart(task: Task) -> Fitted:
-    return DecodedChart(*_maps(task)), None
+def _coded(chart: type[CodedChart]) -> Callable[[Task], Fitted]:
+    return lambda task: (chart(*_maps(task)), None)
 
 
 def _geodesic(task: Task) -> Fitted:
@@ -98,10 +98,13 @@ def _descended(
     return fit
 
 
+# The charts that a flow is saved with.
+CODED: dict[str, type[CodedChart]] = {"decoded_chart": DecodedChart, "pushed_chart": PushedChart}
+
 # The rates, batches and pools are those with which each family does well on the toy laws.
 FAMILIES: dict[str, Callable[[Task], Fitted]] = {
     "convex_chart": _convex_chart,
-    "decoded_chart": _decoded_chart,
+    **{name: _coded(chart) for name, chart in CODED.items()},
     "linear": lambda task: (LinearInterpolant(task.dim), None),
     "trigonometric": lambda task: (TrigonometricInterpolant(task.dim), None),
     "geodesic": _geodesic,

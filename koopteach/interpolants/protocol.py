@@ -27,12 +27,14 @@ class Interpolant(nn.Module):
         common_logdet: whether the determinant of the inverse is the same for all ``x1``, so that it cancels in the
             weights of the field.
         gaussian_source: whether the field is straight only for noise N(0, I).
+        moves_source: whether ``code0`` is another law even where the noise is N(0, I).
 
     Source: Shankar and Geffner 2025, arXiv 2503.20719.
     """
 
     common_logdet = True
     gaussian_source = False
+    moves_source = False
 
     def __init__(self, dim: int) -> None:
         super().__init__()
