@@ -25,7 +25,7 @@ TEACHERS: dict[str, str | None] = {
     "checkerboard-ot-teacher": None,
     "eight_to_moons-teacher": None,
     "eight_to_moons-ot-teacher": None,
-    **{f"{laws}-{kind}": None for laws in LAWS for kind in ("ot-reflow", "local", "convex", "decoded")},
+    **{f"{laws}-{kind}": None for laws in LAWS for kind in ("ot-reflow", "local", "convex", "decoded", "pushed")},
     "moons-student": "moons-teacher",
     "checkerboard-student": "checkerboard-teacher",
     "moons-consistency": "moons-teacher",
@@ -53,7 +53,7 @@ _OF_PICTURES = {"codes": Autoencoder, "classifier": Classifier, "components": Pr
 
 def is_curved(name: str) -> bool:
     """Whether a shipped flow was trained on a chart's paths."""
-    return name.endswith(("-convex", "-decoded"))
+    return name.endswith(("-convex", "-decoded", "-pushed"))
 
 
 def shipped(name: str) -> Any:
@@ -64,7 +64,8 @@ def shipped(name: str) -> Any:
     (pairs of the exact flow).
     The race of lesson 09, from N(0, I) to ``moons`` and ``checkerboard`` and, as ``eight_to_moons``, from eight
     Gaussians to moons: ``-ot-teacher``, ``-ot-reflow`` (reflow of it), ``-local`` (locally matched pairs), and the
-    :class:`CurvedInterpolant` flows ``-convex`` (a convex chart, or two) and ``-decoded`` (a decoded chart).
+    :class:`CurvedInterpolant` flows ``-convex`` (a convex chart, or two), ``-decoded`` and ``-pushed`` (a chart of that
+    kind).
     Students by regression on path coefficients: ``moons-student``, ``checkerboard-student``. By the
     paper's consistency, from two starts: ``moons-consistency``, ``moons-consistency-2``. Failures, to be looked at:
     ``moons-target-only`` (end points alone), ``moons-collapsed`` (free generator, no reconstruction) and

@@ -80,10 +80,14 @@ RECIPES: dict[str, Callable[[str], Any]] = {
     "eight_to_moons-teacher": _teacher,
     "eight_to_moons-ot-teacher": partial(_teacher, coupling="ot"),
     **{f"{laws}-ot-reflow": _ot_reflow for laws in zoo.LAWS},
-    # as many steps more as a decoded chart spends on its map
+    # as many steps more as a coded chart spends on its map
     **{f"{laws}-local": partial(_teacher, coupling="local", n_steps=5000) for laws in zoo.LAWS},
     **{f"{laws}-convex": partial(_curved, family="convex_chart") for laws in zoo.LAWS},
-    **{f"{laws}-decoded": partial(_curved, family="decoded_chart") for laws in zoo.LAWS},
+    **{
+        f"{laws}-{kind}": partial(_curved, family=f"{kind}_chart")
+        for laws in zoo.LAWS
+        for kind in ("decoded", "pushed")
+    },
     "moons-student": _student,
     "checkerboard-student": _student,
     "moons-consistency": partial(_paper, spectrum=[0.5j]),

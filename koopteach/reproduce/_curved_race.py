@@ -30,11 +30,11 @@ N_RACE = 40_000
 # Steps of training, so that no rival has fewer seconds than the pushed chart with its maps: from eight gaussians it
 # fits two of them. Reflow goes on from the flow of OT-CFM.
 MOONS, RING, BOARD = PROBLEMS
-CHART, REFLOW = 2000, 400
-OT = {MOONS: 1200, RING: 1500, BOARD: 1200}
-LOCAL = {MOONS: 3400, RING: 4800, BOARD: 3300}
+CHART, REFLOW = 4000, 400
+OT = {MOONS: 1500, RING: 1700, BOARD: 1400}
+LOCAL = {MOONS: 7000, RING: 8000, BOARD: 7000}
 # The strongest rival races twice: with more steps it has twice our seconds.
-LONGER, MORE = "local pairs, more steps", {MOONS: 7500, RING: 10_000, BOARD: 7500}
+LONGER, MORE = "local pairs, more steps", {MOONS: 14_000, RING: 16_000, BOARD: 14_000}
 
 
 @cache
