@@ -186,6 +186,12 @@ def sliced(x: Tensor, y: Tensor) -> float:
     return sliced_wasserstein2(x, y, n_projections=64)
 
 
+def structure(problem: str, x: Tensor) -> float:
+    """The share of the points that lie where the target's own do."""
+    law = PROBLEMS[problem][1]
+    return getattr(toys, law).structure(x / torch.tensor(SIZES[law]))
+
+
 @cache
 def floors(problem: str) -> dict[str, float]:
     """Mean and spread of both distances over exact samples."""

@@ -20,6 +20,7 @@ from koopteach.reproduce._curved_flows import (
     noise,
     plain,
     sliced,
+    structure,
     target,
 )
 
@@ -75,25 +76,37 @@ def race_floor(problem: str) -> dict[str, float]:
     def read(x: torch.Tensor) -> float:
         return sliced(x, target(problem, N_RACE, other))
 
-    mean, sd = noise_floor(read, lambda n, g: target(problem, n, g), N_RACE, repeats=6, generator=draw)
-    return {f"SW2 at {k}{end}": value for k in FEW for end, value in ((" floor", mean), (" floor sd", sd))}
+    def exact(n: int, generator: torch.Generator) -> torch.Tensor:
+        return target(problem, n, generator)
+
+    found = {}
+    for name, judge in (("SW2", read), ("structure", partial(structure, problem))):
+        mean, sd = noise_floor(judge, exact, N_RACE, repeats=6, generator=draw)
+        for k in FEW:
+            found |= {f"{name} at {k} floor": mean, f"{name} at {k} floor sd": sd}
+    return found
 
 
 @cache
-def finish(problem: str, method: str, seed: int) -> dict[int, float]:
-    """Sliced W2 of 40,000 samples to as many exact ones: all racers of a seed start from the same noise."""
+def finish(problem: str, method: str, seed: int) -> dict[str, float]:
+    """Sliced W2 of 40,000 samples to as many exact ones, and how many lie where those do.
+
+    All racers of a seed start from the same noise.
+    """
     flow, _ = racer(problem, method, seed)
     x0, exact = noise(problem, N_RACE, stream(seed, 12)), target(problem, N_RACE, stream(seed, 13))
-    return {k: sliced(flow.transport(x0, solver="euler", steps=k), exact) for k in FEW}
+    ends = {k: flow.transport(x0, solver="euler", steps=k) for k in FEW}
+    found = {f"SW2 at {k}": sliced(x, exact) for k, x in ends.items()}
+    return found | {f"structure at {k}": structure(problem, x) for k, x in ends.items()}
 
 
 def race_row(seed: int, problem: str, method: str) -> dict[str, float]:
     """Distances, how far they lie above those of the pushed chart of this seed, and the seconds of both."""
     (flow, seconds), (_, ours) = racer(problem, method, seed), racer(problem, OURS, seed)
-    ends, best = finish(problem, method, seed), finish(problem, OURS, seed)
-    found = {f"SW2 at {k}": ends[k] for k in FEW}
+    found, best = dict(finish(problem, method, seed)), finish(problem, OURS, seed)
     if method != OURS:
-        found |= {f"above ours at {k}": ends[k] - best[k] for k in FEW} | {"seconds / ours": seconds / ours}
+        found |= {f"above ours at {k}": found[f"SW2 at {k}"] - best[f"SW2 at {k}"] for k in FEW}
+        found["seconds / ours"] = seconds / ours
     x0 = noise(problem, 10_000, stream(seed, 14))
     one_step = partial(flow.transport, x0, solver="euler", steps=1)
     times = [timed(one_step)[1] for _ in range(3)]
