@@ -132,6 +132,8 @@ class Spectrum(Movable):
         if r >= len(self):
             return self
         report = f"{self.report}\ntruncated to {r} of {len(self)} modes".strip() + few_modes(r, len(self))
+        if torn := torn_pair(self.rates[:r]):
+            report += f"\n{torn}"
         return replace(
             self,
             rates=self.rates[:r],
@@ -139,6 +141,20 @@ class Spectrum(Movable):
             functions=self.functions.first(r),
             report=report,
         )
+
+
+def torn_pair(rates: Tensor) -> str:
+    """A line for the report when the last rate is complex and its conjugate is not among the others."""
+    if not rates.is_complex():
+        return ""
+    last, near = rates[-1], 1e-6 * rates[-1].abs()
+    if bool(last.imag.abs() <= near) or bool(((rates - last.conj()).abs() <= near).any()):
+        return ""
+    r = len(rates)
+    return (
+        f"mode {r} is one of a conjugate pair and the other is cut off: real functions need both; keep {r - 1} or "
+        f"{r + 1} modes"
+    )
 
 
 def few_modes(kept: int, available: int) -> str:

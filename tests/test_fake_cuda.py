@@ -118,8 +118,9 @@ def test_kswgd(mode, damping):
 def test_generator_takes_points_where_they_are(mode):
     estimator = GeneratorEDMD(pretended(mode, PSI)).partial_fit(points()).partial_fit(points())
     m = PSI.n_features
-    for name, shape in (("_gram", (m, m)), ("_stiffness", (m, m)), ("_psi", (m,)), ("_xx", (2,)), ("_weight", ())):
+    for name, shape in (("_gram", (m, m)), ("_stiffness", (m, m)), ("_psi", (m,)), ("_weight", ())):
         assert_there(getattr(estimator, name), *shape)
+    assert_there(estimator._size._squares, 2)
     assert_there(estimator._like, 0)
 
 

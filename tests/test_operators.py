@@ -174,8 +174,9 @@ def test_pieces_accumulate_the_same_matrices(numbers, monkeypatch):
     streamed = GeneratorEDMD(psi)
     for part in x.split(171):
         streamed.partial_fit(part)
-    for name in ("_gram", "_stiffness", "_psi", "_x", "_xx"):
+    for name in ("_gram", "_stiffness", "_psi"):
         torch.testing.assert_close(getattr(streamed, name), getattr(whole, name), rtol=1e-10, atol=1e-10)
+    assert float(streamed._size) == pytest.approx(float(whole._size), rel=1e-12)
 
 
 def test_data_in_other_units_scale_the_rates():
@@ -300,6 +301,31 @@ def test_the_warning_comes_with_rotation_alone(seed):
         EDMD(Hermite(2, 3), lag=0.3).fit(*ou_pairs(3000, seed=seed)).spectrum()
         pairs = snapshot_pairs(QuadrupleWell(2.0), 1500, lag=0.05, dt=0.01, generator=seeded(seed))
         EDMD(Hermite(2, 3), lag=0.05).fit(*pairs).spectrum()
+
+
+def test_a_torn_pair_is_told():
+    """Rotation makes the linear functions a pair: one mode tears it, two do not."""
+    edmd = EDMD(Hermite(2, 1), lag=0.3, reversible=False).fit(*ou_pairs(3000, rotation=2.0))
+    for torn in (edmd.spectrum(1), edmd.spectrum(2).truncate(1)):
+        assert "mode 1 is one of a conjugate pair and the other is cut off" in torn.report
+    assert "conjugate" not in edmd.spectrum(2).report
+    reversible = EDMD(Hermite(2, 1), lag=0.3).fit(*ou_pairs(3000)).spectrum(1)
+    assert "conjugate" not in reversible.report
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_size_is_the_same_far_from_the_origin(dtype):
+    """It is that of ``x.var``; in float32 the squares of such points have no digit of it left."""
+    x, y = (z.to(dtype) + 5000.0 for z in ou_pairs(4000))
+    size = float(x.double().var(dim=0, correction=0).sum().sqrt())
+    centred = GaussianRBF(x[:40], 1.0)
+    for fitted in (EDMD(centred, lag=0.3).fit(x, y), GeneratorEDMD(centred).fit(x)):
+        assert fitted.spectrum(2).scale == pytest.approx(size, rel=1e-6)
+    weights = torch.linspace(0.5, 1.5, len(x), dtype=dtype)
+    share = (weights / weights.sum())[:, None].double()
+    mean = (share * x.double()).sum(0)
+    size = float((share * (x.double() - mean).square()).sum().sqrt())
+    assert GeneratorEDMD(centred).fit(x, weights).spectrum(2).scale == pytest.approx(size, rel=1e-5)
 
 
 @pytest.mark.parametrize("numbers", [None, 1])

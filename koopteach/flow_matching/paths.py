@@ -91,7 +91,8 @@ class Pairs:
             came = "none" if x0 is None else f"{len(x0)} rows"
             raise ValueError(f'{operation}: coupling="paired" needs x0 with the {len(x1)} rows of x1, got {came}.')
         if coupling == LOCAL:
-            x0, x1 = draw_source(x0, x1, LOCAL_PAIRS, generator), draw_source(x1, x1, LOCAL_PAIRS, generator)
+            x0 = draw_source(None, x1, LOCAL_PAIRS, generator) if x0 is None else _spread(x0, LOCAL_PAIRS, generator)
+            x1 = _spread(x1, LOCAL_PAIRS, generator)
             x1, coupling = x1[local_permutation(x0, x1)], PAIRED
         self.x1, self.x0, self.coupling = x1, x0, coupling
 
@@ -117,6 +118,13 @@ def check_coupling(operation: str, coupling: str | Coupling) -> None:
 def draw_source(x0: Tensor | None, like: Tensor, n: int, generator: torch.Generator | None) -> Tensor:
     """``n`` rows of the source sample ``x0``, or standard normal numbers shaped like the rows of ``like``."""
     return randn((n, like.shape[1]), like, generator) if x0 is None else x0[_rows(x0, n, generator)]
+
+
+def _spread(x: Tensor, n: int, generator: torch.Generator | None) -> Tensor:
+    """``n`` rows of ``x``, each as often as any other, give or take one: a draw with replacement adds to the noise."""
+    where = generator.device if generator is not None else x.device
+    rows = [torch.randperm(len(x), device=where, generator=generator) for _ in range(-(-n // len(x)))]
+    return x[torch.cat(rows)[:n].to(x.device)]
 
 
 def widened(x0: Tensor) -> Tensor:

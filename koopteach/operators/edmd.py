@@ -11,6 +11,7 @@ from torch import Tensor
 
 from koopteach.operators.linear_algebra import (
     SMALLEST_TOL,
+    Size,
     add_gram_,
     asked,
     checked_tol,
@@ -21,7 +22,7 @@ from koopteach.operators.linear_algebra import (
     whiten,
 )
 from koopteach.operators.remarks import clock, few_points, holes, lost_modes, paragraphs, scatter
-from koopteach.spectrum import Expansion, Spectrum
+from koopteach.spectrum import Expansion, Spectrum, torn_pair
 from koopteach.tensors import as_points, chunks, not_negative, positive, same_kind
 
 # Pairs kept aside: enough to know the Dirichlet energies to a few per cent and to see a broken symmetry.
@@ -82,7 +83,8 @@ class EDMD:
         # in two symmetric products, a third of the work of three general ones; and the sum of psi(x) + psi(y).
         # Else: the Gram matrix of psi(x), psi(x)^T psi(y), and both sums.
         self._first, self._second = (torch.zeros(m, m, dtype=torch.float64) for _ in range(2))
-        self._mean_x = self._mean_y = self._x = self._xx = 0.0
+        self._mean_x = self._mean_y = 0.0
+        self._size = Size()
         self._kept: list[tuple[Tensor, Tensor]] = []
         self._like: Tensor | None = None
 
@@ -134,8 +136,7 @@ class EDMD:
             self._second += (psi_x.T @ psi_y).double()
             self._mean_x = self._mean_x + psi_x.sum(0).double()
             self._mean_y = self._mean_y + psi_y.sum(0).double()
-        self._x = self._x + x.sum(0).double()
-        self._xx = self._xx + (x**2).sum(0).double()
+        self._size.add(x)
 
     def _keep(self, x: Tensor, y: Tensor) -> None:
         """Keep every stride-th pair, doubling the stride when there are too many: the same pairs for any chunking."""
@@ -187,6 +188,7 @@ class EDMD:
             holes(self.dictionary),
             lost_modes(int((size <= _SMALLEST_EIGENVALUE).sum()), len(mu), self.lag, _SMALLEST_EIGENVALUE),
             "" if self.reversible else scatter(complex(rates[0]), self.lag, self.n_pairs),
+            torn_pair(rates),
         )
         if self.reversible:
             report += self._symmetry_warning(every)  # however few were asked for
@@ -231,11 +233,10 @@ class EDMD:
         energies = energies / len(x)
         if self.reversible:
             report += paragraphs(clock(rates, energies))
-        variance = self._xx / self.n_pairs - (self._x / self.n_pairs) ** 2
         return Spectrum(
             rates=rates.to(number),
             energies=energies.to(like),
-            scale=float(variance.clamp_min(0).sum().sqrt()),
+            scale=float(self._size),
             functions=functions,
             report=report,
             manifold=self.manifold,

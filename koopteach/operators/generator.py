@@ -9,6 +9,7 @@ from torch import Tensor
 
 from koopteach.operators.linear_algebra import (
     SMALLEST_TOL,
+    Size,
     add_gram_,
     asked,
     checked_tol,
@@ -60,7 +61,7 @@ class GeneratorEDMD:
     def _reset(self) -> None:
         m = self.dictionary.n_features
         self.n_points, self._weight = 0, 0.0
-        self._psi = self._x = self._xx = 0.0
+        self._psi, self._size = 0.0, Size()
         self._gram = torch.zeros(m, m, dtype=torch.float64)
         self._stiffness = torch.zeros(m, m, dtype=torch.float64)
         self._like: Tensor | None = None
@@ -103,8 +104,7 @@ class GeneratorEDMD:
         slopes = (slopes * root[:, :, None]).transpose(1, 2).flatten(0, 1)
         add_gram_(self._stiffness, slopes)
         self._weight = self._weight + w.sum().double()
-        self._x = self._x + (w * x).sum(0).double()
-        self._xx = self._xx + (w * x**2).sum(0).double()
+        self._size.add(x, w)
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:
         """The ``n_modes`` slowest modes; ``None`` keeps all that the data support, up to 200.
@@ -123,8 +123,7 @@ class GeneratorEDMD:
         rates, vectors = torch.linalg.eigh(w.T @ (mirrored(self._stiffness) / self._weight) @ w)
         r, shortage = asked(n_modes, len(rates), "GeneratorEDMD")
         coefficients = fix_signs(w @ vectors[:, :r])
-        variance = self._xx / self._weight - (self._x / self._weight) ** 2
-        scale = float(variance.clamp_min(0).sum().sqrt())
+        scale = float(self._size)
         m, n = len(gram), self.n_points
         report = f"{r} modes of {w.shape[1]} directions kept, {m} features, {n} points, tol {tol:g}" + shortage
         report += paragraphs(few_points(n, m), holes(self.dictionary), null_directions(rates[:r], scale))

@@ -104,6 +104,30 @@ def refuse_other_space(who: str, manifold, dictionary) -> None:
         )
 
 
+class Size:
+    """``sqrt(trace cov)`` of weighted points that come in pieces.
+
+    Moments are taken about the first point: about the origin they cancel where the data lie far from it.
+    """
+
+    def __init__(self) -> None:
+        self._origin: Tensor | None = None
+        self._weight = self._sum = self._squares = 0.0
+
+    def add(self, x: Tensor, weights: Tensor | float = 1.0) -> None:
+        """Points ``(n, d)`` and their weights ``(n, 1)``."""
+        x = x.double()
+        self._origin = x[:1].clone() if self._origin is None else self._origin
+        x, w = x - self._origin, torch.as_tensor(weights, dtype=x.dtype, device=x.device).expand(len(x), 1)
+        self._weight = self._weight + w.sum()
+        self._sum = self._sum + (w * x).sum(dim=0)
+        self._squares = self._squares + (w * x.square()).sum(dim=0)
+
+    def __float__(self) -> float:
+        variance = self._squares / self._weight - (self._sum / self._weight).square()
+        return float(variance.clamp_min(0).sum().sqrt())
+
+
 def asked(n_modes: int | None, available: int, who: str) -> tuple[int, str]:
     """How many modes to return, and a sentence for the report: fewer than asked, or too few for particles.
 

@@ -31,11 +31,11 @@ N_RACE = 40_000
 # Steps of training, so that no rival has fewer seconds than the pushed chart with its maps: from eight gaussians it
 # fits two of them. Reflow goes on from the flow of OT-CFM.
 MOONS, RING, BOARD = PROBLEMS
-CHART, REFLOW = 4000, 400
-OT = {MOONS: 1500, RING: 1700, BOARD: 1400}
-LOCAL = {MOONS: 7000, RING: 8000, BOARD: 7000}
+CHART, REFLOW = 2500, 400
+OT = {MOONS: 1200, RING: 1400, BOARD: 1200}
+LOCAL = {MOONS: 4400, RING: 5300, BOARD: 4400}
 # The strongest rival races twice: with more steps it has twice our seconds.
-LONGER, MORE = "local pairs, more steps", {MOONS: 14_000, RING: 16_000, BOARD: 14_000}
+LONGER, MORE = "local pairs, more steps", {MOONS: 9000, RING: 10_500, BOARD: 9000}
 
 
 @cache
