@@ -562,7 +562,7 @@ def test_flow_matching_takes_local_pairs(monkeypatch):
     x1 = moons.sample(2000, seeded())
     near, far = (Pairs("fit", x1, None, kind, seeded()).draw(1000, seeded(1)) for kind in ("local", "independent"))
     matched = Pairs("fit", x1[:100], x1[100:130], "local", seeded())
-    for points, times in ((matched.x1, {10, 11}), (matched.x0, {34, 35})):  # 1,024 pairs: each row as often as any other
+    for points, times in ((matched.x1, {10, 11}), (matched.x0, {34, 35})):  # of 1,024 pairs
         assert set(points.unique(dim=0, return_counts=True)[1].tolist()) == times
     costs = [float((x1 - x0).square().sum(1).mean()) for x0, x1 in (near, far)]
     assert costs[0] < 0.3 * costs[1]
