@@ -478,8 +478,8 @@ for flow, by_hand in ((decoded, T(z.double())), (pushed, x.double())):
     start = flow.trajectory(noise, [0.0, 1.0])[0]
     assert torch.allclose(start, flow.interpolant.to_data.double()(noise), atol=1e-4)  # and not the noise
 kt.show("the paths start at T(x0), away from x0 by, root mean square", (start - noise).square().mean().sqrt(), digits=2)
-steepest = torch.linalg.eigvalsh(T.derivatives(noise)[2])[:, -1]
-kt.show("slope of T: median, and of one noise point in a hundred", steepest.quantile(torch.tensor([0.5, 0.99]).double()), 2)
+steepest = torch.linalg.eigvalsh(T.derivatives(noise)[2])[:, -1].sort().values
+kt.show("steepest slope of T: at half of the noise points it is above, at one in a hundred", steepest[[1000, 1980]], 2)
 
 # %% [markdown]
 # ## The race
@@ -533,11 +533,13 @@ for ax, law in zip(axes, LAWS):
     ax.set_yticks([0.01, 0.02, 0.05, 0.1], ["0.01", "0.02", "0.05", "0.1"])
     ax.minorticks_off()
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8)
-alt = """Sliced W2 against one, two and four Euler steps on three problems. The decoded chart is lowest at one step; with
-more steps the others come near it."""
+alt = """Sliced W2 against one, two and four Euler steps on three problems. The pushed chart is lowest at one step, the decoded
+one close by; with more steps the others come near."""
 plotting.finish(fig, alt)
 for law in LAWS:
-    assert marks[law, "decoded chart"][0, 0] < min(0.9 * marks[law, "OT-CFM"][0, 0], 0.1 * marks[law, "linear"][0, 0])
+    ours = marks[law, "pushed chart"]
+    assert ours[0, 0] < min(0.7 * marks[law, "OT-CFM"][0, 0], 0.1 * marks[law, "linear"][0, 0])
+    assert all(ours[1, 0] >= marks[law, name][1, 0] for name in kinds)  # structure at one step
 
 # %%
 shown = [name for name in kinds if name not in ("linear", "convex chart", "decoded chart")]
@@ -551,24 +553,23 @@ for row, law in zip(axes.reshape(3, 5), LAWS):
         ax.set(xticks=[], yticks=[], title=(f"{name}\n" if law == LAWS[0] else "") + score)
     row[0].set_ylabel(law)
 alt = """One Euler step of four flows on three problems, 10,000 samples each, and the exact sample. OT-CFM leaves a haze between the
-moons and between the dark cells; after reflow, with local pairs and by the decoded chart it is thin; the exact sample has none."""
+moons and between the dark cells; after reflow and with local pairs it is thinner, by the pushed chart thinnest; the exact sample has none."""
 plotting.finish(fig, alt)
 
 # %% [markdown]
-# Read it slowly. (i) **At one step the decoded chart is far ahead of linear flow matching and clearly ahead of OT-CFM**, on all three problems. It
-# hardly gains from more steps: with four, OT-CFM has caught up, and on the last two problems passed it in sliced $W_2$. (ii) It is *not* ahead of OT-CFM on locally matched pairs, nor of OT-CFM with reflow, in sliced $W_2$: at one step the three are level, within
-# a spread of the floor. In structure it leads on the moons, from both starts; local pairs lead on the checkerboard. So pairs do most of the work, and
-# can be had without a chart. (iii) The convex chart, which keeps both
-# ends of (1), pays for its crossings: a blurred first step. (iv) These are single trainings, and a difference below the floor's spread means nothing.
-# The paired race of five seeds, with shorter trainings (`results/curved-interpolants.md`, made by `python -m koopteach reproduce
-# curved-interpolants`), sees a little more: at one step the decoded chart is ahead of all three rivals on all three problems though they had
-# more seconds; with twice its seconds local pairs are level on the moons and ahead on the checkerboard. There the error of the chart's *map*
-# is what is left: no number of steps takes it away.
+# Read it slowly. (i) **At one step the pushed chart is ahead of OT-CFM and of its reflow, and no flow puts more points where they belong**: 96 to 97 % on
+# every problem, OT-CFM around 85 %, reflow 90 %. (ii) Locally matched pairs alone come near it: pairs do most of the work, and can be had without a chart.
+# What $T$ adds is the jump between the modes, so that the network has only the haze to clear. (iii) The decoded chart has the same map, pairs and network,
+# and about the same sliced $W_2$; but it puts more points astray. What its network does wrong near the cut, $T$ magnifies; that is
+# the answer to the question above. Two metrics see what one does not. (iv) The convex chart, which keeps both
+# ends of (1), pays for its crossings: a blurred first step. (v) These are single trainings, and a difference below the floor's spread means nothing.
+#
+# FIVE
 #
 # ## Choose the steps yourself
 #
 # A problem, a flow and its Euler steps: left where the points start, then where they arrive, and an exact sample. From how many steps on
-# can *you* no longer tell OT-CFM from the decoded chart?
+# can *you* no longer tell OT-CFM from the pushed chart?
 
 # %% tags=["widget", "nbval-ignore-output"]
 race = {(law, name): kt.shipped(f"{law}-{kind}") for law in LAWS for name, kind in kinds.items()}
@@ -593,7 +594,7 @@ def run(law, flow, steps):
 plotting.explore(
     run,
     law=plotting.choices(list(LAWS), "moons"),
-    flow=plotting.choices(list(kinds), "decoded chart"),
+    flow=plotting.choices(list(kinds), "pushed chart"),
     steps=plotting.choices([1, 2, 3, 4, 8, 16], 1),
 )
 
@@ -711,7 +712,7 @@ plotting.explore(estimate, pool_size=pools, t=plotting.slider(0.05, 0.95, 0.05, 
 # | the inner problem is replaced, training is simulation-free | the descent lowers $S$ in seconds; its objective is biased by variance, and collapses in high dimension | **with conditions** |
 # | Glow-like maps keep inverse and determinant cheap | they do (`kt.ConditionalCoupling`, `kt.GlowInterpolant`); the weights fail first | **holds**, and is not what limits |
 # | fewer steps than linear flow matching | a quarter of them; a cosine does as well, for nothing | **holds** |
-# | better quality and efficiency than existing methods | better than OT-CFM at one step with our chart; level with reflow or local pairs, or behind | **does not hold** here; large images were not run |
+# | better quality and efficiency than existing methods | not by the paper's descent; a chart of our own with locally matched pairs is ahead at one step | **does not hold** here; large images were not run |
 # | limits: high dimension | one effective datum of 512 from $d=16$ on | **holds** |
 #
 # ## Exercises
@@ -732,8 +733,8 @@ plotting.explore(estimate, pool_size=pools, t=plotting.slider(0.05, 0.95, 0.05, 
 # - The best velocity of any interpolant is a weighted mean over data: no network, but the Jacobian determinant stays where data differ in it.
 # - Straight flows of independent pairs *need* bent paths, (5). For a Gaussian: turn, and let the size grow evenly.
 # - All schedules induce one map. A trained linear flow gets any other schedule for nothing, and needs a quarter of the steps.
-# - A chart turns in latent coordinates; kept at full strength and decoded at the end, it samples well in one step.
-# - Couplings straighten, too: locally matched pairs alone, or reflow, are as good. Compare with them, at equal seconds.
+# - A chart turns in latent coordinates. Its map alone, and a flow from what the map makes to the data, sample best in one step.
+# - Couplings straighten, too: locally matched pairs alone come near. Compare with them, at equal seconds, and by more than one metric.
 # - An objective of zero may mean that the weights rest on one datum. Look at the effective sample size and at $S$.
 #
 # ## References
