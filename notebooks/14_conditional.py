@@ -59,7 +59,7 @@ plotting.compare(
     box,
     log_prob=lambda x: well.log_prob(x) + seen_sum(0.4)(x),
     alt="Three clouds. The prior has four blobs in a square. After conditioning a bent band remains, near the line where "
-    "the coordinates sum to one; the particles moved by KSWGD and the exact sample look alike.",
+    "the coordinates sum to one; the particles moved by KSWGD and the exact sample look alike. Grey: the conditioned density.",
 )
 assert len(found.exponents) == 1 and not found.runs[0].stalled
 
@@ -81,10 +81,10 @@ assert len(found.exponents) == 1 and not found.runs[0].stalled
 #
 # Samples $x_i$ of a prior $\pi$, a likelihood $\ell\ge0$. The conditioned law is $\pi_\ell\propto\ell\,\pi$, and
 #
-# $$\mathbb E_{\pi_\ell}f=\sum_ip_if(x_i),\qquad p_i=\frac{\ell(x_i)}{\sum_j\ell(x_j)}. \tag{1}$$
+# $$\mathbb E_{\pi_\ell}f\approx\sum_ip_if(x_i),\qquad p_i=\frac{\ell(x_i)}{\sum_j\ell(x_j)}. \tag{1}$$
 #
-# up to noise. Its Langevin dynamics has the drift $\nabla\log\pi+\nabla\log\ell$, and integration by parts hides both gradients as
-# it did in lesson 03:
+# The Langevin dynamics of $\pi_\ell$ has the drift $\nabla\log\pi+\nabla\log\ell$, and integration by parts hides both gradients
+# as it did in lesson 03:
 #
 # $$S a=\lambda\,G a,\quad S_{ij}=\mathbb E_{\pi_\ell}[\nabla\psi_i\cdot\nabla\psi_j],\quad G_{ij}=\mathrm{Cov}_{\pi_\ell}(\psi_i,\psi_j).
 # \tag{2}$$
@@ -171,7 +171,7 @@ def slope(log_likelihood, x):
 
 
 # %% tags=["nbval-ignore-output"]
-ends, table = {}, {}
+ends, copies, table = {}, {}, {}
 for name, (prior, log_likelihood) in problems.items():
     data = x if prior is well else ring.sample(10_000, profile.generator(5))
     judge = posterior(name)(10_000, profile.generator(6))
@@ -179,13 +179,13 @@ for name, (prior, log_likelihood) in problems.items():
     began = process_time()
     ends[name] = kt.condition(data, log_likelihood, temper=False, generator=profile.generator(7)).particles
     seconds = process_time() - began
-    drawn = data[kt.systematic_resample(log_likelihood(data), 800, profile.generator(8))]
+    copies[name] = data[kt.systematic_resample(log_likelihood(data), 800, profile.generator(8))]
     score = kt.kde_score(data[:1500])
     method = kt.ULA(lambda at, f=log_likelihood, score=score: score(at) + slope(f, at), step_size=0.01)
     wandered = kt.run_particles(method, data[:800], n_steps=100, generator=profile.generator(9), verbose=False).final
     floor = kt.noise_floor(distance, posterior(name), 800, repeats=10, generator=profile.generator(10))
     left = kt.effective_sample_size(log_likelihood(data))
-    table[name] = [distance(ends[name]), distance(drawn), distance(wandered), floor[0]]
+    table[name] = [distance(ends[name]), distance(copies[name]), distance(wandered), floor[0]]
     told = "KSWGD {:.3f}, resampled {:.3f}, ULA {:.3f}, floor {:.3f}".format(*table[name])
     kt.show(f"{name:13} {left:5.0f} of 10,000", f"{told} ± {floor[1]:.3f}, {seconds:.1f} s")
 for name, (ours, drawn, wandered, floor) in table.items():
@@ -206,7 +206,33 @@ plotting.finish(
 
 # %% [markdown]
 # ULA misses for a reason that weights avoid: the score of a kernel estimate is too flat, since the kernel blurs the prior, and it
-# needs steps to cross between wells. What KSWGD does *not* do is beat the weighted data. It carries particles to them.
+# needs steps to cross between wells. Given KSWGD's CPU seconds it comes to 0.05 to 0.07 on the well, and with the prior's *true* score to
+# the floor, like KSWGD (`results/conditional.md`). What KSWGD does *not* do is beat the weighted data. It carries particles to them.
+#
+# Sliced $W_2$ is one opinion. A second one: the Kullback-Leibler divergence of a histogram of 24 x 24 cells from the exact law, where that
+# is wider than a cell. It punishes clumps and holes.
+
+# %% tags=["nbval-ignore-output"]
+for name in ("sum 1 ± 0.4", "one well", "tilted ring"):
+    prior, log_likelihood = problems[name]
+    side = 2.2 if prior is well else 4.5
+    line = torch.linspace(-side, side, 801, dtype=x.dtype, device=x.device)
+    step = float(line[1] - line[0])
+    cells = torch.cartesian_prod(line[:-1] + step / 2, line[:-1] + step / 2)
+    mass = (prior.log_prob(cells) + log_likelihood(cells)).exp().sum() * step**2  # the likelihood's mean
+
+    def law(at, prior=prior, f=log_likelihood, mass=mass):
+        return prior.log_prob(at) + f(at) - mass.log()
+
+    kl = partial(kt.kl_histogram, log_prob=law, low=-side, high=side)
+    floor = kt.noise_floor(kl, posterior(name), 800, repeats=10, generator=profile.generator(14))
+    told = f"KSWGD {kl(ends[name]):.3f}, resampled {kl(copies[name]):.3f}, floor {floor[0]:.3f} ± {floor[1]:.3f}"
+    kt.show(f"{name:13} KL", told)
+    assert kl(ends[name]) < 1.6 * floor[0]
+
+# %% [markdown]
+# On the sum and on the ring both judges agree: KSWGD is below its floor. On the one well they do not: its KL is 0.13, above the floor
+# of 0.11 and above resampling with 0.10 (on the three seeds of `results/conditional.md`: 0.11 against 0.09). Judge by more than one number.
 #
 # ## Feynman-Kac: which weights does a killing rate make?
 #
@@ -264,7 +290,7 @@ for name, (mean, var) in laws.items():
     kt.show("        branched", [branched.mean().item(), branched.var().item()], digits=2)
     kt.show("        in theory", [mean, var], digits=2)
     assert abs(m - mean) < 0.06 and abs(branched.mean() - mean) < 0.06 and abs(branched.var() - var) < 0.06
-kt.show("effective paths of 20,000", kt.effective_sample_size(log_w), digits=2)
+kt.show("effective paths of 20,000", f"{kt.effective_sample_size(log_w):.0f}")
 
 # %% [markdown]
 # And the spectrum of the survivors' dynamics, from samples of the *prior* with the weights $h^2$: a Gaussian of variance 1/3 has the
@@ -302,18 +328,31 @@ options = {"n_particles": 2000, "n_steps": 20}
 tempered = kt.condition(x, needle, generator=profile.generator(40), **options)
 print(tempered)
 redrawn = x[kt.systematic_resample(needle(x), 800, profile.generator(41))]
-for name, end in {"at once": forced, "tempered": tempered.particles, "resampled": redrawn}.items():
+assert len(tempered.exponents) > 1
+
+# %% tags=["nbval-ignore-output"]
+mixed = torch.randperm(2000, generator=profile.generator(42))[:800]  # as many as of the others
+for name, end in {"at once": forced, "tempered": tempered.particles[mixed], "resampled": redrawn}.items():
     distance = kt.sliced_wasserstein2(end, judge)
     different = len(end.unique(dim=0)) / len(end)
     kt.show(f"{name:9} sliced W2, share of different points", [distance, different], digits=2)
-assert len(tempered.exponents) > 1 and kt.sliced_wasserstein2(tempered.particles, judge) < 0.1
+floor = kt.noise_floor(
+    lambda y: kt.sliced_wasserstein2(y, judge),
+    lambda n, g: torch.cat([exact(needle, 2500, g), exact(needle, 2500, g)])[:n],
+    800,
+    repeats=6,
+    generator=profile.generator(43),
+)
+kt.show("floor of sliced W2, mean and sd", list(floor), digits=2)
+assert kt.sliced_wasserstein2(tempered.particles, judge) < 0.1
 assert len(redrawn.unique(dim=0)) < 0.5 * len(redrawn)
 
 # %% [markdown]
 # Do not expect wonders. Tempering gives every level enough samples to learn a spectrum from, and its particles are all different where
-# resampling returns copies. But no level sees further than the samples of the one before. In this draw tempering is ahead of the rest; on the
-# three seeds of `results/conditional.md` it is *behind*: a hundred samples stay a hundred samples. Where the prior has none near the
-# observation, the result is biased towards the samples, with or without tempering. Then only a prior that can be evaluated, or simulated anew, helps.
+# resampling returns copies. But no level sees further than the samples of the one before. In this draw resampling is ahead of both, and all
+# three lie within two standard deviations of the floor; on the three seeds of `results/conditional.md` tempering is *behind*: a hundred
+# samples stay a hundred samples. Where the prior has none near the observation, the result is biased towards the samples, with or
+# without tempering. Then only a prior that can be evaluated, or simulated anew, helps.
 #
 # ## Digits: a label, and half a picture
 #
@@ -362,7 +401,7 @@ for label in (3, 8):
     options = {"least": 80, "n_particles": 200, "fit": small_fit}
     found = kt.condition(codes[:1400], chance(label), generator=profile.generator(52), **options)
     redrawn = codes[:1400][kt.systematic_resample(chance(label)(codes[:1400]), 200, profile.generator(54))]
-    kt.show(f"{label}: effective codes", found.effective_sizes[-1], digits=2)
+    kt.show(f"{label}: effective codes", f"{found.effective_sizes[-1]:.0f}")
     kt.show("   called so: KSWGD, resampled", [called(found.particles, label), called(redrawn, label)], digits=2)
     real = codes[1400:][labels[1400:] == label]
     ours, floor = (kt.sliced_wasserstein2(z, real) for z in (found.particles, codes[:1400][labels[:1400] == label]))
@@ -375,7 +414,8 @@ for label in (3, 8):
 #
 # Second condition: the upper half of a held-out picture, with an error of 0.2 for each pixel. The likelihood is Gaussian in the
 # code. Of 1,400 codes a handful fits, so tempering is needed. The lower half is then drawn, many times; we judge its mean
-# against the truth, beside the mean picture and the best linear guess (which is what a Gaussian prior would give).
+# against the truth, beside the weighted mean of the old codes, the best linear guess (which is what a Gaussian prior would give)
+# and the mean picture.
 
 # %%
 upper, lower = slice(0, 32), slice(32, 64)
@@ -399,25 +439,28 @@ for index in (1405, 1420, 1433):
     options = {"least": 80, "n_particles": 500, "n_steps": 20, "fit": small_fit}
     found = kt.condition(codes[:1400], partial(fits, y=truth), generator=profile.generator(53), **options)
     halves[index] = found.particles @ basis.T + mean
-    guesses = (halves[index].mean(0), linear_guess(truth), mean)
+    weighted = torch.softmax(fits(codes[:1400], truth), 0) @ codes[:1400] @ basis.T + mean
+    guesses = (halves[index].mean(0), weighted, linear_guess(truth), mean)
     errors.append([(guess - truth)[lower].square().mean().sqrt().item() for guess in guesses])
     alone = kt.effective_sample_size(fits(codes[:1400], truth))
     kt.show(f"picture {index}: codes that fit, levels", [alone, float(len(found.exponents))], digits=2)
 errors = torch.tensor(errors).mean(0)
-kt.show("error of the lower half: KSWGD, linear guess, mean picture", errors, digits=2)
-assert errors[0] < 0.9 * errors[2]
+kt.show("error of the lower half: KSWGD, weighted old codes, linear guess, mean picture", errors, digits=2)
+assert errors[0] < 0.9 * errors[3]
 
 # %%
 rows = {}
 for index, pile in halves.items():
     seen = pictures[index].clone()
     seen[lower] = 0.5
-    rows[f"digit {index}"] = torch.stack([seen, *pile[:6], pile.mean(0), pictures[index]]).reshape(-1, 8, 8)
+    rows[f"picture {index}"] = torch.stack([seen, *pile[:6], pile.mean(0), pictures[index]]).reshape(-1, 8, 8)
 alt = """Three rows: the upper half of a digit that was seen, six completions, their mean, and the true picture. Completions
 agree in the upper half and differ below."""
 plotting.picture_rows(rows, columns=["seen", *[f"draw {k}" for k in range(1, 7)], "mean", "truth"], alt=alt)
 
 # %% [markdown]
+# The mean is no better than that of the weighted old codes; what moving adds is new pictures, not knowledge.
+#
 # ## Move the observation yourself
 #
 # Slide what was seen, and its error: particles start at the prior and follow. Where do the samples thin out?
@@ -434,7 +477,7 @@ def follow(observed, error):
     fig, axes = plotting.new_figure(2, height=3.4)
     left = kt.effective_sample_size(seen)
     plotting.points(axes[0], x[:400], box, color="data", title="prior")
-    plotting.points(axes[1], run.final, box, title=f"seen: {observed:g} ± {error:g}; {left:.0f} samples left")
+    plotting.points(axes[1], run.final, box, title=f"seen: {observed:g} ± {error:g}; {left:.0f} of 3,000 left")
     assert run.final.isfinite().all()
     plotting.finish(fig, "Left: prior samples. Right: the same particles after they followed the observation.")
 
@@ -461,7 +504,8 @@ plotting.explore(
 # ## Key points
 #
 # - Weighted samples of the prior give the generator of the conditioned law, without any gradient of prior or likelihood.
-# - KSWGD carries prior samples to the weighted data, at or below the floor of independent samples; it knows no more than they do.
+# - KSWGD carries prior samples to the weighted data, in sliced $W_2$ at or near the floor of independent samples (a histogram's KL can lie
+#   above it); it knows no more than they do.
 # - The effective sample size is the budget. Where it is small the package tempers, or refuses with the number.
 # - A killing rate turns into the weights $h^2$, the square of its slowest function; rates of survivors are gaps of the killed process.
 # - Importance resampling is free and returns copies; moved particles are all different and follow when the observation moves.
