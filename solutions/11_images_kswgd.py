@@ -162,7 +162,7 @@ for name, value in share.items():
 assert share["noise, decoded"] < 0.9 < share["half-way between two codes"] < share["the real ones themselves"] == 1
 
 # %% [markdown]
-# Half-way between two digits there is often *another* digit: the clouds lie close, and precision forgives. Decoded noise it does not forgive.
+# Precision forgives both, even blended pixels, which need be no digit: it sees what the classifier sees. Decoded noise it does not forgive.
 #
 # *Go further.* Compute recall with the same function. Which of the two falls when all fakes are one digit?
 
@@ -218,7 +218,8 @@ sharpen = check("L11-E3", sharpen)
 
 # %% [markdown]
 # Put noise of a known variance on held-out codes, and take a step of just that size: how far are they from where they were? Tweedie's
-# formula says that no function of the noisy code could do better, if the score were exact.
+# formula says that no function of the noisy code could do better, if the score were that of the *noisy* codes. Ours is that of the clean
+# ones, which is steeper.
 
 # %% tags=["nbval-ignore-output"]
 kernels = kt.GaussianRBF.from_data(codes, 400, profile.generator(2))
@@ -242,4 +243,4 @@ plotting.curves(
 assert min(off[1:4]) < off[0] and off[5] > min(off)
 
 # %% [markdown]
-# *Go further.* The best step is shorter than theory says. Compare with `kt.kde_score(codes)`, and with more kernels.
+# *Go further.* The best step is shorter: one reason is named above, the other is the score's error. Compare with `kt.kde_score(codes)`, and with more kernels.
