@@ -74,7 +74,7 @@ mode_picture = check("L12-E1", mode_picture)
 # %% [markdown]
 # The parts of ten digits, and their sum on top of the mean:
 #
-# *Go further.* Draw $p$, too. Which of the parts shows the digit?
+# *Go further.* Does any of the parts show the digit alone?
 
 # %%
 V, scale = components.directions.to(profile.dtype), components.scale
@@ -223,8 +223,8 @@ for (name, curve), (color, dash, marker) in zip(curves.items(), plotting.SERIES)
     ax.plot(range(10), curve, color=color, linestyle=dash, marker=marker, label=name)
 ax.set(xlabel="digit", ylabel="energy / mean over digits", xticks=range(10))
 fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
-alt = """Energy of the pair over its mean, for each digit and three students. All three curves rise and fall at the same digits,
-highest at four, lowest at three and eight."""
+alt = """Energy of the pair over its mean, for each digit and three students. All three are high at four and low at
+three and eight; at other digits they differ."""
 plotting.finish(fig, alt)
 
 # %% [markdown]
