@@ -479,7 +479,7 @@ for flow, by_hand in ((decoded, T(z.double())), (pushed, x.double())):
     assert torch.allclose(start, flow.interpolant.to_data.double()(noise), atol=1e-4)  # and not the noise
 kt.show("the paths start at T(x0), away from x0 by, root mean square", (start - noise).square().mean().sqrt(), digits=2)
 steepest = torch.linalg.eigvalsh(T.derivatives(noise)[2])[:, -1].sort().values
-kt.show("steepest slope of T: at half of the noise points it is above, at one in a hundred", steepest[[1000, 1980]], 2)
+kt.show("slope of T at the noise points: median, exceeded by one in a hundred", steepest[[1000, 1980]], 2)
 
 # %% [markdown]
 # ## The race
@@ -522,7 +522,7 @@ seconds["OT-CFM + reflow"] += seconds["OT-CFM"]
 fig, axes = plotting.new_figure(3, height=2.9, sharey=True)
 for ax, law in zip(axes, LAWS):
     print(f"{law}: floor of SW2 {floors[law][0]:.3f} ± {floors[law][1]:.3f}. SW2, structure at 1, 2, 4 Euler steps:")
-    for name, (color, dash, marker) in zip(kinds, plotting.SERIES):
+    for name, (color, dash, marker) in zip(kinds, reversed(plotting.SERIES)):
         cells = [f"{a:.3f} {b:4.0%}" for a, b in marks[law, name].T.tolist()]
         print(f"  {name:20} {seconds[name]:3.0f} s of training   " + "    ".join(cells))
         if name != "linear":
