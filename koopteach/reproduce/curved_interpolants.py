@@ -9,7 +9,7 @@ from koopteach.reproduce._common import slug
 from koopteach.reproduce._curved_checks import cost_row, determinant_row, gaussian_row
 from koopteach.reproduce._curved_digits import DIGITS, digits_row
 from koopteach.reproduce._curved_flows import METHODS, PROBLEMS, flow_row
-from koopteach.reproduce._curved_patient import patient_row
+from koopteach.reproduce._curved_patient import CHARTS, patient_row
 from koopteach.reproduce._curved_race import FEW, LONGER, RACERS, race_row, racer_row
 from koopteach.reproduce.experiment import Band, Experiment, Picture, Row
 
@@ -78,8 +78,10 @@ def flow_rows(problem: str) -> Iterator[Row]:
         if problem in ONLY.get(method, PROBLEMS):
             parameters, held = {"problem": problem, "method": method}, BANDS.get((problem, method), ())
             yield Row(slug(problem, method), title, flow_row, parameters, SEEDS, held)
-    parameters, held = {"problem": problem, "method": "convex chart, longer training"}, BANDS[problem, "convex chart"]
-    yield Row(slug(problem, "patient"), title, patient_row, parameters, SEEDS, held)
+    for method in CHARTS:
+        short = method.removesuffix(", longer training")
+        if held := BANDS.get((problem, short), ()):
+            yield Row(slug(problem, method), title, patient_row, {"problem": problem, "method": method}, SEEDS, held)
     for method in RACERS:
         parameters, held = {"problem": problem, "method": method}, BANDS.get((problem, method), ())
         yield Row(slug(problem, method), title, racer_row, parameters, SEEDS, held)
