@@ -30,13 +30,13 @@ box = (-2.6, 2.6)
 # %% [markdown]
 # ## L09-E1 The field of any schedule
 #
-# *core, 12 minutes.* The paths are $x_t=a\,x_0+b\,x_1$ with noise $x_0\sim N(0,I)$, and the data $x_1$ are the $m$ rows of
+# *core, 12 minutes.* The paths are $x_t=a\,x_0+b\,x_1$ with noise $x_0\sim N(0,I)$, and the data $x_1$ are the $N$ rows of
 # `pool`, all equally likely. A datum that wants to be at $x$ needs the noise $x_0^{(j)}=(x-b\,x_1^{(j)})/a$. So by equation (2), where the determinant
 # drops out,
 #
 # $$w_j\propto e^{-|x_0^{(j)}|^2/2},\qquad v^*=\sum_jw_j\big(a'x_0^{(j)}+b'x_1^{(j)}\big)=\frac{a'}ax+\Big(b'-\frac{a'b}a\Big)m,\qquad m=\sum_jw_jx_1^{(j)}.$$
 #
-# Return $v^*$ for points `x` `(n, d)`, `pool` `(m, d)` and the numbers `a`, `b`, `da`, `db` (the slopes $a'$, $b'$) at one time. Shape
+# Return $v^*$ for points `x` `(n, d)`, `pool` `(N, d)` and the numbers `a`, `b`, `da`, `db` (the slopes $a'$, $b'$) at one time. Shape
 # `(n, d)`. In 64 dimensions the densities $e^{-|x_0|^2/2}$ are zero to the computer, all of them; the weights are not.
 #
 # *Example.* On the line, `pool = [[-2], [2]]`, `a = b = 0.5`, `da = -1`, `db = 0`. At `x = 1` the two noises are 4 and 0, hence
@@ -66,7 +66,7 @@ schedule_field = check("L09-E1", schedule_field)
 # </details>
 # <details><summary>Hint 2: formula</summary>
 #
-# The noises have shape `(n, m, d)`, the exponents $-|x_0^{(j)}|^2/2$ shape `(n, m)`; their softmax over the data is $w$, and $m$ is a product of matrices.
+# The noises have shape `(n, N, d)`, the exponents $-|x_0^{(j)}|^2/2$ shape `(n, N)`; their softmax over the data is $w$, and $m$ is a product of matrices.
 #
 # </details>
 # <details><summary>Hint 3: skeleton</summary>
@@ -420,6 +420,7 @@ effective_size = check("L09-E6", effective_size)
 # Your measure for the moons and the linear schedule, as the time goes on: how many of the pool does the field rest on?
 #
 # *Go further.* The small pool goes below 20 at about two thirds of the time. How large must the pool be to stay above 20 up to $t=0.95$?
+# (Draw a larger one, `kt.moons.sample(8000, profile.generator(5))`, and leave `data[-100:]` to make the points.)
 
 # %%
 grid = torch.linspace(0.05, 0.97, 24).tolist()
