@@ -84,7 +84,7 @@ def flow_rows(problem: str) -> Iterator[Row]:
         if held := BANDS.get((problem, short), ()):
             yield Row(slug(problem, method), title, patient_row, {"problem": problem, "method": method}, SEEDS, held)
     parameters = {"problem": problem, "method": "convex chart, network without waves"}
-    held = tuple(band for band in BANDS[problem, "convex chart"] if band.name == "S")
+    held = tuple(band for band in BANDS[problem, "convex chart"] if band.value == "S")
     yield Row(slug(*parameters.values()), title, smooth_row, parameters, SEEDS, held)
     for method in RACERS:
         parameters, held = {"problem": problem, "method": method}, BANDS.get((problem, method), ())
