@@ -388,9 +388,9 @@ def test_an_experiment_may_have_a_picture(tmp_path):
 
 # Broken, not loosened: ``select`` sees what slow modes gain from the data and stops at fewer, wider kernels than
 # samples need. The tuned rows beside them hold all their bands.
-# Of curved interpolants: with more than twice the seconds local pairs overtake; a network that resolves how late the field
-# of a convex chart turns bends more than the prototype's (one without waves does not); with short fits of two maps, and
-# in the race's 1,200 steps of OT-CFM, a distance is missed that a longer training reaches.
+# Of curved interpolants: with more than twice the seconds local pairs overtake; a network that resolves how late the
+# field of a convex chart turns bends more than the prototype's (one without waves does not); short fits of two maps and
+# the race's 1,200 steps of OT-CFM miss a distance that longer trainings reach.
 BROKEN = {
     "digits.kswgd-selected-and-denoised: precision >= 0.99 x floor",
     "fashion.kswgd-selected-and-denoised: recall / flow >= 1",
