@@ -88,12 +88,17 @@ def plain(coupling: str, problem: str, seed: int, steps: int = STEPS) -> Trained
 
 
 def curved(
-    family: str | Interpolant, problem: str, seed: int, coupling: str | None = None, steps: int = STEPS
+    family: str | Interpolant,
+    problem: str,
+    seed: int,
+    coupling: str | None = None,
+    steps: int = STEPS,
+    start: FourierNet | None = None,
 ) -> Trained:
-    """Flow matching on an interpolant, its own fit included."""
+    """Flow matching on an interpolant, its own fit included; from the network of the seed, if no other is given."""
     x1, x0 = train_set(problem, seed)
     source = {} if x0 is None else {"log_prob": log_prob}
-    flow = CurvedInterpolant(2, family=family, coupling=coupling, net=net(seed))
+    flow = CurvedInterpolant(2, family=family, coupling=coupling, net=start or net(seed))
     options = {"n_steps": steps, "batch": BATCH, "generator": stream(seed, 3), "verbose": False, **source}
     return timed(lambda: flow.fit(x1, x0, **options))
 
