@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "koopteach.json"
+EXTRAS = {"dev", "experiments", "site", "teach", "test"}  # of course/pyproject.toml
 WORK = ROOT / "work"  # the learner's own copies; git ignores it
 SHIPPED = WORK / ".shipped.json"
 ME = "py course.py" if os.name == "nt" else "python3 course.py"
@@ -64,7 +65,7 @@ def obey(arguments: list[str]) -> int:
     if rest and options.command in ("setup", "run"):
         parser.error(f"{options.command} does not know {' '.join(rest)}")
 
-    ensure_installed(["course", "test"] + ["dev"] * options.dev, options.torch)
+    ensure_installed(["test"] + ["dev"] * options.dev, options.torch)
     if options.command == "test":
         return run_tests(rest)
     if options.command == "run":
@@ -129,7 +130,7 @@ def ensure_installed(extras: list[str], torch: str | None) -> None:
     stamp = read_json(STAMP)
     wanted = {
         "fingerprint": fingerprint(),
-        "extras": sorted({*extras, *stamp.get("extras", [])}),
+        "extras": sorted({*extras, *stamp.get("extras", [])} & EXTRAS),
         "torch": torch or stamp.get("torch", "cpu"),
     }
     if stamp == wanted and PYTHON.exists():
@@ -142,8 +143,8 @@ def ensure_installed(extras: list[str], torch: str | None) -> None:
 
 def fingerprint() -> str:
     """Changes with what is to be installed, and with the folder, which an environment can't leave."""
-    files = (ROOT / "pyproject.toml").read_bytes() + (ROOT / "constraints.txt").read_bytes()
-    return digest(files + str(ROOT).encode())
+    names = ("pyproject.toml", "course/pyproject.toml", "constraints.txt")
+    return digest(b"".join((ROOT / name).read_bytes() for name in names) + str(ROOT).encode())
 
 
 def install(extras: list[str], torch: str, rebuild_torch: bool) -> None:
@@ -159,7 +160,7 @@ def install(extras: list[str], torch: str, rebuild_torch: bool) -> None:
     if wheels:  # torch's build is chosen by who put it there; uv does not read pip's settings
         options, environment = [], {"UV_FIND_LINKS": ",".join(wheels.split())}
     uv = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, *options, "-c", "constraints.txt"]
-    need("installing the course", *uv, "-e", f".[{','.join(extras)}]", **environment)
+    need("installing the course", *uv, "-e", ".", "-e", f"./course[{','.join(extras)}]", **environment)
 
     news = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
     write_json(VENV / "etc" / "jupyter" / "labconfig" / "default_setting_overrides.json", news)
@@ -286,7 +287,7 @@ def run_lessons() -> int:
 
 def run_lesson(lesson: Path) -> str:
     """Execute one notebook, changing neither it nor the learner's progress; where it stopped, or ""."""
-    command = [str(PYTHON), "-m", "koopteach.authoring.execute", str(lesson)]
+    command = [str(PYTHON), "-m", "koopcourse.authoring.execute", str(lesson)]
     done = subprocess.run(command, env=surroundings(**one_thread()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return done.stdout.decode(errors="replace").strip().split("\n")[-1] if done.returncode else ""
 

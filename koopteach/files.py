@@ -75,5 +75,5 @@ def _safetensors(name: str) -> Any:
         import safetensors
         import safetensors.torch
     except ImportError as error:
-        raise ImportError("saving and loading need safetensors: pip install 'koopteach[course]'") from error
+        raise ImportError("saving and loading need safetensors: pip install 'koopteach[files]'") from error
     return getattr(safetensors.torch, name, None) or getattr(safetensors, name)

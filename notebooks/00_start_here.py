@@ -11,8 +11,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("00")
+profile = kc.setup("00")
 
 # %% [markdown]
 # ## The course in one picture
@@ -28,12 +29,12 @@ profile = kt.setup("00")
 # The next cell computes a small example of each and draws it: troubles above, cures below.
 
 # %%
-from koopteach import plotting
+from koopcourse import plotting
 
 plotting.story()
 
 # %% [markdown]
-# All six panels are computed (by `koopteach/plotting/story.py`, which reads easily after lesson 05), and two remarks keep
+# All six panels are computed (by `koopcourse/plotting/story.py`, which reads easily after lesson 05), and two remarks keep
 # them honest. In the first column Langevin dynamics was given the density and KSWGD 5,000 samples of it; what a method
 # is given, and what that costs, is counted wherever we compare. The other two columns are the smallest examples that
 # show the effect. There the straight paths were simply drawn between the ends of the curved ones, and three coordinates,
@@ -52,13 +53,13 @@ plotting.story()
 # - **What you write is yours.** You work on copies in the folder `work`. No update ever writes over them.
 # - **A new version of the course** comes with `git pull` in the course's folder. At the next start a lesson that has changed
 #   appears beside your copy, as *05_kswgd (version 2)* for instance.
-# - **Your progress stays on your computer.** `kt.progress()` in any cell shows which exercises you have solved.
+# - **Your progress stays on your computer.** `kc.progress()` in any cell shows which exercises you have solved.
 #
 # Two commands for a terminal, in the course's folder (on Windows write `.venv\Scripts\python`):
 #
 # ```sh
-# .venv/bin/python -m koopteach progress   # what you have solved
-# .venv/bin/python -m koopteach doctor     # what is installed, what is missing, how to mend it
+# .venv/bin/python -m koopcourse progress   # what you have solved
+# .venv/bin/python -m koopcourse doctor     # what is installed, what is missing, how to mend it
 # ```
 
 # %% [markdown]
@@ -72,7 +73,7 @@ plotting.story()
 # somebody forgot to divide. (`preview` only prints what `check` would say; it keeps no record.)
 
 # %%
-from koopteach.teach import preview
+from koopcourse.checks import preview
 
 
 def relative_error(estimate, exact):
@@ -127,16 +128,16 @@ preview("L00-E1", relative_error)
 # %% [markdown]
 # ## Where it runs: profile and device
 #
-# `kt.setup("00")` has fixed the random seed and printed where the lesson runs. What it returns, the **profile**, is
+# `kc.setup("00")` has fixed the random seed and printed where the lesson runs. What it returns, the **profile**, is
 # handed to what follows.
 #
 # - The profile `quick` is the default: each lesson computes for less than a minute on a laptop. `full` lets a lesson use
 #   more samples and repeats where it offers that. `gpu` is `full` on a CUDA device. Say
-#   `kt.setup("05", profile="full")`, or set the variable `KOOPTEACH_PROFILE` for all lessons.
+#   `kc.setup("05", profile="full")`, or set the variable `KOOPTEACH_PROFILE` for all lessons.
 # - The device is CUDA where there is one, else the CPU. Set `KOOPTEACH_DEVICE=cpu` to stay on the CPU.
 # - `profile.generator(7)` is a fresh stream of random numbers. The same number gives the same stream, so that your
 #   figures look like ours.
-# - `kt.show` prints a number, a list or a tensor to a few digits.
+# - `kc.show` prints a number, a list or a tensor to a few digits.
 
 # %%
 import torch
@@ -144,10 +145,10 @@ import torch
 one, again, other = (torch.randn(3, generator=profile.generator(k)) for k in (7, 7, 8))
 assert torch.equal(one, again) and not torch.equal(one, other)
 
-kt.show("profile", profile.name)
-kt.show("three random numbers", one, digits=2)
-kt.show("the same again", again, digits=2)
-kt.show("another stream", other, digits=2)
+kc.show("profile", profile.name)
+kc.show("three random numbers", one, digits=2)
+kc.show("the same again", again, digits=2)
+kc.show("another stream", other, digits=2)
 
 # %% [markdown]
 # ## Something to move

@@ -14,7 +14,7 @@
 import torch
 
 from koopteach import DoubleWell, langevin_trajectory
-from koopteach.plotting import COLORS, finish, new_figure
+from koopcourse.plotting import COLORS, finish, new_figure
 
 fig, axes = new_figure(2, height=1.25, rows=3, width_ratios=[6, 1], sharey=True)
 grid = torch.linspace(-1.9, 1.9, 200, dtype=torch.float64)
@@ -45,7 +45,7 @@ finish(fig, alt)
 # - **judge** a sample by three distances, each read beside its noise floor (L01-E5)
 
 # %%
-from koopteach import setup, show
+from koopcourse import setup, show
 
 profile = setup("01")
 
@@ -65,7 +65,7 @@ profile = setup("01")
 
 # %%
 from koopteach import GaussianMixture
-from koopteach.plotting import density
+from koopcourse.plotting import density
 
 trio = GaussianMixture(means=[[-2, 0], [2, 0], [0, 2.5]], stds=[0.6, 0.6, 0.4], weights=[0.5, 0.3, 0.2])
 well = DoubleWell(2.0)
@@ -213,7 +213,7 @@ print("800 fresh exact samples")
 report(trio.sample(n, profile.generator(14)))
 
 # %%
-from koopteach.plotting import compare
+from koopcourse.plotting import compare
 
 start = trio.modes[0] + 0.3 * torch.randn(n, 2, generator=profile.generator(5), dtype=torch.float64)
 
@@ -401,7 +401,7 @@ def well_panel(ax, x, target, title):
 watched = {float(barrier): watch(float(barrier)) for barrier in range(1, 9)}
 
 # %% tags=["widget", "nbval-ignore-output"]
-from koopteach.plotting import explore, slider
+from koopcourse.plotting import explore, slider
 
 
 def draw(barrier, time):

@@ -13,7 +13,8 @@
 import torch
 
 import koopteach as kt
-from koopteach import plotting
+import koopcourse as kc
+from koopcourse import plotting
 
 well = kt.DoubleWell(2.0)
 starts = torch.linspace(-1.7, 1.7, 69, dtype=torch.float64)
@@ -45,7 +46,7 @@ plotting.curves(
 # - **recognise** spurious eigenvalues, and cure them by truncation (L02-E6)
 
 # %%
-profile = kt.setup("02")
+profile = kc.setup("02")
 
 # %% [markdown]
 # ## The idea without formulas
@@ -140,9 +141,9 @@ x, y = kt.snapshot_pairs(ou, 20_000, lag=lag, generator=profile.generator(3))
 P, Q = powers(x), powers(y)
 mu, _ = edmd(P, Q)
 mu_reversible, _ = edmd(torch.cat([P, Q]), torch.cat([Q, P]))  # equation (4): each pair in both directions
-kt.show("eigenvalues, plain     ", mu.real, 2)
-kt.show("eigenvalues, reversible", mu_reversible.real, 2)
-kt.show("exact                  ", torch.exp(-lag * torch.arange(5.0)), 2)
+kc.show("eigenvalues, plain     ", mu.real, 2)
+kc.show("eigenvalues, reversible", mu_reversible.real, 2)
+kc.show("exact                  ", torch.exp(-lag * torch.arange(5.0)), 2)
 
 # %% [markdown]
 # The first eigenvalue is 1, to rounding: the constant function is its own expectation. The package removes it by centring the
@@ -157,7 +158,7 @@ r = len(reversible)
 assert torch.allclose(-mu[1 : len(plain) + 1].log() / lag, plain.rates.to(mu.dtype), rtol=1e-6)
 assert torch.allclose(-mu_reversible[1 : r + 1].real.log() / lag, reversible.rates, rtol=1e-6)
 print(reversible)
-kt.show("rates 1 to 3, exact 1, 2, 3", reversible.rates[:3], 2)
+kc.show("rates 1 to 3, exact 1, 2, 3", reversible.rates[:3], 2)
 
 # %% [markdown]
 # ## How far off is a rate?
@@ -184,9 +185,9 @@ well_rates = repeated(well, bumps, 5000, 0.05, 4)
 sizes = [500, 1000, 2000, 4000, 8000, 16_000]
 slowest = [repeated(well, bumps, n, 0.05, 2)[:, 0] for n in sizes]
 errors = torch.stack([(rate / well.exact_rates(1) - 1).square().mean().sqrt() for rate in slowest])
-kt.show("OU: mean of 20, exact 1, 2, 3", ou_rates.mean(0), 2)
-kt.show("well: mean of 20", well_rates.mean(0), 2)
-kt.show("well: exact     ", well.exact_rates(4), 2)
+kc.show("OU: mean of 20, exact 1, 2, 3", ou_rates.mean(0), 2)
+kc.show("well: mean of 20", well_rates.mean(0), 2)
+kc.show("well: exact     ", well.exact_rates(4), 2)
 assert ((well_rates.mean(0) / well.exact_rates(4) - 1).abs() < 0.1).all()
 
 # %%
@@ -352,9 +353,9 @@ our_spectrum = kt.EDMD(bumps, lag=n_steps * h / beta).fit(x, ours).spectrum(2)
 assert torch.allclose(our_spectrum.rates, beta * their_spectrum.rates)  # ... under other times
 for name, fitted, factor in (("ours     ", our_spectrum, 1.0), ("physicist", their_spectrum, beta)):
     exact = factor / float(cold.exact_rates(1))
-    kt.show(f"{name} relaxation time, exact", [float(fitted.implied_timescales[0]), exact], 2)
-kt.show("e^beta / 1.80, the physicist's estimate", math.exp(beta) / 1.80, 2)
-kt.show("energy / rate on the physicist's clock", their_spectrum.energies[0] / their_spectrum.rates[0], 1)
+    kc.show(f"{name} relaxation time, exact", [float(fitted.implied_timescales[0]), exact], 2)
+kc.show("e^beta / 1.80, the physicist's estimate", math.exp(beta) / 1.80, 2)
+kc.show("energy / rate on the physicist's clock", their_spectrum.energies[0] / their_spectrum.rates[0], 1)
 
 # %% [markdown]
 # In the physicist's double well the relaxation time is about $e^\beta/1.80$, in ours $e^\beta/(1.80\,\beta)$. Neither is wrong, but a rate means nothing before you know
@@ -388,11 +389,11 @@ with warnings.catch_warnings(record=True) as caught:
     forced = kt.EDMD(kt.Hermite(2, 3), lag=lag).fit(x, y).spectrum(5)
 assert len(caught) == 1
 print("EDMD(reversible=True) warns:", str(caught[0].message).split(": ")[-1])
-kt.show(
+kc.show(
     "complex rates, exact 1 ± 3i, 2, 2 ± 6i", sorted(turned.rates.tolist(), key=lambda z: (round(z.real), z.imag)), 2
 )
-kt.show("forced to be reversible", forced.rates[:3], 2)
-kt.show("predicted for x_1 and x_2", 1 - math.log(abs(math.cos(omega * lag))) / lag, 2)
+kc.show("forced to be reversible", forced.rates[:3], 2)
+kc.show("predicted for x_1 and x_2", 1 - math.log(abs(math.cos(omega * lag))) / lag, 2)
 assert (turned.rates[:2].imag.abs() - omega).abs().max() < 0.3
 
 # %% [markdown]
@@ -499,7 +500,7 @@ alt = """Eigenvalues in the plane with the unit circle. Bumps of width 0.2: on t
 a swarm of spurious ones, many outside the circle. Width 1.2 truncated: on the exact ones again."""
 plotting.finish(fig, alt)
 (bad, wrong, _), (cured, still_wrong, _) = fit(1.2, 0), fit(1.2, 1e-8)
-kt.show("largest |eigenvalue|, not truncated and truncated", [float(bad.abs().max()), float(cured.abs().max())])
+kc.show("largest |eigenvalue|, not truncated and truncated", [float(bad.abs().max()), float(cured.abs().max())])
 assert bad.abs().max() > 1.01 and wrong.sum() >= 3 and cured.abs().max() < 1 + 1e-6 and still_wrong.sum() == 0
 
 # %% [markdown]
@@ -559,7 +560,7 @@ def judged(basis, degree):
 judgements = {basis.__name__: [judged(basis, degree) for degree in degrees] for basis in (kt.Monomials, kt.Hermite)}
 slowest = {name: [float((rates - 1).abs().min()) for rates, _ in found] for name, found in judgements.items()}
 for name, distances in slowest.items():
-    kt.show(f"{name}, degree 16: a rate within 0.1 of the slowest one", distances[-1] < 0.1)
+    kc.show(f"{name}, degree 16: a rate within 0.1 of the slowest one", distances[-1] < 0.1)
 
 # %%
 fig, axes = plotting.new_figure(2, height=3.4, sharey=True)
@@ -599,7 +600,7 @@ for ax, n in zip(axes, (300, 30_000)):
     ax.plot(claimed[~good], found[~good], "s", color=plotting.COLORS["error"], label="spurious")
     ax.set(xlabel="eigenvalue claimed by the fit", ylabel="on fresh pairs", title=f"{n} pairs, 60 bumps")
     ax.label_outer()
-    kt.show(f"{n} pairs: most that a claim exceeds the truth", float((claimed - found).max()), 1)
+    kc.show(f"{n} pairs: most that a claim exceeds the truth", float((claimed - found).max()), 1)
 axes[0].legend(loc="upper left")
 plotting.finish(
     fig,

@@ -19,7 +19,8 @@
 import torch
 
 import koopteach as kt
-from koopteach import plotting
+import koopcourse as kc
+from koopcourse import plotting
 
 islands = kt.GaussianMixture(
     [[-2.6, -0.6], [-1.0, 0.9], [0.7, -0.5], [2.4, 0.8]], [0.45, 0.5, 0.55, 0.4], weights=[0.2, 0.3, 0.3, 0.2]
@@ -70,7 +71,7 @@ assert 0.25 < float(found(walk[8])[:, 0].mean() / found(walk[0])[:, 0].mean()) <
 # - **use** the score of a kernel density estimate, and say what it does to barriers (L03-E6)
 
 # %%
-profile = kt.setup("03")
+profile = kc.setup("03")
 
 # %% [markdown]
 # ## The idea without formulas
@@ -149,8 +150,8 @@ rates = torch.linalg.eigvalsh(W.T @ S @ W)
 psi = kt.GaussianRBF(centers[:, None], width)
 dirichlet = kt.GeneratorEDMD(psi).fit(x).spectrum()
 assert torch.allclose(rates[:6], dirichlet.rates[:6], rtol=1e-6)
-kt.show("Dirichlet form", rates[:4], 2)
-kt.show("exact         ", well.exact_rates(4), 2)
+kc.show("Dirichlet form", rates[:4], 2)
+kc.show("exact         ", well.exact_rates(4), 2)
 
 # %% [markdown]
 # No lag, no pairs, no score. Now the walk of equation (3) on the same points. $P$ is similar to a symmetric matrix, whose
@@ -167,8 +168,8 @@ mu = torch.linalg.eigvalsh(scale[:, None] * k * scale).flip(0)
 
 walk = kt.DiffusionMaps(bandwidth).fit(x).spectrum(4)
 assert torch.allclose((1 - mu[1:5]) / eps, walk.rates, rtol=1e-6)
-kt.show("diffusion map ", walk.rates, 2)
-kt.show("exact         ", well.exact_rates(4), 2)
+kc.show("diffusion map ", walk.rates, 2)
+kc.show("exact         ", well.exact_rates(4), 2)
 
 # %% [markdown]
 # ## Four routes and their judge
@@ -230,11 +231,11 @@ plotting.finish(
 for target, ratio in ratios.items():
     off = (ratio - 1).square().mean(dim=(0, 2)).sqrt()
     for name, error in zip(names, off.tolist()):
-        kt.show(f"{type(target).__name__}, {name:22} typical error of a rate", f"{error:.0%}")
+        kc.show(f"{type(target).__name__}, {name:22} typical error of a rate", f"{error:.0%}")
     assert (ratio.mean(0) - 1).abs().max() < 0.4
 energies = torch.stack([row[1].energies for row in spectra[quad]]) / quad.exact_rates(4)
-kt.show("QuadrupleWell, diffusion map, mean rate / exact  ", ratios[quad][:, 1].mean(0), 2)
-kt.show("QuadrupleWell, diffusion map, mean energy / exact", energies.mean(0), 2)
+kc.show("QuadrupleWell, diffusion map, mean rate / exact  ", ratios[quad][:, 1].mean(0), 2)
+kc.show("QuadrupleWell, diffusion map, mean energy / exact", energies.mean(0), 2)
 
 # %% [markdown]
 # All four are within a fifth of the truth or so, and **about as good as the one that saw the dynamics**. That is less of a wonder than it looks: detailed balance is a
@@ -335,8 +336,8 @@ def feynman_kac(values, at_start, rates, t):
 
 mean, error, claim = feynman_kac(values, functions(starts[:, None]), fitted.rates, t)
 gap = ((mean - claim) / error)[1:]
-kt.show("rates", fitted.rates, 2)
-kt.show("median gap in standard errors, modes 1 to 3", gap.abs().flatten(0, 1).median(0).values, 1)
+kc.show("rates", fitted.rates, 2)
+kc.show("median gap in standard errors, modes 1 to 3", gap.abs().flatten(0, 1).median(0).values, 1)
 assert gap.abs().median() < 1.5 and gap.abs().max() < 6
 
 # %% [markdown]
@@ -357,7 +358,7 @@ places = [ou.transition(at.repeat_interleave(1000, dim=0), float(time), source) 
 end = torch.stack([hermite(place) for place in places]).reshape(3, 200, 1000, 3)
 ou_mean, ou_error, ou_claim = feynman_kac(end, hermite(at), ou.exact_rates(3), times)
 score = (ou_mean - ou_claim) / ou_error
-kt.show("share of 1,800 gaps above 2 standard errors, 5 % expected", float((score.abs() > 2).double().mean()), 1)
+kc.show("share of 1,800 gaps above 2 standard errors, 5 % expected", float((score.abs() > 2).double().mean()), 1)
 assert 0.03 < (score.abs() > 2).double().mean() < 0.08
 
 # %%
@@ -402,7 +403,7 @@ for name, (function, rate) in claims.items():
     value = function(first[8:9].reshape(-1, 1)).reshape(1, len(starts), n, 1)  # at t = 0.4
     m, e, predicted = feynman_kac(value, function(starts[:, None]), rate, t[8:9])
     worst[name] = float(((m - predicted) / e).abs().max())
-    kt.show(f"{name:30} caught", worst[name] > 5)
+    kc.show(f"{name:30} caught", worst[name] > 5)
 assert worst["the fit"] < 4 and min(list(worst.values())[1:]) > 6
 
 # %% [markdown]
@@ -443,7 +444,7 @@ ridge on the Gram matrix more than ten rates lie far below the slowest exact one
 plotting.finish(fig, alt)
 slow = 0.5 * float(well.exact_rates(1))
 for ridge, value in ridged.items():
-    kt.show(f"ridge {ridge:g}: more than 8 rates below half of the slowest exact one", bool((value < slow).sum() > 8))
+    kc.show(f"ridge {ridge:g}: more than 8 rates below half of the slowest exact one", bool((value < slow).sum() > 8))
 assert all((value < slow).sum() > 8 for value in ridged.values()) and truncated[0] > slow
 
 # %% [markdown]
@@ -479,8 +480,8 @@ cases = {
     "exp(-d²/4ε), alpha 1  ": walk_rates(4, alpha=1.0),
 }
 for name, found in cases.items():
-    kt.show(f"{name}  rate / exact", found / well.exact_rates(3), 2)
-kt.show("right kernel: energies / rates", walk.energies[:3] / walk.rates[:3], 2)
+    kc.show(f"{name}  rate / exact", found / well.exact_rates(3), 2)
+kc.show("right kernel: energies / rates", walk.energies[:3] / walk.rates[:3], 2)
 ratio = {name: (found / cases["exp(-d²/4ε), alpha 1/2"]).tolist() for name, found in cases.items()}
 assert abs(ratio["exp(-d²/ε),  alpha 1/2"][0] - 0.25) < 0.03 and abs(ratio["exp(-d²/2ε), alpha 1/2"][0] - 0.5) < 0.05
 assert (walk.energies / walk.rates - 1).abs().max() < 0.2

@@ -15,8 +15,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("04")
+profile = kc.setup("04")
 
 # %% [markdown]
 # ## A picture first
@@ -28,7 +29,7 @@ profile = kt.setup("04")
 import numpy as np
 import torch
 
-from koopteach import plotting
+from koopcourse import plotting
 
 axis = torch.linspace(-2.2, 2.2, 2001, dtype=profile.dtype, device=profile.device)[:, None]
 bumps = kt.GaussianRBF(torch.linspace(-2.1, 2.1, 45, dtype=profile.dtype, device=profile.device)[:, None], 0.18)
@@ -255,7 +256,7 @@ plotting.finish(
     "the exact value is reached with two modes, and then passed; for a perfect cloud the sum grows like the floor.",
 )
 found = perfect[:, 2].mean() * n / 3
-kt.show("mean of 200 perfect clouds with 3 modes / floor", found, digits=1)
+kc.show("mean of 200 perfect clouds with 3 modes / floor", found, digits=1)
 assert 0.7 < found < 1.4
 
 # %% [markdown]
@@ -329,7 +330,7 @@ truncated = {}
 for r in (1, 3, 10, 20):
     truncated[r] = kt.LAWGD(spectrum.truncate(r)).velocity(x)[:, 0]
     error = (truncated[r] - closed).square().mean().sqrt() / closed.square().mean().sqrt()
-    kt.show(f"{r:2} modes, relative error", error, digits=1)
+    kc.show(f"{r:2} modes, relative error", error, digits=1)
 assert error < 0.05
 plotting.curves(
     x[:, 0].cpu(),
@@ -401,7 +402,7 @@ plotting.finish(
 for name, target in zip(list(runs)[::2], (well, deep)):
     m = runs[name][0]
     found = -float((m[-1].square().sum() / m[-51].square().sum()).log()) / 0.5
-    kt.show(f"end of {name}, 2 lambda_1", [found, 2 * target.exact_rates(1).item()], digits=2)
+    kc.show(f"end of {name}, 2 lambda_1", [found, 2 * target.exact_rates(1).item()], digits=2)
     assert abs(found / (2 * target.exact_rates(1).item()) - 1) < 0.1
 
 # %% [markdown]

@@ -16,8 +16,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("05")
+profile = kc.setup("05")
 
 # %% [markdown]
 # ## A picture first
@@ -31,7 +32,7 @@ import math
 
 import torch
 
-from koopteach import plotting
+from koopcourse import plotting
 
 ring = kt.GaussianMixture.ring(8, radius=3.0, std=0.3).to(profile.device)
 ring_box = (-4.4, 4.4)
@@ -129,8 +130,8 @@ psi = kt.GaussianRBF(centers[:, None], width)
 spectrum = kt.GeneratorEDMD(psi).fit(x).spectrum()
 assert torch.allclose(rates[:8], spectrum.rates[:8], rtol=1e-6)
 
-kt.show("from 5,000 samples", spectrum.rates[:4], digits=2)
-kt.show("exact             ", well.exact_rates(4), digits=2)
+kc.show("from 5,000 samples", spectrum.rates[:4], digits=2)
+kc.show("exact             ", well.exact_rates(4), digits=2)
 
 grid = torch.linspace(-1.7, 1.7, 200, dtype=profile.dtype, device=profile.device)[:, None]
 phi = spectrum(grid)[:, :3].cpu()
@@ -158,7 +159,7 @@ v = -slopes @ (coefficients @ (m / rates))  # equation (4): contract first, no l
 
 paper = kt.KSWGD(spectrum, damping=math.inf)  # the paper's metric
 assert torch.allclose(v[:, None], paper.velocity(particles), atol=1e-5 * v.abs().max().item())
-kt.show("energy of the particles in the left well", paper.energy(particles))
+kc.show("energy of the particles in the left well", paper.energy(particles))
 
 # %% [markdown]
 # ## What dividing by the rate does
@@ -198,7 +199,7 @@ labels = {"xlabel": "time", "ylabel": "slowest moment / its start"}
 alt = """The slowest moment against time. Undivided it has not halved after one unit; divided by its energy it
 falls more than twice as fast, at either depth of the wells."""
 plotting.curves(torch.linspace(0, 3, len(flat)), moment, **labels, logy=True, alt=alt)
-kt.show("m_1 after one unit of time, weights 1 and 1/e", [flat[50].item(), divided[50].item()], digits=2)
+kc.show("m_1 after one unit of time, weights 1 and 1/e", [flat[50].item(), divided[50].item()], digits=2)
 
 # %% [markdown]
 # ## Two dimensions: eight modes
@@ -216,7 +217,7 @@ plotting.eigenfunctions(
     alt="Four slow eigenfunctions on the ring of eight modes, nearly constant on each mode: the first two separate "
     "opposite halves of the ring, the next two separate quarters.",
 )
-kt.show("modes kept", len(ring_spectrum) > 100)
+kc.show("modes kept", len(ring_spectrum) > 100)
 assert ring_spectrum.rates[7] > 30 * ring_spectrum.rates[6]
 
 # %% [markdown]
@@ -238,7 +239,7 @@ for name, metric in metrics.items():
     mean, sd = floors[name]
     value = metric(damped.final)
     assert value < mean + 2 * sd
-    kt.show(f"{name:13}", f"{value:.2f}, floor {mean:.2f} ± {sd:.2f}")
+    kc.show(f"{name:13}", f"{value:.2f}, floor {mean:.2f} ± {sd:.2f}")
 plotting.compare(
     {"KSWGD, 60 steps": damped.final, "5,000 data, resampled": ring_data[:800]},
     reference,
@@ -294,8 +295,8 @@ alt = """Measured decay rate of the energy against time. Stretched data: constan
 down to about 1. One mode: zero after little more than one unit of time; damped: above 1 for three units."""
 plotting.curves(time, rates_along, xlabel="time", ylabel="rate  -d log E / dt", alt=alt)
 constant = rates_along["the data, stretched by 1 %"]
-kt.show("stretched data, all along", [constant.min().item(), constant.max().item()], digits=2)
-kt.show("promised, -2 log(1 - h)/h", -2 * math.log(1 - h) / h, digits=2)
+kc.show("stretched data, all along", [constant.min().item(), constant.max().item()], digits=2)
+kc.show("promised, -2 log(1 - h)/h", -2 * math.log(1 - h) / h, digits=2)
 assert (constant + 2 * math.log(1 - h) / h).abs().max() < 0.1
 assert rates_along["one mode"][-10:].abs().max() < 0.3
 
@@ -328,7 +329,7 @@ for name, (found, step, limiter) in settings.items():
     method = kt.KSWGD(found, damping=math.inf, step_size=step, max_move=limiter)
     run = kt.run_particles(method, one_mode, n_steps=200, generator=profile.generator(12), verbose=False)
     stalled[name], kl[name] = run.final, metrics["histogram KL"](run.final)
-    kt.show(
+    kc.show(
         f"{name:23}", f"KL {kl[name]:.1f}, {run.limited[-5:].mean():.0%} of the particles at the limiter in the end"
     )
 assert sum(value > 0.5 for value in list(kl.values())[:3]) >= 2
@@ -391,7 +392,7 @@ plotting.finish(
     "Decay rate against eigenvalue a. The paper's rate is a itself; damping lifts small a towards one and holds "
     "large a below 1 + eps. Ticks: at equilibrium all eigenvalues are near one, from one mode they span many decades.",
 )
-kt.show("in one mode, directions that the paper's metric slows tenfold", bool((eigenvalues(one_mode) < 0.1).sum() > 40))
+kc.show("in one mode, directions that the paper's metric slows tenfold", bool((eigenvalues(one_mode) < 0.1).sum() > 40))
 
 # %% [markdown]
 # ## Move the damping yourself
@@ -465,8 +466,8 @@ assert results["histogram KL"][0] > 5 and results["histogram KL"][-1] < 1.5
 for h in (0.5, 1.5, 2.2):
     method = kt.KSWGD(ring_spectrum, damping=math.inf, step_size=h, noise=0.0)
     energy = kt.run_particles(method, 1.001 * ring_data, n_steps=4, record_every=1, verbose=False).energy
-    kt.show(f"h = {h}: E falls in a step to the share", (energy[4] / energy[0]) ** 0.25, digits=2)
-    kt.show("         promised (1 - h)^2", (1 - h) ** 2, digits=2)
+    kc.show(f"h = {h}: E falls in a step to the share", (energy[4] / energy[0]) ** 0.25, digits=2)
+    kc.show("         promised (1 - h)^2", (1 - h) ** 2, digits=2)
 
 # %% [markdown]
 # Far from equilibrium the step is too long somewhere at any $h$. The **limiter** shortens each move to a quarter of the
@@ -480,7 +481,7 @@ for damping, limiter in ((math.inf, None), (math.inf, 0.25), (1.0, None), (1.0, 
     run = kt.run_particles(method, one_mode, generator=profile.generator(15), verbose=False)
     kl_of[damping, limiter] = math.inf if run.diverged else metrics["histogram KL"](run.final)
     score = "lost" if run.diverged else f"KL {kl_of[damping, limiter]:.2f}"
-    kt.show(f"damping {damping:3g}, limiter {limiter!s:4}", f"{score} (floor {floors['histogram KL'][0]:.2f})")
+    kc.show(f"damping {damping:3g}, limiter {limiter!s:4}", f"{score} (floor {floors['histogram KL'][0]:.2f})")
 assert kl_of[math.inf, None] > 1 and kl_of[1.0, 0.25] < 2 * floors["histogram KL"][0]
 
 # %% [markdown]
@@ -537,7 +538,7 @@ plotting.finish(
 # par**: thousands of cheap steps reach the same floor within the same seconds. "Faster" is a statement about iterations
 # here, not about seconds, and a known density is worth a lot. On the ring of eight from one mode ULA with
 # the true score does need about ten times KSWGD's seconds, because its slowest rate is so small
-# (`python -m benchmarks` runs these races over several seeds and steps).
+# (`python -m experiments speed` runs these races over several seeds and steps).
 #
 # ## Exercises
 #

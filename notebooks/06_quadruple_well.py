@@ -15,8 +15,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("06")
+profile = kc.setup("06")
 
 # %% [markdown]
 # ## A picture first
@@ -30,7 +31,7 @@ import math
 
 import torch
 
-from koopteach import plotting
+from koopcourse import plotting
 
 LAG, N, BOX = 0.01, 600, (-1.9, 1.9)
 CENTERS = (150, 40, 12)  # for the sake of time fewer than the default
@@ -193,7 +194,7 @@ for beta in betas:
     rates, truth = found[beta].rates[:4].cpu(), kt.QuadrupleWell(beta).exact_rates(4)
     off = ", ".join(f"{ratio:.2f}" for ratio in rates[:3] / truth[:3])
     told = f"a well is forgotten after {1 / truth[0]:.3g}; gap after the third mode {rates[3] / rates[2]:.0f}"
-    kt.show(f"beta {beta:g}", f"{told}; slow rates / exact {off}")
+    kc.show(f"beta {beta:g}", f"{told}; slow rates / exact {off}")
     assert rates[3] / rates[2] > 3 and (rates[:3] / truth[:3]).log().abs().max() < (1.0 if beta < 5 else 2.3)
 
 # %% [markdown]
@@ -252,13 +253,13 @@ for name, (x, y) in films.items():
         method = kt.KSWGD(from_pairs(x, y))
     z = arrived[name] = kt.run_particles(method, corner, generator=profile.generator(17), verbose=False).final
     shares[name] = metrics["wrong share"](x), metrics["wrong share"](z)
-    kt.show(
+    kc.show(
         f"{name:13}",
         f"wrong share of the data {shares[name][0]:.3f}, of the particles {shares[name][1]:.3f}; "
         f"SW2 {metrics['sliced W2'](z):.2f}, KL {metrics['histogram KL'](z):.2f}",
     )
     assert abs(shares[name][0] - shares[name][1]) < 0.05
-kt.show("noise floor  ", ", ".join(f"{name} {m:.2f} ± {sd:.2f}" for name, (m, sd) in floors.items()))
+kc.show("noise floor  ", ", ".join(f"{name} {m:.2f} ± {sd:.2f}" for name, (m, sd) in floors.items()))
 assert shares["1 walker"][1] > 0.1 > 0.05 > shares["4,000 walkers"][1]
 notes = {name: f"wrong share {share[1]:.0%}" for name, share in shares.items()}
 alt = """Particles from three films beside an exact sample. From one walker's film the wells are unevenly filled; from
@@ -355,9 +356,9 @@ plotting.finish(
     "about a hundred times more at the end than at first. SVGD and the paper's metric do not arrive at 100. Right, their distances.",
 )
 for name in names:
-    kt.show(f"{name:22} steps to the floor at s = 1, 10, 100", str([stiff[name, s][2] for s in SCALES]))
+    kc.show(f"{name:22} steps to the floor at s = 1, 10, 100", str([stiff[name, s][2] for s in SCALES]))
 second = 1 / float(kt.DoubleWell(10.0).exact_rates(1))
-kt.show("time to cross the second barrier at s = 10", f"{second:.0f}, {second / 0.004:.0e} steps of ULA")
+kc.show("time to cross the second barrier at s = 10", f"{second:.0f}, {second / 0.004:.0e} steps of ULA")
 assert stiff["KSWGD", 100.0][2] <= 60 and stiff["ULA", 10.0][2] > 4 * stiff["ULA", 1.0][2]
 assert stiff["ULA, rescaled", 100.0][2] is not None
 
@@ -418,7 +419,7 @@ plotting.finish(
     "KSWGD and LAWGD come down to the grey floor, SVGD stays at its start although it hardly moves, ULA creeps.",
 )
 for name in movers:
-    kt.show(
+    kc.show(
         f"{name:22} in the end", f"mean speed {speeds[name][-1]:.1g}, sliced W2 {distances[name][-1] / mean:.2g} floors"
     )
 assert speeds["SVGD"][-1] < 0.5 * min(s[-1] for name, s in speeds.items() if name not in ("SVGD", "LAWGD, exact modes"))
@@ -486,9 +487,9 @@ breaks = {name: [breaking_step(r, *case) for r in kept] for name, case in cases.
 
 # %% tags=["nbval-ignore-output"]
 for name, values in breaks.items():
-    kt.show(f"{name:23} breaks with {kept} modes at a step of", str(values).replace("3.0", "never"))
+    kc.show(f"{name:23} breaks with {kept} modes at a step of", str(values).replace("3.0", "never"))
 floor_of_error = measured["exact modes"][-1][1]
-kt.show("relative squared error of the velocity with 100 exact modes", f"{floor_of_error:.0e}")
+kc.show("relative squared error of the velocity with 100 exact modes", f"{floor_of_error:.0e}")
 assert breaks["paper, at equilibrium"] == [2.1] * 3 and breaks["paper, from the corner"][-1] < 0.6
 
 # %%
@@ -545,7 +546,7 @@ for name, damping, noise in (("no noise", math.inf, 0.0), ("noise", math.inf, 0.
     clumped[name] = run.final
     sw2, kl, _ = (metric(run.final) for metric in metrics.values())
     notes[name] = f"KL {kl:.2f}, spacing {spacing(run.final):.0%}"
-    kt.show(f"{name:15}", f"energy {run.energy[-1]:.0e}, SW2 {sw2:.2f}, {notes[name]}")
+    kc.show(f"{name:15}", f"energy {run.energy[-1]:.0e}, SW2 {sw2:.2f}, {notes[name]}")
 alt = """Particles after 120 steps from a broad start, beside an exact sample. Without noise they cling to a few lines and
 spots; with noise, in either metric, they fill the wells like the exact sample."""
 plotting.compare(clumped, reference, BOX, log_prob=well.log_prob, notes=notes, alt=alt)
@@ -567,7 +568,7 @@ for name, surface in (("slopes of the space", None), ("manifold=sphere", sphere)
     on_sphere = kt.GeneratorEDMD(psi, manifold=surface).fit(dots).spectrum()
     end = kt.run_particles(kt.KSWGD(on_sphere), cap, generator=profile.generator(60), verbose=False).final
     off[name] = (end - sphere.project(end)).norm(dim=1).mean()
-    kt.show(f"{name:20} mean distance from the surface", f"{off[name]:.0e} of its radius")
+    kc.show(f"{name:20} mean distance from the surface", f"{off[name]:.0e} of its radius")
 assert off["slopes of the space"] > 0.01 and off["manifold=sphere"] < 1e-10
 
 cold = kt.QuadrupleWell(12.0).to(profile.device)
@@ -575,8 +576,8 @@ cold_data, cold_far = cold.sample(4000, profile.generator(52)), cold.sample(10_0
 cold_spectrum = from_samples(cold_data, 54)
 one_well = kt.GaussianMixture(cold.modes[:1], 0.1).sample(N, profile.generator(55))
 speed = kt.KSWGD(cold_spectrum, damping=math.inf).velocity(one_well).norm(dim=1).mean()
-kt.show("slowest rates", f"estimated {cold_spectrum.rates[0]:.1g}, exact {cold.exact_rates(1).item():.1g}")
-kt.show("mean speed of the paper's metric, in data sizes per unit of time", f"{speed / cold_spectrum.scale:.0f}")
+kc.show("slowest rates", f"estimated {cold_spectrum.rates[0]:.1g}, exact {cold.exact_rates(1).item():.1g}")
+kc.show("mean speed of the paper's metric, in data sizes per unit of time", f"{speed / cold_spectrum.scale:.0f}")
 assert cold_spectrum.rates[0] > 3 * cold.exact_rates(1) and speed > cold_spectrum.scale
 
 # %% tags=["nbval-ignore-output"]
@@ -593,13 +594,13 @@ for name, steps, options in (
     fate[name] = math.inf if run.diverged else kt.kl_histogram(run.final, cold.log_prob, -2, 2)
     wrong = kt.total_variation(kt.mode_weights(run.final, cold.modes), cold.mode_weights) if not run.diverged else 1
     told = f"KL {fate[name]:.2f}, wrong share {wrong:.2f}, {run.limited[-1]:.0%} at the limiter in the end"
-    kt.show(f"{name:17}", "lost" if run.diverged else told)
+    kc.show(f"{name:17}", "lost" if run.diverged else told)
 cold_floor = kt.noise_floor(
     lambda z: kt.kl_histogram(z, cold.log_prob, -2, 2), cold.sample, N, generator=profile.generator(57)
 )
-kt.show("floor of KL      ", f"{cold_floor[0]:.2f} ± {cold_floor[1]:.2f}")
+kc.show("floor of KL      ", f"{cold_floor[0]:.2f} ± {cold_floor[1]:.2f}")
 assert fate["paper, no limiter"] == math.inf and fate["paper"] > 1 and fate["damped"] < fate["paper"] / 4
-kt.show("600 of the data themselves", f"KL {kt.kl_histogram(cold_data[:N], cold.log_prob, -2, 2):.2f}")
+kc.show("600 of the data themselves", f"KL {kt.kl_histogram(cold_data[:N], cold.log_prob, -2, 2):.2f}")
 assert fate["damped, 200 steps"] > cold_floor[0] and wrong < 0.05
 
 # %% [markdown]
@@ -618,7 +619,7 @@ steps_of_the_way = (kt.MultiScale.from_data, kt.GeneratorEDMD, kt.GeneratorEDMD.
 not_knobs = {"generator", "manifold", "record_every", "verbose"}
 choices = [name for f in steps_of_the_way for name, a in signature(f).parameters.items() if a.default is not a.empty]
 choices = [name for name in choices if name not in not_knobs]
-kt.show("knobs", f"{len(choices)}: {', '.join(choices)}")
+kc.show("knobs", f"{len(choices)}: {', '.join(choices)}")
 assert len(choices) >= 8
 
 
@@ -727,14 +728,14 @@ def in_floors(z):
     return f"SW2 {metrics['sliced W2'](z) / sw_floor:.1f}, KL {metrics['histogram KL'](z) / kl_floor:.1f} floors"
 
 
-kt.show("A  pairs of frames, KSWGD       ", in_floors(arrived["4,000 walkers"]))
-kt.show("B  KDE step of static data      ", in_floors(arrived["KDE step"]))
-kt.show("C  SVGD with the true score, end", f"SW2 {distances['SVGD'][-1] / sw_floor:.0f} floors")
-kt.show("D  KL with 10 modes, all modes  ", f"{turned['n_modes'][0]:.1f}, {default:.2f}; floor {low_floor[0]:.2f}")
+kc.show("A  pairs of frames, KSWGD       ", in_floors(arrived["4,000 walkers"]))
+kc.show("B  KDE step of static data      ", in_floors(arrived["KDE step"]))
+kc.show("C  SVGD with the true score, end", f"SW2 {distances['SVGD'][-1] / sw_floor:.0f} floors")
+kc.show("D  KL with 10 modes, all modes  ", f"{turned['n_modes'][0]:.1f}, {default:.2f}; floor {low_floor[0]:.2f}")
 steps = {name: stiff[name, 100.0][2] or "never" for name in names}
-kt.show("E  steps to the floor, s = 100  ", ", ".join(f"{name} {n}" for name, n in steps.items()))
-kt.show("F  score evaluations a particle ", f"ULA {stiff['ULA', 100.0][0][-1]} at most, KSWGD 0")
-kt.show("G  knobs                        ", len(choices))
+kc.show("E  steps to the floor, s = 100  ", ", ".join(f"{name} {n}" for name, n in steps.items()))
+kc.show("F  score evaluations a particle ", f"ULA {stiff['ULA', 100.0][0][-1]} at most, KSWGD 0")
+kc.show("G  knobs                        ", len(choices))
 assert distances["SVGD"][-1] > 4 * sw_floor and turned["n_modes"][0] > 3 * low_floor[0]
 assert all(metrics["sliced W2"](arrived[name]) < 1.3 * sw_floor for name in ("4,000 walkers", "KDE step"))
 
@@ -753,7 +754,7 @@ assert all(metrics["sliced W2"](arrived[name]) < 1.3 * sw_floor for name in ("4,
 # | training-free | **true**, and not tuning-free | G |
 # | images, stochastic partial differential equations | *not tested in this lesson* | |
 #
-# "Faster" needs a budget and a rule. At equal seconds, fit included, the committed table `results/particles.md` (made by `python -m benchmarks`) has KSWGD and ULA with the true score level on this well, KSWGD far ahead of everybody who has samples only, and
+# "Faster" needs a budget and a rule. At equal seconds, fit included, the committed table `results/particles.md` (made by `python -m experiments speed`) has KSWGD and ULA with the true score level on this well, KSWGD far ahead of everybody who has samples only, and
 # far ahead of ULA on separated modes. Seconds depend on the machine; steps and score evaluations do not.
 #
 # ## Exercises

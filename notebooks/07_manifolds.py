@@ -15,8 +15,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("07")
+profile = kc.setup("07")
 
 # %% [markdown]
 # ## A picture first
@@ -30,7 +31,7 @@ import math
 
 import torch
 
-from koopteach import plotting
+from koopcourse import plotting
 
 torus = kt.Torus(R=2.0, r=0.8).to(profile.device)
 torus_data = torus.sample(4000, profile.generator(1))
@@ -173,8 +174,8 @@ psi = kt.GaussianRBF(centers, width)
 spectrum = kt.GeneratorEDMD(psi, manifold=circle).fit(x).spectrum()
 assert torch.allclose(rates_from(tangent)[:8], spectrum.rates[:8], rtol=1e-6)
 
-kt.show("from 4,000 samples", spectrum.rates[:6], digits=2)
-kt.show("exact, k^2        ", circle.exact_rates(6), digits=2)
+kc.show("from 4,000 samples", spectrum.rates[:6], digits=2)
+kc.show("exact, k^2        ", circle.exact_rates(6), digits=2)
 
 # %% [markdown]
 # ## What if we keep the slope across?
@@ -201,7 +202,7 @@ dictionaries = {
 for name, dictionary in dictionaries.items():
     along = kt.GeneratorEDMD(dictionary, manifold=circle).fit(x).spectrum(2).rates.mean()
     full = kt.GeneratorEDMD(dictionary).fit(x).spectrum(2).rates.mean()
-    kt.show(f"{name:16}  slowest rate, tangent slopes {along:.2f}, full gradients", full, digits=2)
+    kc.show(f"{name:16}  slowest rate, tangent slopes {along:.2f}, full gradients", full, digits=2)
     assert abs(along - 1) < 0.1 and full > 1.05
 
 # %% [markdown]
@@ -396,7 +397,7 @@ def judge(name, x, metric, sampler, offset):
     """Print a metric beside its noise floor; return both."""
     mean, sd = kt.noise_floor(metric, sampler, len(x), generator=profile.generator(offset))
     value = float(metric(x))
-    kt.show(name, f"{value:.3f}, floor {mean:.3f} ± {sd:.3f}")
+    kc.show(name, f"{value:.3f}, floor {mean:.3f} ± {sd:.3f}")
     return value, mean
 
 
@@ -406,7 +407,7 @@ off = (run.particles.flatten(0, 1) - torus.project(run.particles.flatten(0, 1)))
 found, mean = judge("torus, sliced W2    ", run.final, sw2, torus.sample, 13)
 found_tv, mean_tv = judge("torus, TV of p      ", run.final, tv, torus.sample, 14)
 judge("torus, TV of theta  ", run.final, partial(tv, angle="theta"), torus.sample, 15)
-kt.show("farthest ever from the surface below 1e-10", bool(off < 1e-10))
+kc.show("farthest ever from the surface below 1e-10", bool(off < 1e-10))
 assert found < 1.3 * mean and found_tv < 1.4 * mean_tv and off < 1e-10
 
 # %%
@@ -480,7 +481,7 @@ def distance(x):
 for length in (0.4, 0.2, 0.1):
     direction = sphere.tangent(cap, torch.ones_like(cap))
     once = cap + length * direction / direction.norm(dim=1, keepdim=True)
-    kt.show(f"a tangent step of {length}: off the unit sphere by", once.norm(dim=1).mean() - 1, digits=2)
+    kc.show(f"a tangent step of {length}: off the unit sphere by", once.norm(dim=1).mean() - 1, digits=2)
 full_spectrum = cases["torus"][2]
 films = {
     "tangent, projected": leave(torus_spectrum, True),
@@ -494,7 +495,7 @@ ring = torch.linspace(0, 2 * math.pi, 100)
 for (name, film), (color, dash, marker) in zip(films.items(), plotting.SERIES):
     away = torch.tensor([distance(x) for x in film]).clamp_min(1e-17)
     axes[0].semilogy(away, dash, color=color, marker=marker, markevery=10, label=name)
-    kt.show(f"{name:30} mean distance {away[-1]:.1g}, sliced W2", sw2(film[-1]), digits=2)
+    kc.show(f"{name:30} mean distance {away[-1]:.1g}, sliced W2", sw2(film[-1]), digits=2)
 for ax, (name, film) in zip(axes[1:], list(films.items())[1:]):
     x = film[-1].cpu()
     ax.plot(2 + 0.8 * ring.cos(), 0.8 * ring.sin(), color=plotting.COLORS["reference"], linewidth=1)

@@ -16,8 +16,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("08")
+profile = kc.setup("08")
 
 # %% [markdown]
 # ## A picture first
@@ -28,7 +29,7 @@ profile = kt.setup("08")
 # %%
 import torch
 
-from koopteach import plotting
+from koopcourse import plotting
 
 toy = kt.eight_gaussians.to(profile.device)
 flow = kt.MixtureFlow(toy)
@@ -146,7 +147,7 @@ plotting.finish(
     "Forty grey lines from black noise to orange data, all through one spot at half time and in almost every direction, and the "
     "blue arrow of their mean velocity, which points to the right: it is none of theirs.",
 )
-kt.show("lines through the disc", int(passing.sum()) > 1000)
+kc.show("lines through the disc", int(passing.sum()) > 1000)
 
 # %% [markdown]
 # ## From scratch: conditional flow matching
@@ -157,7 +158,7 @@ kt.show("lines through the disc", int(passing.sum()) > 1000)
 # %% tags=["nbval-ignore-output"]
 from torch import nn
 
-from koopteach import runtime
+from koopcourse import runtime
 
 board = kt.checkerboard.to(profile.device)
 data = board.sample(20_000, profile.generator(4)).float()
@@ -176,13 +177,13 @@ for _ in runtime.progress(range(2000), "CFM from scratch"):
     losses.append(loss.item())
 same = kt.linear_path(x0, x1, t)
 assert torch.allclose(same[0], x_t, atol=1e-6) and torch.allclose(same[1], u)
-kt.show("mean loss of the first and of the last hundred steps", [sum(losses[:100]) / 100, sum(losses[-100:]) / 100], 2)
+kc.show("mean loss of the first and of the last hundred steps", [sum(losses[:100]) / 100, sum(losses[-100:]) / 100], 2)
 assert 2.5 < sum(losses[-100:]) / 100 < sum(losses[:100]) / 100
 
 # %% [markdown]
 # With the package it is `kt.FlowMatching(2).fit(data)`, which differs in the network (it sees random Fourier features of
 # the point, too), in a falling step size and in averaged weights. Such a training takes a quarter of a minute; flows that this lesson
-# quotes come with the course: `kt.shipped("checkerboard-teacher")`.
+# quotes come with the course: `kc.shipped("checkerboard-teacher")`.
 #
 # ## One step
 #
@@ -241,11 +242,11 @@ for name, (solver, counts) in solvers.items():
         rows.append((flow.nfe, error, sliced(x), toy.structure(x)))
     runs[name] = torch.tensor(rows).T
 adaptive = flow.transport(noise, solver="dopri5", tolerance=1e-4)
-kt.show("dopri5 takes between 50 and 150 evaluations", 50 < flow.nfe < 150)
+kc.show("dopri5 takes between 50 and 150 evaluations", 50 < flow.nfe < 150)
 for name, k in {"Euler": 3, "midpoint": 2}.items():
-    kt.show(f"{name:8}, 8 evaluations: error, SW2, structure", runs[name][1:, k], digits=2)
-    kt.show(f"{name:8}, 16 evaluations: error, SW2, structure", runs[name][1:, k + 1], digits=2)
-kt.show("floor of SW2, mean and sd", floor, digits=2)
+    kc.show(f"{name:8}, 8 evaluations: error, SW2, structure", runs[name][1:, k], digits=2)
+    kc.show(f"{name:8}, 16 evaluations: error, SW2, structure", runs[name][1:, k + 1], digits=2)
+kc.show("floor of SW2, mean and sd", floor, digits=2)
 
 # %%
 fig, axes = plotting.new_figure(3, height=3.3)
@@ -281,7 +282,7 @@ assert runs["midpoint"][1, 3] < runs["Euler"][1, 4] / 2 and runs["Euler"][1, 3] 
 # transport** (OT). Lines of such a pairing cross far less, so the mean in (3) is nearly the velocity of each line.
 
 # %%
-ot_flow = kt.shipped("eight_gaussians-ot-teacher").to(profile.device)
+ot_flow = kc.shipped("eight_gaussians-ot-teacher").to(profile.device)
 x0, x1 = flow.source(64, profile.generator(8)), toy.sample(64, profile.generator(9))
 pairings = {"independent pairs": (x1, flow), "OT pairs": (x1[kt.ot_permutation(x0, x1)], ot_flow)}
 fig, axes = plotting.new_figure(4, height=2.6)
@@ -310,7 +311,7 @@ plotting.finish(
 for n in (4, 16, 128, 1024):
     x0, x1 = flow.source(2048, profile.generator(10)).split(n), toy.sample(2048, profile.generator(11)).split(n)
     squares = [(b[kt.ot_permutation(a, b)] - a).square().sum(1).mean() for a, b in zip(x0, x1)]
-    kt.show(f"batches of {n:4}: mean squared length", torch.stack(squares).mean(), digits=2)
+    kc.show(f"batches of {n:4}: mean squared length", torch.stack(squares).mean(), digits=2)
 
 # %% [markdown]
 # ## Straightness, and reflow
@@ -355,8 +356,8 @@ for name, way in {"curved": gaussian, "reflowed": Reflowed()}.items():
     one_step = way.transport(noise, solver="euler", steps=1)
     arrives = torch.allclose(one_step, gaussian.exact(noise, [1.0])[0])
     bend = kt.straightness(way, noise[:500]).deviation
-    kt.show(f"{name:8} S", f"{abs(bend):.2f}")
-    kt.show(f"{name:8} one Euler step arrives", arrives)
+    kc.show(f"{name:8} S", f"{abs(bend):.2f}")
+    kc.show(f"{name:8} one Euler step arrives", arrives)
 assert torch.allclose(gaussian.transport(noise, solver="euler", steps=1), m.expand(2000, 2))  # at the mean
 
 # %% [markdown]
@@ -366,9 +367,9 @@ assert torch.allclose(gaussian.transport(noise, solver="euler", steps=1), m.expa
 # %%
 contest = {
     "exact, independent": flow,
-    "learned, independent": kt.shipped("eight_gaussians-teacher").to(profile.device),
+    "learned, independent": kc.shipped("eight_gaussians-teacher").to(profile.device),
     "learned, OT": ot_flow,
-    "learned, reflow": kt.shipped("eight_gaussians-reflow").to(profile.device),
+    "learned, reflow": kc.shipped("eight_gaussians-reflow").to(profile.device),
 }
 budget = (1, 2, 4, 8, 16)
 quality = {}
@@ -458,7 +459,7 @@ def from_scratch(x, t):
     return plain_net(torch.cat([x, torch.full_like(x[:, :1], t)], dim=1)).detach()
 
 
-good = kt.shipped("checkerboard-teacher").to(profile.device)
+good = kc.shipped("checkerboard-teacher").to(profile.device)
 board_floor = kt.noise_floor(board_distance, board.sample, 2000, generator=profile.generator(14))
 lost = kt.integrate(from_scratch, noise.float(), solver="midpoint", steps=16).states[-1].double()
 boards = {
@@ -474,7 +475,7 @@ notes = {name: f"SW2 {a:.2f}, structure {b:.0%}" for name, (a, b) in rulers.item
 alt = """From scratch: a filled square with faint structure. Fourier features: a checkerboard with soft edges, also with 12
 Euler steps. One Euler step: a small dot in the middle."""
 plotting.compare(boards, board_fresh, (-2.3, 2.3), notes=notes, alt=alt)
-kt.show("floor of SW2, mean and sd", board_floor, digits=2)
+kc.show("floor of SW2, mean and sd", board_floor, digits=2)
 assert rulers["from scratch"][1] < 0.75 < rulers["same, Euler 12"][1] and rulers["from scratch"][0] < 0.2
 
 # %% [markdown]
@@ -496,7 +497,7 @@ with torch.no_grad():
     guesses = {"from scratch": plain_net(torch.cat([x_t, t], dim=1)), "Fourier features": good.velocity(x_t, t)}
 fresh_losses = {name: (guess - u).square().sum(1).mean().item() for name, guess in guesses.items()}
 for name, value in fresh_losses.items():
-    kt.show(f"loss on fresh pairs, {name:16}", value, digits=2)
+    kc.show(f"loss on fresh pairs, {name:16}", value, digits=2)
 assert fresh_losses["from scratch"] < 1.12 * fresh_losses["Fourier features"]
 
 # %% [markdown]
@@ -523,7 +524,7 @@ for name, t in {"a time for each pair": own, "one for each batch": own[::256].re
     x_t, u = kt.linear_path(x0, x1, t)
     loss = (flow.velocity(x_t, t) - u).square().sum(1)
     spread[name] = loss.reshape(100, 256).mean(1).std()
-    kt.show(f"spread of the loss of a batch of 256, {name}", spread[name], digits=1)
+    kc.show(f"spread of the loss of a batch of 256, {name}", spread[name], digits=1)
 assert spread["one for each batch"] > 3 * spread["a time for each pair"]
 
 # %% [markdown]

@@ -16,8 +16,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("09")
+profile = kc.setup("09")
 
 # %% [markdown]
 # ## A picture first
@@ -29,11 +30,11 @@ profile = kt.setup("09")
 # %%
 import torch
 
-from koopteach import plotting
+from koopcourse import plotting
 
 box = (-2.6, 2.6)
-flows = {"straight": kt.shipped("moons-teacher"), "bent": kt.shipped("moons-convex")}
-T = kt.shipped("moons-decoded").interpolant.to_data.double()
+flows = {"straight": kc.shipped("moons-teacher"), "bent": kc.shipped("moons-convex")}
+T = kc.shipped("moons-decoded").interpolant.to_data.double()
 families = {"straight": kt.LinearInterpolant(2), "bent": kt.ConvexChart(T)}
 noise = torch.randn(2000, 2, dtype=profile.dtype, generator=profile.generator(1))
 data, times = kt.moons.sample(4000, profile.generator(2)), torch.linspace(0, 1, 33, dtype=profile.dtype)
@@ -124,7 +125,7 @@ for n in (100, 1000, 10_000):
     pool = bells.sample(n, profile.generator(4))
     v, ess = field(kt.LinearInterpolant(2), x, 0.5, pool)
     error = (v - exact.velocity(x, 0.5)).norm() / exact.velocity(x, 0.5).norm()
-    kt.show(f"pool of {n:6}: relative error, median effective size", [error, ess.median()], digits=2)
+    kc.show(f"pool of {n:6}: relative error, median effective size", [error, ess.median()], digits=2)
 for family in (kt.LinearInterpolant(2), kt.TrigonometricInterpolant(2), kt.ConvexChart(T)):
     same = kt.optimal_field(family, x, 0.5, pool[:500])
     assert torch.allclose(field(family, x, 0.5, pool[:500])[0], same.velocity, atol=1e-6)
@@ -202,10 +203,10 @@ def distance(x):
 
 
 floor = kt.noise_floor(distance, kt.moons.sample, len(noise), repeats=10, generator=profile.generator(7))
-kt.show("SW2 of the noise itself; floor, mean and sd", [distance(noise), *floor], digits=2)
+kc.show("SW2 of the noise itself; floor, mean and sd", [distance(noise), *floor], digits=2)
 for family in (kt.LinearInterpolant(2), kt.TrigonometricInterpolant(2)):
     one = noise + kt.optimal_field(family, noise, 0.0, data).velocity
-    kt.show(f"{type(family).__name__:24}, one step: SW2, size", [distance(one), one.norm() / noise.norm()], digits=2)
+    kc.show(f"{type(family).__name__:24}, one step: SW2, size", [distance(one), one.norm() / noise.norm()], digits=2)
 linear_step = noise + kt.optimal_field(kt.LinearInterpolant(2), noise, 0.0, data).velocity
 assert torch.allclose(linear_step, data.mean(0).expand_as(noise))
 
@@ -241,8 +242,8 @@ for name, way in same_map.items():
     assert (way.transport(noise, solver="rk4", steps=50) - true_end).norm() < 0.02 * true_end.norm()
     S = kt.straightness(way, noise[:300]).deviation
     steps = [distance(way.transport(noise, solver="euler", steps=k)) for k in budget]
-    kt.show(f"{name:13} S; SW2 at 1, 2, 4, 8, 16 Euler steps", [S, *steps], digits=2)
-kt.show("their common end; the noise itself; floor", [distance(true_end), distance(noise), floor[0]], digits=2)
+    kc.show(f"{name:13} S; SW2 at 1, 2, 4, 8, 16 Euler steps", [S, *steps], digits=2)
+kc.show("their common end; the noise itself; floor", [distance(true_end), distance(noise), floor[0]], digits=2)
 
 # %% [markdown]
 # Four trigonometric steps do what sixteen linear ones do, **for nothing**: the same network. Now the paper's own
@@ -255,7 +256,7 @@ descent = kt.straighten(schedules["learned"], data, n_steps=100, lr=5e-2, genera
 same_map["learned"] = way = Rescheduled(flows["straight"], schedules["learned"])
 S = kt.straightness(way, noise[:300]).deviation
 steps = [distance(way.transport(noise, solver="euler", steps=k)) for k in budget]
-kt.show("learned S; SW2 at 1, 2, 4, 8, 16 Euler steps", [S, *steps], digits=2)
+kc.show("learned S; SW2 at 1, 2, 4, 8, 16 Euler steps", [S, *steps], digits=2)
 fig, axes = plotting.new_figure(3, height=3.1)
 for ax, (name, way) in zip(axes, same_map.items()):
     ax.plot(*way.trajectory(noise[:16], times).unbind(2), color=plotting.COLORS["model"], linewidth=0.8)
@@ -411,8 +412,8 @@ round_floor = kt.noise_floor(
     repeats=5,
     generator=profile.generator(11),
 )
-kt.show("SW2 of T(z) to the moons; floor", [distance(T(noise)), floor[0]], digits=2)
-kt.show("SW2 of the data's z to N(0, I); floor", [kt.sliced_wasserstein2(latent, noise), round_floor[0]], digits=2)
+kc.show("SW2 of T(z) to the moons; floor", [distance(T(noise)), floor[0]], digits=2)
+kc.show("SW2 of the data's z to N(0, I); floor", [kt.sliced_wasserstein2(latent, noise), round_floor[0]], digits=2)
 
 # %% [markdown]
 # How straight? Equation (2) measures it before any network is trained: $\mathbb E|\mathcal Dv|^2$ at four times with a pool of 800
@@ -431,14 +432,14 @@ for name, family in {**schedules, "convex chart": families["bent"]}.items():
     found[name] = torch.stack(rows).T  # A, crossing, effective size at each time
 for name in ("linear", "trigonometric", "convex chart"):
     A, cross, ess = found[name]
-    kt.show(
+    kc.show(
         f"{name:13} E|Dv|^2 up to t = 0.6, at 0.8; crossing; least ESS",
         [A[:3].mean(), A[3], cross.mean(), ess.min()],
         2,
     )
-trained = {**flows, "student": kt.shipped("moons-student")}
+trained = {**flows, "student": kc.shipped("moons-student")}
 bend = {name: kt.straightness(flow, noise[:500]).deviation for name, flow in trained.items()}
-kt.show(
+kc.show(
     "S of the trained flows: linear, convex chart, the linear one's student of lesson 10", list(bend.values()), digits=2
 )
 assert bend["bent"] < 0.5 < 2 < bend["straight"]
@@ -472,7 +473,7 @@ assert bend["bent"] < 0.5 < 2 < bend["straight"]
 # matter; whoever needs the motion from the noise itself, in data space, needs (7).
 
 # %%
-decoded, pushed = kt.shipped("moons-decoded"), kt.shipped("moons-pushed")
+decoded, pushed = kc.shipped("moons-decoded"), kc.shipped("moons-pushed")
 z, x, steps = noise.float(), pushed.interpolant.to_data(noise.float()), 2
 for k in range(steps):
     t = torch.full_like(z[:, :1], k / steps)
@@ -481,13 +482,13 @@ for flow, by_hand in ((decoded, T(z.double())), (pushed, x.double())):
     assert torch.allclose(by_hand, flow.transport(noise, solver="euler", steps=steps), atol=1e-4)
     start = flow.trajectory(noise, [0.0, 1.0])[0]
     assert torch.allclose(start, flow.interpolant.to_data.double()(noise), atol=1e-4)  # and not the noise
-kt.show(
+kc.show(
     "the paths start at T(x0), away from x0 by, root mean square",
     (start - noise).square().sum(1).mean().sqrt(),
     digits=2,
 )
 steepest = torch.linalg.eigvalsh(T.derivatives(noise)[2])[:, -1].sort().values
-kt.show("slope of T at the noise points: median, exceeded by one in a hundred", steepest[[1000, 1980]], 2)
+kc.show("slope of T at the noise points: median, exceeded by one in a hundred", steepest[[1000, 1980]], 2)
 
 # %% [markdown]
 # ## The race
@@ -500,7 +501,7 @@ kt.show("slope of T at the noise points: median, exceeded by one in a hundred", 
 # well, as the linear flow will show. Read it beside sliced $W_2$.
 
 # %%
-from koopteach.zoo import LAWS, quoted
+from koopcourse.zoo import LAWS, quoted
 
 kinds = {"linear": "teacher", "OT-CFM": "ot-teacher", "OT-CFM + reflow": "ot-reflow"}
 kinds |= {"OT-CFM, local pairs": "local", "convex chart": "convex"}
@@ -521,7 +522,7 @@ for law, toy in toys.items():
     fresh = [judge(law, toy.sample(10_000, profile.generator(30 + k)))[0] for k in range(6)]
     floors[law] = torch.tensor(fresh).mean().item(), torch.tensor(fresh).std().item()
     for name, kind in kinds.items():
-        way = kt.shipped(f"{law}-{kind}")
+        way = kc.shipped(f"{law}-{kind}")
         ends = [way.transport(starts[law], solver="euler", steps=k) for k in (1, 2, 4)]
         marks[law, name] = torch.tensor([judge(law, x) for x in ends]).T
 
@@ -555,7 +556,7 @@ for law in LAWS:
 shown = [name for name in kinds if name not in ("linear", "convex chart", "decoded chart")]
 fig, axes = plotting.new_figure(5, height=2.0, rows=3)
 for row, law in zip(axes.reshape(3, 5), LAWS):
-    flown = [kt.shipped(f"{law}-{kinds[name]}").transport(starts[law], solver="euler", steps=1) for name in shown]
+    flown = [kc.shipped(f"{law}-{kinds[name]}").transport(starts[law], solver="euler", steps=1) for name in shown]
     for ax, name, x in zip(row, [*shown, "exact sample"], [*flown, goals[law][:10_000].float()]):
         counts = torch.histogramdd(x, bins=[46, 46], range=[-2.3, 2.3, -2.3, 2.3]).hist.T.sqrt()
         ax.imshow(counts, cmap="Blues", origin="lower", interpolation="nearest")
@@ -576,7 +577,7 @@ plotting.finish(fig, alt)
 # chart here that keeps both ends of (1), has random pairs, and is behind OT-CFM at every number of steps. (v) These are single trainings, and a
 # difference below the floor's spread means nothing.
 #
-# The paired race of five seeds, with shorter trainings (`results/curved-interpolants.md`, made by `python -m koopteach reproduce
+# The paired race of five seeds, with shorter trainings (`results/curved-interpolants.md`, made by `python -m experiments
 # curved-interpolants`), agrees: at one step the pushed chart is ahead of OT-CFM, of its reflow and of local pairs on all three problems, with every
 # seed, though each of them had more seconds; at two and four steps none of them is ahead by more than 0.001 in the median. With more than twice its
 # seconds local pairs overtake it in sliced $W_2$. From eight Gaussians it pays when it samples: finding $z_0$ by Newton's method costs ten network
@@ -588,7 +589,7 @@ plotting.finish(fig, alt)
 # can *you* no longer tell OT-CFM from the pushed chart?
 
 # %% tags=["widget", "nbval-ignore-output"]
-race = {(law, name): kt.shipped(f"{law}-{kind}") for law in LAWS for name, kind in kinds.items()}
+race = {(law, name): kc.shipped(f"{law}-{kind}") for law in LAWS for name, kind in kinds.items()}
 
 
 def run(law, flow, steps):
@@ -642,9 +643,9 @@ ess = [told[d].ess.median().item() for d in dims]
 truth = half**4 / (0.25**2 + half**2 * 0.75**2) ** 3  # sigma'' squared, from (6)
 gaussian = kt.GaussianFlow(torch.zeros(64), torch.full((64,), half**2))
 start = torch.randn(500, 64, generator=profile.generator(41))
-kt.show("E|Dv|^2 / d: the truth", truth, digits=2)
-kt.show("d = 2 and 64, estimated: below 0.01", [objective[0] < 0.01, objective[-1] < 0.01])
-kt.show(
+kc.show("E|Dv|^2 / d: the truth", truth, digits=2)
+kc.show("d = 2 and 64, estimated: below 0.01", [objective[0] < 0.01, objective[-1] < 0.01])
+kc.show(
     "the truth in d = 64: S; size after one Euler step",
     [
         kt.straightness(gaussian, start).deviation,

@@ -17,8 +17,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("10")
+profile = kc.setup("10")
 
 # %% [markdown]
 # ## A picture first
@@ -30,10 +31,10 @@ profile = kt.setup("10")
 # %%
 import torch
 
-from koopteach import plotting
+from koopcourse import plotting
 
 box = (-2.8, 2.8)
-teacher, student = kt.shipped("moons-teacher"), kt.shipped("moons-student")
+teacher, student = kc.shipped("moons-teacher"), kc.shipped("moons-student")
 x0 = torch.randn(1000, 2, dtype=profile.dtype, generator=profile.generator(1))
 few = x0[:220]  # for pictures
 moments = torch.linspace(0, 1, 5)
@@ -48,7 +49,7 @@ plotting.films(
     alt="Two rows of five moments. Teacher above and student below look alike: a round cloud contracts a little, splits "
     "and becomes two moons; colours stay in the same places.",
 )
-kt.show("evaluations of the network, teacher and student", [teacher.nfe, student.nfe])
+kc.show("evaluations of the network, teacher and student", [teacher.nfe, student.nfe])
 
 # %% [markdown]
 # ## The idea without formulas
@@ -118,14 +119,14 @@ assert torch.allclose(z0 @ C.T, x0, atol=1e-5)  # reading a lift gives the point
 for t in (0.25, 0.5, 1.0):
     x_t = z0 @ torch.matrix_exp(t * L).T @ C.T  # equation (3), points as rows
     assert torch.allclose(x_t, student.transport(x0, t=t), atol=1e-4)
-kt.show("observables, eigenvalue of the pair", [z0.shape[1], complex(alpha, beta)], digits=2)
+kc.show("observables, eigenvalue of the pair", [z0.shape[1], complex(alpha, beta)], digits=2)
 
 # %% [markdown]
 # Now consistency, on a student that was trained by it. `torch.func.jvp` differentiates the lift in the direction $(v,1)$;
 # we follow 40 paths of the teacher, collect the residual, and ask whether (4) explains the student's error.
 
 # %%
-consistent = kt.shipped("moons-consistency")
+consistent = kc.shipped("moons-consistency")
 L = consistent.lifting.generator()
 times = torch.linspace(0, 1, 301, dtype=profile.dtype)
 paths = teacher.trajectory(x0[:40], times).float()
@@ -143,7 +144,7 @@ push = torch.matrix_exp((1 - times.float())[:, None, None] * L)  # e^{(1-s)L}
 integral = torch.trapezoid(torch.einsum("kij,knj->kni", push, r), times.float(), dim=0)
 error = consistent.lift(paths[-1], 1.0) - consistent.lift(paths[0], 0.0) @ torch.matrix_exp(L).T
 assert (integral - error).norm() < 0.02 * error.norm()  # the error identity (4)
-kt.show(
+kc.show(
     "read-out error at t = 1, directly and by (4)",
     [float(consistent.lifting.read(e).norm() / 40**0.5) for e in (error, integral)],
     digits=2,
@@ -172,7 +173,7 @@ def distance(x):
 
 
 floor = kt.noise_floor(distance, kt.moons.sample, len(x0), repeats=10, generator=profile.generator(3))
-ot_teacher = kt.shipped("moons-ot-teacher")
+ot_teacher = kc.shipped("moons-ot-teacher")
 tries = {
     "teacher, Euler": (teacher, "euler", (1, 2, 4, 8, 16, 32)),
     "teacher, midpoint": (teacher, "midpoint", (1, 2, 4, 8, 16)),
@@ -193,11 +194,11 @@ notes = {name: f"SW2 {distance(x):.2f}, on the moons {kt.moons.structure(x):.0%}
 alt = """Teacher with 16 evaluations, student with one, and an exact sample show two moons; between the arms the first
 two have some stray points. One Euler step of the teacher is a single dot in the middle."""
 plotting.compare({name: x[:400] for name, x in states.items()}, reference, box, notes=notes, alt=alt)
-kt.show("noise floor of SW2, mean and sd", list(floor), digits=2)
+kc.show("noise floor of SW2, mean and sd", list(floor), digits=2)
 few_steps = [kt.moons.structure(ot_teacher.transport(x0, solver="euler", steps=k)) for k in (1, 2, 4)]
-kt.show("on the moons, OT teacher with 1, 2, 4 steps of Euler", few_steps, digits=2)
+kc.show("on the moons, OT teacher with 1, 2, 4 steps of Euler", few_steps, digits=2)
 end = teacher.transport(x0, steps=20)
-kt.show(
+kc.show(
     "student's end point against its teacher's, relative",
     (states["student, 1 evaluation"] - end).norm() / end.norm(),
     digits=2,
@@ -217,7 +218,7 @@ for name, x in {"student": student.transport(fresh), "direct": direct.transport(
     numbers = (
         f"end {(x - goal).norm() / goal.norm():.3f}, SW2 {distance(x):.3f}, on the moons {kt.moons.structure(x):.0%}"
     )
-    kt.show(f"{name:8}", numbers)
+    kc.show(f"{name:8}", numbers)
     assert (x - goal).norm() < 0.04 * goal.norm()
 
 # %% [markdown]
@@ -243,7 +244,7 @@ names = {
     "by consistency": "moons-consistency",
     "end points only": "moons-target-only",
 }
-students = {name: kt.shipped(file) for name, file in names.items()}
+students = {name: kc.shipped(file) for name, file in names.items()}
 told = {name: flow.diagnose(x0) for name, flow in students.items()}
 alt = """Error against the teacher over time. End points only: zero at the start, a third of the data's size in the middle,
 small again at the end. The other two stay below six per cent all along."""
@@ -255,7 +256,7 @@ plotting.curves(
     alt=alt,
 )
 for name, d in told.items():
-    kt.show(f"{name:16} at t = 1, at t = 1/2, relative residual", [d.end, d.mid, d.residual], digits=2)
+    kc.show(f"{name:16} at t = 1, at t = 1/2, relative residual", [d.end, d.mid, d.residual], digits=2)
 assert told["end points only"].mid > 5 * told["by coefficients"].mid
 
 # %%
@@ -303,15 +304,15 @@ from_normal = kt.noise_floor(
     repeats=10,
     generator=profile.generator(8),
 )
-kt.show("noise floor, mean and sd", list(from_normal), digits=2)
+kc.show("noise floor, mean and sd", list(from_normal), digits=2)
 for name, x in back.items():
-    kt.show(f"SW2 of the {name}'s noise to N(0, I)", kt.sliced_wasserstein2(x, noise), digits=2)
+    kc.show(f"SW2 of the {name}'s noise to N(0, I)", kt.sliced_wasserstein2(x, noise), digits=2)
 gaps = {
     "its noise, of the teacher's samples": student.invert(end) - x0,
     "data, there and back": student.transport(back["student"]) - data,
 }
 for name, gap in gaps.items():
-    kt.show(f"student's error, {name}", gap.square().mean().sqrt(), digits=2)
+    kc.show(f"student's error, {name}", gap.square().mean().sqrt(), digits=2)
 
 # %% [markdown]
 # Inversion works, to less than a tenth of a standard deviation. It is the harder direction: near the data the flow
@@ -383,11 +384,11 @@ plotting.explore(side_by_side, t=plotting.slider(0.0, 1.0, 0.05, 0.9), drift_gai
 # </details>
 
 # %%
-pair = {"start 0.5i": kt.shipped("moons-consistency"), "start 4.5i": kt.shipped("moons-consistency-2")}
+pair = {"start 0.5i": kc.shipped("moons-consistency"), "start 4.5i": kc.shipped("moons-consistency-2")}
 for name, flow in pair.items():
     d = flow.diagnose(x0)
-    kt.show(f"{name}: eigenvalue", flow.rates[2].item(), digits=2)
-    kt.show("    its error at t = 1, over the path; SW2", [d.end, d.path, distance(flow.transport(x0))], digits=2)
+    kc.show(f"{name}: eigenvalue", flow.rates[2].item(), digits=2)
+    kc.show("    its error at t = 1, over the path; SW2", [d.end, d.path, distance(flow.transport(x0))], digits=2)
 found = [flow.rates[2] for flow in pair.values()]
 assert abs(found[0] - found[1]) > 1.5
 
@@ -418,10 +419,10 @@ protocols = {
 moments_of_time = time_moments(states)
 a, b = torch.linspace(-4, 4, 41, dtype=profile.dtype), torch.linspace(0.3, 6, 39, dtype=profile.dtype)
 valley = torch.tensor([[path_floor(moments_of_time, clock, g[None], f[None]) for g in a] for f in b])
-kt.show(
+kc.show(
     "default: growth, frequency, relative error of the path", [float(v) for v in protocols["the default"]], digits=2
 )
-kt.show("share of the square below with an error under 0.02", f"{(valley < 0.02).double().mean():.0%}")
+kc.show("share of the square below with an error under 0.02", f"{(valley < 0.02).double().mean():.0%}")
 
 # %%
 fig, (ax,) = plotting.new_figure(height=3.8)
@@ -455,10 +456,10 @@ plotting.finish(
 # %%
 for name, paths_of in stored.items():
     floors = [kt.fit_time_functions(paths_of.states, paths_of.times, k)[2] for k in (0, 1, 2)]
-    kt.show(f"{name:11} best path error with 0, 1, 2 pairs", floors, digits=2)
+    kc.show(f"{name:11} best path error with 0, 1, 2 pairs", floors, digits=2)
 bend = {"independent": kt.straightness(teacher, x0), "OT": kt.straightness(ot_teacher, x0)}
 for name, told_of in bend.items():
-    kt.show(f"{name:11} deviation from straight", told_of.deviation, digits=2)
+    kc.show(f"{name:11} deviation from straight", told_of.deviation, digits=2)
 assert bend["OT"].deviation < 0.1 < bend["independent"].deviation
 
 # %% [markdown]
@@ -484,11 +485,11 @@ failures = {
     "free, four losses": "moons-autoencoder",
     "mode sum": "moons-consistency",
 }
-flows = {name: kt.shipped(file) for name, file in failures.items()}
+flows = {name: kc.shipped(file) for name, file in failures.items()}
 for name, flow in flows.items():
     d = flow.diagnose(x0)
-    kt.show(f"{name:23} consistency loss, relative residual", [d.raw_residual, d.residual], digits=2)
-    kt.show("    error at t = 1, at t = 1/2; size of z", [d.end, d.mid, d.size], digits=2)
+    kc.show(f"{name:23} consistency loss, relative residual", [d.raw_residual, d.residual], digits=2)
+    kc.show("    error at t = 1, at t = 1/2; size of z", [d.end, d.mid, d.size], digits=2)
 alt = """Collapsed model: one dot. Autoencoder: two moons, a little blurred. Mode sum: two moons."""
 plotting.compare({name: flow.transport(x0[:400]) for name, flow in flows.items()}, reference, box, alt=alt)
 
@@ -515,7 +516,7 @@ def rescaled(flow, scale):
 before = flows["free, four losses"].diagnose(x0[:300], verbose=False)
 for scale in (1.0, 0.1, 0.01):
     d = rescaled(flows["free, four losses"], scale).diagnose(x0[:300], verbose=False)
-    kt.show(
+    kc.show(
         f"scale {scale:4}: loss, relative residual, error at t = 1/2", [d.raw_residual, d.residual, d.mid], digits=2
     )
     assert abs(d.residual - before.residual) < 0.01

@@ -14,8 +14,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("11")
+profile = kc.setup("11")
 
 # %% [markdown]
 # ## A picture first
@@ -30,10 +31,10 @@ from time import process_time
 
 import torch
 
-from koopteach import plotting
+from koopcourse import plotting
 
-images = kt.load_images("digits8")
-autoencoder, classifier = kt.shipped("digits-codes"), kt.shipped("digits-classifier")
+images = kc.load_images("digits8")
+autoencoder, classifier = kc.shipped("digits-codes"), kc.shipped("digits-classifier")
 z, held_out = (autoencoder.encode(part).to(profile.dtype) for part in (images.train, images.test))
 x0 = torch.randn(len(held_out), z.shape[1], dtype=z.dtype, generator=profile.generator(1))
 
@@ -109,15 +110,15 @@ plotting.picture_rows(film, alt=alt)
 # %% [markdown]
 # ## What the autoencoder keeps
 #
-# It comes with the package (`python -m koopteach.authoring weights digits-codes` trains it in seconds). Six numbers for 64: look at what is lost, before
+# It comes with the package (`python -m koopcourse.authoring weights digits-codes` trains it in seconds). Six numbers for 64: look at what is lost, before
 # any sampler is blamed for it.
 
 # %%
 back = autoencoder.decode(held_out)
 alt = "Two rows of twelve held-out digits: as they are, and after the round trip through six numbers, softer."
 plotting.picture_rows({"held out": images.test[:36:3], "through 6 numbers": back[:36:3]}, alt=alt)
-kt.show("recognised as they are", classifier.accuracy(images.test, images.test_labels), digits=2)
-kt.show("recognised after the round trip", classifier.accuracy(back, images.test_labels), digits=2)
+kc.show("recognised as they are", classifier.accuracy(images.test, images.test_labels), digits=2)
+kc.show("recognised after the round trip", classifier.accuracy(back, images.test_labels), digits=2)
 assert torch.allclose(z.T.cov(correction=0), torch.eye(6, dtype=z.dtype), atol=1e-3)
 
 # %% [markdown]
@@ -380,8 +381,8 @@ method = kt.KSWGD(spectrum.truncate(20), damping=math.inf)
 few = kt.run_particles(method, x0, n_steps=60, record_every=60, generator=profile.generator(4)).final
 head()
 line("20 modes", judge(few))
-kt.show("energy over that of the start: 20 modes", method.energy(few) / method.energy(x0), digits=1)
-kt.show(f"                               {len(spectrum)} modes", run.energy[-1] / run.energy[0], digits=1)
+kc.show("energy over that of the start: 20 modes", method.energy(few) / method.energy(x0), digits=1)
+kc.show(f"                               {len(spectrum)} modes", run.energy[-1] / run.energy[0], digits=1)
 assert judge(few)["Frechet"] > 1.5 * floor["Frechet"] and method.energy(few) < 1e-3 * method.energy(x0)
 assert judge(few)["precision"] < floor["precision"] - 0.05
 
@@ -394,7 +395,7 @@ assert judge(few)["precision"] < floor["precision"] - 0.05
 #
 # If somebody gives us labels, the ten clouds can be handled one by one: small spectra in each cloud's own standardised
 # coordinates, 58 particles each, as many as held-out pictures of the class. The same works *without* labels with cells of k-means, and
-# on 12,000 pictures of clothes that is what makes it fast: `python -m koopteach reproduce images`.
+# on 12,000 pictures of clothes that is what makes it fast: `python -m experiments images`.
 
 # %% tags=["nbval-ignore-output"]
 began, parts = process_time(), []

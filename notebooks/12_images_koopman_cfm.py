@@ -15,8 +15,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("12")
+profile = kc.setup("12")
 
 # %% [markdown]
 # ## A picture first
@@ -28,10 +29,10 @@ profile = kt.setup("12")
 # %%
 import torch
 
-from koopteach import plotting
+from koopcourse import plotting
 
-clothes, look = kt.load_images("fashion28"), kt.shipped("fashion-components")
-teacher, student = kt.shipped("fashion-teacher"), kt.shipped("fashion-student")
+clothes, look = kc.load_images("fashion28"), kc.shipped("fashion-components")
+teacher, student = kc.shipped("fashion-teacher"), kc.shipped("fashion-student")
 x0 = torch.randn(1000, look.dim, dtype=profile.dtype, generator=profile.generator(1))
 drawn = {"teacher, 40": teacher.transport(x0, steps=20), "student, 1": student.transport(x0)}
 alt = """Four rows of twelve garments: real ones, the same cut to 40 components, the teacher's with 40 evaluations, the
@@ -99,8 +100,8 @@ plotting.picture_rows(
 # evaluation of the student.
 
 # %%
-digits, components = kt.load_images("digits8"), kt.shipped("digits-components")
-teacher, student = kt.shipped("digits-teacher"), kt.shipped("digits-student")
+digits, components = kc.load_images("digits8"), kc.shipped("digits-components")
+teacher, student = kc.shipped("digits-teacher"), kc.shipped("digits-student")
 V, mean, scale = components.directions.flatten(1).double(), components.mean.flatten().double(), components.scale
 coordinates = (digits.test.flatten(1).double() - mean) @ V.T / scale
 pictures = (mean + scale * coordinates @ V).clamp(0, 1).reshape(-1, 8, 8)
@@ -111,8 +112,8 @@ x0 = torch.randn(580, 32, dtype=profile.dtype, generator=profile.generator(2))
 modes = student.modes(x0)  # the one evaluation of the network
 turned = 2 * (torch.exp(modes.rates[0]) * modes.amplitudes[0]).real
 assert torch.allclose(modes.position + modes.drift + turned, student.transport(x0), atol=1e-4)
-kt.show("share of the variance that 32 coordinates keep", components.share(digits.test), digits=2)
-kt.show("numbers that one evaluation gives for each picture", 4 * student.dim)
+kc.show("share of the variance that 32 coordinates keep", components.share(digits.test), digits=2)
+kc.show("numbers that one evaluation gives for each picture", 4 * student.dim)
 
 # %% [markdown]
 # ## States on the way
@@ -127,9 +128,9 @@ films = {f"{name}, {i + 1}": components.decode(z[:, i]) for i in range(2) for na
 alt = """Two noises at eleven moments, teacher above student. The blotchy noise pales until the middle, then a digit with black
 strokes comes out of it. Student and teacher agree at every moment."""
 plotting.picture_rows(films, columns=[f"{float(t):.1f}" for t in moments], alt=alt)
-kt.show("evaluations of the network, student", student.nfe)
+kc.show("evaluations of the network, student", student.nfe)
 told = student.diagnose(x0)
-kt.show("student's error at t = 1/2, at t = 1, over the path, relative", [told.mid, told.end, told.path], digits=2)
+kc.show("student's error at t = 1/2, at t = 1, over the path, relative", [told.mid, told.end, told.path], digits=2)
 
 # %% [markdown]
 # The noise first fades towards the mean of all digits, which is what a flow of independent pairs does (lesson 08), and then decides.
@@ -142,7 +143,7 @@ kt.show("student's error at t = 1/2, at t = 1, over the path, relative", [told.m
 # coordinates; otherwise the distance would measure the cut. The floor: as many *real* training pictures as are drawn.
 
 # %%
-classifier = kt.shipped("digits-classifier")
+classifier = kc.shipped("digits-classifier")
 
 
 def features(z):
@@ -165,8 +166,8 @@ floor = kt.noise_floor(
     lambda f: kt.frechet_distance(f, held_out), some, 580, repeats=10, generator=profile.generator(3)
 )
 among = [kt.precision_recall(held_out, some(580, profile.generator(i))) for i in range(10)]
-kt.show("floor of the Frechet distance, mean and sd", list(floor), digits=2)
-kt.show("precision and recall of real pictures", torch.tensor(among).mean(0), digits=2)
+kc.show("floor of the Frechet distance, mean and sd", list(floor), digits=2)
+kc.show("precision and recall of real pictures", torch.tensor(among).mean(0), digits=2)
 
 # %% [markdown]
 # **Predict, then run.** The teacher in Euler and midpoint steps; a second teacher with pairs of optimal transport; a reflow of
@@ -181,7 +182,7 @@ kt.show("precision and recall of real pictures", torch.tensor(among).mean(0), di
 # </details>
 
 # %%
-flows = {"teacher": teacher, "OT": kt.shipped("digits-ot-teacher"), "reflow": kt.shipped("digits-reflow")}
+flows = {"teacher": teacher, "OT": kc.shipped("digits-ot-teacher"), "reflow": kc.shipped("digits-reflow")}
 tries = [("teacher", "euler", (1, 2, 4, 8, 16)), ("teacher", "midpoint", (1, 2, 4, 10))]
 tries += [("OT", "euler", (1, 2, 4, 8)), ("reflow", "euler", (1, 2, 4))]
 measured, ends = {"student": ([1], [frechet(student.transport(x0))])}, {"student, 1": student.transport(x0)}
@@ -203,7 +204,7 @@ plotting.curves(
 # %%
 for key in ("student, 1", "reflow, Euler 1", "OT, Euler 1", "teacher, Euler 1", "OT, Euler 4", "teacher, Midpoint 4"):
     precision, recall = kt.precision_recall(held_out, features(ends[key]))
-    kt.show(f"{key:19} Frechet, precision, recall", [frechet(ends[key]), precision, recall], digits=2)
+    kc.show(f"{key:19} Frechet, precision, recall", [frechet(ends[key]), precision, recall], digits=2)
 assert frechet(ends["student, 1"]) < min(frechet(ends[f"{name}, Euler 1"]) for name in ("OT", "reflow"))
 assert frechet(ends["teacher, Midpoint 4"]) < frechet(ends["student, 1"])
 
@@ -217,7 +218,7 @@ direct = kt.distill(teacher, x0=starts, **sizes, generator=profile.generator(10)
 goal = teacher.transport(x0, steps=20)
 for name, z in {"student": student.transport(x0), "direct": direct.transport(x0)}.items():
     error = float((z - goal).norm() / goal.norm())
-    kt.show(f"{name:8} end, Frechet", f"{error:.2f}, {frechet(z):.1f}")
+    kc.show(f"{name:8} end, Frechet", f"{error:.2f}, {frechet(z):.1f}")
     assert error < 0.35
 
 # %% [markdown]
@@ -248,8 +249,8 @@ def seconds(work):
 
 slow = seconds(lambda: teacher.transport(many, solver=solver, steps=k))
 fast = seconds(lambda: student.transport(many))
-kt.show("cheapest equal setting", f"{solver}, {evaluations} evaluations")
-kt.show("times faster, for 2,000 digits", f"{slow / fast:.1f}")
+kc.show("cheapest equal setting", f"{solver}, {evaluations} evaluations")
+kc.show("times faster, for 2,000 digits", f"{slow / fast:.1f}")
 assert 2 <= evaluations <= 8
 assert slow > fast
 
@@ -268,7 +269,7 @@ alt = """Thirteen held-out digits, and what student and teacher make of them the
 pictures; the student the same digits with some pixels changed."""
 plotting.picture_rows({name: components.decode(z) for name, z in rows.items()}, alt=alt)
 normal = torch.randn(10_000, 32, dtype=profile.dtype, generator=profile.generator(6))
-kt.show(
+kc.show(
     "noise floor of SW2, mean and sd",
     list(
         kt.noise_floor(
@@ -285,11 +286,11 @@ kt.show(
 # %%
 for name in back:
     gap = (again[name] - real).norm() / real.norm()
-    kt.show(f"{name}: relative error there and back", gap, digits=2)
-    kt.show("    SW2 of its noise to N(0, I)", kt.sliced_wasserstein2(back[name], normal), digits=2)
-    kt.show("    mean square of its noise", back[name].square().mean(), digits=2)
+    kc.show(f"{name}: relative error there and back", gap, digits=2)
+    kc.show("    SW2 of its noise to N(0, I)", kt.sliced_wasserstein2(back[name], normal), digits=2)
+    kc.show("    mean square of its noise", back[name].square().mean(), digits=2)
 lost = student.invert(goal) - x0
-kt.show("student's error of the noise, of the teacher's samples", lost.square().mean().sqrt(), digits=2)
+kc.show("student's error of the noise, of the teacher's samples", lost.square().mean().sqrt(), digits=2)
 
 # %% [markdown]
 # Here the honest verdict is *half*. The student finds noise from which it draws a similar digit, off by a third. But measured
@@ -325,7 +326,7 @@ first, second = x0[pairs[0]], x0[pairs[1]]
 half = {"no walk": first, "straight": (first + second) / 2, "quarter circle": (first + second) / 2**0.5}
 for name, noise in half.items():
     z = student.transport(noise)
-    kt.show(f"halfway, {name:14}: Frechet distance", frechet(z), digits=2)
+    kc.show(f"halfway, {name:14}: Frechet distance", frechet(z), digits=2)
 
 # %% [markdown]
 # ## Modes as pictures
@@ -347,9 +348,9 @@ rows = {
 alt = """Twelve noises, the pictures that drift and pair add, and the digits. Orange adds ink, purple takes it
 away, on one scale for all. Neither drift nor pair looks like noise or digit; only the sum does."""
 plotting.picture_rows(rows, signed=("drift u", "pair at t = 0", "pair at t = 1"), alt=alt)
-kt.show("eigenvalue of the pair", student.rates[2].item(), digits=2)
+kc.show("eigenvalue of the pair", student.rates[2].item(), digits=2)
 sizes = [float(part.square().mean().sqrt()) for part in (m.drift, *swing)]
-kt.show("size of the drift, of the pair at t = 0 and t = 1", sizes, digits=2)
+kc.show("size of the drift, of the pair at t = 0 and t = 1", sizes, digits=2)
 
 # %% [markdown]
 # ## Move the gains yourself
@@ -396,8 +397,8 @@ plotting.explore(
 # </details>
 
 # %%
-students = {"first": student, "another seed": kt.shipped("digits-student-2")}
-students["another spectrum"] = kt.shipped("digits-student-3")
+students = {"first": student, "another seed": kc.shipped("digits-student-2")}
+students["another spectrum"] = kc.shipped("digits-student-3")
 labels = classifier.predict(components.decode(goal))
 
 
@@ -411,14 +412,14 @@ signatures = {name: by_class(energy, labels) for name, energy in energies.items(
 signatures["size of the picture"] = by_class(goal.square().sum(dim=1), labels)
 for name, curve in signatures.items():
     agreement = torch.corrcoef(torch.stack([signatures["first"], curve]))[0, 1]
-    kt.show(f"{name:19} spread over classes, correlation with the first", [curve.std(), agreement], digits=2)
+    kc.show(f"{name:19} spread over classes, correlation with the first", [curve.std(), agreement], digits=2)
     assert agreement > 0.75
 mixed = [torch.randperm(580, generator=profile.generator(20 + i)) for i in range(100)]
 chance = torch.stack([by_class(energies["first"], labels[order]) for order in mixed])
-kt.show("spread by chance, labels shuffled", chance.std(), digits=2)
+kc.show("spread by chance, labels shuffled", chance.std(), digits=2)
 other = torch.stack([by_class(energies["another seed"], labels[order]) for order in mixed])
 alike = torch.stack([torch.corrcoef(torch.stack(pair))[0, 1] for pair in zip(chance, other)])
-kt.show("correlation by chance, another seed", alike.mean(), digits=2)
+kc.show("correlation by chance, another seed", alike.mean(), digits=2)
 
 # %%
 fig, (ax,) = plotting.new_figure()
@@ -454,7 +455,7 @@ for what, read in readings.items():
     mine = read(student)
     others = [read(students[name]) for name in ("another seed", "another spectrum")]
     gaps[what] = [float((z - mine).norm() / mine.norm()) for z in others]
-    kt.show(f"{what:30} another seed, another spectrum", gaps[what], digits=2)
+    kc.show(f"{what:30} another seed, another spectrum", gaps[what], digits=2)
 assert max(gaps["state at t = 1"]) < 0.3 < 0.6 < min(gaps["drift u"] + gaps["what a gain of 1.5 changes"])
 
 # %%
@@ -485,10 +486,10 @@ for name, flow in students.items():
     exact[name] = torch.linalg.lstsq(functions, path).solution.reshape(4, 580, 32)
     known = (flow.modes(x0).drift - exact[name][1]).norm() / exact[name][1].norm()
     values = torch.linalg.svdvals(functions)
-    kt.show(f"{name:16} error of the student's drift against the exact one", known, digits=2)
-    kt.show("    largest over smallest singular value of the time functions", values[0] / values[-1], digits=2)
+    kc.show(f"{name:16} error of the student's drift against the exact one", known, digits=2)
+    kc.show("    largest over smallest singular value of the time functions", values[0] / values[-1], digits=2)
 gap = (exact["another seed"][1] - exact["first"][1]).norm() / exact["first"][1].norm()
-kt.show("exact drift, another seed against the first", gap, digits=1)
+kc.show("exact drift, another seed against the first", gap, digits=1)
 assert gap < 0.1
 
 # %% [markdown]
@@ -522,7 +523,7 @@ with torch.no_grad():
     twice = lifting.read(lifting.evolve(z, 0.5)).to(x0)
 for name, end in {"one lift": student.transport(x0), "two lifts": twice}.items():
     error = (end - goal).norm() / goal.norm()
-    kt.show(f"{name:9} end, Frechet distance", [error, frechet(end)], digits=2)
+    kc.show(f"{name:9} end, Frechet distance", [error, frechet(end)], digits=2)
 assert frechet(twice) < frechet(ends["teacher, Midpoint 4"])  # two evaluations against four
 
 # %% [markdown]
@@ -532,7 +533,7 @@ assert frechet(twice) < frechet(ends["teacher, Midpoint 4"])  # two evaluations 
 # measured is on the 1,000 held-out ones that come with the package.
 
 # %%
-fashion, judge = kt.shipped("fashion-components"), kt.shipped("fashion-classifier")
+fashion, judge = kc.shipped("fashion-components"), kc.shipped("fashion-classifier")
 seen = {part: judge.features(fashion.decode(fashion.encode(getattr(clothes, part)))) for part in ("train", "test")}
 floor = kt.noise_floor(
     lambda f: kt.frechet_distance(f, seen["test"][:500]),
@@ -541,13 +542,13 @@ floor = kt.noise_floor(
     repeats=10,
     generator=profile.generator(9),
 )
-kt.show("floor of the Frechet distance of 500, mean and sd", list(floor), digits=2)
+kc.show("floor of the Frechet distance of 500, mean and sd", list(floor), digits=2)
 for name, z in drawn.items():
     f = judge.features(fashion.decode(z))[:500]
     precision, recall = kt.precision_recall(seen["test"][:500], f)
     distance = kt.frechet_distance(f, seen["test"][:500])
-    kt.show(f"{name:12} Frechet, precision, recall", [distance, precision, recall], digits=2)
-kt.show("share of the variance that 40 coordinates keep", fashion.share(clothes.test), digits=2)
+    kc.show(f"{name:12} Frechet, precision, recall", [distance, precision, recall], digits=2)
+kc.show("share of the variance that 40 coordinates keep", fashion.share(clothes.test), digits=2)
 
 # %% [markdown]
 # ## The paper's claims on pictures
@@ -561,7 +562,7 @@ kt.show("share of the variance that 40 coordinates keep", fashion.share(clothes.
 # | class signatures of modes | more than chance, and roughly the same for every seed and spectrum; so is the size of the finished picture | **holds**, less deep than it sounds |
 # | semantic editing directions | edits look sensible; on a single picture they change with the seed | **a tool, not a finding** |
 #
-# A larger network would draw finer pictures: `KOOPTEACH_PROFILE=gpu python -m koopteach reproduce image-flows` trains one with
+# A larger network would draw finer pictures: `KOOPTEACH_PROFILE=gpu python -m experiments image-flows` trains one with
 # 128 components on a GPU. Its table is not committed, since no GPU was at hand.
 #
 # ## Exercises

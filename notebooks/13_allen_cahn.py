@@ -16,8 +16,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("13")
+profile = kc.setup("13")
 
 # %% [markdown]
 # ## A picture first
@@ -32,7 +33,7 @@ from time import process_time
 
 import torch
 
-from koopteach import plotting
+from koopcourse import plotting
 
 
 def space_time(temperature, kappa=0.01, points=64, time=30.0):
@@ -132,8 +133,8 @@ def one_step(u, xi):
 
 u, xi = torch.randn(2, 5, n, dtype=profile.dtype, generator=profile.generator(2)).to(profile.device)
 assert torch.allclose(one_step(u, xi), model.step(u, dt, xi), atol=1e-10)
-kt.show("smallest and largest a", [a.min().item(), a.max().item()], digits=2)
-kt.show("a dt of the stiffest mode; an explicit step explodes beyond 2", a.max().item() * dt, digits=2)
+kc.show("smallest and largest a", [a.min().item(), a.max().item()], digits=2)
+kc.show("a dt of the stiffest mode; an explicit step explodes beyond 2", a.max().item() * dt, digits=2)
 
 # %% [markdown]
 # ## Fields as data, and a judge
@@ -151,12 +152,12 @@ fields, later = path[-2], path[-1]  # a lag of 0.1 apart
 seconds = {"data": process_time() - began}
 reference = model.sample(20_000, profile.generator(4))
 
-kt.show("exact fields, standard errors off", max(model.stationarity(reference).values()) < 4)
-kt.show("mean of M squared: after 1 unit of time", path[10].mean(1).square().mean(), digits=1)
-kt.show("                   after 12", fields.mean(1).square().mean(), digits=1)
-kt.show("                   exact", reference.mean(1).square().mean(), digits=1)
+kc.show("exact fields, standard errors off", max(model.stationarity(reference).values()) < 4)
+kc.show("mean of M squared: after 1 unit of time", path[10].mean(1).square().mean(), digits=1)
+kc.show("                   after 12", fields.mean(1).square().mean(), digits=1)
+kc.show("                   exact", reference.mean(1).square().mean(), digits=1)
 off = fields.mul(-model.score(fields)).sum(1).mean() / n - 1
-kt.show("equipartition (5) is missed by less than 2 %", bool(off.abs() < 0.02))
+kc.show("equipartition (5) is missed by less than 2 %", bool(off.abs() < 0.02))
 assert abs(fields.mean(1).square().mean() / reference.mean(1).square().mean() - 1) < 0.15
 
 # %% [markdown]
@@ -197,7 +198,7 @@ axes[1].legend(ncols=2, loc="upper center")
 plotting.finish(
     fig, "Left: the first four coordinate functions, much like cosines. Right: a field and what eight keep."
 )
-kt.show("share of the variance in 8 coordinates", size[:8].sum() / size.sum(), digits=2)
+kc.show("share of the variance in 8 coordinates", size[:8].sum() / size.sum(), digits=2)
 
 # %% [markdown]
 # What is lost are ripples. They hold little variance, and many crossings of zero. From here on **all** fields are seen
@@ -228,7 +229,7 @@ floors = {
     name: kt.noise_floor(f, lambda count, g: reduce(model.sample(count, g)), 800, repeats=10, generator=fresh)
     for name, f in metrics.items()
 }
-kt.show("walls in the whole field, and seen through eight coordinates", [walls(reference), exact_walls], digits=1)
+kc.show("walls in the whole field, and seen through eight coordinates", [walls(reference), exact_walls], digits=1)
 assert walls(reference) > 2 * exact_walls
 
 # %% [markdown]
@@ -251,8 +252,8 @@ psi = kt.MultiScale.from_data(z, (150, 40, 12), generator=profile.generator(6))
 spectrum = kt.GeneratorEDMD(psi).fit(z).spectrum()
 seconds["fit"] = process_time() - began
 film = kt.EDMD(psi, lag=0.1).fit(z, z_later).spectrum()
-kt.show("EDMD, pairs          ", film.rates[:3], digits=2)
-kt.show("GeneratorEDMD times T", T * spectrum.rates[:3], digits=2)
+kc.show("EDMD, pairs          ", film.rates[:3], digits=2)
+kc.show("GeneratorEDMD times T", T * spectrum.rates[:3], digits=2)
 assert (T * spectrum.rates[:3] / film.rates[:3] - 1).abs().max() < 0.15
 
 # %% [markdown]
@@ -339,7 +340,7 @@ for time in (10, 30):
 race["KSWGD, damped"] = (transport, ends["damped from one phase"])
 distance = {name: metrics["sliced W2"](x) for name, (_, x) in race.items()}
 for name, (spent, _) in race.items():
-    kt.show(f"{name:22}", f"{spent:4.1f} s, sliced W2 {distance[name]:.3f}, floor {floors['sliced W2'][0]:.3f}")
+    kc.show(f"{name:22}", f"{spent:4.1f} s, sliced W2 {distance[name]:.3f}, floor {floors['sliced W2'][0]:.3f}")
 ours = distance["KSWGD, damped"]
 assert ours < distance["the equation, time 10"] / 3 and ours < distance["ULA, KDE score"] / 2
 assert ours < distance["SVGD, KDE score"] / 3
@@ -358,13 +359,13 @@ assert ours < distance["SVGD, KDE score"] / 3
 per_unit = race["the equation, time 30"][0] / 30
 bills = {"the equation from zero": 12 * per_unit, "the equation from one phase": 3 / film.rates[0].item() * per_unit}
 paid = seconds["data"] + seconds["fit"]
-kt.show("data, fit, transport of a batch [s]", [seconds["data"], seconds["fit"], transport], digits=2)
+kc.show("data, fit, transport of a batch [s]", [seconds["data"], seconds["fit"], transport], digits=2)
 batches = range(1, 31)
 lines = {"KSWGD, data and fit included": [paid + b * transport for b in batches]}
 for name, bill in bills.items():
     saved = bill - transport
-    kt.show(f"{name}: seconds a batch", bill, digits=2)
-    kt.show("  KSWGD pays after", f"{math.ceil(paid / saved)} batches" if saved > 0 else "no number of batches")
+    kc.show(f"{name}: seconds a batch", bill, digits=2)
+    kc.show("  KSWGD pays after", f"{math.ceil(paid / saved)} batches" if saved > 0 else "no number of batches")
     lines[name] = [b * bill for b in batches]
 plotting.curves(
     batches,
@@ -423,7 +424,7 @@ for points, r in ((64, 2), (64, 4), (64, 8), (64, 12), (256, 8)):
     told = (
         f"{grows[points, r][0]:3d} steps, sliced W2 {sw2 / floor:.1f} floors, walls {grows[points, r][2]:.2f} of exact"
     )
-    kt.show(f"{points:3d} points, {r:2d} coordinates", f"{told}, {spent:.1f} s")
+    kc.show(f"{points:3d} points, {r:2d} coordinates", f"{told}, {spent:.1f} s")
 assert max(row[0] for row in grows.values()) < 100 and max(row[1] for row in grows.values()) < 2
 assert grows[64, 2][0] < grows[64, 8][0] and grows[64, 2][2] < grows[64, 12][2]
 

@@ -16,8 +16,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("14")
+profile = kc.setup("14")
 
 # %% [markdown]
 # ## A picture first
@@ -31,7 +32,7 @@ from time import process_time
 
 import torch
 
-from koopteach import plotting
+from koopcourse import plotting
 
 well = kt.QuadrupleWell(1.0).to(profile.device)
 x = well.sample(10_000, profile.generator(1))
@@ -124,9 +125,9 @@ rates = torch.linalg.eigvals(torch.linalg.solve(G, S)).real.sort().values
 
 spectrum = kt.GeneratorEDMD(kt.Monomials(1, 2)).fit(z, p).spectrum()
 assert torch.allclose(rates, spectrum.rates, rtol=1e-6)
-kt.show("mean and variance of the posterior", [p @ z[:, 0], 1 / rates[0]], digits=1)
-kt.show("rates", rates, digits=2)
-kt.show("effective samples (3), of 20,000", f"about {round(kt.effective_sample_size(p.log()), -3):,.0f}")
+kc.show("mean and variance of the posterior", [p @ z[:, 0], 1 / rates[0]], digits=1)
+kc.show("rates", rates, digits=2)
+kc.show("effective samples (3), of 20,000", f"about {round(kt.effective_sample_size(p.log()), -3):,.0f}")
 
 # %% [markdown]
 # ## Four observations
@@ -187,7 +188,7 @@ for name, (prior, log_likelihood) in problems.items():
     left = kt.effective_sample_size(log_likelihood(data))
     table[name] = [distance(ends[name]), distance(copies[name]), distance(wandered), floor[0]]
     told = "KSWGD {:.3f}, resampled {:.3f}, ULA {:.3f}, floor {:.3f}".format(*table[name])
-    kt.show(f"{name:13} {left:5.0f} of 10,000", f"{told} ± {floor[1]:.3f}, {seconds:.1f} s")
+    kc.show(f"{name:13} {left:5.0f} of 10,000", f"{told} ± {floor[1]:.3f}, {seconds:.1f} s")
 for name, (ours, drawn, wandered, floor) in table.items():
     assert ours < (1.6 if "0.15" in name else 1.3) * floor and drawn < 2.5 * floor and wandered > 1.5 * ours
 
@@ -227,7 +228,7 @@ for name in ("sum 1 ± 0.4", "one well", "tilted ring"):
     kl = partial(kt.kl_histogram, log_prob=law, low=-side, high=side)
     floor = kt.noise_floor(kl, posterior(name), 800, repeats=10, generator=profile.generator(14))
     told = f"KSWGD {kl(ends[name]):.3f}, resampled {kl(copies[name]):.3f}, floor {floor[0]:.3f} ± {floor[1]:.3f}"
-    kt.show(f"{name:13} KL", told)
+    kc.show(f"{name:13} KL", told)
     assert kl(ends[name]) < 1.6 * floor[0]
 
 # %% [markdown]
@@ -286,11 +287,11 @@ survivors = {"middle": (path[steps // 2], middle[:, 0]), "end": (path[-1], livin
 for name, (mean, var) in laws.items():
     weighed, branched = survivors[name]
     m = (p @ weighed).item()
-    kt.show(f"{name:6}: weighed  mean and variance", [m, (p @ (weighed - m) ** 2).item()], digits=2)
-    kt.show("        branched", [branched.mean().item(), branched.var().item()], digits=2)
-    kt.show("        in theory", [mean, var], digits=2)
+    kc.show(f"{name:6}: weighed  mean and variance", [m, (p @ (weighed - m) ** 2).item()], digits=2)
+    kc.show("        branched", [branched.mean().item(), branched.var().item()], digits=2)
+    kc.show("        in theory", [mean, var], digits=2)
     assert abs(m - mean) < 0.06 and abs(branched.mean() - mean) < 0.06 and abs(branched.var() - var) < 0.06
-kt.show("effective paths of 20,000", f"{kt.effective_sample_size(log_w):.0f}")
+kc.show("effective paths of 20,000", f"{kt.effective_sample_size(log_w):.0f}")
 
 # %% [markdown]
 # And the spectrum of the survivors' dynamics, from samples of the *prior* with the weights $h^2$: a Gaussian of variance 1/3 has the
@@ -298,7 +299,7 @@ kt.show("effective paths of 20,000", f"{kt.effective_sample_size(log_w):.0f}")
 
 # %%
 h2 = torch.softmax(-(z[:, 0] ** 2) + 8 / 3 * z[:, 0], dim=0)
-kt.show(
+kc.show(
     "GeneratorEDMD with the weights h^2", kt.GeneratorEDMD(kt.Monomials(1, 2)).fit(z, h2).spectrum().rates, digits=1
 )
 
@@ -306,8 +307,8 @@ k = torch.arange(30, dtype=torch.float64)
 position = torch.diag(k[1:].sqrt(), 1) + torch.diag(k[1:].sqrt(), -1)  # multiplication by x
 away = position - torch.eye(30, dtype=torch.float64)
 killed = torch.linalg.eigvalsh(torch.diag(k) + 2 * away @ away)
-kt.show("slowest rate of the killed process, and 11/9", [killed[0], 11 / 9], digits=3)
-kt.show("gaps above it", killed[1:3] - killed[0], digits=3)
+kc.show("slowest rate of the killed process, and 11/9", [killed[0], 11 / 9], digits=3)
+kc.show("gaps above it", killed[1:3] - killed[0], digits=3)
 assert abs(killed[0] - 11 / 9) < 1e-3 and (killed[1:3] - killed[0] - torch.tensor([3.0, 6.0])).abs().max() < 1e-2
 
 # %% [markdown]
@@ -335,7 +336,7 @@ mixed = torch.randperm(2000, generator=profile.generator(42))[:800]  # as many a
 for name, end in {"at once": forced, "tempered": tempered.particles[mixed], "resampled": redrawn}.items():
     distance = kt.sliced_wasserstein2(end, judge)
     different = len(end.unique(dim=0)) / len(end)
-    kt.show(f"{name:9} sliced W2, share of different points", [distance, different], digits=2)
+    kc.show(f"{name:9} sliced W2, share of different points", [distance, different], digits=2)
 floor = kt.noise_floor(
     lambda y: kt.sliced_wasserstein2(y, judge),
     lambda n, g: torch.cat([exact(needle, 2500, g), exact(needle, 2500, g)])[:n],
@@ -343,7 +344,7 @@ floor = kt.noise_floor(
     repeats=6,
     generator=profile.generator(43),
 )
-kt.show("floor of sliced W2, mean and sd", list(floor), digits=2)
+kc.show("floor of sliced W2, mean and sd", list(floor), digits=2)
 assert kt.sliced_wasserstein2(tempered.particles, judge) < 0.1
 assert len(redrawn.unique(dim=0)) < 0.5 * len(redrawn)
 
@@ -401,11 +402,11 @@ for label in (3, 8):
     options = {"least": 80, "n_particles": 200, "fit": small_fit}
     found = kt.condition(codes[:1400], chance(label), generator=profile.generator(52), **options)
     redrawn = codes[:1400][kt.systematic_resample(chance(label)(codes[:1400]), 200, profile.generator(54))]
-    kt.show(f"{label}: effective codes", f"{found.effective_sizes[-1]:.0f}")
-    kt.show("   called so: KSWGD, resampled", [called(found.particles, label), called(redrawn, label)], digits=2)
+    kc.show(f"{label}: effective codes", f"{found.effective_sizes[-1]:.0f}")
+    kc.show("   called so: KSWGD, resampled", [called(found.particles, label), called(redrawn, label)], digits=2)
     real = codes[1400:][labels[1400:] == label]
     ours, floor = (kt.sliced_wasserstein2(z, real) for z in (found.particles, codes[:1400][labels[:1400] == label]))
-    kt.show("   sliced W2 to held-out codes: KSWGD, the training codes of the label", [ours, floor], digits=2)
+    kc.show("   sliced W2 to held-out codes: KSWGD, the training codes of the label", [ours, floor], digits=2)
     assert called(found.particles, label) > called(redrawn, label) - 0.15 and ours < 1.6 * floor
 
 # %% [markdown]
@@ -443,9 +444,9 @@ for index in (1405, 1420, 1433):
     guesses = (halves[index].mean(0), weighted, linear_guess(truth), mean)
     errors.append([(guess - truth)[lower].square().mean().sqrt().item() for guess in guesses])
     alone = kt.effective_sample_size(fits(codes[:1400], truth))
-    kt.show(f"picture {index}: codes that fit, levels", [alone, float(len(found.exponents))], digits=2)
+    kc.show(f"picture {index}: codes that fit, levels", [alone, float(len(found.exponents))], digits=2)
 errors = torch.tensor(errors).mean(0)
-kt.show("error of the lower half: KSWGD, weighted old codes, linear guess, mean picture", errors, digits=2)
+kc.show("error of the lower half: KSWGD, weighted old codes, linear guess, mean picture", errors, digits=2)
 assert errors[0] < 0.9 * errors[3]
 
 # %%

@@ -12,15 +12,16 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("00")
+profile = kc.setup("00")
 
 # %%
 import math
 
 import torch
 
-from koopteach import check, plotting
+from koopcourse import check, plotting
 
 # %% [markdown]
 # ## L00-E1 The relative error of an estimate
@@ -76,11 +77,11 @@ relative_error = check("L00-E1", relative_error)
 exact = torch.tensor([math.pi, math.e, math.sqrt(2)], dtype=profile.dtype)
 for digits in (0, 1, 2, 3):
     error = relative_error(exact.round(decimals=digits), exact)
-    kt.show(f"pi, e and sqrt(2) to {digits} decimals", float(error), digits=1)
+    kc.show(f"pi, e and sqrt(2) to {digits} decimals", float(error), digits=1)
 
 # %% [markdown]
 # *Go further.* Let your function return a list, print something, or return `estimate` itself. What does the check say? In
-# a new cell, `kt.progress()` shows what you have solved.
+# a new cell, `kc.progress()` shows what you have solved.
 
 # %% [markdown]
 # ## L00-E2 One Euler-Maruyama step
@@ -207,7 +208,7 @@ generalised_eigenvalues = check("L00-E3", generalised_eigenvalues)
 gram = torch.tensor([[1, 0, 3], [0, 2, 0], [3, 0, 15]], dtype=profile.dtype)
 stiffness = torch.tensor([[1, 0, 3], [0, 4, 0], [3, 0, 27]], dtype=profile.dtype)
 rates = torch.as_tensor(generalised_eigenvalues(stiffness, gram))
-kt.show("rates", rates)
+kc.show("rates", rates)
 assert torch.allclose(rates, kt.OrnsteinUhlenbeck(1, 1.0).exact_rates(3))
 
 # %% [markdown]

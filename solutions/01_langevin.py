@@ -8,7 +8,7 @@
 # at a time, and only when you are stuck.
 
 # %%
-from koopteach import check, plotting, setup
+from koopcourse import check, plotting, setup
 
 profile = setup("01")
 
@@ -21,6 +21,7 @@ import math
 import torch
 
 import koopteach as kt
+import koopcourse as kc
 
 trio = kt.GaussianMixture([[-2, 0], [2, 0], [0, 2.5]], [0.6, 0.6, 0.4], [0.5, 0.3, 0.2])
 box = (-4.2, 4.2)
@@ -165,7 +166,7 @@ share = [float(kt.mode_weights(x, trio.modes)[0]) for x in path]
 steps = 100 * torch.arange(len(path))
 alt = "Four moments of a Langevin chain that starts in the left one of three modes and slowly fills the other two."
 plotting.film_strip(path, [0, 200, 600, 1200], box, log_prob=trio.log_prob, records=steps, alt=alt)
-kt.show("share in the left mode, steps 0, 200, 600, 1200, exact 0.5", [share[k] for k in (0, 2, 6, 12)], 2)
+kc.show("share in the left mode, steps 0, 200, 600, 1200, exact 0.5", [share[k] for k in (0, 2, 6, 12)], 2)
 
 # %% [markdown]
 # *Go further.* A Metropolis test makes the chain exact at every step size: propose $y$ by your step, and accept it with probability

@@ -8,7 +8,7 @@
 # you. Each exercise has three hints; open them one at a time.
 
 # %%
-from koopteach import check, plotting, setup
+from koopcourse import check, plotting, setup
 
 profile = setup("02")
 
@@ -18,6 +18,7 @@ import math
 import torch
 
 import koopteach as kt
+import koopcourse as kc
 
 # The playground: pairs of a double well, 0.1 apart, and 12 Gaussian bumps. The constant function is a feature, too.
 well, lag = kt.DoubleWell(2.0), 0.1
@@ -151,8 +152,8 @@ mu, C = torch.linalg.eig(K)
 order = mu.abs().argsort(descending=True)
 mu, C = mu[order].real, C[:, order].real
 exact = torch.exp(-lag * torch.cat([torch.zeros(1), well.exact_rates(3)]))
-kt.show("eigenvalues", mu[:4], 2)
-kt.show("exact      ", exact, 2)
+kc.show("eigenvalues", mu[:4], 2)
+kc.show("exact      ", exact, 2)
 line = torch.linspace(-1.6, 1.6, 120, dtype=torch.float64)[:, None]
 phi = with_constant(bumps, line) @ C[:, 1:4]
 phi = phi / (psi_x @ C[:, 1:4]).square().mean(0).sqrt()
@@ -210,9 +211,9 @@ rates = check("L02-E3", rates)
 # %%
 mine = rates(mu[1:4], lag)
 package = kt.EDMD(bumps, lag=lag, reversible=False).fit(x, y).spectrum(3)
-kt.show("your rates     ", mine, 2)
-kt.show("koopteach.EDMD ", package.rates.real, 2)
-kt.show("exact          ", well.exact_rates(3), 2)
+kc.show("your rates     ", mine, 2)
+kc.show("koopteach.EDMD ", package.rates.real, 2)
+kc.show("exact          ", well.exact_rates(3), 2)
 assert torch.allclose(mine, package.rates.real, rtol=0.02)
 
 # %% [markdown]

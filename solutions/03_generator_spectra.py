@@ -8,7 +8,7 @@
 # you. Each exercise has three hints; open them one at a time.
 
 # %%
-from koopteach import check, plotting, setup
+from koopcourse import check, plotting, setup
 
 profile = setup("03")
 

@@ -9,8 +9,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("04")
+profile = kc.setup("04")
 
 # %% [markdown]
 # The playground: a double well on the line with its eigenfunctions, found by integrating on a grid, and 300 particles
@@ -20,7 +21,7 @@ profile = kt.setup("04")
 import numpy as np
 import torch
 
-from koopteach import check, plotting
+from koopcourse import check, plotting
 
 well = kt.DoubleWell(beta=3.0).to(profile.device)
 axis = torch.linspace(-2.2, 2.2, 2001, dtype=profile.dtype, device=profile.device)[:, None]
@@ -91,8 +92,8 @@ def chi_square_at(x):
 
 
 floor, spread = kt.noise_floor(chi_square_at, well.sample, 300, repeats=100, generator=profile.generator(1))
-kt.show("chi-square of the tilted particles", chi_square_at(tilted), digits=2)
-kt.show("floor, and 5 modes / 300 particles", [floor, 5 / 300], digits=1)
+kc.show("chi-square of the tilted particles", chi_square_at(tilted), digits=2)
+kc.show("floor, and 5 modes / 300 particles", [floor, 5 / 300], digits=1)
 assert 0.6 < floor / (5 / 300) < 1.6 and chi_square_at(tilted) > floor + 5 * spread
 
 # %% [markdown]
@@ -158,7 +159,7 @@ time = 0.004 * torch.arange(1000)
 for name, w in weights.items():
     rate = float(decay_rates(w, e)[0])
     measured = float(np.log(slowest[name][500] / slowest[name][-1]) / (499 * 0.004))
-    kt.show(f"{name}: measured and your rate", [measured, rate], digits=2)
+    kc.show(f"{name}: measured and your rate", [measured, rate], digits=2)
     assert abs(measured / rate - 1) < 0.1
 plotting.curves(
     time,
@@ -310,7 +311,7 @@ reference = target.sample(5000, profile.generator(4))
 floor, spread = kt.noise_floor(
     kt.sliced_wasserstein2, target.sample, 200, reference=reference, generator=profile.generator(5)
 )
-kt.show("at the floor of sliced W2", kt.sliced_wasserstein2(x, reference) < floor + 3 * spread)
+kc.show("at the floor of sliced W2", kt.sliced_wasserstein2(x, reference) < floor + 3 * spread)
 
 # %% [markdown]
 # *Go further.* Move the wells apart until no particle finds the third. How does that distance depend on the width?
@@ -365,8 +366,8 @@ kl_slope = check("L04-E5", kl_slope)
 m = spectrum(tilted).mean(0)
 gain = kl_slope(m, e, 1 / e) / kl_slope(m, e, torch.ones_like(e))
 gain_of_slowest = kl_slope(m[:1], e[:1], 1 / e[:1]) / kl_slope(m[:1], e[:1], torch.ones_like(e[:1]))
-kt.show("all modes", gain, digits=2)
-kt.show("slowest mode alone, 1/e_1", gain_of_slowest, digits=2)
+kc.show("all modes", gain, digits=2)
+kc.show("slowest mode alone, 1/e_1", gain_of_slowest, digits=2)
 assert torch.isclose(gain_of_slowest, 1 / e[0])
 
 # %% [markdown]

@@ -9,8 +9,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("05")
+profile = kc.setup("05")
 
 # %% [markdown]
 # The playground for all exercises: samples of a quadruple well, their spectrum, and particles in one corner.
@@ -20,7 +21,7 @@ import math
 
 import torch
 
-from koopteach import check, plotting
+from koopcourse import check, plotting
 
 well = kt.QuadrupleWell(beta=2.0).to(profile.device)
 box = (-2.0, 2.0)
@@ -270,7 +271,7 @@ energy_after = check("L05-E4", energy_after)
 method = kt.KSWGD(spectrum, damping=math.inf, step_size=0.3, noise=0.0)
 run = kt.run_particles(method, 1.001 * data, n_steps=6, record_every=1)
 predicted = energy_after(float(run.energy[0]), 0.3, 6)
-kt.show("measured / predicted energy", float(run.energy[-1]) / predicted, digits=2)
+kc.show("measured / predicted energy", float(run.energy[-1]) / predicted, digits=2)
 assert 0.8 < float(run.energy[-1]) / predicted < 1.25
 
 # %% [markdown]
@@ -359,7 +360,7 @@ def kl(x):
 
 floor, spread = kt.noise_floor(kl, ring.sample, 400, generator=profile.generator(8))
 for name, x in ends.items():
-    kt.show(f"{name:6}", f"KL {kl(x):.2f}, floor {floor:.2f} ± {spread:.2f}")
+    kc.show(f"{name:6}", f"KL {kl(x):.2f}, floor {floor:.2f} ± {spread:.2f}")
 assert kl(ends["damped"]) < 2.5 * floor < kl(ends["paper"])
 
 # %% [markdown]

@@ -9,14 +9,15 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("06")
+profile = kc.setup("06")
 
 # %%
 # The playground for all exercises: a quadruple well, 3,000 samples, their spectrum, and particles in one corner.
 import torch
 
-from koopteach import check, plotting
+from koopcourse import check, plotting
 
 well = kt.QuadrupleWell(beta=4.0).to(profile.device)
 box = (-1.9, 1.9)
@@ -147,7 +148,7 @@ for k in (3, 4, 5, 6):
     x = ring.sample(3000, profile.generator(5))
     ring_psi = kt.MultiScale.from_data(x, (100, 30, 10), generator=profile.generator(6))
     counted.append(1 + slow_modes(kt.GeneratorEDMD(ring_psi).fit(x).spectrum(12).rates))
-    kt.show(f"a ring of {k} modes has as many as data say", counted[-1])
+    kc.show(f"a ring of {k} modes has as many as data say", counted[-1])
 assert counted == [3, 4, 5, 6]
 
 # %% [markdown]
@@ -213,7 +214,7 @@ plotting.film_strip(
 )
 for name, x in {"data": uneven, "particles": run.final}.items():
     share = float(wrong_share(kt.mode_weights(x, well.modes), well.mode_weights))
-    kt.show(f"wrong share of the {name}", share, digits=1)
+    kc.show(f"wrong share of the {name}", share, digits=1)
     assert 0.2 < share < 0.4
 
 # %% [markdown]
@@ -432,7 +433,7 @@ for name, method, steps, fit in (
 budget = fit_seconds + float(race["KSWGD"][1][-1])
 mean, sd = levels["sliced W2"]
 for name, record in race.items():
-    kt.show(
+    kc.show(
         f"{name:15} after equal seconds", f"SW2 {float(error_at(budget, *record)):.2f}, floor {mean:.2f} ± {sd:.2f}"
     )
 assert float(error_at(budget, *race["KSWGD"])) < mean + 2 * sd

@@ -9,15 +9,16 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("07")
+profile = kc.setup("07")
 
 # %%
 import math
 
 import torch
 
-from koopteach import check, plotting
+from koopcourse import check, plotting
 
 # The playground: points of a sphere and of a torus.
 sphere, torus = kt.Sphere().to(profile.device), kt.Torus(R=2.0, r=0.8).to(profile.device)
@@ -382,7 +383,7 @@ plotting.finish(
     fig, "A cap of particles from the side; spread over the sphere by your step; by plain steps also outside it."
 )
 length = {name: x.norm(dim=1) for name, x in ends.items()}
-kt.show("your step stays on the sphere", bool((length["your step"] - 1).abs().max() < 1e-10))
+kc.show("your step stays on the sphere", bool((length["your step"] - 1).abs().max() < 1e-10))
 assert (length["your step"] - 1).abs().max() < 1e-10 and (length["plain step"] - 1).abs().max() > 0.01
 assert ends["your step"].mean(0).abs().max() < 0.1
 

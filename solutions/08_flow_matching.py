@@ -9,8 +9,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("08")
+profile = kc.setup("08")
 
 # %% [markdown]
 # The playground for all exercises: eight Gaussians, the exact flow to them, and some noise.
@@ -18,7 +19,7 @@ profile = kt.setup("08")
 # %%
 import torch
 
-from koopteach import check, plotting
+from koopcourse import check, plotting
 
 toy = kt.eight_gaussians.to(profile.device)
 flow = kt.MixtureFlow(toy)
@@ -85,8 +86,8 @@ point, target = training_pair(x0, x1, torch.full_like(x0[:, 0], 0.5))
 features = torch.cat([point, torch.ones_like(point[:, :1])], dim=1)
 fitted = features @ torch.linalg.lstsq(features, target).solution
 exact = gaussian.velocity(point, 0.5)
-kt.show("relative error below 3 %", bool((fitted - exact).norm() < 0.03 * exact.norm()))
-kt.show("what is left of the target: the lines cross", (target - fitted).norm() / target.norm(), digits=2)
+kc.show("relative error below 3 %", bool((fitted - exact).norm() < 0.03 * exact.norm()))
+kc.show("what is left of the target: the lines cross", (target - fitted).norm() / target.norm(), digits=2)
 
 # %% [markdown]
 # *Go further.* Make the slips of the lesson's list one by one, and look at `fitted` beside `exact`. Which hurts most?
@@ -157,7 +158,7 @@ fig, axes = plotting.new_figure(2, height=4.0)
 plotting.points(axes[0], few, (-2.0, 2.0), color="data", title="40 data")
 plotting.points(axes[1], x, (-2.0, 2.0), title="1,000 samples of the perfect fit")
 plotting.finish(fig, "Left: forty data. Right: a thousand samples of the perfect fit, which lie on the forty data.")
-kt.show("98 % of the samples within 0.05 of a datum", bool((nearest < 0.05).double().mean() > 0.98))
+kc.show("98 % of the samples within 0.05 of a datum", bool((nearest < 0.05).double().mean() > 0.98))
 
 # %% [markdown]
 # Nothing new comes out: **the perfect minimiser remembers**. All that a generative model invents, it owes to the fit being imperfect, in a
@@ -231,7 +232,7 @@ errors = []
 for n in (8, 16, 32, 64):
     errors.append((midpoint(gentle.velocity, noise, n) - truth).square().sum(1).mean().sqrt().item())
 ratios = [a / b for a, b in itertools.pairwise(errors)]
-kt.show("error with half the steps / error", ratios, digits=2)
+kc.show("error with half the steps / error", ratios, digits=2)
 assert 3.5 < ratios[-1] < 4.5
 
 # %% [markdown]
@@ -302,7 +303,7 @@ for ax, (name, ends) in zip(axes, {"as they came": x1, "in your order": transpor
 plotting.finish(
     fig, "Eighty lines from black noise to orange data: a thicket as they came, short and tidy in your order."
 )
-kt.show("mean squared length, before and after", list(map(float, lengths.values())), digits=2)
+kc.show("mean squared length, before and after", list(map(float, lengths.values())), digits=2)
 assert lengths["in your order"] < 0.3 * lengths["as they came"]
 
 # %% [markdown]
@@ -363,11 +364,11 @@ bending = check("L08-E5", bending)
 
 # %% tags=["nbval-ignore-output"]
 names = {"OT pairs": "eight_gaussians-ot-teacher", "reflow": "eight_gaussians-reflow"}
-flows = {"independent": flow, **{name: kt.shipped(file).to(profile.device) for name, file in names.items()}}
+flows = {"independent": flow, **{name: kc.shipped(file).to(profile.device) for name, file in names.items()}}
 bends = {}
 for name, way in flows.items():
     bends[name] = float(bending(way.trajectory(noise[:300], torch.linspace(0, 1, 33))))
-    kt.show(f"{name:11} S", bends[name], digits=2)
+    kc.show(f"{name:11} S", bends[name], digits=2)
 assert bends["reflow"] < bends["OT pairs"] < 0.05 < 1 < bends["independent"]
 
 # %% [markdown]

@@ -9,8 +9,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("09")
+profile = kc.setup("09")
 
 # %% [markdown]
 # The playground for all exercises: noise, the two moons, and a flow that was trained on straight lines.
@@ -20,11 +21,11 @@ import math
 
 import torch
 
-from koopteach import check, plotting
+from koopcourse import check, plotting
 
 noise = torch.randn(1000, 2, dtype=profile.dtype, generator=profile.generator(1))
 data = kt.moons.sample(2000, profile.generator(2))
-flow = kt.shipped("moons-teacher")
+flow = kc.shipped("moons-teacher")
 box = (-2.6, 2.6)
 
 # %% [markdown]
@@ -174,7 +175,7 @@ ax.legend(ncols=3, fontsize=8, loc="upper center")
 plotting.finish(
     fig, "The counted shares lie on the curve of the weights; the curve without determinant is far too low."
 )
-kt.show(
+kc.show(
     "largest error below 0.06", bool((path_weights(places[:, None], scale, shift)[:, 0] - counted).abs().max() < 0.06)
 )
 
@@ -239,7 +240,7 @@ for radius in (0.5, 1.0, 1.5):
     A = torch.stack([bend(way.velocity, x, t).square().sum(1).mean() for x, t in zip(states, columns)])
     bound = (torch.trapezoid(A, times) / 3).sqrt()
     error = (way.transport(noise[:300], solver="euler", steps=1) - states[-1]).square().sum(1).mean().sqrt()
-    kt.show(f"radius {radius}: error of one step, bound", [error, bound], digits=2)
+    kc.show(f"radius {radius}: error of one step, bound", [error, bound], digits=2)
     assert error < bound
 
 # %% [markdown]

@@ -9,8 +9,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("10")
+profile = kc.setup("10")
 
 # %% [markdown]
 # The playground for all exercises: the flow to the two moons, two students of it, and noise that none of them has seen.
@@ -20,10 +21,10 @@ import math
 
 import torch
 
-from koopteach import check, plotting
+from koopcourse import check, plotting
 
-teacher, student = kt.shipped("moons-teacher"), kt.shipped("moons-student")
-consistent = kt.shipped("moons-consistency")
+teacher, student = kc.shipped("moons-teacher"), kc.shipped("moons-student")
+consistent = kc.shipped("moons-consistency")
 x0 = torch.randn(500, 2, dtype=profile.dtype, generator=profile.generator(1))
 times = torch.linspace(0, 1, 5)
 box = (-2.8, 2.8)
@@ -163,7 +164,7 @@ plotting.films(
     hue=x0[:, 0],
     alt="Teacher above, the formula below, at five moments: both rows go from a round cloud to two moons.",
 )
-kt.show("is the package's", bool(torch.allclose(mine[-1], student.transport(x0), atol=1e-4)))
+kc.show("is the package's", bool(torch.allclose(mine[-1], student.transport(x0), atol=1e-4)))
 
 # %% [markdown]
 # ## L10-E3 A straight flow is a Jordan block
@@ -219,7 +220,7 @@ straight_generator = check("L10-E3", straight_generator)
 reference = kt.moons.sample(8000, profile.generator(2))
 leap = torch.matrix_exp(straight_generator(x0))
 samples = {}
-for name, flow in {"independent": teacher, "optimal transport": kt.shipped("moons-ot-teacher")}.items():
+for name, flow in {"independent": teacher, "optimal transport": kc.shipped("moons-ot-teacher")}.items():
     z = torch.cat([x0, flow.velocity(x0, 0.0)], dim=1)
     samples[name] = (z @ leap.T)[:, :2]
     assert torch.allclose(samples[name], flow.transport(x0, solver="euler", steps=1), atol=1e-6)
@@ -295,7 +296,7 @@ for ax, (name, x) in zip(axes, {"data": data, "your inverse": noise, "and forwar
     ax.set_title(name)
 alt = """Data on two moons, the round cloud of noise they came from, and the moons again."""
 plotting.finish(fig, alt)
-kt.show("error of the round trip", (student.transport(noise) - data).square().mean().sqrt(), digits=2)
+kc.show("error of the round trip", (student.transport(noise) - data).square().mean().sqrt(), digits=2)
 
 # %% [markdown]
 # ## L10-E5 A residual that no scale can game
@@ -354,12 +355,12 @@ relative_residual = check("L10-E5", relative_residual)
 x = states[5]
 t = torch.full_like(x[:, :1], 0.5)
 for name in ("moons-consistency", "moons-autoencoder", "moons-collapsed"):
-    flow = kt.shipped(name)
+    flow = kc.shipped(name)
     z, rate = flow.lifting.rate(x, t, teacher.velocity(x, t))
     L = flow.lifting.generator()
     free = slice(flow.lifting.n_clock, None)  # the clock is no achievement
     loss = (rate - z @ L.T).square().sum(1).mean() / 2
-    kt.show(f"{name:17}: loss, relative residual", [loss, relative_residual(rate[:, free], z, L[free])], digits=1)
+    kc.show(f"{name:17}: loss, relative residual", [loss, relative_residual(rate[:, free], z, L[free])], digits=1)
 
 # %% [markdown]
 # ## L10-E6 Gains on the modes
@@ -425,7 +426,7 @@ alt = (
     """Samples with the pair's gain falling from one to zero: the moons shrink and curl up into a small round cloud."""
 )
 plotting.finish(fig, alt)
-kt.show(
+kc.show(
     "gain one changes nothing",
     bool(torch.allclose(edited(*parts, torch.ones(1), 1.0), student.transport(x0), atol=1e-4)),
 )

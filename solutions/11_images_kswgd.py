@@ -9,8 +9,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("11")
+profile = kc.setup("11")
 
 # %% [markdown]
 # The playground for all exercises: the 8 x 8 digits, an autoencoder that knows them, and a classifier.
@@ -18,10 +19,10 @@ profile = kt.setup("11")
 # %%
 import torch
 
-from koopteach import check, plotting
+from koopcourse import check, plotting
 
-images = kt.load_images("digits8")
-autoencoder, classifier = kt.shipped("digits-codes"), kt.shipped("digits-classifier")
+images = kc.load_images("digits8")
+autoencoder, classifier = kc.shipped("digits-codes"), kc.shipped("digits-classifier")
 codes = autoencoder.encode(images.train).double()
 
 # %% [markdown]
@@ -158,7 +159,7 @@ mixed = {
 }
 share = {name: float(precision(classifier.features(x), real, 5)) for name, x in mixed.items()}
 for name, value in share.items():
-    kt.show(f"{name:32}", value, digits=2)
+    kc.show(f"{name:32}", value, digits=2)
 assert share["noise, decoded"] < 0.9 < share["half-way between two codes"] < share["the real ones themselves"] == 1
 
 # %% [markdown]

@@ -9,8 +9,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("12")
+profile = kc.setup("12")
 
 # %% [markdown]
 # The playground for all exercises: digits, their principal components, a flow in them and its student, and noise.
@@ -20,10 +21,10 @@ import math
 
 import torch
 
-from koopteach import check, plotting
+from koopcourse import check, plotting
 
-digits, components = kt.load_images("digits8"), kt.shipped("digits-components")
-teacher, student = kt.shipped("digits-teacher"), kt.shipped("digits-student")
+digits, components = kc.load_images("digits8"), kc.shipped("digits-components")
+teacher, student = kc.shipped("digits-teacher"), kc.shipped("digits-student")
 x0 = torch.randn(580, 32, dtype=profile.dtype, generator=profile.generator(1))
 modes = student.modes(x0)
 
@@ -85,7 +86,7 @@ total = components.mean.to(profile.dtype) + sum(added.values())
 alt = """Ten columns. Position, drift and pair in colours around zero, none of which looks like a digit; the mean plus all
 three is a digit in each column."""
 plotting.picture_rows({**added, "mean + all": total.clamp(0, 1)}, signed=list(added), alt=alt)
-kt.show(
+kc.show(
     "is the student's picture",
     bool(torch.allclose(total.clamp(0, 1), components.decode(student.transport(x0[:10])), atol=1e-4)),
 )
@@ -155,7 +156,7 @@ plotting.picture_rows(
     alt=alt,
 )
 length = between(x0[:290], x0[290:], 0.5).square().mean()
-kt.show("mean square of the noise halfway", length, digits=2)
+kc.show("mean square of the noise halfway", length, digits=2)
 
 # %% [markdown]
 # ## L12-E3 The signature of each class
@@ -211,12 +212,12 @@ signature = check("L12-E3", signature)
 # *Go further.* Is the difference between two digits larger than what chance makes of it? Shuffle the labels a hundred times.
 
 # %%
-classifier = kt.shipped("digits-classifier")
+classifier = kc.shipped("digits-classifier")
 labels = classifier.predict(components.decode(teacher.transport(x0)))
 files = {"first": "digits-student", "another seed": "digits-student-2", "another spectrum": "digits-student-3"}
 curves = {}
 for name, file in files.items():
-    energy = signature(kt.shipped(file).modes(x0).amplitudes[0], labels, 10)
+    energy = signature(kc.shipped(file).modes(x0).amplitudes[0], labels, 10)
     curves[name] = energy / energy.mean()
 fig, (ax,) = plotting.new_figure()
 for (name, curve), (color, dash, marker) in zip(curves.items(), plotting.SERIES):
@@ -291,5 +292,5 @@ found = [(frechet(teacher.transport(x0, solver=s, steps=k)), teacher.nfe) for s,
 distances = torch.tensor([d for d, _ in found], dtype=profile.dtype)
 evaluations = torch.tensor([float(n) for _, n in found], dtype=profile.dtype)
 ours = frechet(student.transport(x0))
-kt.show("speed-up in evaluations, at the student's quality", speed_up(evaluations, distances, 1.0, ours, 1.0), digits=2)
-kt.show("    if anything under 10 were good enough", speed_up(evaluations, distances, 1.0, 10.0, 1.0), digits=2)
+kc.show("speed-up in evaluations, at the student's quality", speed_up(evaluations, distances, 1.0, ours, 1.0), digits=2)
+kc.show("    if anything under 10 were good enough", speed_up(evaluations, distances, 1.0, 10.0, 1.0), digits=2)

@@ -9,8 +9,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("13")
+profile = kc.setup("13")
 
 # %% [markdown]
 # The playground for all exercises: the Allen-Cahn equation on 48 points, and exact samples of its invariant law.
@@ -20,7 +21,7 @@ import math
 
 import torch
 
-from koopteach import check, plotting
+from koopcourse import check, plotting
 
 model = kt.AllenCahn(48, temperature=0.04).to(profile.device)
 fields = model.sample(2000, profile.generator(1))
@@ -208,7 +209,7 @@ for points in (24, 48, 96):
         float(kink_density(kt.AllenCahn(points, temperature=t).sample(1000, profile.generator(4)), 1.0))
         for t in (0.02, 0.04, 0.08)
     ]
-    kt.show(f"{points} points, walls at temperature 0.02, 0.04, 0.08", seen, digits=1)
+    kc.show(f"{points} points, walls at temperature 0.02, 0.04, 0.08", seen, digits=1)
     assert seen == sorted(seen)
 
 # %% [markdown]

@@ -9,8 +9,9 @@
 
 # %%
 import koopteach as kt
+import koopcourse as kc
 
-profile = kt.setup("14")
+profile = kc.setup("14")
 
 # %% [markdown]
 # The playground for all exercises: samples of the quadruple well, whose coordinates' sum is observed.
@@ -20,7 +21,7 @@ import math
 
 import torch
 
-from koopteach import check, plotting
+from koopcourse import check, plotting
 
 x = kt.QuadrupleWell(1.0).to(profile.device).sample(5000, profile.generator(1))
 
@@ -152,7 +153,7 @@ weighted_matrices = check("L14-E2", weighted_matrices)
 slopes = torch.eye(2, dtype=x.dtype, device=x.device).expand(len(x), 2, 2)
 for name, w in (("prior", torch.ones_like(x[:, 0])), ("sum 1 ± 0.4", log_likelihood(x, 0.4).exp())):
     S, G = weighted_matrices(x, slopes, w)
-    kt.show(f"{name:12} rates", torch.linalg.eigvals(torch.linalg.solve(G, S)).real.sort().values, digits=2)
+    kc.show(f"{name:12} rates", torch.linalg.eigvals(torch.linalg.solve(G, S)).real.sort().values, digits=2)
 
 # %% [markdown]
 # *Go further.* Which direction is the fast one? Look at the eigenvectors.
@@ -284,7 +285,7 @@ process = kt.OrnsteinUhlenbeck(1)
 start = process.sample(20_000, profile.generator(2))
 path = kt.langevin_trajectory(process, start, n_steps=150, dt=0.02, generator=profile.generator(3))[..., 0]
 alive = [survival(2 * (path[: k + 1] - 1) ** 2, 0.02).exp().mean().item() for k in (100, 150)]
-kt.show("rate at which survivors vanish", math.log(alive[0] / alive[1]), digits=2)
+kc.show("rate at which survivors vanish", math.log(alive[0] / alive[1]), digits=2)
 assert abs(math.log(alive[0] / alive[1]) - 11 / 9) < 0.1
 
 # %% [markdown]

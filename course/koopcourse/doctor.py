@@ -1,4 +1,4 @@
-"""``python -m koopteach doctor``: what is installed, on what it runs, and how to get what is missing.
+"""``python -m koopcourse doctor``: what is installed, on what it runs, and how to get what is missing.
 
 Nothing heavy is imported before it is known to be there, so that the doctor also speaks in an environment
 in which nothing else does.
@@ -17,11 +17,11 @@ from importlib import metadata
 from pathlib import Path
 
 OLDEST = (3, 11)
-EXTRAS = ("course", "test", "dev", "teach")
-NEEDED = ("core", "course")  # without one of these the lessons do not run
+EXTRAS = ("test", "dev", "teach")
+NEEDED = ("koopteach", "koopcourse")  # without one of these the lessons do not run
 MEMORY_GB, DISK_GB = 2, 1  # a lesson's budget of memory; room for figures and checkpoints
-ROOT = Path(__file__).resolve().parent.parent
-PRINTED = ("koopteach", "torch", "numpy", "scipy", "matplotlib", "jupyterlab", "ipywidgets", "jupytext")
+ROOT = Path(__file__).resolve().parents[2]
+PRINTED = ("koopteach", "koopcourse", "torch", "numpy", "scipy", "matplotlib", "jupyterlab", "ipywidgets", "jupytext")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Finding:
 
     def __str__(self) -> str:
         line = f"{self.label:<9} {self.text}"
-        return f"{line}\n{'':9} what helps: {self.mend}" if self.mend else line
+        return f"{line}\n{'':10} what helps: {self.mend}" if self.mend else line
 
 
 def main() -> int:
@@ -76,7 +76,7 @@ def devices() -> Iterator[Finding]:
     """The CPU, each CUDA device, and a driver that this build of torch can't use."""
     yield Finding("cpu", f"{os.cpu_count()} cores")
     if version("torch") is None:
-        return  # said under "core"
+        return  # said under "koopteach"
     try:
         import torch
     except (ImportError, OSError) as error:  # on Windows most often for want of Microsoft's C++ runtime
@@ -93,7 +93,7 @@ def devices() -> Iterator[Finding]:
 def memory() -> Finding:
     try:
         import psutil
-    except ImportError:  # comes with the extra "course"
+    except ImportError:  # comes with jupyterlab
         return Finding("memory", "unknown")
     now = psutil.virtual_memory()
     text = f"{now.available / 1e9:.1f} GB free of {now.total / 1e9:.1f}"
@@ -110,31 +110,34 @@ def disk() -> Finding:
 
 
 def packages() -> Iterator[Finding]:
-    """The core and each extra: complete, or what is missing or too old, and how to get it."""
-    try:
-        required = requirements(metadata.requires("koopteach") or [])
-    except metadata.PackageNotFoundError:
-        yield Finding("core", "this Python does not have koopteach installed", install("course"), fatal=True)
-        return
-    for group in ("core", *EXTRAS):
+    """Both packages and each extra: complete, or what is missing or too old, and how to get it."""
+    required: dict[str, list[tuple[str, str]]] = {}
+    for package in NEEDED:
+        try:
+            lines = metadata.requires(package) or []
+        except metadata.PackageNotFoundError:
+            yield Finding(package, f"this Python does not have {package} installed", install(), fatal=True)
+            continue
+        required |= {name or package: wanted for name, wanted in requirements(lines).items()}
+    for group in [*NEEDED, *EXTRAS] if set(NEEDED) <= set(required) else []:
         lacking = [problem for name, bound in required.get(group, []) if (problem := lacks(name, bound))]
         if not lacking:
             yield Finding(group, "complete")
         elif group in NEEDED:
-            yield Finding(group, f"missing: {', '.join(lacking)}", install("course"), fatal=True)
+            yield Finding(group, f"missing: {', '.join(lacking)}", install(), fatal=True)
         else:
             yield Finding(group, f"optional, missing: {', '.join(lacking)}", install(group))
 
 
 def requirements(lines: list[str]) -> dict[str, list[tuple[str, str]]]:
-    """Sort lines like ``'ruff>=0.8; extra == "dev"'`` into ``{"dev": [("ruff", "0.8")]}``."""
+    """Sort lines like ``'ruff>=0.8; extra == "dev"'`` into ``{"dev": [("ruff", "0.8")]}``; the core is under ``""``."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for line in lines:
         wanted, _, marker = line.partition(";")
         name = re.match(r"[\w.-]+", wanted)[0]
         bound = re.search(r">=\s*([\d.]+)", wanted)
         extra = re.search(r"extra == .(\w+)", marker)
-        groups.setdefault(extra[1] if extra else "core", []).append((name, bound[1] if bound else "0"))
+        groups.setdefault(extra[1] if extra else "", []).append((name, bound[1] if bound else "0"))
     return groups
 
 
@@ -150,11 +153,11 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.match(r"[\d.]*", text)[0].split(".") if part)
 
 
-def install(extra: str) -> str:
-    """The command that brings an extra into *this* environment."""
+def install(extra: str = "") -> str:
+    """The command that brings both packages, and an extra, into *this* environment."""
     if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve() or extra == "teach":
-        extras = extra if extra == "course" else f"course,{extra}"
-        return f'"{sys.executable}" -m pip install -c constraints.txt -e ".[{extras}]"'
+        course = f'"./course[{extra}]"' if extra else "./course"
+        return f'"{sys.executable}" -m pip install -c constraints.txt -e . -e {course}'
     return f"{_course()} setup" + (" --dev" if extra == "dev" else "")
 
 

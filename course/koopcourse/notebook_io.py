@@ -105,7 +105,5 @@ def _jupytext() -> Any:
     try:
         import jupytext
     except ImportError as missing:
-        raise ImportError(
-            "jupytext is missing. Install the course's tools: pip install 'koopteach[course]'"
-        ) from missing
+        raise ImportError("jupytext is missing. Install it: pip install jupytext") from missing
     return jupytext

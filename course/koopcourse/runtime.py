@@ -1,21 +1,16 @@
-"""Where the course runs and how it speaks: device, profile, seed, printed numbers, progress.
+"""Where the course runs and how it speaks: device, seed, printed numbers.
 
-Everything here is for notebooks. The numerical code of the package never looks at it: it follows the
-device and dtype of the tensors it is given, and takes its randomness as ``generator=``.
+Everything here is for notebooks. The numerical package never looks at it: it follows the device and dtype of the
+tensors it is given, and takes its randomness as ``generator=``.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-
-PROFILES = ("quick", "full", "gpu")
-_T = TypeVar("_T")
 
 # Exercises whose check has not passed in this kernel, and whose reference answer the notebook therefore
 # goes on with. Figures print this, so that nobody takes the course's curve for their own.
@@ -27,15 +22,9 @@ class Profile:
     """What :func:`setup` decided for one notebook."""
 
     lesson: str
-    name: str
     device: torch.device
     dtype: torch.dtype
     seed: int
-
-    @property
-    def quick(self) -> bool:
-        """True where a lesson should stay within its 60 seconds on a laptop."""
-        return self.name == "quick"
 
     def generator(self, offset: int = 0) -> torch.Generator:
         """A fresh random stream, on the CPU so that every device sees the same numbers."""
@@ -45,44 +34,36 @@ class Profile:
 def device() -> torch.device:
     """The device of the course: ``KOOPTEACH_DEVICE`` if set, else CUDA where there is one, else the CPU.
 
-    Apple's ``mps`` is never chosen by itself, because it has no float64, which the linear systems need.
+    Raises:
+        ValueError: ``mps``, which has no float64, or a name that torch does not know.
     """
     wanted = os.environ.get("KOOPTEACH_DEVICE")
-    if wanted:
+    if not wanted:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if wanted.startswith("mps"):
+        raise ValueError("KOOPTEACH_DEVICE=mps: Apple's GPU has no float64, which the course needs; use cpu.")
+    try:
         return torch.device(wanted)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    except RuntimeError:
+        raise ValueError(f"KOOPTEACH_DEVICE={wanted}: no such device; use cpu or cuda, or unset it.") from None
 
 
-def setup(lesson: str, profile: str | None = None) -> Profile:
+def setup(lesson: str) -> Profile:
     """Seed the notebook, choose its device and say so in one line.
 
     Args:
         lesson: the lesson's two digits, ``"05"``.
-        profile: ``"quick"`` (a laptop, the default), ``"full"`` or ``"gpu"``; ``None`` reads
-            ``KOOPTEACH_PROFILE``.
 
     Raises:
-        ValueError: if ``lesson`` is not two digits or ``profile`` is not one of the three.
+        ValueError: if ``lesson`` is not two digits, or ``KOOPTEACH_DEVICE`` names no device that will do.
     """
     if not (isinstance(lesson, str) and len(lesson) == 2 and lesson.isdigit()):
         raise ValueError(f'setup: lesson must be two digits such as "05", got {lesson!r}.')
-    name = profile or os.environ.get("KOOPTEACH_PROFILE") or "quick"
-    if name not in PROFILES:
-        raise ValueError(
-            f"setup: profile must be one of {', '.join(PROFILES)}, got {name!r} "
-            "(from the argument or the variable KOOPTEACH_PROFILE)."
-        )
-    chosen = device()
-    if name == "gpu" and chosen.type != "cuda":
-        raise ValueError(
-            "setup: the gpu profile needs a CUDA device and found none. "
-            "Use profile='full', or install torch for your driver: python3 course.py setup --torch auto"
-        )
-    seed = int(lesson)
+    chosen, seed = device(), int(lesson)
     torch.manual_seed(seed)
     reference_in_use.clear()
-    print(f"lesson {lesson}, {name} profile, {chosen.type}, float64, seed {seed}")
-    return Profile(lesson, name, chosen, torch.float64, seed)
+    print(f"lesson {lesson}, {chosen.type}, float64, seed {seed}")
+    return Profile(lesson, chosen, torch.float64, seed)
 
 
 def show(label: str, value: Any, digits: int = 3) -> None:
@@ -117,24 +98,3 @@ def strict() -> bool:
 def untouched() -> bool:
     """True while unsolved exercise notebooks are run from top to bottom: failed checks do not raise."""
     return os.environ.get("KOOPTEACH_UNTOUCHED") == "1"
-
-
-def interactive() -> bool:
-    """True where a person watches: a terminal, or a notebook that is not being tested or built."""
-    return not strict() and ("ipykernel" in sys.modules or sys.stderr.isatty())
-
-
-def progress(items: Iterable[_T], description: str, total: int | None = None) -> Iterator[_T]:
-    """Iterate with a progress bar where a person watches, silently elsewhere.
-
-    The bar removes itself at the end, so that a saved notebook holds no trace of it.
-    """
-    if not interactive():
-        yield from items
-        return
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:  # the bar is a comfort of the extra "course", never a need
-        yield from items
-        return
-    yield from tqdm(items, desc=description, total=total, leave=False)

@@ -6,8 +6,8 @@ import json
 from importlib.resources import as_file, files
 from typing import Any
 
+from koopcourse.images import Autoencoder, Classifier, PrincipalComponents
 from koopteach.flow_matching import FlowMatching
-from koopteach.images import Autoencoder, Classifier, PrincipalComponents
 from koopteach.interpolants import CurvedInterpolant
 from koopteach.koopman_flow import KoopmanFlow
 
@@ -88,7 +88,7 @@ def shipped(name: str) -> Any:
     if name not in TEACHERS:
         raise ValueError(f"shipped: name must be one of {', '.join(TEACHERS)}, got {name!r}.")
     teacher, of_pictures = TEACHERS[name], _OF_PICTURES.get(name.split("-")[-1])
-    with as_file(files("koopteach.data") / f"{name}.safetensors") as path:
+    with as_file(files("koopcourse.data") / f"{name}.safetensors") as path:
         if of_pictures is not None:
             return of_pictures.load(path)
         if teacher is not None:
@@ -98,4 +98,4 @@ def shipped(name: str) -> Any:
 
 def quoted(name: str) -> dict[str, float]:
     """The numbers of a shipped model, by name; ``seconds`` of CPU that its training took, where somebody compares."""
-    return json.loads((files("koopteach.data") / "models.json").read_text(encoding="utf-8"))[name]
+    return json.loads((files("koopcourse.data") / "models.json").read_text(encoding="utf-8"))[name]

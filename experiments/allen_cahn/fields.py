@@ -10,9 +10,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from experiments.machinery.common import stream, timed
 from koopteach.metrics import noise_floor, sliced_wasserstein2
-from koopteach.reproduce._common import stream, timed
-from koopteach.spde import AllenCahn
+from koopteach.targets.allen_cahn import AllenCahn
 
 N_FIELDS, N_PARTICLES, N_EXACT, N_FLOOR = 2000, 800, 10_000, 20
 DT, SETTLED, LAG = 0.02, 12.0, 0.1  # the step, the time that data are simulated for, and from one of a pair to the next

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from koopteach.flow_matching import FourierNet
-from koopteach.interpolants import ConvexChart, fit_convex_map
-from koopteach.reproduce._common import stream, timed
-from koopteach.reproduce._curved_flows import (
+from experiments.curved_interpolants.flows import (
     N_DATA,
     PROBLEMS,
     TARGETS,
@@ -15,6 +12,9 @@ from koopteach.reproduce._curved_flows import (
     sample,
     straight_inside,
 )
+from experiments.machinery.common import stream, timed
+from koopteach.flow_matching import FourierNet
+from koopteach.interpolants import ConvexChart, fit_convex_map
 
 LIKELIHOOD, STEPS = 1500, 6000  # fifteen times and more than twice those of the other charts
 

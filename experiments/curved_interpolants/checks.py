@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from experiments.machinery.common import stream, timed
 from koopteach.interpolants import ConditionalCoupling, Interpolant, LinearInterpolant, optimal_field
-from koopteach.reproduce._common import stream, timed
 from koopteach.targets import GaussianMixture
 from koopteach.tensors import jvp
 

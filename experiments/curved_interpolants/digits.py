@@ -8,6 +8,9 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
+from experiments.curved_interpolants.flows import EULER, Trained
+from experiments.image_flows.samplers import classifier, components, kept, pictures
+from experiments.machinery.common import stream, timed
 from koopteach.flow_matching import FlowMatching, FourierNet, reflow, straightness
 from koopteach.interpolants import (
     ConvexChart,
@@ -22,9 +25,6 @@ from koopteach.interpolants import (
     straighten,
 )
 from koopteach.metrics import frechet_distance, noise_floor, sliced_wasserstein2, wasserstein2
-from koopteach.reproduce._common import stream, timed
-from koopteach.reproduce._curved_flows import EULER, Trained
-from koopteach.reproduce._picture_samplers import classifier, components, kept, pictures
 
 SIDE, STEPS, BATCH, N_PATHS = 8, 2000, 256, 100
 N_FLOOR = 400  # training digits of one draw; there are not many more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from koopteach.reproduce.experiment import Numbers, median
+from experiments.machinery.experiment import Numbers, median
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +21,7 @@ def draw(numbers: dict[str, Numbers]) -> Figure:
     """From the rows ``cost.<dimension>``."""
     from matplotlib.figure import Figure
 
-    from koopteach.plotting.style import COLORS, SERIES
+    from koopcourse.plotting.style import COLORS, SERIES
 
     rows = {int(id.removeprefix("cost.")): row for id, row in numbers.items() if id.startswith("cost.")}
     fig = Figure(figsize=(9.0, 3.0), layout="constrained")

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from experiments.machinery.common import stream, timed
 from koopteach.flow_matching import FlowMatching, FourierNet, reflow, straightness
 from koopteach.interpolants import (
     CodedChart,
@@ -25,7 +26,6 @@ from koopteach.interpolants import (
     straighten,
 )
 from koopteach.metrics import noise_floor, sliced_wasserstein2, wasserstein2
-from koopteach.reproduce._common import stream, timed
 from koopteach.targets import toys
 
 # Noise (None for N(0, I)) and data.

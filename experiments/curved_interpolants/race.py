@@ -7,11 +7,7 @@ from functools import cache, partial
 
 import torch
 
-from koopteach.flow_matching import reflow
-from koopteach.interpolants import DecodedChart, PushedChart
-from koopteach.metrics import noise_floor
-from koopteach.reproduce._common import stream, timed
-from koopteach.reproduce._curved_flows import (
+from experiments.curved_interpolants.flows import (
     BATCH,
     PROBLEMS,
     Trained,
@@ -23,6 +19,10 @@ from koopteach.reproduce._curved_flows import (
     structure,
     target,
 )
+from experiments.machinery.common import stream, timed
+from koopteach.flow_matching import reflow
+from koopteach.interpolants import DecodedChart, PushedChart
+from koopteach.metrics import noise_floor
 
 OURS = "pushed chart"
 FEW = (1, 2, 4)

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from experiments.koopman_cfm.samplers import STAGES, TIMES
+from experiments.machinery.common import stream, timed
+from koopcourse.images import Classifier, ImageSet, PrincipalComponents, load_images
 from koopteach.flow_matching import FlowMatching, FourierNet, distill, reflow
-from koopteach.images import Classifier, ImageSet, PrincipalComponents, load_images
 from koopteach.koopman_flow import KoopmanFlow
-from koopteach.reproduce._common import stream, timed
-from koopteach.reproduce._flow_samplers import STAGES, TIMES
 
 
 @dataclass(frozen=True)

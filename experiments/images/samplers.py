@@ -10,14 +10,14 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from koopteach import zoo
+from experiments.machinery.common import stream, timed
+from koopcourse import zoo
+from koopcourse.images import ImageSet, load_images
 from koopteach.dictionaries import GaussianRBF, Monomials, MultiScale
 from koopteach.flow_matching import FlowMatching, FourierNet
-from koopteach.images import ImageSet, load_images
 from koopteach.langevin import kde_score
 from koopteach.operators import GeneratorEDMD, select, spectral_score
 from koopteach.particles import DMPS, KSWGD, ULA, denoise, run_particles
-from koopteach.reproduce._common import stream, timed
 
 End = tuple[Tensor, float]  # codes and CPU seconds
 

@@ -8,10 +8,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from experiments.koopman_cfm.samplers import N_NOISE, TIMES, Sampler, law, noise
+from experiments.machinery.common import stream
 from koopteach.flow_matching import Flow
 from koopteach.metrics import noise_floor, sliced_wasserstein2, wasserstein2
-from koopteach.reproduce._common import stream
-from koopteach.reproduce._flow_samplers import N_NOISE, TIMES, Sampler, law, noise
 
 N_EXACT, N_REFERENCE = 1000, 10_000
 

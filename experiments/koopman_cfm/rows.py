@@ -6,13 +6,8 @@ from functools import cache, partial
 
 import torch
 
-from koopteach.flow_matching import MixtureFlow, straightness
-from koopteach.koopman_flow import Diagnosis, KoopmanFlow, fit_time_functions, teacher_paths
-from koopteach.koopman_flow.sampling import TILE
-from koopteach.metrics import sliced_wasserstein2
-from koopteach.reproduce._common import cpu_ms, stream, timed
-from koopteach.reproduce._flow_measures import converged, distances, errors, floors, reference, rms, way_back
-from koopteach.reproduce._flow_samplers import (
+from experiments.koopman_cfm.measures import converged, distances, errors, floors, reference, rms, way_back
+from experiments.koopman_cfm.samplers import (
     DETAIL,
     SAMPLERS,
     STAGES,
@@ -25,6 +20,11 @@ from koopteach.reproduce._flow_samplers import (
     regressed,
     teacher,
 )
+from experiments.machinery.common import cpu_ms, stream, timed
+from koopteach.flow_matching import MixtureFlow, straightness
+from koopteach.koopman_flow import Diagnosis, KoopmanFlow, fit_time_functions, teacher_paths
+from koopteach.koopman_flow.sampling import TILE
+from koopteach.metrics import sliced_wasserstein2
 
 N_TIMED = 10_000
 

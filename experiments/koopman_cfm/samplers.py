@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from experiments.machinery.common import stream, timed
 from koopteach.flow_matching import Flow, FlowMatching, FourierNet, distill, reflow
 from koopteach.koopman_flow import KoopmanFlow
-from koopteach.reproduce._common import stream, timed
 from koopteach.targets import toys
 
 N_DATA, N_NOISE = 20_000, 4000

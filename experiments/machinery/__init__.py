@@ -1,4 +1,1 @@
-"""The papers' experiments, one file each, and what runs them: ``python -m koopteach reproduce``.
-
-An experiment is a file of this folder with ``EXPERIMENT = Experiment(title, about, rows)``.
-"""
+"""Rows of numbers: declared, computed, kept, held to bands, written to a page."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from koopteach.reproduce.experiment import Row
+from experiments.machinery.experiment import Row
 
 PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from itertools import groupby
 
-from koopteach.reproduce.experiment import Experiment, Numbers, Row, median
-from koopteach.reproduce.store import Record, to_json
+from experiments.machinery.experiment import Experiment, Numbers, Row, median
+from experiments.machinery.store import Record, to_json
 
 FLOOR, SPREAD = " floor", " floor sd"
 
@@ -59,7 +59,7 @@ def _head(name: str, experiment: Experiment, records: dict[str, Record]) -> str:
     seeds = dict.fromkeys(_seeds(row) for row in experiment.rows)
     return (
         f"{experiment.about}\n\n"
-        f"`python -m koopteach reproduce {name}`, {' to '.join(dates[:: max(1, len(dates) - 1)])}, {seconds:.0f} "
+        f"`python -m experiments {name}`, {' to '.join(dates[:: max(1, len(dates) - 1)])}, {seconds:.0f} "
         f"seconds in all, on {'; '.join(machines)}. A cell holds the median over the seeds ({'; '.join(seeds)}) and, "
         "in brackets, the largest; bands are for the median. "
         f"{sum(verdicts)} of {len(verdicts)} bands are held.\n"

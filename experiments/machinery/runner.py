@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import pkgutil
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from koopteach.reproduce import page
-from koopteach.reproduce.experiment import Experiment, Row
-from koopteach.reproduce.fingerprint import MACHINERY, PACKAGE
-from koopteach.reproduce.store import Record, Store, compute, write
+from experiments.machinery import page
+from experiments.machinery.experiment import Experiment, Row
+from experiments.machinery.store import Record, Store, compute, write
 
+HOME = Path(__file__).resolve().parents[1]
+RESULTS = HOME.parent / "results"
 HELD, BROKEN, USAGE, INTERRUPTED = 0, 1, 2, 130  # exit statuses
 
 
 def names() -> list[str]:
-    """The experiments, one a file of this folder; a file with a leading underscore is part of another one."""
-    files = (module.name for module in pkgutil.iter_modules([str(PACKAGE / "reproduce")]))
-    return sorted(file.replace("_", "-") for file in files if file not in MACHINERY and not file.startswith("_"))
+    """The experiments: each a folder of ``experiments/`` with a file ``table.py``."""
+    return sorted(path.parent.name.replace("_", "-") for path in HOME.glob("*/table.py"))
 
 
 def load(name: str) -> Experiment:
@@ -32,31 +31,26 @@ def load(name: str) -> Experiment:
         ValueError: there is none.
     """
     if name not in names():
-        raise ValueError(f"no experiment {name!r}. There are: {', '.join(names())}.")
-    return importlib.import_module(f"koopteach.reproduce.{name.replace('-', '_')}").EXPERIMENT
-
-
-def results_folder() -> Path:
-    """``results/`` of the checkout that the package lies in, or of the current folder if it is installed alone."""
-    checkout = PACKAGE.parent
-    return (checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()) / "results"
+        raise ValueError(f"no experiment {name!r}. There are: {', '.join(names())}, and speed.")
+    return importlib.import_module(f"experiments.{name.replace('-', '_')}.table").EXPERIMENT
 
 
 def main(name: str | None, only: str | None, fresh: bool, quick: bool, out: Path | None) -> int:
     """The command: list the experiments, or run one. Returns the exit status."""
-    if name is None:
+    if name in (None, "list"):
         print("\n".join(f"{name:<20} {load(name).title}" for name in names()))
+        print(f"{'speed':<20} Speed and memory beside other packages")
         return HELD
     try:
         experiment = load(name)
         rows = experiment.matching(only)
     except ValueError as error:
-        print(f"reproduce: {error}")
+        print(f"experiments: {error}")
         return USAGE
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # numbers repeat, and CPU seconds can be compared
     try:
-        return try_out(rows) if quick else run(name, experiment, rows, out or results_folder(), fresh)
+        return try_out(rows) if quick else run(name, experiment, rows, out or RESULTS, fresh)
     except KeyboardInterrupt:
         print("\nInterrupted." + " The rows printed above are saved; the same command goes on there." * (not quick))
         return INTERRUPTED

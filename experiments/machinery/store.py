@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from koopteach.reproduce.experiment import Row
-from koopteach.reproduce.fingerprint import fingerprint
+from experiments.machinery.experiment import Row
+from experiments.machinery.fingerprint import fingerprint
 
 Record = dict[str, Any]
 

@@ -1,1 +1,1 @@
-"""Speed and quality, measured side by side in one run: ``python -m benchmarks``."""
+"""Speed and quality, measured side by side in one run: ``python -m experiments speed``."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import regressions, updates
+from experiments.speed import regressions, updates
 from koopteach import KSWGD
 
 F64 = torch.float64

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import processes, published
-from benchmarks.regressions import F64, edmd_work, our_error, pairs
-from benchmarks.workload import Contender, Work, Workload
+from experiments.speed import processes, published
+from experiments.speed.regressions import F64, edmd_work, our_error, pairs
+from experiments.speed.workload import Contender, Work, Workload
 from koopteach import DiffusionMaps, KernelEDMD
 
 RIDGE_TIMES_POINTS = 0.2  # the same regularisation for every kernel method

@@ -8,7 +8,7 @@ import platform
 
 import torch
 
-from koopteach.reproduce.store import processor
+from experiments.machinery.store import processor
 
 
 def describe() -> dict[str, str]:

@@ -7,8 +7,8 @@ import json
 import math
 from pathlib import Path
 
-from benchmarks import machine
-from benchmarks.race import SAMPLES_ONLY, TRUE_SCORE, Result, race
+from experiments.speed import machine
+from experiments.speed.race import SAMPLES_ONLY, TRUE_SCORE, Result, race
 
 SEEDS = 3
 RACES = (
@@ -41,9 +41,9 @@ def head(where: dict[str, str]) -> str:
     facts = ", ".join(f"{name} {value}" for name, value in where.items())
     return (
         "# Particles against the clock\n\n"
-        "`python -m benchmarks particles`: sliced W2 of 800 particles to 10,000 exact samples, CPU seconds of one\n"
-        f"thread, fit included; KSWGD makes 60 steps; medians over {SEEDS} seeds; each rival at the best of three\n"
-        "steps.\n\n"
+        "`python -m experiments speed particles`: sliced W2 of 800 particles to 10,000 exact samples, CPU\n"
+        f"seconds of one thread, fit included; KSWGD makes 60 steps; medians over {SEEDS} seeds; each rival at the\n"
+        "best of three steps.\n\n"
         f"{facts}.\n"
     )
 
@@ -65,8 +65,8 @@ def draw(results: list[Result], path: Path) -> None:
     """One row a race: distance against seconds, iterations and score evaluations."""
     import matplotlib.pyplot as plt
 
-    from koopteach.plotting import COLORS
-    from koopteach.plotting.style import SERIES
+    from koopcourse.plotting import COLORS
+    from koopcourse.plotting.style import SERIES
 
     fig, axes = plt.subplots(len(results), 3, figsize=(9.0, 2.6 * len(results)), sharey="row")
     for row, result in zip(axes, results):

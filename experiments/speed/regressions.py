@@ -11,8 +11,8 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from benchmarks import processes, published
-from benchmarks.workload import Contender, Work, Workload
+from experiments.speed import processes, published
+from experiments.speed.workload import Contender, Work, Workload
 from koopteach import EDMD, GaussianRBF, Hermite
 
 F32, F64 = torch.float32, torch.float64

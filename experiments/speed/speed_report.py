@@ -7,10 +7,10 @@ import json
 import math
 from pathlib import Path
 
-from benchmarks import imports, machine, turns
-from benchmarks.goals import GOALS, Goal
-from benchmarks.turns import Row
-from benchmarks.workloads import WORKLOADS
+from experiments.speed import imports, machine, turns
+from experiments.speed.goals import GOALS, Goal
+from experiments.speed.turns import Row
+from experiments.speed.workloads import WORKLOADS
 
 PARTS = {
     "operators": ("E1", "E2", "E3", "E4"),
@@ -77,8 +77,8 @@ def page(stored: dict) -> str:
     rates = ", ".join(f"{name} {rate / 1e9:.3g} G/s" for name, rate in stored["limits"].items())
     lines = [
         "# Speed",
-        "`python -m benchmarks operators kernels updates growth import`: CPU seconds of one thread, each fit in a",
-        "fresh process with warm libraries, contenders taking turns. Peers get the same data, features and ridge.",
+        "`python -m experiments speed operators kernels updates growth import`: CPU seconds of one thread, each fit",
+        "in a fresh process with warm libraries, contenders taking turns. Peers get the same data, features and ridge.",
         "The limit is the least arithmetic of the method at the machine's own rates, measured in the same run.",
         f"\n{facts}.\n\nThe machine's rates on one thread: {rates}.",
     ]

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.workload import Contender, Workload
+from experiments.speed.workload import Contender, Workload
 
 NOT_INSTALLED = "not installed"
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
@@ -45,11 +45,11 @@ def ask(*arguments: str) -> Any:
     Raises:
         RuntimeError: it failed; the message ends with its own last line.
     """
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.worker", *arguments]
+    command = [sys.executable, "-W", "ignore", "-m", "experiments.speed.worker", *arguments]
     done = subprocess.run(command, env=os.environ | _ONE_THREAD, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RuntimeError(f"benchmarks: {' '.join(arguments)} failed: {last}")
+        raise RuntimeError(f"speed: {' '.join(arguments)} failed: {last}")
     return json.loads(done.stdout.splitlines()[-1])
 
 

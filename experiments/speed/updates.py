@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import published
-from benchmarks.workload import Contender, Work, Workload
+from experiments.speed import published
+from experiments.speed.workload import Contender, Work, Workload
 from koopteach import KSWGD, SVGD, DiffusionMaps, GeneratorEDMD, MultiScale, Spectrum
 
 DATA, BANDWIDTH, RANK = 2000, 0.5, 50

@@ -1,4 +1,4 @@
-"""One fit in a process of its own: ``python -m benchmarks.worker WORKLOAD CONTENDER SIZE`` prints a line of JSON."""
+"""One fit in a process of its own: ``python -m experiments.speed.worker WORKLOAD CONTENDER SIZE`` prints JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.workload import Contender, Workload
+from experiments.speed.workload import Contender, Workload
 
 _MEGABYTE = 2**20
 
@@ -53,15 +53,15 @@ def main() -> None:
     torch.set_num_threads(1)
     task, *rest = sys.argv[1:]
     if task == "limits":
-        from benchmarks import limits
+        from experiments.speed import limits
 
         answer = limits.measure(quick=rest == ["quick"])
     elif task == "growth":
-        from benchmarks import growth
+        from experiments.speed import growth
 
         answer = growth.measure(quick=rest == ["quick"])
     else:
-        from benchmarks.workloads import WORKLOADS
+        from experiments.speed.workloads import WORKLOADS
 
         name, size = rest
         workload = WORKLOADS[task]

@@ -16,7 +16,7 @@ class Work:
     dtype: str
 
     def seconds(self, limits: dict[str, float]) -> float:
-        """On a machine with these rates, see :mod:`benchmarks.limits`."""
+        """On a machine with these rates, see :mod:`experiments.speed.limits`."""
         return self.flops / limits[f"gemm {self.dtype}"] + self.exponentials / limits[f"exp {self.dtype}"]
 
 

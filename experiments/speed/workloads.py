@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from benchmarks import kernel_methods, regressions, updates
-from benchmarks.regressions import F32, F64
-from benchmarks.workload import Contender
+from experiments.speed import kernel_methods, regressions, updates
+from experiments.speed.regressions import F32, F64
+from experiments.speed.workload import Contender
 
 
 def in_both_precisions(prepare: Callable, error: Callable, work: Callable, what: str = "") -> Iterator[Contender]:

@@ -8,12 +8,12 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from koopteach.files import fill, load_weights, save_weights
 from koopteach.flow_matching.flow import Flow
 from koopteach.flow_matching.net import FourierNet
 from koopteach.flow_matching.paths import Coupling, Pairs, check_coupling, linear_path
 from koopteach.flow_matching.train import Training, train
 from koopteach.tensors import as_points, rand
-from koopteach.weights import fill, load_weights, save_weights
 
 
 class FlowMatching(Flow):

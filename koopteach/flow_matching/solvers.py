@@ -117,7 +117,7 @@ def _dopri5(v: Velocity, x: Tensor, times: Tensor, tolerance: float) -> Tensor:
     try:
         from torchdiffeq import odeint
     except ImportError as error:
-        raise ImportError("dopri5 needs torchdiffeq: pip install 'koopteach[course]'") from error
+        raise ImportError("dopri5 needs torchdiffeq: pip install torchdiffeq") from error
     # the solver looks a little beyond the last time for its error estimate; the flow ends there
     low, high = float(times.min()), float(times.max())
     return odeint(

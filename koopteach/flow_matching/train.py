@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from koopteach import runtime
+from koopteach.progress import progress as with_progress
 
 # A mean loss so many times above that of the first steps does not come back.
 _LOST = 10.0
@@ -81,7 +81,7 @@ def train(
     interrupted, started = False, time.perf_counter()
     loop.require_gradients(True)
     try:
-        for _ in runtime.progress(range(n_steps), name) if verbose else range(n_steps):
+        for _ in with_progress(range(n_steps), name) if verbose else range(n_steps):
             if not loop.step(loss):
                 break
     except KeyboardInterrupt:

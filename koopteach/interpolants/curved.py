@@ -10,6 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from koopteach.files import fill, load_weights, save_weights
 from koopteach.flow_matching import FlowMatching, FourierNet, straightness
 from koopteach.flow_matching.paths import LOCAL_PAIRS, Coupling, Pairs
 from koopteach.interpolants.charts import CodedChart
@@ -20,7 +21,6 @@ from koopteach.interpolants.field import LogProb
 from koopteach.interpolants.protocol import Interpolant, check_interpolant
 from koopteach.metrics import noise_floor, sliced_wasserstein2
 from koopteach.tensors import as_points, rand, randn
-from koopteach.weights import fill, load_weights, save_weights
 
 _CHECKED, _COMPARED = 64, 2000
 

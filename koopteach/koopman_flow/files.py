@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from koopteach.files import fill, load_weights, save_weights
 from koopteach.flow_matching import FourierNet
 from koopteach.koopman_flow.free import FreeGenerator
 from koopteach.koopman_flow.lifting import Lifting, PathLift, StateLift
-from koopteach.weights import fill, load_weights, save_weights
 
 _KIND = "KoopmanFlow"
 

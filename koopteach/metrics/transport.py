@@ -45,7 +45,7 @@ def pot(who: str) -> ModuleType:
             warnings.simplefilter("ignore")
             import ot
     except ImportError as error:
-        raise ImportError(f"{who} needs POT: pip install 'koopteach[course]'") from error
+        raise ImportError(f"{who} needs POT: pip install POT") from error
     return ot
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from koopteach import runtime
+from koopteach.progress import progress as with_progress
 from koopteach.tensors import as_count, as_points
 
 # Particles this many times further out than they or the data ever were do not come back.
@@ -96,7 +96,7 @@ def run_particles(
     state, info, done, step, diverged, interrupted = method.init(x), {}, 0, 0, False, False
     steps = range(1, n_steps + 1)
     try:
-        for step in runtime.progress(steps, type(method).__name__) if verbose else steps:
+        for step in with_progress(steps, type(method).__name__) if verbose else steps:
             with recorder.clock():
                 new, state, told = method.step(x, state, progress=(step - 1) / n_steps, generator=generator)
                 diverged = recorder.lost(new)  # looks at the numbers, so a GPU's work is done when the clock stops

@@ -7,14 +7,14 @@ import pytest
 
 pytest.importorskip("jupytext", reason="the authors' tools need the extra 'course'")
 
-from koopteach.authoring.__main__ import main
-from koopteach.authoring.build import build, fingerprint
-from koopteach.authoring.cut import cut, leaks
-from koopteach.authoring.execute import CELL_SECONDS, CannotBuild, code_cells, execute
-from koopteach.authoring.lint import lint
-from koopteach.authoring.minutes import minutes
-from koopteach.authoring.tree import Course, Script
-from koopteach.notebook_io import read_notebook, read_script, write_notebook
+from koopcourse.authoring.__main__ import main
+from koopcourse.authoring.build import build, fingerprint
+from koopcourse.authoring.cut import cut, leaks
+from koopcourse.authoring.execute import CELL_SECONDS, CannotBuild, code_cells, execute
+from koopcourse.authoring.lint import lint
+from koopcourse.authoring.minutes import minutes
+from koopcourse.authoring.tree import Course, Script
+from koopcourse.notebook_io import read_notebook, read_script, write_notebook
 
 LESSON = r"""
 # %% [markdown]
@@ -120,7 +120,7 @@ NUMBERS = ("L05-E1", "L05-E2")
 @pytest.fixture
 def course(tmp_path, monkeypatch):
     """The small course, and a small package that no other work changes meanwhile."""
-    monkeypatch.setattr("koopteach.authoring.build.PACKAGE", tmp_path / "package")
+    monkeypatch.setattr("koopcourse.authoring.build.PACKAGE", tmp_path / "package")
     for folder, text in (("notebooks", LESSON), ("solutions", SOLUTION)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "05_steps.py").write_text(text, encoding="utf-8")
@@ -206,7 +206,7 @@ def test_each_fault_is_found(course, folder, old, new, rule):
 def test_lesson_00_owes_little(tmp_path):
     (tmp_path / "notebooks").mkdir()
     head = LESSON.split("# ## You")[0].removesuffix("#\n")
-    rest = '\n# %%\nimport koopteach as kt\n_ = kt.setup("00")\n\n# %% [markdown]\n# ## Key points\n'
+    rest = '\n# %%\nimport koopteach as kt\n_ = kc.setup("00")\n\n# %% [markdown]\n# ## Key points\n'
     (tmp_path / "notebooks" / "00_start.py").write_text(head + rest, encoding="utf-8")
     assert lint(Course(tmp_path), lambda lesson: None) == []
 

@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("jupytext", reason="the notebooks need the extra 'course'")
 
-from koopteach.authoring.tree import Course
+from koopcourse.authoring.tree import Course
 
 SECONDS = 120
 TOKEN = "learner"

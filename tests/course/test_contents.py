@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from koopteach.authoring.contents import PICTURE, filled, first_picture, table
-from koopteach.authoring.tree import Course
+from koopcourse.authoring.contents import PICTURE, filled, first_picture, table
+from koopcourse.authoring.tree import Course
 
 COURSE = Course()
 
 
 def test_the_readmes_table_is_that_of_the_lessons() -> None:
     readme = (COURSE.root / "README.md").read_text(encoding="utf-8")
-    assert filled(readme, COURSE) == readme, "run: python -m koopteach.authoring contents"
+    assert filled(readme, COURSE) == readme, "run: python -m koopcourse.authoring contents"
 
 
 def test_the_readmes_picture_is_the_first_of_the_first_lesson() -> None:
-    assert (COURSE.root / PICTURE).read_bytes() == first_picture(COURSE), "run: python -m koopteach.authoring contents"
+    assert (COURSE.root / PICTURE).read_bytes() == first_picture(COURSE), "run: python -m koopcourse.authoring contents"
 
 
 def test_every_lesson_has_a_row_with_its_minutes() -> None:

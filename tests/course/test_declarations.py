@@ -5,14 +5,14 @@ import re
 import pytest
 import torch
 
-from koopteach.teach import compare, lessons
-from koopteach.teach.engine import examine
-from koopteach.teach.exercise import ID
-from koopteach.teach.guard import Guard
-from koopteach.teach.probes import Probes
-from koopteach.teach.report import State, text
+from koopcourse.checks import compare, declared
+from koopcourse.checks.engine import examine
+from koopcourse.checks.exercise import ID
+from koopcourse.checks.guard import Guard
+from koopcourse.checks.probes import Probes
+from koopcourse.checks.report import State, text
 
-EXERCISES = [exercise for lesson in lessons.numbers() for exercise in lessons.load(lesson).EXERCISES]
+EXERCISES = [exercise for lesson in declared.numbers() for exercise in declared.load(lesson).EXERCISES]
 MISTAKES = [
     pytest.param(exercise, mistake, id=f"{exercise.id}-{mistake.name}")
     for exercise in EXERCISES
@@ -93,9 +93,9 @@ def test_a_declaration_is_complete(exercise):
         assert len(mistake.says) <= 200
 
 
-@pytest.mark.parametrize("lesson", lessons.numbers())
+@pytest.mark.parametrize("lesson", declared.numbers())
 def test_ids_follow_each_other_and_carry_their_lesson(lesson):
-    module = lessons.load(lesson)
+    module = declared.load(lesson)
     assert module.TITLE
     assert [e.id for e in module.EXERCISES] == [f"L{lesson}-E{k + 1}" for k in range(len(module.EXERCISES))]
     assert all(ID.fullmatch(e.id) for e in module.EXERCISES)

@@ -6,16 +6,26 @@ from types import SimpleNamespace
 
 import pytest
 
-from koopteach import __main__ as command
-from koopteach import doctor
+from koopcourse import __main__ as command
+from koopcourse import doctor
 
-LINES = ["torch>=2.6", 'jupyterlab>=4.3; extra == "course"', "ruff>=0.8 ; extra == 'dev'", 'POT; extra == "course"']
+LINES = {
+    "koopteach": ["torch>=2.6", 'safetensors; extra == "files"'],
+    "koopcourse": ["jupyterlab>=4.3", "POT", "ruff>=0.8 ; extra == 'dev'"],
+}
 
 
 @pytest.fixture
 def installed(monkeypatch):
     """A pretended environment: a dictionary of versions that a test may change."""
-    versions = {"koopteach": "0.1.0", "torch": "2.13.0+cpu", "jupyterlab": "4.6.6", "POT": "1", "ruff": "0.17"}
+    versions = {
+        "koopteach": "0.2.0",
+        "koopcourse": "0.2.0",
+        "torch": "2.13.0+cpu",
+        "jupyterlab": "4.6.6",
+        "POT": "1",
+        "ruff": "0.17",
+    }
 
     def version(name):
         if name not in versions:
@@ -23,7 +33,7 @@ def installed(monkeypatch):
         return versions[name]
 
     monkeypatch.setattr(metadata, "version", version)
-    monkeypatch.setattr(metadata, "requires", lambda name: version(name) and LINES)
+    monkeypatch.setattr(metadata, "requires", lambda name: version(name) and LINES[name])
     return versions
 
 
@@ -32,9 +42,8 @@ def findings():
 
 
 def test_requirements_are_sorted_by_extra():
-    assert doctor.requirements(LINES) == {
-        "core": [("torch", "2.6")],
-        "course": [("jupyterlab", "4.3"), ("POT", "0")],
+    assert doctor.requirements(LINES["koopcourse"]) == {
+        "": [("jupyterlab", "4.3"), ("POT", "0")],
         "dev": [("ruff", "0.8")],
     }
 
@@ -45,10 +54,10 @@ def test_a_complete_environment_is_well(installed):
 
 def test_a_missing_lesson_package_is_fatal_and_named_with_its_command(installed, capsys):
     del installed["jupyterlab"]
-    assert findings()["course"].fatal
-    assert "jupyterlab" in findings()["course"].text
-    assert findings()["course"].mend
-    assert findings()["core"].text == "complete"
+    assert findings()["koopcourse"].fatal
+    assert "jupyterlab" in findings()["koopcourse"].text
+    assert findings()["koopcourse"].mend
+    assert findings()["koopteach"].text == "complete"
     assert doctor.main() == 1
     assert "can't run here yet" in capsys.readouterr().out
 
@@ -62,8 +71,8 @@ def test_a_missing_tool_of_the_authors_is_not_fatal(installed):
 
 def test_a_version_below_its_bound_is_missing(installed):
     installed["torch"] = "2.5.1+cu121"
-    assert findings()["core"].fatal
-    assert "torch 2.6 (here is 2.5.1+cu121)" in findings()["core"].text
+    assert findings()["koopteach"].fatal
+    assert "torch 2.6 (here is 2.5.1+cu121)" in findings()["koopteach"].text
 
 
 @pytest.mark.parametrize(("here", "enough"), [("2.10.0", True), ("2.6", True), ("2.6.0rc1", True), ("2.5.9", False)])
@@ -80,10 +89,10 @@ def test_without_torch_and_without_koopteach_it_still_speaks(installed, capsys):
 
 def test_the_advice_fits_the_environment(monkeypatch):
     monkeypatch.setattr(sys, "prefix", str(doctor.ROOT / ".venv"))
-    assert doctor.install("course").endswith("course.py setup")
+    assert doctor.install().endswith("course.py setup")
     assert doctor.install("dev").endswith("course.py setup --dev")
     monkeypatch.setattr(sys, "prefix", "/somewhere/conda")
-    assert doctor.install("dev").endswith('-m pip install -c constraints.txt -e ".[course,dev]"')
+    assert doctor.install("dev").endswith('-m pip install -c constraints.txt -e . -e "./course[dev]"')
 
 
 def test_an_old_python_is_fatal(monkeypatch):
@@ -120,14 +129,14 @@ def test_the_command_examines_this_environment(capsys):
     status = command.main(["doctor"])
     report = capsys.readouterr().out
     assert status == (0 if "The course can run here." in report else 1)
-    for word in ("python", "torch", "memory", "disk", "core", "course"):
+    for word in ("python", "torch", "memory", "disk", "koopteach", "koopcourse"):
         assert word in report
 
 
 def test_progress_is_teachs(monkeypatch, capsys):
     teach = SimpleNamespace(progress=lambda: print("two of eight"))
-    monkeypatch.setitem(sys.modules, "koopteach.teach", teach)
-    monkeypatch.setattr("koopteach.teach", teach, raising=False)
+    monkeypatch.setitem(sys.modules, "koopcourse.checks", teach)
+    monkeypatch.setattr("koopcourse.checks", teach, raising=False)
     assert command.main(["progress"]) == 0
     assert capsys.readouterr().out == "two of eight\n"
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from koopteach import runtime
-from koopteach.teach import Exercise, Identity, Mistake, check, engine, guard, lessons, preview
-from koopteach.teach.compare import agree
-from koopteach.teach.engine import examine
-from koopteach.teach.report import State, text
+from koopcourse import runtime
+from koopcourse.checks import Exercise, Identity, Mistake, check, declared, engine, guard, preview
+from koopcourse.checks.compare import agree
+from koopcourse.checks.engine import examine
+from koopcourse.checks.report import State, text
 
 
 def _scale(x, factor):
@@ -70,10 +70,10 @@ def learner(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def declared(monkeypatch):
+def two_exercises(monkeypatch):
     """Make ``check`` know two exercises of this file."""
     exercises = {"L05-E1": (_exercise(), _number()), "L05-E2": (_number(), None)}
-    monkeypatch.setattr(lessons, "find", lambda exercise_id: exercises[exercise_id])
+    monkeypatch.setattr(declared, "find", lambda exercise_id: exercises[exercise_id])
     return exercises
 
 
@@ -93,7 +93,7 @@ def _hangs(x, factor):
 # --- what is said -------------------------------------------------------------------------------------------
 
 
-def test_a_right_answer_comes_back(declared, capsys):
+def test_a_right_answer_comes_back(two_exercises, capsys):
     def mine(x, factor):
         return x * factor
 
@@ -107,7 +107,7 @@ def test_a_right_answer_comes_back(declared, capsys):
     assert runtime.reference_in_use == set()
 
 
-def test_a_wrong_answer_is_replaced_and_its_mistake_named(declared, capsys):
+def test_a_wrong_answer_is_replaced_and_its_mistake_named(two_exercises, capsys):
     assert check("L05-E1", lambda x, factor: x + factor) is _scale
     assert capsys.readouterr().out.splitlines() == [
         "NOT YET ✗ L05-E1 Scale a tensor",
@@ -119,7 +119,7 @@ def test_a_wrong_answer_is_replaced_and_its_mistake_named(declared, capsys):
     assert runtime.reference_in_use == {"L05-E1"}
 
 
-def test_a_preview_says_what_a_check_would_and_leaves_no_trace(declared, capsys, monkeypatch, tmp_path):
+def test_a_preview_says_what_a_check_would_and_leaves_no_trace(two_exercises, capsys, monkeypatch, tmp_path):
     def wrong(x, factor):
         return x + factor
 
@@ -133,7 +133,7 @@ def test_a_preview_says_what_a_check_would_and_leaves_no_trace(declared, capsys,
     assert capsys.readouterr().out == previewed
 
 
-def test_a_stub_is_not_started_and_passing_later_takes_the_reference_back(declared, capsys):
+def test_a_stub_is_not_started_and_passing_later_takes_the_reference_back(two_exercises, capsys):
     assert check("L05-E1", _stub) is _scale
     assert capsys.readouterr().out.startswith("NOT STARTED ○ L05-E1")
     assert runtime.reference_in_use == {"L05-E1"}
@@ -173,7 +173,7 @@ NOT_YET = [
 
 
 @pytest.mark.parametrize(("answer", "words"), NOT_YET)
-def test_what_is_wrong_is_said(declared, capsys, answer, words):
+def test_what_is_wrong_is_said(two_exercises, capsys, answer, words):
     assert check("L05-E1", answer) is _scale
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
@@ -186,7 +186,7 @@ def test_what_is_wrong_is_said(declared, capsys, answer, words):
 
 
 @pytest.mark.parametrize(("answer", "words"), NOT_YET)
-def test_the_same_answer_gets_the_same_words(declared, capsys, answer, words):
+def test_the_same_answer_gets_the_same_words(two_exercises, capsys, answer, words):
     said = []
     for _ in range(2):
         check("L05-E1", answer)
@@ -195,18 +195,18 @@ def test_the_same_answer_gets_the_same_words(declared, capsys, answer, words):
 
 
 @pytest.mark.parametrize("answer", [None, ..., _stub])
-def test_nothing_yet(declared, capsys, answer):
+def test_nothing_yet(two_exercises, capsys, answer):
     check("L05-E1", answer)
     assert capsys.readouterr().out.startswith("NOT STARTED ○")
 
 
-def test_a_hanging_answer_gets_one_line(declared, capsys, monkeypatch):
+def test_a_hanging_answer_gets_one_line(two_exercises, capsys, monkeypatch):
     monkeypatch.setattr(guard, "TIME_LIMIT", 0.2)
     assert check("L05-E1", _hangs) is _scale
     assert "a check gives it 0.2 seconds" in capsys.readouterr().out.splitlines()[1]
 
 
-def test_little_is_shown_of_what_an_answer_prints(declared, capsys):
+def test_little_is_shown_of_what_an_answer_prints(two_exercises, capsys):
     """The first lines of the first call that prints."""
     calls = []
 
@@ -221,7 +221,7 @@ def test_little_is_shown_of_what_an_answer_prints(declared, capsys):
     assert len(lines) <= 12
 
 
-def test_learners_may_be_wrong_beyond_the_named_mistake(declared):
+def test_learners_may_be_wrong_beyond_the_named_mistake(two_exercises):
     """In the failing case and on ordinary input it is the mistake; what it does elsewhere does not hide that."""
     verdict = examine(_exercise(), lambda x, factor: x + factor if len(x) else x[:, :1])
     assert verdict.mistake.name == "shifted"
@@ -261,7 +261,7 @@ def test_agreement_is_relative_to_the_largest_entry_or_to_one():
     assert not agree(float("nan"), float("nan"))
 
 
-def test_arguments_are_fresh_for_everybody(declared):
+def test_arguments_are_fresh_for_everybody(two_exercises):
     """An answer that remembers its arguments and spoils them later cannot spoil the reference's."""
     kept = []
 
@@ -292,11 +292,11 @@ def test_random_input_differs_from_check_to_check():
 
 
 @pytest.mark.parametrize("answer", [0.25, torch.tensor(0.25), np.float64(0.25), np.array(0.25), lambda: 0.25])
-def test_a_number_in_any_dress_passes(declared, answer):
+def test_a_number_in_any_dress_passes(two_exercises, answer):
     assert check("L05-E2", answer) is answer
 
 
-def test_a_wrong_number_is_named_and_replaced_in_the_same_form(declared, capsys):
+def test_a_wrong_number_is_named_and_replaced_in_the_same_form(two_exercises, capsys):
     assert check("L05-E2", 4) == 0.25
     assert check("L05-E2", lambda: 4.0)() == 0.25
     assert capsys.readouterr().out.count("Recognised: inverse.") == 2
@@ -328,7 +328,7 @@ def test_several_results_are_compared_one_by_one():
 # --- strict runs, faults of ours ----------------------------------------------------------------------------
 
 
-def test_strict_runs_raise_unless_exercises_are_untouched(declared, monkeypatch):
+def test_strict_runs_raise_unless_exercises_are_untouched(two_exercises, monkeypatch):
     monkeypatch.setenv("KOOPTEACH_STRICT", "1")
     check("L05-E1", _scale)
     with pytest.raises(AssertionError, match="NOT YET"):
@@ -356,11 +356,11 @@ def test_an_unknown_exercise_is_said_and_the_answer_kept(capsys, monkeypatch, na
         check(name, _scale)
 
 
-def test_a_fault_of_the_course_does_not_raise_at_a_learner(declared, capsys, monkeypatch):
+def test_a_fault_of_the_course_does_not_raise_at_a_learner(two_exercises, capsys, monkeypatch):
     def broken(x, factor):
         raise KeyError("ours")
 
-    declared["L05-E1"] = (_exercise(reference=broken), None)
+    two_exercises["L05-E1"] = (_exercise(reference=broken), None)
     assert check("L05-E1", _scale) is broken
     assert "a fault of the course" in capsys.readouterr().out
     monkeypatch.setenv("KOOPTEACH_STRICT", "1")
@@ -370,8 +370,8 @@ def test_a_fault_of_the_course_does_not_raise_at_a_learner(declared, capsys, mon
 
 def test_only_the_lessons_own_module_is_loaded(monkeypatch):
     loaded = []
-    monkeypatch.setattr(lessons, "load", lambda lesson: loaded.append(lesson) or _FakeLesson)
-    lessons.find("L00-E1")
+    monkeypatch.setattr(declared, "load", lambda lesson: loaded.append(lesson) or _FakeLesson)
+    declared.find("L00-E1")
     assert loaded == ["00"]
 
 

@@ -6,10 +6,10 @@ import pytest
 
 pytest.importorskip("jupytext", reason="the notebooks need the extra 'course'")
 
-from koopteach.authoring.cut import cut, leaks, sections
-from koopteach.authoring.execute import code_cells, execute
-from koopteach.authoring.tree import Course
-from koopteach.notebook_io import notebook_bytes, read_notebook, read_script
+from koopcourse.authoring.cut import cut, leaks, sections
+from koopcourse.authoring.execute import code_cells, execute
+from koopcourse.authoring.tree import Course
+from koopcourse.notebook_io import notebook_bytes, read_notebook, read_script
 
 COURSE = Course()
 EXERCISES = COURSE.notebooks("exercises")
@@ -27,7 +27,7 @@ def test_every_exercise_notebook_is_its_solution_cut():
     assert [script.exercise for script in scripts] == EXERCISES
     for script in scripts:
         expected = notebook_bytes(cut(read_script(script.path)))
-        assert script.exercise.read_bytes() == expected, f"run python -m koopteach.authoring build {script.name}"
+        assert script.exercise.read_bytes() == expected, f"run python -m koopcourse.authoring build {script.name}"
 
 
 def test_no_line_of_an_answer_stands_outside_a_third_hint():

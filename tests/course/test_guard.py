@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from koopteach.teach import guard as guard_module
-from koopteach.teach import interrupt
-from koopteach.teach.guard import Guard
-from koopteach.teach.interrupt import TimeUp, limited
+from koopcourse.checks import guard as guard_module
+from koopcourse.checks import interrupt
+from koopcourse.checks.guard import Guard
+from koopcourse.checks.interrupt import TimeUp, limited
 
 try:
     import resource

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from koopteach import Autoencoder, Classifier, FlowMatching
+from koopcourse import Autoencoder, Classifier
+from koopteach import FlowMatching
 
 
 def seeded(seed=0):

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from koopteach import load_images
-from koopteach.authoring.embed import embed
-from koopteach.images import fashion
-from koopteach.images.idx import read_idx
+from koopcourse import load_images
+from koopcourse.authoring.embed import embed
+from koopcourse.images import fashion
+from koopcourse.images.idx import read_idx
 
 FULL_IS_HERE = any(fashion._complete(folder) for folder in (fashion.DEBIAN, fashion.cache()))
 
@@ -106,8 +106,8 @@ def test_a_wrong_call_is_told(arguments, told):
 
 def test_what_comes_along_is_declared_small_and_under_its_licence():
     """As an installed package sees it, and as the wheel's list of files promises."""
-    data = files("koopteach.data")
-    patterns = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    data = files("koopcourse.data")
+    patterns = (Path(__file__).parents[2] / "course" / "pyproject.toml").read_text(encoding="utf-8")
     for name in ("fashion28-train.npz", "fashion28-test.npz"):
         assert len((data / name).read_bytes()) < 500_000
     assert "Copyright (c) 2017 Zalando SE" in (data / "FASHION-MNIST-LICENSE.txt").read_text(encoding="utf-8")

@@ -8,12 +8,12 @@ import pytest
 
 pytest.importorskip("jupytext", reason="the notebooks need the extra 'course'")
 
-from koopteach.authoring.build import unexecuted, without_outputs
-from koopteach.authoring.execute import code_cells, complaints, execute
-from koopteach.authoring.lint import lint
-from koopteach.authoring.sheet import calls, tags
-from koopteach.authoring.tree import SOURCES, Course
-from koopteach.notebook_io import canonical, notebook_bytes, read_notebook, read_script
+from koopcourse.authoring.build import unexecuted, without_outputs
+from koopcourse.authoring.execute import code_cells, complaints, execute
+from koopcourse.authoring.lint import lint
+from koopcourse.authoring.sheet import calls, tags
+from koopcourse.authoring.tree import SOURCES, Course
+from koopcourse.notebook_io import canonical, notebook_bytes, read_notebook, read_script
 
 COURSE = Course()
 SPEAKS = ("show", "print", "check", "explore")
@@ -34,7 +34,7 @@ def test_stored_cells_are_the_sources_cells():
     for script in COURSE.scripts():
         stored = [(cell.cell_type, cell.source, tags(cell)) for cell in read_notebook(script.notebook).cells]
         source = [(cell.cell_type, cell.source, tags(cell)) for cell in read_script(script.path).cells]
-        assert stored == source, f"{script.name}: run python -m koopteach.authoring build {script.path.stem}"
+        assert stored == source, f"{script.name}: run python -m koopcourse.authoring build {script.path.stem}"
 
 
 def test_rebuilding_would_change_no_byte_but_outputs():

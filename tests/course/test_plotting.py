@@ -10,8 +10,8 @@ import torch
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
-from koopteach import GaussianMixture, Hermite, runtime  # noqa: E402
-from koopteach.plotting import (  # noqa: E402
+from koopcourse import runtime  # noqa: E402
+from koopcourse.plotting import (  # noqa: E402
     COLORS,
     choices,
     compare,
@@ -29,8 +29,9 @@ from koopteach.plotting import (  # noqa: E402
     slider,
     widgets,
 )
-from koopteach.plotting.story import lifted_flow, story  # noqa: E402
-from koopteach.plotting.style import SERIES  # noqa: E402
+from koopcourse.plotting.story import lifted_flow, story  # noqa: E402
+from koopcourse.plotting.style import SERIES  # noqa: E402
+from koopteach import GaussianMixture, Hermite  # noqa: E402
 
 ALT = "one line that rises from left to right"
 RING = GaussianMixture.ring(3, 2.0, 0.5)
@@ -393,11 +394,11 @@ def test_without_the_extra_there_is_a_hint(monkeypatch):
     import importlib
     import sys
 
-    import koopteach.plotting as plotting
+    import koopcourse.plotting as plotting
 
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "matplotlib", None)
-        with pytest.raises(ImportError, match=r"pip install 'koopteach\[course\]'"):
+        with pytest.raises(ImportError, match=r"pip install matplotlib"):
             importlib.reload(plotting)
     importlib.reload(plotting)
     assert widgets.explore is plotting.explore

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from koopteach import PrincipalComponents, load_images
+from koopcourse import PrincipalComponents, load_images
 
 
 def pictures(n=40, h=3, w=4, seed=0):

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from koopteach.teach import check, progress, progress_file
-from koopteach.teach.lessons import l00
+from koopcourse.checks import check, progress, progress_file
+from koopcourse.exercises import l00
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +99,7 @@ def test_it_is_saved_before_the_answer_runs(file):
 def test_a_killed_kernel_loses_nothing(file):
     check("L00-E2", l00.euler_maruyama)
     code = (
-        "import os, signal; from koopteach.teach import check; "
+        "import os, signal; from koopcourse.checks import check; "
         "check('L00-E1', lambda estimate, exact: os.kill(os.getpid(), signal.SIGKILL))"
     )
     subprocess.run([sys.executable, "-c", code], env=os.environ, timeout=120, check=False)

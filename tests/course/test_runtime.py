@@ -1,13 +1,10 @@
-"""What notebooks see of the machine: device, profile, seed, printed numbers, progress."""
-
-import io
-import sys
+"""What notebooks see of the machine: device, seed, printed numbers."""
 
 import numpy as np
 import pytest
 import torch
 
-from koopteach import runtime
+from koopcourse import runtime
 
 
 @pytest.mark.parametrize(
@@ -47,16 +44,9 @@ def test_setup_seeds_and_says_so(capsys, monkeypatch):
     first = torch.rand(3)
     runtime.setup("05")
     assert torch.equal(torch.rand(3), first)
-    assert capsys.readouterr().out == "lesson 05, quick profile, cpu, float64, seed 5\n" * 2
+    assert capsys.readouterr().out == "lesson 05, cpu, float64, seed 5\n" * 2
     assert not runtime.reference_in_use
-    assert (profile.seed, profile.dtype, profile.device, profile.quick) == (5, torch.float64, torch.device("cpu"), True)
-
-
-def test_the_profile_comes_from_the_argument_then_the_variable(monkeypatch):
-    monkeypatch.setenv("KOOPTEACH_PROFILE", "full")
-    assert runtime.setup("01").name == "full"
-    assert not runtime.setup("01").quick
-    assert runtime.setup("01", "quick").name == "quick"
+    assert (profile.seed, profile.dtype, profile.device) == (5, torch.float64, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("lesson", [5, "5", "005", "ab"])
@@ -65,16 +55,11 @@ def test_setup_refuses_a_lesson_that_is_not_two_digits(lesson):
         runtime.setup(lesson)
 
 
-def test_setup_refuses_an_unknown_profile(monkeypatch):
-    monkeypatch.setenv("KOOPTEACH_PROFILE", "fast")
-    with pytest.raises(ValueError, match=r"one of quick, full, gpu, got 'fast'.*KOOPTEACH_PROFILE"):
+@pytest.mark.parametrize(("name", "says"), [("mps", "Apple's GPU has no float64"), ("gpu", "no such device; use")])
+def test_a_device_that_will_not_do_gets_one_line(name, says, monkeypatch):
+    monkeypatch.setenv("KOOPTEACH_DEVICE", name)
+    with pytest.raises(ValueError, match=f"KOOPTEACH_DEVICE={name}: {says}"):
         runtime.setup("05")
-
-
-def test_the_gpu_profile_needs_one(monkeypatch):
-    monkeypatch.setenv("KOOPTEACH_DEVICE", "cpu")
-    with pytest.raises(ValueError, match=r"needs a CUDA device.*--torch auto"):
-        runtime.setup("05", "gpu")
 
 
 def test_streams_of_a_profile_repeat_and_differ():
@@ -104,37 +89,3 @@ def test_switches_are_on_at_one(name, function, monkeypatch):
         assert function() is on
     monkeypatch.delenv(name)
     assert function() is False
-
-
-class _Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def _watched(monkeypatch):
-    monkeypatch.delenv("KOOPTEACH_STRICT", raising=False)
-    terminal = _Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    return terminal
-
-
-def test_progress_is_silent_when_strict(monkeypatch):
-    terminal = _watched(monkeypatch)
-    monkeypatch.setenv("KOOPTEACH_STRICT", "1")
-    assert list(runtime.progress(range(3), "steps")) == [0, 1, 2]
-    assert not runtime.interactive()
-    assert terminal.getvalue() == ""
-
-
-def test_progress_shows_a_bar_to_a_person(monkeypatch):
-    terminal = _watched(monkeypatch)
-    assert runtime.interactive()
-    assert list(runtime.progress(range(3), "steps")) == [0, 1, 2]
-    assert "steps" in terminal.getvalue()
-
-
-def test_progress_does_without_tqdm(monkeypatch):
-    terminal = _watched(monkeypatch)
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    assert list(runtime.progress(range(3), "steps")) == [0, 1, 2]
-    assert terminal.getvalue() == ""

@@ -3,6 +3,9 @@
 import pytest
 import torch
 
+from koopcourse import shipped
+from koopcourse.authoring.weights import DATA, RECIPES, measure, weights
+from koopcourse.zoo import LAWS, TEACHERS, quoted
 from koopteach import (
     FlowMatching,
     FreeGenerator,
@@ -10,12 +13,9 @@ from koopteach import (
     checkerboard,
     eight_gaussians,
     moons,
-    shipped,
     sliced_wasserstein2,
     straightness,
 )
-from koopteach.authoring.weights import DATA, RECIPES, measure, weights
-from koopteach.zoo import LAWS, TEACHERS, quoted
 
 STUDENTS = [name for name, teacher in TEACHERS.items() if teacher]
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import growth, limits, processes, published, speed_report, turns, updates, worker
-from benchmarks.goals import GOALS, Goal
-from benchmarks.workload import Contender, Work, Workload
-from benchmarks.workloads import WORKLOADS
+from experiments.speed import growth, limits, processes, published, speed_report, turns, updates, worker
+from experiments.speed.goals import GOALS, Goal
+from experiments.speed.workload import Contender, Work, Workload
+from experiments.speed.workloads import WORKLOADS
 from koopteach import SVGD
 
 RATES = {"gemm float32": 4.0, "gemm float64": 2.0, "exp float32": 1.0, "exp float64": 0.5}

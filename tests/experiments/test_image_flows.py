@@ -2,9 +2,9 @@
 
 import pytest
 
-from koopteach import shipped
-from koopteach.reproduce import _picture_samplers as samplers
-from koopteach.reproduce import image_flows
+from experiments.image_flows import samplers
+from experiments.image_flows import table as image_flows
+from koopcourse import shipped
 
 TINY = samplers.Setting("digits8", 4, 8, 3, 16, 40, 60)
 CACHED = [samplers.components, samplers.classifier, samplers.kept, samplers.cfm, samplers.converged]

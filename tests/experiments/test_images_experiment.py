@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from experiments.images import samplers
+from experiments.images import table as images
 from koopteach import GaussianMixture
-from koopteach.reproduce import _code_samplers as samplers
-from koopteach.reproduce import images
 
 
 def normal(*shape, seed=0):

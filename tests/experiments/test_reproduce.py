@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from koopteach.__main__ import main
-from koopteach.reproduce import fingerprint, kswgd, runner, store
-from koopteach.reproduce.experiment import Band, Experiment, Picture, Row, median
+from experiments.__main__ import main
+from experiments.kswgd import table as kswgd
+from experiments.machinery import fingerprint, runner, store
+from experiments.machinery.experiment import Band, Experiment, Picture, Row, median
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CALLS = []
 UNWELL = set()
 
@@ -42,11 +43,11 @@ def _healthy():
 
 @pytest.fixture
 def command(monkeypatch, tmp_path, capsys):
-    """``python -m koopteach reproduce toy ARGUMENTS`` on a given experiment: its exit status and what it printed."""
+    """``python -m experiments toy ARGUMENTS`` on a given experiment: its exit status and what it printed."""
 
     def call(*arguments, of=None):
         monkeypatch.setattr(runner, "load", lambda name: of or experiment())
-        status = main(["reproduce", "toy", "--out", str(tmp_path), *arguments])
+        status = main(["toy", "--out", str(tmp_path), *arguments])
         return status, capsys.readouterr().out
 
     return call
@@ -68,7 +69,7 @@ def test_a_run_prints_every_row_and_writes_the_page(command, tmp_path):
     assert f"Written: {tmp_path / 'toy'}.md and .json" in printed
     page = (tmp_path / "toy.md").read_text(encoding="utf-8")
     assert page.startswith("# A title\n\nWhat was measured.\n")
-    assert "`python -m koopteach reproduce toy`" in page
+    assert "`python -m experiments toy`" in page
     assert "the median over the seeds (0 to 5)" in page
     assert "3 of 3 bands are held" in page
     assert f"{os.cpu_count()} cores" in page
@@ -309,9 +310,9 @@ def test_a_row_of_the_real_experiment_depends_on_the_method_it_runs(monkeypatch)
 
 
 def test_unknown_experiments_and_rows_are_answered_with_what_there_is(capsys, tmp_path):
-    assert main(["reproduce", "kwsgd"]) == 2
+    assert main(["kwsgd"]) == 2
     assert "no experiment 'kwsgd'. There are: " in capsys.readouterr().out
-    assert main(["reproduce", "kswgd", "--only", "moon", "--out", str(tmp_path)]) == 2
+    assert main(["kswgd", "--only", "moon", "--out", str(tmp_path)]) == 2
     told = capsys.readouterr().out
     assert "no row matches 'moon'" in told
     assert "torus.patch.projected-yes" in told
@@ -319,9 +320,18 @@ def test_unknown_experiments_and_rows_are_answered_with_what_there_is(capsys, tm
 
 
 def test_without_a_name_the_experiments_are_listed(capsys):
-    assert main(["reproduce"]) == 0
+    assert main([]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    experiments = ["allen-cahn", "conditional", "curved-interpolants", "image-flows", "images", "koopman-cfm", "kswgd"]
+    experiments = [
+        "allen-cahn",
+        "conditional",
+        "curved-interpolants",
+        "image-flows",
+        "images",
+        "koopman-cfm",
+        "kswgd",
+        "speed",
+    ]
     assert listed == experiments  # and no file that is part of another
 
 
@@ -415,7 +425,7 @@ STORED = [
 
 @pytest.mark.parametrize(("name", "stored"), STORED, ids=[name for name, _ in STORED])
 def test_the_committed_results_are_those_of_the_declared_rows(name, stored):
-    """If not: ``python -m koopteach reproduce NAME``."""
+    """If not: ``python -m experiments NAME``."""
     declared = runner.load(name).rows
     assert [r["id"] for r in stored] == [row.id for row in declared]
     for record, row in zip(stored, declared):

@@ -10,23 +10,25 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "POT": "pot"}
 
 packaging = pytest.importorskip("packaging.requirements")
 yaml = pytest.importorskip("yaml")
 
 
-def project():
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def project(folder="."):
+    """The table ``[project]`` of the package, or of the course in its folder."""
+    return tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def requirements(*extras):
-    """The parsed requirements of the core and of these extras."""
-    lines = [*project()["dependencies"]]
+    """The parsed requirements of both distributions and of these extras of the course, but for koopteach itself."""
+    package, course = project(), project("course")
+    lines = [*package["dependencies"], *package["optional-dependencies"]["files"], *course["dependencies"]]
     for extra in extras:
-        lines += project()["optional-dependencies"][extra]
-    return [packaging.Requirement(line) for line in lines]
+        lines += course["optional-dependencies"][extra]
+    return [r for r in map(packaging.Requirement, lines) if r.name != "koopteach"]
 
 
 def conda():
@@ -46,23 +48,23 @@ def index_name(name):
 
 
 def test_only_lower_bounds_are_asked_for():
-    for requirement in requirements("course", "test", "dev", "teach"):
+    for requirement in requirements(*project("course")["optional-dependencies"]):
         assert [part.operator for part in requirement.specifier] == [">="], str(requirement)
 
 
 def test_conda_asks_for_the_same_packages_and_bounds():
-    wanted = {f"{CONDA_NAMES.get(r.name, r.name)}{r.specifier}" for r in requirements("course", "test")}
+    wanted = {f"{CONDA_NAMES.get(r.name, r.name)}{r.specifier}" for r in requirements("test")}
     wanted |= {f"python{project()['requires-python']}", "pip"}
     assert {line for line in conda() if isinstance(line, str)} == wanted
 
 
 def test_pip_adds_nothing_to_conda_but_the_course():
-    assert [line for line in conda() if not isinstance(line, str)] == [{"pip": ["-e ."]}]
+    assert [line for line in conda() if not isinstance(line, str)] == [{"pip": ["-e .", "-e ./course"]}]
 
 
 def test_every_direct_requirement_is_pinned_within_its_bound():
     pinned = dict(pins())
-    for requirement in requirements("course", "test", "dev"):  # CI does not install the extra "teach"
+    for requirement in requirements("test", "dev"):  # CI does not install the extra "teach"
         assert pinned[index_name(requirement.name)] in requirement.specifier, str(requirement)
 
 
@@ -76,7 +78,7 @@ def test_pins_are_unique_and_fit_every_build():
 def test_the_citation_names_the_software_and_the_papers():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["type"] == "software"
-    assert citation["version"] == project()["version"]
+    assert citation["version"] == project()["version"] == project("course")["version"]
     links = [paper["url"] for paper in citation["references"]]
     assert [link.rsplit("/", 1)[1] for link in links] == ["2512.18837", "2506.22304", "2503.20719"]
     assert all(person["family-names"] for paper in citation["references"] for person in paper["authors"])

@@ -1,29 +1,49 @@
-"""The package's floors, and that no file knows the computer it was written on."""
+"""The three homes and their floors, and that no file knows the computer it was written on."""
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = ROOT / "koopteach"
+ROOT = Path(__file__).resolve().parents[2]
 
-# A file imports lower floors only; on its own floor its own package only. __init__ of koopteach is exempt.
-FLOORS = {
-    0: ("runtime", "tensors", "kernels", "weights", "data"),
-    1: ("targets", "dictionaries", "metrics"),
-    2: ("spectrum", "langevin", "spde"),
-    3: ("operators", "flow_matching"),
-    4: ("particles", "interpolants", "koopman_flow", "images"),
-    5: ("plotting", "notebook_io", "distributed", "zoo"),
-    6: ("teach", "reproduce"),
-    7: ("authoring", "doctor"),
-    8: ("__main__",),
+# A file imports lower floors only; on its own floor its own folder only. A package's own __init__ is exempt.
+# The homes stand on each other: koopcourse may import koopteach, experiments may import both.
+HOMES = {
+    "koopteach": (
+        ("tensors", "kernels", "files", "progress", "lazy"),
+        ("targets", "dictionaries", "metrics"),
+        ("spectrum", "langevin"),
+        ("operators", "flow_matching"),
+        ("particles", "interpolants", "koopman_flow"),
+    ),
+    "koopcourse": (
+        ("runtime", "notebook_io", "data"),
+        ("images", "checks", "plotting"),
+        ("exercises", "zoo", "doctor"),
+        ("authoring", "__main__"),
+    ),
+    "experiments": (
+        ("machinery",),
+        ("kswgd", "koopman_cfm", "images"),
+        ("image_flows", "allen_cahn", "conditional", "speed"),
+        ("curved_interpolants",),
+        ("__main__",),
+    ),
 }
-FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
+FOLDERS = {
+    "koopteach": ROOT / "koopteach",
+    "koopcourse": ROOT / "course" / "koopcourse",
+    "experiments": ROOT / "experiments",
+}
 CORE = {"torch", "numpy", "scipy"}
-CORE_FLOORS = range(5)  # what `import koopteach` may load; above, packages of the extras are at home
+
+
+def floors(home):
+    """The floor of each file and folder of a home."""
+    return {name: floor for floor, names in enumerate(HOMES[home]) for name in names}
 
 
 def parts(path, package):
@@ -31,39 +51,43 @@ def parts(path, package):
     return path.relative_to(package).with_suffix("").parts
 
 
-def imported(tree, own):
-    """The dotted names that a file of the package imports, relative ones resolved."""
+def imported(tree, home, own):
+    """The dotted names that a file of a home imports, relative ones resolved."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
-            above = ("koopteach", *own)[: 1 + len(own) - node.level] if node.level else ()
+            above = (home, *own)[: 1 + len(own) - node.level] if node.level else ()
             module = ".".join([*above, *([node.module] if node.module else [])])
             # `from koopteach import metrics` names a floor as `from koopteach.metrics import ...` does
-            yield from ((f"{module}.{name.name}" for name in node.names) if module == "koopteach" else (module,))
+            yield from ((f"{module}.{name.name}" for name in node.names) if module in HOMES else (module,))
 
 
-def breaches(package):
+def breaches(home, package):
     """One line for each import that reaches up, sideways, or to a name without a floor."""
+    order, floor = list(HOMES), floors(home)
     for path in sorted(package.rglob("*.py")):
         own = parts(path, package)
         if own == ("__init__",):
             continue
-        if own[0] not in FLOOR:
+        if own[0] not in floor:
             yield f"{own[0]} has no floor: give it one in {Path(__file__).name}"
             continue
-        for name in imported(ast.parse(path.read_text(encoding="utf-8")), own):
+        for name in imported(ast.parse(path.read_text(encoding="utf-8")), home, own):
             top, *rest = name.split(".")
-            if top != "koopteach" or not rest or rest[0] == own[0]:
+            if top in HOMES and top != home and order.index(top) > order.index(home):
+                yield f"{'.'.join(own)} of {home} imports {name} of {top}, which stands on it"
+            if top != home or not rest or rest[0] == own[0]:
                 continue
-            if rest[0] not in FLOOR:
+            if rest[0] not in floor:
                 yield f"{'.'.join(own)} imports {name}: name the module that is its home"
-            elif FLOOR[rest[0]] >= FLOOR[own[0]]:
-                yield f"{'.'.join(own)} (floor {FLOOR[own[0]]}) imports {name} (floor {FLOOR[rest[0]]})"
+            elif floor[rest[0]] >= floor[own[0]]:
+                yield f"{'.'.join(own)} (floor {floor[own[0]]}) imports {name} (floor {floor[rest[0]]})"
 
 
-def test_every_file_imports_lower_floors_only():
-    assert list(breaches(PACKAGE)) == []
+@pytest.mark.parametrize("home", HOMES)
+def test_every_file_imports_lower_floors_only(home):
+    assert list(breaches(home, FOLDERS[home])) == []
 
 
 @pytest.mark.parametrize(
@@ -72,9 +96,11 @@ def test_every_file_imports_lower_floors_only():
         ("targets/a.py", "from koopteach.operators.edmd import EDMD", "targets.a (floor 1) imports"),
         ("targets/a.py", "from ..operators import edmd", "targets.a (floor 1) imports"),
         ("metrics/a.py", "import koopteach.targets", "imports koopteach.targets (floor 1)"),
-        ("spectrum.py", "from koopteach import teach", "imports koopteach.teach (floor 6)"),
-        ("spectrum.py", "from . import teach", "imports koopteach.teach (floor 6)"),
+        ("spectrum.py", "from koopteach import particles", "imports koopteach.particles (floor 4)"),
+        ("spectrum.py", "from . import particles", "imports koopteach.particles (floor 4)"),
         ("spectrum.py", "def f():\n    from koopteach import EDMD", "name the module that is its home"),
+        ("spectrum.py", "import koopcourse.runtime", "of koopcourse, which stands on it"),
+        ("spectrum.py", "def f():\n    from experiments import kswgd", "of experiments, which stands on it"),
         ("cellar.py", "", "cellar has no floor"),
         (
             "operators/a.py",
@@ -86,21 +112,17 @@ def test_every_file_imports_lower_floors_only():
 def test_a_breach_is_seen(tmp_path, file, line, told):
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_text(line, encoding="utf-8")
-    found = list(breaches(tmp_path))
+    found = list(breaches("koopteach", tmp_path))
     assert [told in breach for breach in found] == ([True] if told else [])
 
 
-def test_the_core_needs_torch_numpy_and_scipy_alone():
+def test_the_package_needs_torch_numpy_and_scipy_alone():
     """At import; a function may import more where it uses it."""
-    import sys
-
-    for path in sorted(PACKAGE.rglob("*.py")):
-        own = parts(path, PACKAGE)
-        if FLOOR.get(own[0], 0) not in CORE_FLOORS:
-            continue
+    package = FOLDERS["koopteach"]
+    for path in sorted(package.rglob("*.py")):
         top = ast.parse(path.read_text(encoding="utf-8"))
         top.body = [node for node in top.body if isinstance(node, ast.Import | ast.ImportFrom)]
-        roots = {name.split(".")[0] for name in imported(top, own)}
+        roots = {name.split(".")[0] for name in imported(top, "koopteach", parts(path, package))}
         assert roots <= CORE | {"koopteach"} | sys.stdlib_module_names, path
 
 

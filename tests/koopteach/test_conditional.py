@@ -5,13 +5,7 @@ import math
 import pytest
 import torch
 
-from koopteach import (
-    GeneratorEDMD,
-    Monomials,
-    condition,
-    effective_sample_size,
-    systematic_resample,
-)
+from koopteach import GeneratorEDMD, Monomials, condition, effective_sample_size, systematic_resample
 from koopteach.particles.conditional import next_exponent
 
 N = 4000

@@ -510,7 +510,7 @@ def test_missing_extras_are_named(monkeypatch):
 
     for module in ("torchdiffeq", "safetensors", "ot"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=r"dopri5 needs torchdiffeq: pip install 'koopteach\[course\]'"):
+    with pytest.raises(ImportError, match=r"dopri5 needs torchdiffeq: pip install torchdiffeq"):
         GAUSSIAN.transport(normal(3, 2), solver="dopri5")
     with pytest.raises(ImportError, match="saving and loading need safetensors"):
         FlowMatching(2, net=small_net()).save("nowhere")

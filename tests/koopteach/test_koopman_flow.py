@@ -526,7 +526,7 @@ def test_a_saved_student_comes_back(tmp_path, name):
 
 
 def test_damaged_and_foreign_files_are_refused_in_one_line(tmp_path):
-    from koopteach.weights import load_weights, save_weights
+    from koopteach.files import load_weights, save_weights
 
     whole, other = tmp_path / "whole", tmp_path / "other"
     fitted(liftings()["path"]).save(whole)

@@ -67,7 +67,7 @@ def test_samples_of_other_sizes_are_split():
 
 def test_without_pot_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ot", None)
-    with pytest.raises(ImportError, match=r"wasserstein2 needs POT: pip install 'koopteach\[course\]'"):
+    with pytest.raises(ImportError, match=r"wasserstein2 needs POT: pip install POT"):
         wasserstein2(normal(3, 1), normal(3, 1))
 
 

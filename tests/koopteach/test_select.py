@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from koopcourse import plotting
 from koopteach import (
     EDMD,
     DiffusionMaps,
@@ -16,7 +17,6 @@ from koopteach import (
     OrnsteinUhlenbeck,
     QuadrupleWell,
     Spectrum,
-    plotting,
     select,
     snapshot_pairs,
 )

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from koopteach import AllenCahn
-from koopteach.spde import cosine_transform, inverse_cosine_transform
+from koopteach.targets.allen_cahn import cosine_transform, inverse_cosine_transform
 
 
 def seeded(seed=0):

@@ -1,4 +1,4 @@
-"""``python -m koopteach.authoring build | contents | embed | lint | minutes | weights``."""
+"""``python -m koopcourse.authoring build | contents | embed | lint | minutes | weights``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from koopteach.authoring.build import build
-from koopteach.authoring.contents import contents
-from koopteach.authoring.embed import embed
-from koopteach.authoring.lint import lint
-from koopteach.authoring.minutes import minutes
-from koopteach.authoring.tree import Course
-from koopteach.authoring.weights import weights
+from koopcourse.authoring.build import build
+from koopcourse.authoring.contents import contents
+from koopcourse.authoring.embed import embed
+from koopcourse.authoring.lint import lint
+from koopcourse.authoring.minutes import minutes
+from koopcourse.authoring.tree import Course
+from koopcourse.authoring.weights import weights
 
 
 def main(arguments: Sequence[str] | None = None, course: Course | None = None) -> int:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None, course: Course | None = None) -
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m koopteach.authoring", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m koopcourse.authoring", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     builder = commands.add_parser("build", help="execute what has changed, cut the exercises")
     builder.add_argument("--force", action="store_true", help="execute although nothing has changed")
@@ -50,9 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("lint", help="hold the sources to the anatomy of a lesson")
     measurer = commands.add_parser("minutes", help="print the minutes promised")
     measurer.add_argument("--measure", action="store_true", help="run the notebooks and compare with the budget")
-    embedder = commands.add_parser("embed", help="cut the pictures of koopteach/data out of the full Fashion-MNIST")
+    embedder = commands.add_parser("embed", help="cut the pictures of koopcourse/data out of the full Fashion-MNIST")
     embedder.add_argument("--root", help="its folder; the usual places without it")
-    trainer = commands.add_parser("weights", help="train the models of koopteach/data anew and measure them")
+    trainer = commands.add_parser("weights", help="train the models of koopcourse/data anew and measure them")
     trainer.add_argument("names", nargs="*", help="moons-teacher, moons-student, ...; all without a name")
     for command in (builder, measurer):
         command.add_argument("names", nargs="*", help="05, 05_kswgd or solutions/05; all without a name")

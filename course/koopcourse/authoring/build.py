@@ -9,16 +9,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import koopcourse
 import koopteach
-from koopteach.authoring.cut import cut
-from koopteach.authoring.execute import CannotBuild, code_cells, complaints, execute
-from koopteach.authoring.tree import Course, Script
-from koopteach.notebook_io import notebook_bytes, read_notebook, read_script, write_notebook
+from koopcourse.authoring.cut import cut
+from koopcourse.authoring.execute import CannotBuild, code_cells, complaints, execute
+from koopcourse.authoring.tree import Course, Script
+from koopcourse.notebook_io import notebook_bytes, read_notebook, read_script, write_notebook
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-PACKAGE = Path(koopteach.__file__).parent
+PACKAGES = (Path(koopteach.__file__).parent, Path(koopcourse.__file__).parent)
 Say = Callable[[str], None]
 
 
@@ -45,7 +46,7 @@ def unexecuted(script: Script, built_from: str) -> NotebookNode:
 
 
 def fingerprint(script: Script) -> str:
-    """A hash of the source and of the files of the package that can change its outputs."""
+    """A hash of the source and of the files of both packages that can change its outputs."""
     digest = hashlib.sha256()
     for path in [script.path, *_package_files(script.lesson)]:
         digest.update(path.name.encode() + b"\0")
@@ -54,15 +55,14 @@ def fingerprint(script: Script) -> str:
 
 
 def _package_files(lesson: str) -> list[Path]:
-    """All but the authors' tools and the experiments, which no lesson uses, and other lessons' checks."""
+    """All but the authors' tools, which no lesson uses, and other lessons' exercises."""
 
     def counts(path: Path) -> bool:
-        parts = path.relative_to(PACKAGE).parts
-        if parts[0] in ("authoring", "reproduce") or "__pycache__" in parts or not path.is_file():
+        if "__pycache__" in path.parts or path.parent.name == "authoring" or not path.is_file():
             return False
-        return parts[:2] != ("teach", "lessons") or path.stem in ("__init__", f"l{lesson}")
+        return path.parent.name != "exercises" or path.stem in ("__init__", f"l{lesson}")
 
-    return sorted(path for path in PACKAGE.rglob("*") if counts(path))
+    return [path for package in PACKAGES for path in sorted(package.rglob("*")) if counts(path)]
 
 
 def _build_pair(script: Script, force: bool) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from koopteach import zoo
-from koopteach.images import Autoencoder, Classifier, ImageSet, load_images
+from koopcourse import zoo
+from koopcourse.images import Autoencoder, Classifier, ImageSet, load_images
 
 _TO_LEARN = {"digits": "digits8", "fashion": "fashion28-full"}
 _AT_HAND = {"digits": "digits8", "fashion": "fashion28"}  # to measure by, on every machine

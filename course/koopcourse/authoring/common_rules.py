@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from koopteach.authoring.sheet import Remark, Sheet, asserts, calls, syntax, tags
+from koopcourse.authoring.sheet import Remark, Sheet, asserts, calls, syntax, tags
 
 CELLS = 40
 LINES = 25

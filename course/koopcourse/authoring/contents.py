@@ -6,9 +6,9 @@ import base64
 import re
 from collections.abc import Callable
 
-from koopteach.authoring.lesson_rules import MINUTES
-from koopteach.authoring.tree import Course, Script
-from koopteach.notebook_io import read_notebook, read_script
+from koopcourse.authoring.lesson_rules import MINUTES
+from koopcourse.authoring.tree import Course, Script
+from koopcourse.notebook_io import read_notebook, read_script
 
 PICTURE = "docs/picture.png"
 BLOCK = "<!-- {name} -->\n{text}\n<!-- end of {name} -->"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from koopteach.notebook_io import cut_regions, folds, regions
+from koopcourse.notebook_io import cut_regions, folds, regions
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from koopteach.authoring.tree import ROOT
-from koopteach.images import fashion
-from koopteach.images.data import balanced_rows
+from koopcourse.authoring.tree import ROOT
+from koopcourse.images import fashion
+from koopcourse.images.data import balanced_rows
 
-DATA = ROOT / "koopteach" / "data"
+DATA = ROOT / "course" / "koopcourse" / "data"
 _OF_EACH = 100
 
 

@@ -1,6 +1,6 @@
 """Run a notebook in a fresh kernel and leave outputs that are the same at the next run.
 
-``python -m koopteach.authoring.execute NOTEBOOK`` runs one, changes nothing, and says in a line where it stopped.
+``python -m koopcourse.authoring.execute NOTEBOOK`` runs one, changes nothing, and says in a line where it stopped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from koopteach.notebook_io import KERNEL, notebook_bytes, read_notebook
+from koopcourse.notebook_io import KERNEL, notebook_bytes, read_notebook
 
 if TYPE_CHECKING:
     from nbclient import NotebookClient
@@ -140,7 +140,7 @@ def _still(output: NotebookNode, states: dict[str, Any], cell: str) -> list[Note
         return [output]
     pictures = list(_inside(output.data[VIEW]["model_id"], states))
     if not pictures:
-        raise CannotBuild(f"cell {cell} shows a widget without a picture. Draw through koopteach.plotting.explore.")
+        raise CannotBuild(f"cell {cell} shows a widget without a picture. Draw through koopcourse.plotting.explore.")
     return pictures
 
 

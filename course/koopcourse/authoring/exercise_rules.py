@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from koopteach.authoring.cut import covers_key_line, hints, sections
-from koopteach.authoring.sheet import Remark, Sheet, syntax
-from koopteach.notebook_io import REGION, cut_regions, regions
+from koopcourse.authoring.cut import covers_key_line, hints, sections
+from koopcourse.authoring.sheet import Remark, Sheet, syntax
+from koopcourse.notebook_io import REGION, cut_regions, regions
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from koopteach.authoring.sheet import Remark, Sheet, asserts, called_names, calls, syntax, tags
+from koopcourse.authoring.sheet import Remark, Sheet, asserts, called_names, calls, syntax, tags
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -39,7 +39,7 @@ def early_picture(sheet: Sheet) -> Iterator[Remark]:
             break
         if IMAGE.search(cell.source) or (cell.cell_type == "code" and _draws(sheet, cell)):
             return
-    yield "", "no picture before the mathematics; show one by ![text](file), plt or koopteach.plotting"
+    yield "", "no picture before the mathematics; show one by ![text](file), plt or koopcourse.plotting"
 
 
 def key_points(sheet: Sheet) -> Iterator[Remark]:
@@ -119,7 +119,7 @@ def exercise_list(sheet: Sheet) -> Iterator[Remark]:
     if not named:
         yield where, f"names no exercise; list them by id, such as L{sheet.script.lesson}-E1"
     for wrong in sorted(named ^ set(sheet.declared if sheet.declared is not None else named)):
-        yield where, f"{wrong} is in this list or in koopteach.teach.lessons, but not in both"
+        yield where, f"{wrong} is in this list or in koopcourse.exercises, but not in both"
 
 
 def _ids(sheet: Sheet, text: str) -> list[str]:
@@ -127,12 +127,12 @@ def _ids(sheet: Sheet, text: str) -> list[str]:
 
 
 def _draws(sheet: Sheet, cell: NotebookNode) -> bool:
-    """True if the cell calls matplotlib, or a helper that some cell imports from koopteach.plotting."""
+    """True if the cell calls matplotlib, or a helper that some cell imports from koopcourse.plotting."""
     helpers = {
         name.asname or name.name
         for other in sheet.code
         for node in ast.walk(syntax(other) or ast.Module([], []))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("koopteach.plotting")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("koopcourse.plotting")
         for name in node.names
     }
     return any({"plt", "plotting", *helpers} & set(called.split(".")) for called in called_names(syntax(cell)))

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from koopteach.authoring.common_rules import COMMON
-from koopteach.authoring.cut import cut, leaks
-from koopteach.authoring.exercise_rules import EXERCISE
-from koopteach.authoring.lesson_rules import LESSON, START_HERE
-from koopteach.authoring.sheet import Sheet
-from koopteach.authoring.tree import Course, Script
-from koopteach.notebook_io import read_script
+from koopcourse.authoring.common_rules import COMMON
+from koopcourse.authoring.cut import cut, leaks
+from koopcourse.authoring.exercise_rules import EXERCISE
+from koopcourse.authoring.lesson_rules import LESSON, START_HERE
+from koopcourse.authoring.sheet import Sheet
+from koopcourse.authoring.tree import Course, Script
+from koopcourse.notebook_io import read_script
 
 Declared = Callable[[str], tuple[str, ...] | None]
 _CHECK = re.compile(r'\bcheck\("(L\d\d-E\d+)"')
@@ -33,8 +33,8 @@ class Finding:
 
 
 def declared_ids(lesson: str) -> tuple[str, ...] | None:
-    """Ids of the exercises that ``koopteach.teach`` declares for a lesson; ``None`` without a module."""
-    name = f"koopteach.teach.lessons.l{lesson}"
+    """Ids of the exercises that ``koopcourse.checks`` declares for a lesson; ``None`` without a module."""
+    name = f"koopcourse.exercises.l{lesson}"
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as missing:
@@ -67,7 +67,7 @@ def _unmatched_checks(sheets: list[Sheet]) -> Iterator[Finding]:
         same = [sheet for sheet in sheets if sheet.script.lesson == last.script.lesson]
         checked = {name for sheet in same for cell in sheet.code for name in _CHECK.findall(cell.source)}
         for name in sorted(checked ^ set(last.declared)):
-            remark = f"{name} is checked in a source or declared in koopteach.teach.lessons, but not both"
+            remark = f"{name} is checked in a source or declared in koopcourse.exercises, but not both"
             yield Finding(last.script.name, "", "declared", remark)
 
 

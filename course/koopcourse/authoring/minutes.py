@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from koopteach.authoring.cut import cut
-from koopteach.authoring.execute import code_cells, execute
-from koopteach.authoring.lesson_rules import MINUTES
-from koopteach.authoring.tree import Course, Script
-from koopteach.notebook_io import read_script
+from koopcourse.authoring.cut import cut
+from koopcourse.authoring.execute import code_cells, execute
+from koopcourse.authoring.lesson_rules import MINUTES
+from koopcourse.authoring.tree import Course, Script
+from koopcourse.notebook_io import read_script
 
 BUDGET = {
     "notebooks": 60.0,

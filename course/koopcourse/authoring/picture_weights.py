@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from koopteach import zoo
+from koopcourse import zoo
+from koopcourse.images import ImageSet, PrincipalComponents, load_images
 from koopteach.flow_matching import FlowMatching, FourierNet, reflow
-from koopteach.images import ImageSet, PrincipalComponents, load_images
 from koopteach.koopman_flow import KoopmanFlow
 from koopteach.metrics import class_balance, frechet_distance, neighbour_ratio, precision_recall
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from koopteach.authoring.tree import Script
-from koopteach.notebook_io import read_script
+from koopcourse.authoring.tree import Script
+from koopcourse.notebook_io import read_script
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -32,7 +32,7 @@ class Sheet:
     """One source under the lint.
 
     Attributes:
-        declared: ids of the exercises that ``koopteach.teach`` declares for this lesson; ``None`` where
+        declared: ids of the exercises that ``koopcourse.checks`` declares for this lesson; ``None`` where
             it has no module for the lesson.
     """
 
@@ -83,7 +83,7 @@ def syntax(cell: NotebookNode) -> ast.Module | None:
 
 
 def calls(tree: ast.AST | None, name: str) -> bool:
-    """True if the tree calls this name, bare or as an attribute: ``setup(...)``, ``kt.setup(...)``."""
+    """True if the tree calls this name, bare or as an attribute: ``setup(...)``, ``kc.setup(...)``."""
     return any(called.split(".")[-1] == name for called in called_names(tree))
 
 

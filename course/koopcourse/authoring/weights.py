@@ -1,4 +1,4 @@
-"""Train the models of ``koopteach.zoo`` anew, measure them, and write both into ``koopteach/data``."""
+"""Train the models of ``koopcourse.zoo`` anew, measure them, and write both into ``koopcourse/data``."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing import Any
 
 import torch
 
-from koopteach import metrics, targets, zoo
-from koopteach.authoring import code_weights, picture_weights
-from koopteach.authoring.tree import ROOT
+from koopcourse import zoo
+from koopcourse.authoring import code_weights, picture_weights
+from koopcourse.authoring.tree import ROOT
+from koopteach import metrics, targets
 from koopteach.flow_matching import FlowMatching, MixtureFlow, reflow
 from koopteach.interpolants import CurvedInterpolant
 from koopteach.koopman_flow import KoopmanFlow
 
-DATA = ROOT / "koopteach" / "data"
+DATA = ROOT / "course" / "koopcourse" / "data"
 _FRESH = 10_000  # a seed that no training uses
 
 

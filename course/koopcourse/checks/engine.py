@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from koopteach import runtime
-from koopteach.teach import lessons, progress_file
-from koopteach.teach.exercise import Exercise
-from koopteach.teach.guard import Guard
-from koopteach.teach.probes import SKELETON, Failure, Probes
-from koopteach.teach.report import State, Verdict, text
+from koopcourse import runtime
+from koopcourse.checks import declared, progress_file
+from koopcourse.checks.exercise import Exercise
+from koopcourse.checks.guard import Guard
+from koopcourse.checks.probes import SKELETON, Failure, Probes
+from koopcourse.checks.report import State, Verdict, text
 
 _NOT_A_MISTAKE = ("stub", "time", "memory", "stopped")
 
@@ -23,7 +23,7 @@ def check(exercise_id: str, answer: Any) -> Any:
     raises AssertionError, unless ``KOOPTEACH_UNTOUCHED=1`` says that the exercises are unsolved on purpose.
     """
     try:
-        exercise, following = lessons.find(exercise_id)
+        exercise, following = declared.find(exercise_id)
     except LookupError as problem:
         _say(f"{State.NOT_YET.value} {problem.args[0]}\nNext: mend the name in check(...).", passed=False)
         return answer
@@ -42,7 +42,7 @@ def preview(exercise_id: str, answer: Any) -> None:
     Raises:
         LookupError: no exercise of that name.
     """
-    exercise, following = lessons.find(exercise_id)
+    exercise, following = declared.find(exercise_id)
     print(text(exercise, _examine_safely(exercise, answer), following))
 
 

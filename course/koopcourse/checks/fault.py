@@ -13,7 +13,8 @@ from types import TracebackType
 
 import torch
 
-from koopteach.teach.interrupt import TimeUp
+import koopteach
+from koopcourse.checks.interrupt import TimeUp
 
 _LONGEST_MESSAGE, _LONGEST_LINE = 160, 80
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
@@ -21,6 +22,7 @@ _NOT_THEIRS = tuple(
     f"{folder}{os.sep}"
     for folder in (
         Path(__file__).parents[1],
+        Path(koopteach.__file__).parent,
         Path(torch.__file__).parents[1],
         *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
     )

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from koopteach.teach.fault import Fault, describe
-from koopteach.teach.interrupt import limited
+from koopcourse.checks.fault import Fault, describe
+from koopcourse.checks.interrupt import limited
 
 TIME_LIMIT = 10.0  # seconds of the learner's code in one check, all its calls together
 MEMORY_MARGIN = 2 * 1024**3  # bytes that one call may take

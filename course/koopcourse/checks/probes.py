@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from koopteach.teach import compare
-from koopteach.teach.exercise import Exercise, Identity, Inputs, Mistake
-from koopteach.teach.fault import Fault
-from koopteach.teach.guard import Guard
+from koopcourse.checks import compare
+from koopcourse.checks.exercise import Exercise, Identity, Inputs, Mistake
+from koopcourse.checks.fault import Fault
+from koopcourse.checks.guard import Guard
 
 FIXED_SEED = 20_260
 FLOAT32_TOLERANCE = 1e-3

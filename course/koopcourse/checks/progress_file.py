@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from koopteach import runtime
-from koopteach.teach import lessons
+from koopcourse import runtime
+from koopcourse.checks import declared
 
 VERSION = 1
 
@@ -50,8 +50,8 @@ def finish(exercise_id: str, passed: bool, tried: bool) -> None:
 def progress() -> None:
     """Print which exercises have been passed, tried or not started. Nothing leaves this computer."""
     entries = _entries()
-    for lesson in lessons.numbers():
-        module = lessons.load(lesson)
+    for lesson in declared.numbers():
+        module = declared.load(lesson)
         states = [(exercise, _state(entries.get(exercise.id, {}))) for exercise in module.EXERCISES]
         done = sum(state == "passed" for _, state in states)
         print(f"Lesson {lesson}: {module.TITLE}, {done} of {len(states)} passed")

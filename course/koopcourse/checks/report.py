@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from koopteach.teach.exercise import Exercise, Mistake
-from koopteach.teach.probes import FORMULA, IDEA, SKELETON, Failure
+from koopcourse.checks.exercise import Exercise, Mistake
+from koopcourse.checks.probes import FORMULA, IDEA, SKELETON, Failure
 
 _PRINTED_LINES, _PRINTED_WIDTH = 3, 100
 _HINTS = {IDEA: "hint 1, the idea", FORMULA: "hint 2, the formula", SKELETON: "hint 3, the skeleton"}

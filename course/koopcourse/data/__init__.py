@@ -1,1 +1,1 @@
-"""Weights that the lessons load; ``python -m koopteach.authoring weights`` makes them. See ``koopteach.zoo``."""
+"""Weights that the lessons load; ``python -m koopcourse.authoring weights`` makes them. See ``koopcourse.zoo``."""

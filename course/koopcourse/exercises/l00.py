@@ -12,8 +12,8 @@ import numpy as np
 import scipy.linalg
 import torch
 
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 
 TITLE = "start here"
 

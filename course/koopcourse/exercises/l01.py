@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 import torch
 
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 from koopteach.langevin import langevin_trajectory
 from koopteach.metrics import noise_floor as package_noise_floor
 from koopteach.targets import DoubleWell, GaussianMixture
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
 
 TITLE = "why is sampling slow?"
 

@@ -7,11 +7,11 @@ from functools import partial
 
 import torch
 
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 from koopteach.dictionaries import Monomials
 from koopteach.operators import EDMD
 from koopteach.operators.linear_algebra import whiten
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
 
 TITLE = "the Koopman operator from snapshot pairs"
 

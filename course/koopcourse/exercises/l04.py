@@ -6,9 +6,9 @@ from functools import partial
 
 import torch
 
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 from koopteach.particles.rivals import SVGD
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
 
 TITLE = "Gradient flows of distributions"
 

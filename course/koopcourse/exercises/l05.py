@@ -6,10 +6,10 @@ import math
 
 import torch
 
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 from koopteach.particles.kswgd import KSWGD, damped_weights, limit
 from koopteach.spectrum import Spectrum
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
 
 TITLE = "KSWGD: let the spectrum move the particles"
 

@@ -6,9 +6,9 @@ import statistics
 
 import torch
 
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 from koopteach.metrics import noise_floor, total_variation
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
 
 TITLE = "The quadruple well: every promise put to the test"
 

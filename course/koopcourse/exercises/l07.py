@@ -7,8 +7,8 @@ from functools import partial
 
 import torch
 
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 
 TITLE = "on curved ground"
 

@@ -8,11 +8,11 @@ from functools import partial
 import torch
 from scipy.optimize import linear_sum_assignment
 
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 from koopteach.flow_matching.paths import linear_path, ot_permutation
 from koopteach.flow_matching.solvers import integrate
 from koopteach.flow_matching.straightness import straightness
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
 
 TITLE = "Flow matching: learn a velocity that carries noise to data"
 

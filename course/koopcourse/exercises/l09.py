@@ -6,8 +6,8 @@ import math
 
 import torch
 
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 from koopteach.tensors import jvp
 
 TITLE = "Curved interpolants: bend the paths, straighten the flow"

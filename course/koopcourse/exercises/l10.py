@@ -7,9 +7,9 @@ import math
 
 import torch
 
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 from koopteach.koopman_flow.linear_flow import Modes
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
 from koopteach.tensors import jvp
 
 TITLE = "Koopman-CFM: lift the flow until one matrix moves it"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 
 TITLE = "Pictures from noise by KSWGD"
 

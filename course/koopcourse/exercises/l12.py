@@ -7,8 +7,8 @@ import math
 
 import torch
 
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 
 TITLE = "Pictures by Koopman-CFM: one look at the noise"
 

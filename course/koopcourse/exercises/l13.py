@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import torch
 
-from koopteach.teach.compare import agree
-from koopteach.teach.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.compare import agree
+from koopcourse.checks.exercise import Exercise, Identity, Mistake
 
 TITLE = "Allen-Cahn: fields as data"
 

@@ -8,8 +8,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from koopcourse.images.nets import PictureModel, as_images, as_shape, as_widths, batch_of, perceptron
 from koopteach.flow_matching.train import train
-from koopteach.images.nets import PictureModel, as_images, as_shape, as_widths, batch_of, perceptron
 from koopteach.tensors import as_count, map_chunks
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from koopteach.images import fashion
+from koopcourse.images import fashion
 
 NAMES = ("digits8", "fashion28", "fashion28-full")
 # Of each digit so many pictures (the rarest has 174), every third of them for the test.
@@ -82,7 +82,7 @@ def _digits() -> ImageSet:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise ImportError("load_images: digits8 needs scikit-learn: pip install 'koopteach[course]'") from error
+        raise ImportError("load_images: digits8 needs scikit-learn: pip install scikit-learn") from error
     pictures, labels = load_digits(return_X_y=True)
     pictures = (pictures.reshape(-1, 8, 8) / 16).astype(np.float32)
     rows = balanced_rows(labels, _OF_EACH_DIGIT)
@@ -97,9 +97,9 @@ def _digits() -> ImageSet:
 def _fashion() -> ImageSet:
     parts = []
     for part in ("train", "test"):
-        with as_file(files("koopteach.data") / f"fashion28-{part}.npz") as path, np.load(path) as stored:
+        with as_file(files("koopcourse.data") / f"fashion28-{part}.npz") as path, np.load(path) as stored:
             parts += [stored["pictures"].astype(np.float32) / 255, stored["labels"]]
-    return _image_set("fashion28", tuple(parts), fashion.CLASS_NAMES, "koopteach/data")
+    return _image_set("fashion28", tuple(parts), fashion.CLASS_NAMES, "koopcourse/data")
 
 
 def _fashion_full(root: str | Path | None) -> ImageSet:

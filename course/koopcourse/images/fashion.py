@@ -11,8 +11,8 @@ from urllib.request import urlopen
 
 import numpy as np
 
-from koopteach import runtime
-from koopteach.images.idx import read_idx
+from koopcourse.images.idx import read_idx
+from koopteach.progress import progress
 
 CLASS_NAMES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"
@@ -88,7 +88,7 @@ def _fetch(url: str, path: Path, axes: int, digest: str) -> None:
     try:
         with os.fdopen(handle, "wb") as file, urlopen(url, timeout=_TIMEOUT) as response:
             count = 0
-            for block in runtime.progress(iter(lambda: response.read(_BLOCK), b""), path.name):
+            for block in progress(iter(lambda: response.read(_BLOCK), b""), path.name):
                 count += file.write(block)
                 if count > _MOST_BYTES:
                     raise ValueError(f"load_images: {url} is larger than the file that is needed. Nothing was kept.")

@@ -10,9 +10,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from koopteach.files import fill, load_weights, save_weights
 from koopteach.flow_matching.train import Training
 from koopteach.tensors import as_count, as_float, rand
-from koopteach.weights import fill, load_weights, save_weights
 
 
 class PictureModel(nn.Module):

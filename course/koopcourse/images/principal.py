@@ -8,9 +8,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.images.nets import as_images, as_shape
+from koopcourse.images.nets import as_images, as_shape
+from koopteach.files import load_weights, save_weights
 from koopteach.tensors import as_count, as_float, as_points
-from koopteach.weights import load_weights, save_weights
 
 _KIND = "PrincipalComponents"
 

@@ -3,9 +3,9 @@
 try:
     import matplotlib as _matplotlib  # noqa: F401
 except ImportError as error:
-    raise ImportError("koopteach.plotting needs matplotlib: pip install 'koopteach[course]'") from error
+    raise ImportError("koopcourse.plotting needs matplotlib: pip install matplotlib") from error
 
-from koopteach.plotting.figures import (
+from koopcourse.plotting.figures import (
     compare,
     curves,
     density,
@@ -15,12 +15,12 @@ from koopteach.plotting.figures import (
     new_figure,
     points,
 )
-from koopteach.plotting.films import cloud, films
-from koopteach.plotting.pictures import picture_rows
-from koopteach.plotting.selection import selection
-from koopteach.plotting.story import story
-from koopteach.plotting.style import COLORS, SERIES
-from koopteach.plotting.widgets import choices, explore, slider
+from koopcourse.plotting.films import cloud, films
+from koopcourse.plotting.pictures import picture_rows
+from koopcourse.plotting.selection import selection
+from koopcourse.plotting.story import story
+from koopcourse.plotting.style import COLORS, SERIES
+from koopcourse.plotting.widgets import choices, explore, slider
 
 __all__ = [
     "COLORS",

@@ -14,8 +14,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from koopteach import runtime
-from koopteach.plotting.style import COLORS, DENSITY_MAP, ONE_COLUMN, SERIES, SIGNED_MAP, TWO_COLUMNS
+from koopcourse import runtime
+from koopcourse.plotting.style import COLORS, DENSITY_MAP, ONE_COLUMN, SERIES, SIGNED_MAP, TWO_COLUMNS
 
 Box = tuple[float, float]
 

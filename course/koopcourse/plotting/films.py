@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from koopteach.plotting.figures import Box, as_map, finish
-from koopteach.plotting.style import TWO_COLUMNS
+from koopcourse.plotting.figures import Box, as_map, finish
+from koopcourse.plotting.style import TWO_COLUMNS
 
 
 def cloud(ax: Axes, x: Tensor, hue: Tensor, box: Box) -> None:

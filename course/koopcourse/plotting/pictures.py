@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from torch import Tensor
 
-from koopteach.plotting.figures import finish
-from koopteach.plotting.style import DENSITY_MAP, SIGNED_MAP, TWO_COLUMNS
+from koopcourse.plotting.figures import finish
+from koopcourse.plotting.style import DENSITY_MAP, SIGNED_MAP, TWO_COLUMNS
 
 _MOST_SIDE = 0.62  # inches of one picture
 

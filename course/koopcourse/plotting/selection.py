@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from koopcourse.plotting.figures import finish, new_figure
+from koopcourse.plotting.style import COLORS
 from koopteach.operators import Selection
-from koopteach.plotting.figures import finish, new_figure
-from koopteach.plotting.style import COLORS
 
 # Scores that differ more than this are drawn on a logarithmic axis.
 _WIDE = 5.0

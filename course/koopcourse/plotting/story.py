@@ -9,12 +9,12 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from koopcourse.plotting.figures import density, finish, points
+from koopcourse.plotting.style import COLORS
 from koopteach.dictionaries import MultiScale
 from koopteach.langevin import langevin_trajectory
 from koopteach.operators import GeneratorEDMD
 from koopteach.particles import KSWGD, run_particles
-from koopteach.plotting.figures import density, finish, points
-from koopteach.plotting.style import COLORS
 from koopteach.targets import GaussianMixture
 
 _TITLES = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from koopteach import runtime
+from koopcourse import runtime
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def explore(draw: Callable[..., None], **controls: Control) -> None:
 def _try_the_ends(draw: Callable[..., None], start: dict, controls: dict[str, Control]) -> None:
     import matplotlib.pyplot as plt
 
-    from koopteach.plotting import figures
+    from koopcourse.plotting import figures
 
     show, figures._display = figures._display, lambda fig, alt: plt.close(fig)
     try:

@@ -13,13 +13,13 @@ import torch
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
+from experiments.machinery.common import stream, timed
+from experiments.machinery.experiment import Band, Experiment, Row
 from koopteach.dictionaries import Hermite, MultiScale
 from koopteach.langevin import kde_score, snapshot_pairs
 from koopteach.metrics import kl_histogram, mode_weights, noise_floor, sliced_wasserstein2, total_variation
 from koopteach.operators import EDMD, GeneratorEDMD
 from koopteach.particles import KSWGD, SVGD, ULA, Ladder, run_particles
-from koopteach.reproduce._common import stream, timed
-from koopteach.reproduce.experiment import Band, Experiment, Row
 from koopteach.spectrum import Spectrum
 from koopteach.targets import Circle, DoubleWell, GaussianMixture, OrnsteinUhlenbeck, QuadrupleWell, Sphere, Torus
 

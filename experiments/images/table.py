@@ -9,15 +9,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from koopteach import zoo
-from koopteach.metrics import (
-    class_balance,
-    frechet_distance,
-    neighbour_ratio,
-    precision_recall,
-    sliced_wasserstein2,
-)
-from koopteach.reproduce._code_samplers import (
+from experiments.images.samplers import (
     SAMPLERS,
     SETTINGS,
     all_codes,
@@ -27,7 +19,15 @@ from koopteach.reproduce._code_samplers import (
     pictures,
     stream,
 )
-from koopteach.reproduce.experiment import Band, Experiment, Row
+from experiments.machinery.experiment import Band, Experiment, Row
+from koopcourse import zoo
+from koopteach.metrics import (
+    class_balance,
+    frechet_distance,
+    neighbour_ratio,
+    precision_recall,
+    sliced_wasserstein2,
+)
 
 SEEDS = range(2000, 2003)  # nothing was tuned on them
 N_FLOOR = 8

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from koopteach.reproduce import _curved_figure
-from koopteach.reproduce._common import slug
-from koopteach.reproduce._curved_again import CHARTS, longer_row, smooth_row
-from koopteach.reproduce._curved_checks import cost_row, determinant_row, gaussian_row
-from koopteach.reproduce._curved_digits import DIGITS, digits_row
-from koopteach.reproduce._curved_flows import METHODS, PROBLEMS, flow_row
-from koopteach.reproduce._curved_race import FEW, LONGER, RACERS, race_row, racer_row
-from koopteach.reproduce.experiment import Band, Experiment, Picture, Row
+from experiments.curved_interpolants import figure as _curved_figure
+from experiments.curved_interpolants.again import CHARTS, longer_row, smooth_row
+from experiments.curved_interpolants.checks import cost_row, determinant_row, gaussian_row
+from experiments.curved_interpolants.digits import DIGITS, digits_row
+from experiments.curved_interpolants.flows import METHODS, PROBLEMS, flow_row
+from experiments.curved_interpolants.race import FEW, LONGER, RACERS, race_row, racer_row
+from experiments.machinery.common import slug
+from experiments.machinery.experiment import Band, Experiment, Picture, Row
 
 # Nothing was tuned on data of these seeds.
 RACE = range(6000, 6005)

@@ -12,12 +12,12 @@ from functools import cache, cached_property, partial
 import torch
 from torch import Tensor
 
+from experiments.kswgd.table import moved, within
+from experiments.machinery.common import stream
+from experiments.machinery.experiment import Band, Experiment, Row
 from koopteach.langevin import kde_score
 from koopteach.metrics import kl_histogram, noise_floor, sliced_wasserstein2
 from koopteach.particles import KSWGD, ULA, condition, effective_sample_size, systematic_resample
-from koopteach.reproduce._common import stream
-from koopteach.reproduce.experiment import Band, Experiment, Row
-from koopteach.reproduce.kswgd import moved, within
 from koopteach.targets import GaussianMixture, QuadrupleWell
 
 SEEDS = range(4000, 4003)  # nothing was tuned on samples of these seeds

@@ -11,16 +11,16 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
+from experiments.allen_cahn.fields import DT, LAG, N_PARTICLES, SETTLED, equation, exactly, floors, simulated
+from experiments.allen_cahn.fields import exact as exact_fields
+from experiments.allen_cahn.fields import kinks as count_kinks
+from experiments.kswgd.table import moved, within
+from experiments.machinery.common import stream, timed
+from experiments.machinery.experiment import Band, Experiment, Row
 from koopteach.dictionaries import MultiScale
 from koopteach.langevin import kde_score
 from koopteach.operators import EDMD, GeneratorEDMD
 from koopteach.particles import KSWGD, SVGD, ULA, run_particles
-from koopteach.reproduce._common import stream, timed
-from koopteach.reproduce._fields import DT, LAG, N_PARTICLES, SETTLED, equation, exactly, floors, simulated
-from koopteach.reproduce._fields import exact as exact_fields
-from koopteach.reproduce._fields import kinks as count_kinks
-from koopteach.reproduce.experiment import Band, Experiment, Row
-from koopteach.reproduce.kswgd import moved, within
 from koopteach.spectrum import Spectrum
 
 SEEDS = range(3000, 3003)  # nothing was tuned on fields of these seeds

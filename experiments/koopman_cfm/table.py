@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from koopteach.reproduce._common import slug
-from koopteach.reproduce._flow_rows import acceptance, coupling, identity, samples, speed
-from koopteach.reproduce._flow_samplers import COUPLING, SAMPLERS
-from koopteach.reproduce.experiment import Band, Experiment, Row
+from experiments.koopman_cfm.rows import acceptance, coupling, identity, samples, speed
+from experiments.koopman_cfm.samplers import COUPLING, SAMPLERS
+from experiments.machinery.common import slug
+from experiments.machinery.experiment import Band, Experiment, Row
 
 SEEDS = range(3000, 3003)  # nothing in the package was tuned on data of these seeds
 

@@ -9,10 +9,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
-from koopteach.metrics import class_balance, frechet_distance, neighbour_ratio, precision_recall
-from koopteach.reproduce._common import cpu_ms, slug, stream
-from koopteach.reproduce._flow_samplers import STAGES, TIMES
-from koopteach.reproduce._picture_samplers import (
+from experiments.image_flows.samplers import (
     SAMPLERS,
     SETTINGS,
     Sampler,
@@ -24,7 +21,10 @@ from koopteach.reproduce._picture_samplers import (
     student,
     teacher,
 )
-from koopteach.reproduce.experiment import Band, Experiment, Row
+from experiments.koopman_cfm.samplers import STAGES, TIMES
+from experiments.machinery.common import cpu_ms, slug, stream
+from experiments.machinery.experiment import Band, Experiment, Row
+from koopteach.metrics import class_balance, frechet_distance, neighbour_ratio, precision_recall
 
 SEEDS = range(3000, 3003)  # nothing was tuned on their noise
 FLOOR_DRAWS = 10

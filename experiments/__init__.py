@@ -1,0 +1,1 @@
+"""What makes ``results/``: one folder a paper or question, the machinery that runs them, and measured speed."""

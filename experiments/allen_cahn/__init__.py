@@ -1,0 +1,1 @@
+"""The invariant law of a stochastic field. ``EXPERIMENT`` is in ``table``."""

@@ -1,0 +1,1 @@
+"""Conditional sampling by weighted spectra. ``EXPERIMENT`` is in ``table``."""

@@ -1,0 +1,1 @@
+"""Koopman-CFM on pictures. ``EXPERIMENT`` is in ``table``."""

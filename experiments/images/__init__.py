@@ -1,0 +1,1 @@
+"""Pictures from noise by KSWGD and its rivals. ``EXPERIMENT`` is in ``table``."""
