@@ -5,10 +5,7 @@ import torch
 
 from koopcourse import Autoencoder, Classifier
 from koopteach import FlowMatching
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.tools import seeded
 
 
 def bars(n=200, seed=0):

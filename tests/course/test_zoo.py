@@ -16,12 +16,9 @@ from koopteach import (
     sliced_wasserstein2,
     straightness,
 )
+from tests.tools import seeded
 
 STUDENTS = [name for name, teacher in TEACHERS.items() if teacher]
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("name", TEACHERS)

@@ -27,6 +27,7 @@ from koopteach import (
     sliced_wasserstein2,
     total_variation,
 )
+from tests.tools import seeded
 
 RING_BOX, WELL_BOX = (-5.0, 5.0), (-2.2, 2.2)
 SIX = [0.05, 0.1, 0.15, 0.2, 0.25, 0.25]
@@ -41,10 +42,6 @@ STARTS = [
     (name, start) for name in PROBLEMS for start in ("one mode", "broad") if (name, start) != ("ring of 6", "broad")
 ]
 SEEDS = range(5000, 5005)
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 @cache

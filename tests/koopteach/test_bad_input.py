@@ -11,13 +11,10 @@ from hypothesis import strategies as st
 
 import koopteach as kt
 from koopteach.particles.kswgd import damped_weights
+from tests.tools import seeded
 
 D, N = 2, 40
 QUICK = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

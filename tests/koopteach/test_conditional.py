@@ -7,15 +7,12 @@ import torch
 
 from koopteach import GeneratorEDMD, Monomials, condition, effective_sample_size, systematic_resample
 from koopteach.particles.conditional import next_exponent
+from tests.tools import seeded
 
 N = 4000
 # a standard normal prior by its quantiles: samples without noise
 PRIOR = torch.distributions.Normal(0.0, 1.0).icdf((torch.arange(N, dtype=torch.float64) + 0.5) / N)[:, None]
 PRIOR = PRIOR[torch.randperm(N, generator=torch.Generator().manual_seed(0))]
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def observed(value, std):

@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 
 from koopteach import GaussianMixture, GaussianRBF, Hermite, Monomials, MultiScale
 from koopteach.dictionaries import rbf
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.tools import seeded
 
 
 def normal(*shape, seed=0):

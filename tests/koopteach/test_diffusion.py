@@ -23,10 +23,7 @@ from koopteach import (
     tensors,
 )
 from koopteach.operators import diffusion
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.tools import seeded
 
 
 def normal(*shape, seed=0):

@@ -24,13 +24,10 @@ from koopteach import (
     train,
 )
 from koopteach.flow_matching.paths import Pairs, widened
+from tests.tools import seeded
 
 GAUSSIAN = GaussianFlow([0.5, -1.0], [[1.5, 0.4], [0.4, 0.3]])
 MIXTURE = GaussianMixture([[-1.5, 0.0], [1.0, 1.0], [0.5, -1.5]], [0.4, 0.3, 0.6], [0.5, 0.3, 0.2])
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

@@ -14,10 +14,7 @@ from koopteach import (
     RandomFourierFeatures,
     snapshot_pairs,
 )
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.tools import seeded
 
 
 def normal(*shape, seed=0):

@@ -25,13 +25,10 @@ from koopteach import (
     sliced_wasserstein2,
     snapshot_pairs,
 )
+from tests.tools import seeded
 
 pytestmark = pytest.mark.gpu
 RING = GaussianMixture.ring(3, 2.0, 0.5)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

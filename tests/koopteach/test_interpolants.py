@@ -51,14 +51,11 @@ from koopteach.interpolants.families import FAMILIES
 from koopteach.interpolants.field import field_and_ess, pool_weights, standard_normal
 from koopteach.interpolants.geodesic import _angles, _segment
 from koopteach.tensors import jvp
+from tests.tools import seeded
 
 MIXTURE = GaussianMixture([[-1.5, 0.0], [1.0, 1.0], [0.5, -1.5]], [0.4, 0.3, 0.6], [0.5, 0.3, 0.2])
 S0 = torch.tensor([[1.0, 0.3], [0.3, 0.5]], dtype=torch.float64)
 S1 = torch.tensor([[0.4, -0.5], [-0.5, 1.6]], dtype=torch.float64)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

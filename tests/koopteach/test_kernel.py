@@ -17,12 +17,9 @@ from koopteach import (
     snapshot_pairs,
 )
 from koopteach.operators import kernel
+from tests.tools import seeded
 
 LAG = 0.3
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

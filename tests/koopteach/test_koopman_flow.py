@@ -27,16 +27,13 @@ from koopteach.koopman_flow.lifting import Lifting, path_lift, state_lift
 from koopteach.koopman_flow.losses import coefficient_loss, consistency_loss, training_loss
 from koopteach.koopman_flow.sampling import TILE, Folded
 from koopteach.koopman_flow.time_functions import Whitening, path_floor, time_moments, time_weights
+from tests.tools import seeded
 
 TEACHER = MixtureFlow(eight_gaussians)
 SMOOTH = GaussianFlow([0.5, 0.0], [1.4, 0.2])
 TIMES = torch.linspace(0, 1, 21, dtype=torch.float64)
 GROWTH, FREQUENCY = torch.tensor([0.4, -0.7]), torch.tensor([2.1, 3.3])
 SMALL = {"width": 24, "depth": 2, "n_frequencies": 8}
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

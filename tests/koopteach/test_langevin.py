@@ -15,10 +15,7 @@ from koopteach import (
     snapshot_pairs,
     tensors,
 )
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.tools import seeded
 
 
 def normal(*shape, seed=0):

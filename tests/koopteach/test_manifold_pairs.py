@@ -19,10 +19,7 @@ from koopteach import (
     run_particles,
     snapshot_pairs,
 )
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.tools import seeded
 
 
 @pytest.mark.parametrize("manifold", [Circle(), Sphere(2.0), Torus()], ids=repr)

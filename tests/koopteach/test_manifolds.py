@@ -25,13 +25,10 @@ from koopteach import (
     tensors,
     total_variation,
 )
+from tests.tools import seeded
 
 MANIFOLDS = [Circle(), Circle(2.5), Sphere(), Sphere(0.5), Torus(), Torus(3.0, 1.0)]
 PI = math.pi
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

@@ -25,13 +25,10 @@ from koopteach import (
     snapshot_pairs,
 )
 from koopteach.operators import remarks
+from tests.tools import seeded
 
 WELL = QuadrupleWell(4.0)
 RING = GaussianMixture.ring(6, 3.0, 0.4)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

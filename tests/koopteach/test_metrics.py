@@ -20,10 +20,7 @@ from koopteach import (
     tensors,
     total_variation,
 )
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.tools import seeded
 
 
 def normal(*shape, seed=0):

@@ -29,12 +29,9 @@ from koopteach import (
     run_particles,
     sliced_wasserstein2,
 )
+from tests.tools import seeded
 
 RING = GaussianMixture.ring(6, 3.0, 0.4, [0.05, 0.1, 0.15, 0.2, 0.25, 0.25])
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

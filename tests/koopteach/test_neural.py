@@ -7,12 +7,9 @@ import torch
 
 from koopteach import EDMD, Hermite, NeuralDictionary, OrnsteinUhlenbeck, QuadrupleWell, snapshot_pairs
 from koopteach.dictionaries.neural import _vamp2
+from tests.tools import seeded
 
 TARGET, LAG = QuadrupleWell(2.0), 0.1
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

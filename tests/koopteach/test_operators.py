@@ -23,12 +23,9 @@ from koopteach import (
 )
 from koopteach.operators import edmd
 from koopteach.operators.linear_algebra import whiten
+from tests.tools import seeded
 
 RING = GaussianMixture.ring(3, 2.0, 0.5)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

@@ -26,13 +26,10 @@ from koopteach import (
     tensors,
 )
 from koopteach.particles.kswgd import damped_weights, limit
+from tests.tools import seeded
 
 RING = GaussianMixture.ring(3, 2.0, 0.5)
 METRICS = [math.inf, 1.0, 0.1]
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

@@ -22,12 +22,9 @@ from koopteach import (
 )
 from koopteach.operators import Selection
 from koopteach.operators.select import Tried, _deal, _is_tied
+from tests.tools import seeded
 
 TARGET = QuadrupleWell(2.0)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

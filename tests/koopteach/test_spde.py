@@ -8,10 +8,7 @@ import torch
 
 from koopteach import AllenCahn
 from koopteach.targets.allen_cahn import cosine_transform, inverse_cosine_transform
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.tools import seeded
 
 
 def normal(*shape, seed=0):

@@ -16,10 +16,7 @@ from koopteach import (
     snapshot_pairs,
     spectral_score,
 )
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.tools import seeded
 
 
 def normal(*shape, seed=0):

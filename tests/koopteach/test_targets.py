@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from koopteach import DoubleWell, GaussianMixture, OrnsteinUhlenbeck, QuadrupleWell
+from tests.tools import seeded
 
 TARGETS = [
     GaussianMixture([[0.0, 1.0], [2.0, -1.0]], [[0.5, 1.0], [1.5, 0.3]], [1, 3]),
@@ -22,10 +23,6 @@ TARGETS = [
     DoubleWell(3.0),
     QuadrupleWell(2.0, stiffness=1.5),
 ]
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

@@ -6,12 +6,9 @@ import pytest
 import torch
 
 from koopteach import checkerboard, eight_gaussians, moons, sliced_wasserstein2, spirals
+from tests.tools import seeded
 
 TOYS = {"moons": moons, "eight gaussians": eight_gaussians, "checkerboard": checkerboard, "spirals": spirals}
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("name", TOYS)
