@@ -1,7 +1,7 @@
 """What estimators and samplers ask of the objects they are given, as protocols: any class with these methods will do.
 
-Nothing is inherited from them; they say in one place what a dictionary, manifold, target, sampler or set of functions of
-one's own needs, and let a type checker hold it.
+Nothing is inherited from them; they say in one place what a dictionary, manifold, target, sampler or set of functions
+of one's own needs, and let a type checker hold it.
 """
 
 from __future__ import annotations
