@@ -169,22 +169,38 @@ def same_kind(operation: str, x: Tensor, like: Tensor, what: str) -> None:
         )
 
 
+def device_of(generator: torch.Generator | None, like: Tensor | None = None) -> torch.device:
+    """Where ``generator`` draws its numbers; without one the device of ``like``, or the processor."""
+    if generator is not None:
+        return generator.device
+    return torch.device("cpu") if like is None else like.device
+
+
 def randn(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Standard normal numbers with the dtype and device of ``like``, drawn where ``generator`` lives."""
-    where = generator.device if generator is not None else like.device
+    where = device_of(generator, like)
     return torch.randn(shape, dtype=like.dtype, device=where, generator=generator).to(like.device)
 
 
 def rand(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Uniform numbers in [0, 1) with the dtype and device of ``like``, drawn where ``generator`` lives."""
-    where = generator.device if generator is not None else like.device
+    where = device_of(generator, like)
     return torch.rand(shape, dtype=like.dtype, device=where, generator=generator).to(like.device)
+
+
+def random_rows(x: Tensor, n: int, generator: torch.Generator | None = None) -> Tensor:
+    """The numbers of ``n`` rows of ``x``, with replacement, ``(n,)``, on its device: ``x[random_rows(x, n)]``."""
+    return torch.randint(len(x), (n,), device=device_of(generator, x), generator=generator).to(x.device)
+
+
+def shuffled_rows(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """The numbers of all rows of ``x`` in random order, ``(len(x),)``, on its device."""
+    return torch.randperm(len(x), device=device_of(generator, x), generator=generator).to(x.device)
 
 
 def seed_from(generator: torch.Generator | None) -> int:
     """A seed for a library with a random stream of its own, drawn from ``generator``."""
-    where = generator.device if generator is not None else "cpu"
-    return int(torch.randint(2**31 - 1, (), device=where, generator=generator))
+    return int(torch.randint(2**31 - 1, (), device=device_of(generator), generator=generator))
 
 
 def chunks(n: int, numbers_per_row: int, at_least: int = 16) -> Iterator[slice]:
@@ -198,6 +214,12 @@ def map_chunks(function: Callable[[Tensor], Tensor], x: Tensor, numbers_per_row:
     """``function(x)`` for a row-wise function, computed chunk by chunk."""
     parts = [function(x[rows]) for rows in chunks(x.shape[0], numbers_per_row)]
     return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def symmetric_power(matrix: Tensor, power: float = 0.5) -> Tensor:
+    """``matrix^power`` of a symmetric matrix without negative eigenvalues; those that rounding made count as zero."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return (vectors * values.clamp_min(0) ** power) @ vectors.T
 
 
 def median_square_distance(x: Tensor, most: int = 500) -> Tensor:

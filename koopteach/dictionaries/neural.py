@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_coefficients, as_count, as_points, randn, same_kind
+from koopteach.tensors import Movable, as_coefficients, as_count, as_points, randn, random_rows, same_kind
 
 # Keeps the inverse of a batch's Gram matrix finite while features still resemble each other.
 _RIDGE = 1e-4
@@ -85,9 +85,8 @@ class NeuralDictionary(Movable):
         with torch.enable_grad():
             adam = torch.optim.Adam(weights, lr=3e-3)
             decay = torch.optim.lr_scheduler.CosineAnnealingLR(adam, n_steps)
-            where = generator.device if generator is not None else "cpu"
             for _ in range(n_steps):
-                rows = torch.randint(len(x), (batch,), device=where, generator=generator).to(x.device)
+                rows = random_rows(x, batch, generator)
                 adam.zero_grad()
                 loss = -_vamp2(self(x[rows]), self(y[rows]))
                 loss.backward()

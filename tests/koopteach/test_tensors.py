@@ -16,6 +16,7 @@ from koopteach.tensors import (
     as_number,
     as_points,
     chunks,
+    device_of,
     is_traced,
     jvp,
     map_chunks,
@@ -23,8 +24,12 @@ from koopteach.tensors import (
     positive,
     rand,
     randn,
+    random_rows,
     same_kind,
+    shuffled_rows,
+    symmetric_power,
 )
+from tests.tools import seeded
 
 
 @pytest.mark.parametrize("value", [1, 1.5, [1, 2], [[1.0, 2.0]]])
@@ -101,7 +106,7 @@ def test_map_chunks_is_the_function(monkeypatch):
 @pytest.mark.parametrize("draw", [rand, randn])
 def test_random_numbers_follow_the_generator_and_the_dtype(draw):
     like = torch.zeros(1, dtype=torch.float32)
-    a, b = (draw((5, 2), like, torch.Generator().manual_seed(3)) for _ in range(2))
+    a, b = (draw((5, 2), like, seeded(3)) for _ in range(2))
     assert torch.equal(a, b)
     assert a.dtype == torch.float32
     torch.manual_seed(3)
@@ -109,9 +114,9 @@ def test_random_numbers_follow_the_generator_and_the_dtype(draw):
 
 
 def test_seeds_for_other_libraries_repeat():
-    a, b = (tensors.seed_from(torch.Generator().manual_seed(5)) for _ in range(2))
+    a, b = (tensors.seed_from(seeded(5)) for _ in range(2))
     assert a == b
-    generator = torch.Generator().manual_seed(5)
+    generator = seeded(5)
     assert [tensors.seed_from(generator) for _ in range(2)][1] != a
 
 
@@ -138,7 +143,7 @@ def test_moving_reaches_every_part_and_copies():
 
 
 def test_the_forward_derivative_is_that_of_autograd():
-    x, v = torch.randn(2, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x, v = torch.randn(2, 4, 3, dtype=torch.float64, generator=seeded(0))
     value, slope = jvp(lambda y: y.sin() * y.sum(), (x,), (v,))
     torch.testing.assert_close(value, x.sin() * x.sum())
     torch.testing.assert_close(slope, x.cos() * v * x.sum() + x.sin() * v.sum())
@@ -172,3 +177,28 @@ def test_numbers_of_any_make_are_numbers(value):
 def test_what_is_no_number_is_told(call, error, told):
     with pytest.raises(error, match=told):
         call()
+
+
+def test_rows_are_drawn_by_their_stream():
+    x, stream = torch.zeros(7, 2), seeded(3)
+    assert device_of(stream) == device_of(None) == device_of(None, x) == x.device
+    drawn, shuffled = random_rows(x, 1000, stream), shuffled_rows(x, stream)
+    assert drawn.bincount().shape == (7,)
+    assert drawn.bincount().min() > 100
+    assert shuffled.sort().values.tolist() == list(range(7))
+    assert shuffled.tolist() != list(range(7))
+    again = seeded(3)
+    assert torch.equal(random_rows(x, 1000, again), drawn)
+    assert torch.equal(shuffled_rows(x, again), shuffled)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_a_power_of_a_symmetric_matrix(power):
+    a = torch.randn(5, 5, dtype=torch.float64, generator=seeded(0))
+    root = symmetric_power(a @ a.T, power)
+    assert torch.allclose(torch.linalg.matrix_power(root, round(2 / power)), torch.linalg.matrix_power(a @ a.T, 2))
+    assert torch.allclose(root, root.T)
+
+
+def test_what_rounding_made_negative_counts_as_zero():
+    assert torch.equal(symmetric_power(torch.diag(torch.tensor([4.0, -1e-9]))), torch.diag(torch.tensor([2.0, 0.0])))
