@@ -413,7 +413,7 @@ def interrupted(process):
         except subprocess.TimeoutExpired:
             continue
     os.killpg(process.pid, signal.SIGKILL)
-    raise AssertionError("JupyterLab did not stop")
+    raise AssertionError(f"JupyterLab did not stop: {process.communicate()[0]}")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in Python is a shell script")
@@ -435,6 +435,8 @@ def test_jupyterlab_really_opens_beside_a_taken_port_and_stops_calmly(course, tr
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # a shell's background job ignores Ctrl-C, and so would its children
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             own = server_port(tmp_path / "RUNTIME_DIR", process)
