@@ -82,9 +82,7 @@ class FlowMatching(Flow):
             self.net = FourierNet(self.dim, generator=generator)
         self.net.to(x1.device)
         self._x0, self._like = x0, x1.new_empty(0)
-        like = next(self.net.parameters())
-        source = None if x0 is None else x0.to(like)
-        pairs = Pairs("fit", x1.to(like), source, self.coupling, generator)
+        pairs = self._pairs(x1, x0, generator, verbose)
 
         def loss() -> Tensor:
             x_t, t, u = self._batch(pairs, batch, generator)
@@ -94,6 +92,11 @@ class FlowMatching(Flow):
             loss, self.net.parameters(), n_steps=n_steps, lr=lr, name=type(self).__name__, verbose=verbose
         )
         return self
+
+    def _pairs(self, x1: Tensor, x0: Tensor | None, generator: torch.Generator | None, verbose: bool) -> Pairs:
+        """What batches are drawn from, in the network's dtype; a subclass may pair other coordinates of both ends."""
+        like = next(self.net.parameters())
+        return Pairs("fit", x1.to(like), None if x0 is None else x0.to(like), self.coupling, generator)
 
     def _batch(self, pairs: Pairs, n: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor]:
         x0, x1 = pairs.draw(n, generator)
