@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from koopteach.progress import progress as with_progress
+from koopteach.progress_bar import progress as with_progress
 
 # A mean loss so many times above that of the first steps does not come back.
 _LOST = 10.0

@@ -3,7 +3,6 @@
 from koopteach.metrics.density import kl_histogram, mode_weights, total_variation
 from koopteach.metrics.features import class_balance, frechet_distance, neighbour_ratio, precision_recall
 from koopteach.metrics.floor import noise_floor
-from koopteach.metrics.kernel import mmd
 from koopteach.metrics.neighbours import coverage, precision
 from koopteach.metrics.transport import sliced_wasserstein2, wasserstein2
 
@@ -12,7 +11,6 @@ __all__ = [
     "coverage",
     "frechet_distance",
     "kl_histogram",
-    "mmd",
     "mode_weights",
     "neighbour_ratio",
     "noise_floor",

@@ -1,6 +1,6 @@
 """Methods that move particles to a target, and the one loop that runs them all."""
 
-from koopteach.particles.conditional import Conditioned, condition, effective_sample_size, systematic_resample
+from koopteach.particles.conditional import condition, effective_sample_size, systematic_resample
 from koopteach.particles.denoise import denoise
 from koopteach.particles.kswgd import KSWGD
 from koopteach.particles.ladder import Ladder
@@ -14,7 +14,6 @@ __all__ = [
     "MALA",
     "SVGD",
     "ULA",
-    "Conditioned",
     "Ladder",
     "Run",
     "condition",

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from koopteach.progress import progress as with_progress
+from koopteach.progress_bar import progress as with_progress
 from koopteach.tensors import as_count, as_points
 
 # Particles this many times further out than they or the data ever were do not come back.

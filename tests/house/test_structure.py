@@ -13,11 +13,12 @@ ROOT = Path(__file__).resolve().parents[2]
 # The homes stand on each other: koopcourse may import koopteach, experiments may import both.
 HOMES = {
     "koopteach": (
-        ("tensors", "kernels", "files", "progress", "lazy", "protocols"),
+        ("tensors", "kernels", "files", "progress_bar", "lazy", "protocols"),
         ("targets", "dictionaries", "metrics"),
         ("spectrum", "langevin"),
         ("operators", "flow_matching"),
         ("particles", "interpolants", "koopman_flow"),
+        ("__main__",),
     ),
     "koopcourse": (
         ("runtime", "notebook_io", "data"),

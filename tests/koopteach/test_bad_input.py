@@ -133,7 +133,7 @@ def takers():
         "kl_histogram",
         Taker(lambda x: number(kt.kl_histogram(x, TARGETS["QuadrupleWell"].log_prob, -3, 3, 4)), "x"),
     )
-    for name in ("mmd", "coverage", "precision", "sliced_wasserstein2", "wasserstein2"):
+    for name in ("coverage", "precision", "sliced_wasserstein2", "wasserstein2"):
         metric = getattr(kt, name)
         other = "y" if name.endswith("2") else "reference"
         yield f"{name}(x)", Taker(lambda x, m=metric: number(m(x, Y)), "x", None)
@@ -405,7 +405,6 @@ NUMBERS = {
     "SVGD step_size": (lambda v: kt.SVGD(RBF, step_size=v), "step_size", 0),
     "SVGD bandwidth": (lambda v: kt.SVGD(RBF, step_size=1.0, bandwidth=v), "bandwidth", 0),
     "Ladder levels": (lambda v: kt.Ladder.from_data(X, levels=[v, 0.0]), "levels", None),
-    "mmd bandwidth": (lambda v: kt.mmd(X, Y, bandwidth=v), "bandwidth", 0),
     "kl_histogram high": (lambda v: kt.kl_histogram(X, TARGETS["QuadrupleWell"].log_prob, 0.0, v), "high", 0),
     "Spectrum.from_functions rates": (lambda v: kt.Spectrum.from_functions([v], lambda x: x), "rates", math.inf),
 }  # fmt: skip
@@ -433,7 +432,6 @@ OPTIONAL = (  # None has a meaning
     "kde_score bandwidth",
     "KSWGD max_move",
     "SVGD bandwidth",
-    "mmd bandwidth",
 )
 SEVERAL = ("GaussianRBF widths", "Monomials center", "Fourier period", "GaussianMixture stds")  # one for each
 NO_NUMBERS = ["0.1", "", b"1", None, [1.0, 2.0], torch.ones(2), 1 + 1j, {}]
@@ -480,7 +478,7 @@ COUNTS = {
     "sliced_wasserstein2 n_projections": (lambda v: kt.sliced_wasserstein2(X, Y, n_projections=v), "n_projections"),
     "coverage k": (lambda v: kt.coverage(X, Y, k=v), "k"),
     "kl_histogram bins": (lambda v: kt.kl_histogram(X, TARGETS["QuadrupleWell"].log_prob, -3, 3, v), "bins"),
-    "noise_floor repeats": (lambda v: kt.noise_floor(kt.mmd, lambda n, g: X, 3, repeats=v), "repeats"),
+    "noise_floor repeats": (lambda v: kt.noise_floor(kt.wasserstein2, lambda n, g: X, 3, repeats=v), "repeats"),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Exact transport, maximum mean discrepancy and neighbourhoods, against sums written out."""
+"""Exact transport and neighbourhoods, against sums written out."""
 
 import itertools
 import math
@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from koopteach import GaussianMixture, coverage, mmd, noise_floor, precision, tensors, wasserstein2
+from koopteach import GaussianMixture, coverage, noise_floor, precision, tensors, wasserstein2
 from tests.tools import seeded
 
 
@@ -66,59 +66,6 @@ def test_without_pot_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ot", None)
     with pytest.raises(ImportError, match=r"wasserstein2 needs POT: pip install POT"):
         wasserstein2(normal(3, 1), normal(3, 1))
-
-
-# MMD
-
-
-def naive_mmd(x, y, b):
-    def k(u, v):
-        return math.exp(-float((u - v) @ (u - v)) / (2 * b**2))
-
-    n, m = len(x), len(y)
-    xx = sum(k(x[i], x[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
-    yy = sum(k(y[i], y[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))
-    return xx + yy - 2 * sum(k(u, v) for u in x for v in y) / (n * m)
-
-
-def test_mmd_is_its_double_loop(monkeypatch):
-    x, y = normal(5, 2), normal(7, 2, seed=1) + 0.5
-    assert mmd(x, y, bandwidth=0.8) == pytest.approx(naive_mmd(x, y, 0.8), rel=1e-12)
-    median = float(torch.pdist(y).square().median().sqrt())
-    assert mmd(x, y) == pytest.approx(naive_mmd(x, y, median), rel=1e-12)
-    assert mmd(x + 1e5, y + 1e5) == pytest.approx(mmd(x, y), rel=1e-6)
-    x, y = normal(300, 2), normal(200, 2, seed=1)
-    whole = mmd(x, y)
-    monkeypatch.setattr(tensors, "CHUNK_NUMBERS", 1)
-    assert mmd(x, y) == pytest.approx(whole, rel=1e-9)
-
-
-def test_mmd_of_equal_laws_is_zero_on_average():
-    """300 independent pairs of samples: the mean within four standard errors of zero, and both signs occur."""
-    g = seeded()
-    values = torch.tensor(
-        [mmd(*torch.randn(2, 25, 2, dtype=torch.float64, generator=g), bandwidth=1.0) for _ in range(300)]
-    )
-    assert abs(float(values.mean())) < 4 * float(values.std()) / math.sqrt(300)
-    assert float(values.std()) < 0.03
-    assert float(values.min()) < 0 < float(values.max())
-
-
-def test_mmd_of_shifted_normals_is_known():
-    """Normals of variance 1 at distance c: ``2 (b^2 / (b^2 + 2))^(d/2) (1 - exp(-c^2 / (2 b^2 + 4)))``."""
-    x, y, b = normal(4000, 2), normal(4000, 2, seed=1) + torch.tensor([1.0, 0.0]), 1.5
-    exact = 2 * b**2 / (b**2 + 2) * (1 - math.exp(-1 / (2 * b**2 + 4)))
-    assert mmd(x, y, bandwidth=b) == pytest.approx(exact, rel=0.1)
-    assert mmd(x.float(), y, bandwidth=b) == pytest.approx(mmd(x, y, bandwidth=b), abs=1e-4)
-
-
-def test_the_kernel_is_the_references():
-    """A sample of another width is measured with the same kernel."""
-    y = normal(100, 2)
-    b = float(torch.pdist(y).square().median().sqrt())
-    for width in (0.1, 10.0):
-        x = width * normal(50, 2, seed=1)
-        assert mmd(x, y) == pytest.approx(mmd(x, y, bandwidth=b), rel=1e-9)
 
 
 # Neighbourhoods
@@ -209,9 +156,6 @@ def test_a_missed_mode_and_a_clump_are_seen():
         (lambda: wasserstein2(normal(5), normal(5, 2)), r"wasserstein2: x has shape \(5,\)"),
         (lambda: wasserstein2(normal(5, 2), normal(5, 3)), r"wasserstein2: y has shape \(5, 3\).*2 coordinates"),
         (lambda: wasserstein2(normal(0, 2), normal(5, 2)), "x has 0 points"),
-        (lambda: mmd(normal(1, 2), normal(5, 2)), "mmd: x has 1 points, but at least 2"),
-        (lambda: mmd(normal(5, 2), normal(1, 2)), "mmd: reference has 1 points"),
-        (lambda: mmd(normal(5, 2), normal(5, 2), bandwidth=0.0), "mmd: bandwidth must be positive, got 0"),
         (lambda: coverage(normal(5, 2), normal(5, 2)), "coverage: k must be between 1 and 4.*got 5"),
         (lambda: precision(normal(5, 2), normal(5, 2), k=0), "precision: k must be at least 1, got 0"),
         (lambda: coverage(normal(5, 2), normal(9, 1)), r"coverage: reference has shape \(9, 1\)"),
@@ -223,7 +167,7 @@ def test_bad_arguments_are_named(call, told):
         call()
 
 
-@pytest.mark.parametrize("metric", [wasserstein2, mmd, coverage, precision])
+@pytest.mark.parametrize("metric", [wasserstein2, coverage, precision])
 def test_whole_and_half_numbers_are_refused(metric):
     for dtype in (torch.int64, torch.float16):
         with pytest.raises(TypeError, match=rf"{metric.__name__}: x has dtype {dtype}"):

@@ -3,7 +3,7 @@
 import io
 import sys
 
-from koopteach import progress
+from koopteach import progress_bar as progress
 
 
 class _Terminal(io.StringIO):

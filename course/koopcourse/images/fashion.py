@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import numpy as np
 
 from koopcourse.images.idx import read_idx
-from koopteach.progress import progress
+from koopteach.progress_bar import progress
 
 CLASS_NAMES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"
