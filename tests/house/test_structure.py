@@ -22,7 +22,7 @@ HOMES = {
     ),
     "koopcourse": (
         ("runtime", "notebook_io", "data"),
-        ("images", "checks", "plotting"),
+        ("images", "checks", "plotting", "judges"),
         ("exercises", "zoo", "doctor"),
         ("authoring", "__main__"),
     ),
