@@ -36,33 +36,47 @@ def load_weights(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str,
         ValueError: it is truncated, of another format, or of another kind.
         ImportError: without safetensors.
     """
+    found, config, tensors = _read(Path(path), kind)
+    if found != kind:
+        holds = "a model of another program" if found is None else f"a {found}"
+        raise ValueError(f"load: {path} holds {holds}, but a {kind} is needed.")
+    return config, tensors
+
+
+def kind_of(path: str | Path) -> str | None:
+    """What a file holds, the ``kind`` that :func:`save_weights` wrote; None for a file of another program.
+
+    Raises:
+        FileNotFoundError, ValueError, ImportError: as :func:`load_weights`.
+    """
+    return _read(Path(path), "model")[0]
+
+
+def _read(path: Path, kind: str) -> tuple[str | None, dict[str, Any], dict[str, Tensor]]:
+    """Kind, configuration and tensors of a file; ``kind`` is what the messages call it."""
     safe_open = _safetensors("safe_open")
-    path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"load: there is no file {path}.")
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
-        config = json.loads(about.get(_CONFIG, "{}"))
+        return about.get(_KIND), json.loads(about.get(_CONFIG, "{}")), tensors
     except Exception as error:  # safetensors has an exception of its own, and others for some damage
         raise ValueError(
             f"load: {path} is truncated or no safetensors file ({type(error).__name__}). "
             f"Copy it again, or write it anew with {kind}.save(path)."
         ) from error
-    if about.get(_KIND) != kind:
-        holds = f"a {about[_KIND]}" if _KIND in about else "a model of another program"
-        raise ValueError(f"load: {path} holds {holds}, but a {kind} is needed.")
-    return config, tensors
 
 
 def fill(module: nn.Module, tensors: dict[str, Tensor], path: str | Path) -> nn.Module:
-    """``module`` with the parameters and buffers of a file.
+    """``module`` with the parameters and buffers of a file, in their dtype.
 
     Raises:
         ValueError: the file's tensors have other names or shapes.
     """
     try:
+        module.to(next((tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()), None))
         module.load_state_dict(tensors)
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from koopteach.flow_matching.paths import draw_source
 from koopteach.flow_matching.solvers import integrate
-from koopteach.tensors import Movable, as_points, is_traced
+from koopteach.tensors import Movable, as_count, as_points, is_traced
 
 
 class Flow(Movable):
@@ -21,6 +22,19 @@ class Flow(Movable):
 
     Attributes:
         nfe: evaluations of the velocity in the last transport, trajectory, inversion or sample.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> class Growth(kt.Flow):
+    ...     dim = 1
+    ...
+    ...     def _velocity(self, x, t):
+    ...         return x / (1 + t)
+    >>> flow, x0 = Growth(), torch.tensor([[1.0], [-3.0]])
+    >>> flow.transport(x0, solver="euler", steps=4).tolist(), flow.nfe  # x_t = (1 + t) x0: no solver errs
+    ([[2.0], [-6.0]], 4)
+    >>> flow.invert(2 * x0, solver="euler", steps=4).tolist()
+    [[1.0], [-3.0]]
     """
 
     dim: int
@@ -45,8 +59,12 @@ class Flow(Movable):
         return self._velocity(x, as_times("velocity", t, x))
 
     def source(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """``n`` samples of the law at t = 0: standard normal, or rows of the source sample the flow was fitted with."""
-        return draw_source(self._x0, self._like.new_empty(0, self.dim), n, generator)
+        """``n`` samples of the law at t = 0: standard normal, or rows of the source sample the flow was fitted with.
+
+        Raises:
+            TypeError, ValueError: ``n`` is no whole number of at least one.
+        """
+        return draw_source(self._x0, self._like.new_empty(0, self.dim), as_count("source", "n", n), generator)
 
     def transport(
         self, x0: Tensor, *, solver: str = "midpoint", steps: int = 8, tolerance: float = 1e-4, t: float = 1.0
@@ -55,21 +73,23 @@ class Flow(Movable):
 
         Args:
             x0: points ``(n, d)``.
-            solver: ``"euler"``, ``"midpoint"``, ``"rk4"``, or ``"dopri5"`` (adaptive).
+            solver: ``"euler"``, ``"midpoint"``, ``"rk4"``, or ``"dopri5"`` (adaptive). A flow that needs no solver,
+                such as :class:`KoopmanFlow`, takes these three as every flow does, and they change nothing.
             steps: of a fixed-step solver; its evaluations are one, two or four times as many.
             tolerance: of dopri5.
             t: the last time, in [0, 1].
 
         Raises:
-            ValueError: shapes that do not fit, NaN, another solver, no steps, a time outside [0, 1].
+            TypeError, ValueError: shapes that do not fit, NaN, another solver, no steps, a time outside [0, 1].
+            ArithmeticError: the solver does not arrive: states that are not finite, or a step that became too small.
         """
-        return self._solve("transport", "x0", x0, (0.0, t), solver, steps, tolerance)[-1]
+        return self._states("transport", "x0", x0, 0.0, [t], solver, steps, tolerance)[-1]
 
     def invert(
         self, x1: Tensor, *, solver: str = "midpoint", steps: int = 8, tolerance: float = 1e-4, t: float = 1.0
     ) -> Tensor:
         """Where the points ``x1`` of time ``t`` came from at time 0, ``(n, d)``: the flow solved backwards."""
-        return self._solve("invert", "x1", x1, (t, 0.0), solver, steps, tolerance)[-1]
+        return self._states("invert", "x1", x1, t, [0.0], solver, steps, tolerance)[-1]
 
     def trajectory(
         self, x0: Tensor, times: Any, *, solver: str = "rk4", steps: int = 32, tolerance: float = 1e-4
@@ -82,13 +102,9 @@ class Flow(Movable):
             solver, steps, tolerance: as in :meth:`transport`; at least one step lies between two times.
 
         Raises:
-            ValueError: shapes that do not fit, NaN, or times that do not rise within [0, 1].
+            TypeError, ValueError, ArithmeticError: as :meth:`transport`, or times that do not rise within [0, 1].
         """
-        times = checked_times("trajectory", times)
-        late = float(times[0]) > 0  # the path starts at 0 also where nobody asked for that state
-        grid = torch.cat([times.new_zeros(1), times]) if late else times
-        states = self._solve("trajectory", "x0", x0, tuple(grid.tolist()), solver, steps, tolerance)
-        return states[1:] if late else states
+        return self._states("trajectory", "x0", x0, 0.0, times, solver, steps, tolerance)
 
     def sample(
         self,
@@ -100,25 +116,48 @@ class Flow(Movable):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """``n`` samples of the law at t = 1, ``(n, d)``: the source, transported."""
-        return self.transport(self.source(n, generator), solver=solver, steps=steps, tolerance=tolerance)
+        x0 = self.source(as_count("sample", "n", n), generator)
+        return self.transport(x0, solver=solver, steps=steps, tolerance=tolerance)
+
+    def _states(
+        self, who: str, name: str, x: Tensor, start: float, times: Any, solver: str, steps: int, tolerance: float
+    ) -> Tensor:
+        """States ``(k, n, d)`` at ``times`` ``(k,)`` of the points that are at ``x`` at time ``start``."""
+        times = checked_times(who, times).tolist()
+        checked_times(who, [start])
+        on_the_way = times[0] != start  # the path begins at `start` also where nobody asked for that state
+        grid = (start, *times) if on_the_way else tuple(times)
+        states = self._solve(who, name, x, grid, solver, steps, tolerance)
+        return states[1:] if on_the_way else states
 
     def _solve(self, who: str, name: str, x: Tensor, times: tuple, solver: str, steps: int, tolerance: float) -> Tensor:
-        x = as_points(who, name, x, dim=self.dim)
-        checked_times(who, sorted(times))
-        if len(times) == 2 and times[0] == times[1]:
-            self.nfe = 0
-            return x[None]
+        """States at all ``times``, of which the first is that of ``x``."""
+        return self._integrate(
+            self._velocity,
+            as_points(who, name, x, dim=self.dim),
+            times,
+            solver=solver,
+            steps=steps,
+            tolerance=tolerance,
+        )
+
+    def _integrate(self, velocity: Callable[[Tensor, Tensor], Tensor], x: Tensor, times: tuple, **how: Any) -> Tensor:
+        """States of another ``velocity(x (n, d), t (n, 1))``, its evaluations counted as this flow's."""
         with torch.no_grad():
-            solution = integrate(
-                lambda y, s: self._velocity(y, y.new_full((len(y), 1), s)),
-                x,
-                times,
-                solver=solver,
-                steps=steps,
-                tolerance=tolerance,
-            )
+            solution = integrate(lambda y, s: velocity(y, y.new_full((len(y), 1), s)), x, times, **how)
         self.nfe = solution.nfe
         return solution.states
+
+    def _source_tensors(self) -> dict[str, Tensor]:
+        """What a file keeps of the source: its dtype, and its sample where it is not standard normal."""
+        return {"like": self._like} | ({} if self._x0 is None else {"x0": self._x0})
+
+    def _restore_source(self, tensors: dict[str, Tensor]) -> None:
+        """The source of a file; older ones keep no dtype but that of the sample."""
+        if "x0" in tensors:
+            self._x0 = tensors["x0"]
+            self._like = self._x0.new_empty(0)
+        self._like = tensors.get("like", self._like)
 
 
 def as_times(operation: str, t: Any, x: Tensor) -> Tensor:
@@ -148,7 +187,7 @@ def checked_times(operation: str, times: Any) -> Tensor:
     times = torch.as_tensor(times, dtype=torch.float64).detach().cpu()
     if times.ndim != 1 or not len(times):
         raise ValueError(f"{operation}: times has shape {tuple(times.shape)}, but a list of times, (k,), is needed.")
-    _inside(operation, "times" if len(times) > 2 else "t", times)
+    _inside(operation, "t" if len(times) == 1 else "times", times)
     if bool((times.diff() < 0).any()):
         raise ValueError(f"{operation}: times must rise, got {times.tolist()}.")
     return times

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 
 import torch
 from torch import Tensor, nn
 
+from koopteach.tensors import as_count, rand, randn
+
 
 class FourierNet(nn.Module):
-    """``net(x, t)``: a perceptron on ``[x, t, sin(pi k t), cos(pi k t), sin(B x), cos(B x)]``.
+    """``net(x, t)``: a perceptron on ``[x, t, sin(pi k t), cos(pi k t), sin(B x), cos(B x)]``, k = 1, 2, ...
 
     The frequencies ``B`` are random and fixed, ``N(0, frequency_scale^2)``. Without them a small network draws a ring
     in the place of eight blobs and a disc in the place of a spiral, and the averaged distances hardly notice.
@@ -27,10 +30,20 @@ class FourierNet(nn.Module):
         generator: source of the frequencies and of the first weights.
 
     Raises:
-        ValueError: a size below one, or a negative number of frequencies.
+        TypeError, ValueError: a size that is no whole number of at least one, or a negative number of frequencies.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> net = kt.FourierNet(2, width=16, generator=torch.Generator().manual_seed(0))
+    >>> x, t = torch.zeros(5, 2), torch.full((5, 1), 0.5)
+    >>> tuple(net(x, t).shape), tuple(net.features(x, t).shape)
+    ((5, 2), (5, 71))
 
     Source: Tancik et al. 2020 (random Fourier features of the input).
     """
+
+    frequencies: Tensor
+    time_frequencies: Tensor
 
     def __init__(
         self,
@@ -46,12 +59,12 @@ class FourierNet(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        out_dim = dim if out_dim is None else out_dim
-        if min(dim, out_dim, width, depth) < 1 or min(n_frequencies, time_frequencies) < 0:
-            raise ValueError(
-                "FourierNet: dim, out_dim, width and depth must be at least 1 and the frequencies at least 0, got "
-                f"{dim}, {out_dim}, {width}, {depth} and {n_frequencies}, {time_frequencies}."
-            )
+        dim, width, depth = (
+            as_count("FourierNet", name, value) for name, value in (("dim", dim), ("width", width), ("depth", depth))
+        )
+        out_dim = dim if out_dim is None else as_count("FourierNet", "out_dim", out_dim)
+        n_frequencies = as_count("FourierNet", "n_frequencies", n_frequencies, at_least=0)
+        time_frequencies = as_count("FourierNet", "time_frequencies", time_frequencies, at_least=0)
         self.dim, self.out_dim = dim, out_dim
         self.config = {
             "dim": dim,
@@ -62,14 +75,15 @@ class FourierNet(nn.Module):
             "frequency_scale": float(frequency_scale),
             "time_frequencies": time_frequencies,
         }
-        frequencies = torch.randn((n_frequencies, dim), **_drawn_by(generator)).cpu()
+        frequencies = randn((n_frequencies, dim), torch.empty(0), generator)
         self.register_buffer("frequencies", frequency_scale * frequencies)
         self.register_buffer("time_frequencies", math.pi * torch.arange(1.0, time_frequencies + 1))
         sizes = [dim + 1 + 2 * time_frequencies + 2 * n_frequencies, *depth * [width], out_dim]
-        self.layers = nn.ModuleList(_linear(a, b, generator) for a, b in itertools.pairwise(sizes))
+        layers = [seeded_linear(a, b, generator) for a, b in itertools.pairwise(sizes)]
+        self.layers = nn.ModuleList(layers)
         with torch.no_grad():
-            self.layers[-1].weight.mul_(last_scale)
-            self.layers[-1].bias.mul_(last_scale)
+            layers[-1].weight.mul_(last_scale)
+            layers[-1].bias.mul_(last_scale)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Outputs ``(n, out_dim)`` at points ``(n, dim)`` and times ``(n, 1)``."""
@@ -84,16 +98,32 @@ class FourierNet(nn.Module):
         return torch.cat([x, t, clock.sin(), clock.cos(), waves.sin(), waves.cos()], dim=1)
 
 
-def _drawn_by(generator: torch.Generator | None) -> dict:
-    return {"generator": generator, "device": generator.device if generator is not None else "cpu"}
-
-
-def _linear(n_in: int, n_out: int, generator: torch.Generator | None) -> nn.Linear:
+def seeded_linear(n_in: int, n_out: int, generator: torch.Generator | None = None) -> nn.Linear:
     """A linear layer with torch's usual first weights, uniform up to ``1 / sqrt(n_in)``, from ``generator``."""
-    layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
+    layer = nn.Linear(n_in, n_out, device="meta").to_empty(device="cpu")  # draws nothing from torch's own stream
     bound = 1 / math.sqrt(n_in)
     with torch.no_grad():
         for parameter in (layer.weight, layer.bias):
-            uniform = torch.rand(parameter.shape, **_drawn_by(generator)).cpu()
-            parameter.copy_(bound * (2 * uniform - 1))
+            parameter.copy_(bound * (2 * rand(tuple(parameter.shape), parameter, generator) - 1))
     return layer
+
+
+def own_copy(module: nn.Module) -> nn.Module:
+    """A copy to evaluate: nothing requires a gradient, and dropout is off; ``module`` stays as it is."""
+    return copy.deepcopy(module).requires_grad_(False).eval()
+
+
+def to_train(module: nn.Module) -> tuple[nn.Module, list[nn.Parameter]]:
+    """A copy to train, with dropout on, and the parameters that may move: those that require a gradient.
+
+    A module that is frozen as a whole, as fitted and loaded ones are, is trained as a whole.
+    """
+    module = copy.deepcopy(module).train()
+    parameters = list(module.parameters())
+    return module, [p for p in parameters if p.requires_grad] or parameters
+
+
+def like_weights(module: nn.Module) -> Tensor:
+    """An empty tensor of the dtype and device of a module's weights; float32 on the processor where it has none."""
+    weights = itertools.chain(module.parameters(), module.buffers())
+    return next((w for w in weights if w.is_floating_point()), torch.empty(0)).new_empty(0)

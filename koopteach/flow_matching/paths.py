@@ -9,7 +9,7 @@ from torch import Tensor
 
 from koopteach.flow_matching.local import local_permutation
 from koopteach.metrics.transport import pot
-from koopteach.tensors import as_points, randn
+from koopteach.tensors import as_points, randn, random_rows, shuffled_rows
 
 # Of the starts that a map is learned from; tuned on the shipped teachers.
 _WIDE_EVERY, _WIDE = 4, 1.25
@@ -23,6 +23,12 @@ def linear_path(x0: Tensor, x1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     Args:
         x0, x1: the ends ``(n, d)``, noise and data.
         t: times ``(n, 1)``, one a row.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> x_t, u = kt.linear_path(torch.zeros(1, 2), torch.ones(1, 2), torch.tensor([[0.25]]))
+    >>> x_t.tolist(), u.tolist()
+    ([[0.25, 0.25]], [[1.0, 1.0]])
     """
     u = x1 - x0
     return x0 + t * u, u
@@ -34,6 +40,12 @@ def ot_permutation(x0: Tensor, x1: Tensor) -> Tensor:
     Raises:
         ImportError: without POT.
         ValueError: shapes that differ, NaN.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> noise, data = torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[12.0], [10.0], [11.0]])
+    >>> kt.ot_permutation(noise, data).tolist()  # in one dimension the order of the points
+    [1, 2, 0]
 
     Source: Tong et al. 2024, minibatch optimal-transport flow matching.
     """
@@ -83,10 +95,10 @@ class Pairs:
         operation: str,
         x1: Tensor,
         x0: Tensor | None,
-        coupling: str | Coupling,
+        coupling: str | Coupling | None,
         generator: torch.Generator | None = None,
     ) -> None:
-        check_coupling(operation, coupling)
+        coupling = checked_coupling(operation, coupling)
         if coupling == PAIRED and (x0 is None or len(x0) != len(x1)):
             came = "none" if x0 is None else f"{len(x0)} rows"
             raise ValueError(f'{operation}: coupling="paired" needs x0 with the {len(x1)} rows of x1, got {came}.')
@@ -94,37 +106,52 @@ class Pairs:
             x0 = draw_source(None, x1, LOCAL_PAIRS, generator) if x0 is None else _spread(x0, LOCAL_PAIRS, generator)
             x1 = _spread(x1, LOCAL_PAIRS, generator)
             x1, coupling = x1[local_permutation(x0, x1)], PAIRED
-        self.x1, self.x0, self.coupling = x1, x0, coupling
+        self.operation, self.x1, self.x0, self.coupling = operation, x1, x0, coupling
 
     def draw(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """``n`` pairs, rows with replacement."""
-        rows = _rows(self.x1, n, generator)
-        if self.coupling == PAIRED:
+        rows = random_rows(self.x1, n, generator)
+        if self.x0 is not None and self.coupling == PAIRED:
             return self.x0[rows], self.x1[rows]
-        couple = COUPLINGS.get(self.coupling, self.coupling)
-        return couple(draw_source(self.x0, self.x1, n, generator), self.x1[rows])
+        couple = COUPLINGS[self.coupling] if isinstance(self.coupling, str) else self.coupling
+        x0, x1 = couple(draw_source(self.x0, self.x1, n, generator), self.x1[rows])
+        if not x0.shape == x1.shape == (len(x0), self.x1.shape[1]):
+            raise ValueError(
+                f"{self.operation}: coupling returned {tuple(x0.shape)} and {tuple(x1.shape)}, but as many points "
+                f"(n, {self.x1.shape[1]}) of both are needed."
+            )
+        return x0, x1
 
 
-def check_coupling(operation: str, coupling: str | Coupling) -> None:
-    """Refuse a coupling that :class:`Pairs` does not know."""
+def checked_coupling(operation: str, coupling: str | Coupling | None) -> str | Coupling:
+    """A coupling that :class:`Pairs` knows.
+
+    Raises:
+        ValueError: another name, or None, as of a flow whose file could not hold its function.
+    """
+    if coupling is None:
+        raise ValueError(
+            f"{operation}: this flow was trained with a coupling of one's own, which its file does not hold. "
+            "Set flow.coupling to that function first."
+        )
     if not callable(coupling) and coupling not in (*COUPLINGS, PAIRED, LOCAL):
         known = ", ".join(f'"{name}"' for name in (*COUPLINGS, PAIRED, LOCAL))
         raise ValueError(
             f"{operation}: coupling must be one of {known}, or a function (x0, x1) -> (x0, x1) of two batches; "
             f"got {coupling!r}."
         )
+    return coupling
 
 
 def draw_source(x0: Tensor | None, like: Tensor, n: int, generator: torch.Generator | None) -> Tensor:
     """``n`` rows of the source sample ``x0``, or standard normal numbers shaped like the rows of ``like``."""
-    return randn((n, like.shape[1]), like, generator) if x0 is None else x0[_rows(x0, n, generator)]
+    return randn((n, like.shape[1]), like, generator) if x0 is None else x0[random_rows(x0, n, generator)]
 
 
 def _spread(x: Tensor, n: int, generator: torch.Generator | None) -> Tensor:
     """``n`` rows of ``x``, each as often as any other, give or take one: a draw with replacement adds to the noise."""
-    where = generator.device if generator is not None else x.device
-    rows = [torch.randperm(len(x), device=where, generator=generator) for _ in range(-(-n // len(x)))]
-    return x[torch.cat(rows)[:n].to(x.device)]
+    rows = [shuffled_rows(x, generator) for _ in range(-(-n // len(x)))]
+    return x[torch.cat(rows)[:n]]
 
 
 def widened(x0: Tensor) -> Tensor:
@@ -136,8 +163,3 @@ def widened(x0: Tensor) -> Tensor:
     middle, wide = x0.mean(dim=0), x0.clone()
     wide[::_WIDE_EVERY] = torch.lerp(middle, x0[::_WIDE_EVERY], _WIDE)
     return wide
-
-
-def _rows(x: Tensor, n: int, generator: torch.Generator | None) -> Tensor:
-    where = generator.device if generator is not None else x.device
-    return torch.randint(len(x), (n,), device=where, generator=generator).to(x.device)

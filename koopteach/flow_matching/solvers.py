@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from koopteach.tensors import as_count, as_points, is_traced, positive
+
 Velocity = Callable[[Tensor, float], Tensor]
 
 
@@ -64,42 +66,73 @@ def integrate(
         tolerance: of dopri5, relative and absolute.
 
     Raises:
-        ValueError: another solver, fewer than one step, times that do not go one way.
+        TypeError, ValueError: points that are not ``(n, d)`` and finite, another solver, no whole number of steps,
+            times that do not go one way, a velocity of another shape.
+        ArithmeticError: states that are not finite any more, or a step of dopri5 that became too small.
         ImportError: dopri5 without torchdiffeq.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> solution = kt.integrate(lambda x, t: -x, torch.ones(1, 1), (0.0, 1.0), solver="rk4", steps=10)
+    >>> round(float(solution.states[-1]), 4), solution.nfe  # e^-1
+    (0.3679, 40)
     """
-    times = torch.as_tensor(times, dtype=torch.float64)
-    _check(times, solver, steps, tolerance)
-    counted = _Counted(velocity)
+    x, times = as_points("integrate", "x", x), torch.as_tensor(times, dtype=torch.float64)
+    check_solver("integrate", solver, steps, tolerance)
+    _check_times(times)
+    counted = _Checked(velocity)
     if len(times) == 1:
         states = [x]
     elif solver == "dopri5":
         states = _dopri5(counted, x, times, tolerance)
     else:
-        states = _fixed(counted, x, times.tolist(), FIXED[solver], steps)
+        states = _fixed(counted, x, times.tolist(), FIXED[solver], as_count("integrate", "steps", steps))
+        _check_finite(states[-1], solver, steps)
     return Solution(times, torch.stack(list(states)), counted.n)
 
 
-def _check(times: Tensor, solver: str, steps: int, tolerance: float) -> None:
+def check_solver(operation: str, solver: str, steps: int, tolerance: float) -> None:
+    """Refuse another solver, steps that are no whole number of at least one, and a tolerance that is not positive.
+
+    Raises:
+        TypeError, ValueError: one of them.
+    """
     if solver not in SOLVERS:
-        raise ValueError(f"integrate: solver must be one of {', '.join(SOLVERS)}, got {solver!r}.")
-    if not (isinstance(steps, int) and steps >= 1) or not tolerance > 0:
-        raise ValueError(
-            f"integrate: steps must be a whole number of at least 1 and tolerance positive, got {steps}, {tolerance}."
-        )
+        raise ValueError(f"{operation}: solver must be one of {', '.join(SOLVERS)}, got {solver!r}.")
+    as_count(operation, "steps", steps)
+    positive(operation, "tolerance", tolerance)
+
+
+def _check_times(times: Tensor) -> None:
     rise = times.diff() if times.ndim == 1 else times
     if times.ndim != 1 or not len(times) or not (bool((rise > 0).all()) or bool((rise < 0).all())):
         raise ValueError(f"integrate: times must be (k,), strictly rising or strictly falling, got {times.tolist()}.")
 
 
-class _Counted:
-    """A velocity that counts its calls."""
+def _check_finite(x: Tensor, solver: str, steps: int) -> None:
+    if is_traced(x) or bool(torch.isfinite(x.sum())) or bool(x.isfinite().all()):
+        return
+    bad = int((~x.isfinite()).any(dim=1).sum())
+    raise ArithmeticError(
+        f"integrate: {solver} left the finite numbers in {bad} of {len(x)} points: {steps} steps are too few for this "
+        'velocity, or it is not finite itself. Use more steps, or solver="rk4".'
+    )
+
+
+class _Checked:
+    """A velocity that counts its calls, and has the shape of its points: another one would be broadcast."""
 
     def __init__(self, velocity: Velocity) -> None:
         self.velocity, self.n = velocity, 0
 
     def __call__(self, x: Tensor, t: float) -> Tensor:
         self.n += 1
-        return self.velocity(x, t)
+        v = self.velocity(x, t)
+        if v.shape != x.shape:
+            raise ValueError(
+                f"integrate: velocity has shape {tuple(v.shape)} at points {tuple(x.shape)}, but must have theirs."
+            )
+        return v
 
 
 def _fixed(v: Velocity, x: Tensor, times: list[float], scheme: Callable, steps: int) -> list[Tensor]:
@@ -120,11 +153,11 @@ def _dopri5(v: Velocity, x: Tensor, times: Tensor, tolerance: float) -> Tensor:
         raise ImportError("dopri5 needs torchdiffeq: pip install torchdiffeq") from error
     # the solver looks a little beyond the last time for its error estimate; the flow ends there
     low, high = float(times.min()), float(times.max())
-    return odeint(
-        lambda t, y: v(y, min(max(float(t), low), high)),
-        x,
-        times.to(x),
-        rtol=tolerance,
-        atol=tolerance,
-        method="dopri5",
-    )
+    options = {"rtol": tolerance, "atol": tolerance, "method": "dopri5"}
+    try:
+        return odeint(lambda t, y: v(y, min(max(float(t), low), high)), x, times.to(x), **options)
+    except AssertionError as error:  # of torchdiffeq: "underflow in dt", or states that are not finite
+        raise ArithmeticError(
+            f"integrate: dopri5 cannot go on with tolerance {tolerance:g} in {x.dtype} ({error}). Use a larger "
+            "tolerance, or x.double(); or the velocity is not finite."
+        ) from error

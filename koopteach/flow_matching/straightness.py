@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from koopteach.tensors import as_points
+from koopteach.flow_matching.flow import Flow
+from koopteach.tensors import as_count, as_points
 
 
 @dataclass(frozen=True)
@@ -31,20 +32,25 @@ class Straightness:
     acceleration: float
 
 
-def straightness(flow: object, x0: Tensor, *, n_times: int = 65) -> Straightness:
+def straightness(flow: Flow, x0: Tensor, *, n_times: int = 65) -> Straightness:
     """Straightness, path length and acceleration of a flow, by differences of its states at equal times.
 
     Args:
-        flow: has ``trajectory(x0, times) -> (k, n, d)``.
+        flow: of any kind; its ``trajectory`` alone is asked.
         x0: start points ``(n, d)``.
         n_times: states on each path, the ends included; the error falls like ``1 / n_times^2``.
 
     Raises:
-        ValueError: ``x0`` that is not ``(n, d)`` and finite, or fewer than three times.
+        TypeError, ValueError: ``x0`` that is not ``(n, d)`` and finite, or fewer than three times.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> flow = kt.GaussianFlow([0.0], [4.0])  # x_t = (4 t^2 + (1 - t)^2)^(1/2) x0: slow at first, backwards even
+    >>> bent = kt.straightness(flow, torch.tensor([[1.0], [-1.0]]))
+    >>> round(bent.displacement, 3), round(bent.deviation, 2)
+    (1.0, 0.79)
     """
-    x0 = as_points("straightness", "x0", x0)
-    if n_times < 3:
-        raise ValueError(f"straightness: n_times must be at least 3 for an acceleration, got {n_times}.")
+    x0, n_times = as_points("straightness", "x0", x0), as_count("straightness", "n_times", n_times, at_least=3)
     x = flow.trajectory(x0, torch.linspace(0, 1, n_times, dtype=torch.float64)).double()
     h = 1 / (n_times - 1)
     moves, bends = x.diff(dim=0), x.diff(n=2, dim=0)
