@@ -69,6 +69,11 @@ def _read(path: Path, kind: str) -> tuple[str | None, dict[str, Any], dict[str, 
         ) from error
 
 
+def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Those of one part of a model, by their names within it: of ``"net.bias"`` the ``"bias"``."""
+    return {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+
+
 def fill(module: nn.Module, tensors: dict[str, Tensor], path: str | Path) -> nn.Module:
     """``module`` with the parameters and buffers of a file, in their dtype.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from koopteach.files import fill, load_weights, save_weights
+from koopteach.files import fill, load_weights, part, save_weights
 from koopteach.flow_matching.flow import Flow
 from koopteach.flow_matching.net import FourierNet, like_weights, own_copy, to_train
 from koopteach.flow_matching.paths import Coupling, Pairs, checked_coupling, linear_path
@@ -141,12 +141,7 @@ class FlowMatching(Flow):
         Raises:
             RuntimeError: not fitted, or a network other than :class:`FourierNet`, whose sizes nobody knows.
         """
-        if not isinstance(self.net, FourierNet):
-            raise RuntimeError("save: only a fitted FlowMatching with the FourierNet of the package can be saved.")
-        coupling = self.coupling if isinstance(self.coupling, str) else None  # a function is code, which no file holds
-        net = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
-        config = {"coupling": coupling, "net": self.net.config}
-        save_weights(path, "FlowMatching", config, {**net, **self._source_tensors()})
+        save_weights(path, "FlowMatching", *self._contents())
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -158,13 +153,23 @@ class FlowMatching(Flow):
             FileNotFoundError, ValueError: no such file; truncated, foreign, or of another kind.
         """
         config, tensors = load_weights(path, "FlowMatching")
-        net = FourierNet(**config["net"])
-        weights = {name: tensors.pop(name) for name in list(tensors) if name.startswith("net.")}
-        fill(net, {name.removeprefix("net."): tensor for name, tensor in weights.items()}, path)
-        flow = cls(net.dim, net=net)
-        flow.coupling = config["coupling"]
-        flow._restore_source(tensors)
-        return flow
+        return cls(config["net"]["dim"])._restore(config, tensors, path)
+
+    def _contents(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Configuration and tensors of a file."""
+        if not isinstance(self.net, FourierNet):
+            name = type(self).__name__
+            raise RuntimeError(f"save: only a fitted {name} with the FourierNet of the package can be saved.")
+        coupling = self.coupling if isinstance(self.coupling, str) else None  # a function is code, which no file holds
+        net = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
+        return {"coupling": coupling, "net": self.net.config}, {**net, **self._source_tensors()}
+
+    def _restore(self, config: dict[str, Any], tensors: dict[str, Tensor], path: str | Path) -> Self:
+        """Fill an empty flow from them; what belongs to a subclass stays unread."""
+        self.net = self._given = fill(FourierNet(**config["net"]), part(tensors, "net"), path)
+        self.coupling = config["coupling"]
+        self._restore_source(tensors)
+        return self
 
     def __repr__(self) -> str:
         state = "not fitted" if self.net is None else repr(self.training or "network given")
