@@ -8,7 +8,10 @@ from typing import Any
 from koopcourse import runtime
 from koopcourse.checks import declared, progress_file
 from koopcourse.checks.exercise import Exercise
+from koopcourse.checks.forms import in_our_form
 from koopcourse.checks.guard import Guard
+from koopcourse.checks.ours import unfold
+from koopcourse.checks.preload import preload
 from koopcourse.checks.probes import SKELETON, Failure, Probes
 from koopcourse.checks.report import State, Verdict, text
 
@@ -33,7 +36,10 @@ def check(exercise_id: str, answer: Any) -> Any:
     progress_file.finish(exercise.id, passed, tried=verdict.state is not State.NOT_STARTED)
     (runtime.reference_in_use.discard if passed else runtime.reference_in_use.add)(exercise.id)
     _say(text(exercise, verdict, following), passed)
-    return answer if passed else _reference(exercise, answer)
+    if not passed:
+        return _reference(exercise, answer)
+    unfold(exercise.id)
+    return in_our_form(answer, exercise.reference) if verdict.converted else answer
 
 
 def preview(exercise_id: str, answer: Any) -> None:
@@ -48,11 +54,12 @@ def preview(exercise_id: str, answer: Any) -> None:
 
 def examine(exercise: Exercise, answer: Any) -> Verdict:
     """Run the probes on an answer, and look for its mistake among the named ones."""
+    preload(answer)
     guard = Guard()
     probes = Probes(exercise, answer, guard)
     failure = probes.first_failure()
     if failure is None:
-        return Verdict(State.PASSED, printed=guard.printed)
+        return Verdict(State.PASSED, printed=guard.printed, converted=probes.converted)
     kind = failure.fault.kind if failure.fault else ""
     if kind == "stub":
         return Verdict(State.NOT_STARTED)

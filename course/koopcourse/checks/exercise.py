@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -16,6 +16,29 @@ WORST_FALSE_REJECTION = 1e-5
 
 # Fresh arguments for the answer. Called again with an equal generator it must return equal arguments.
 Inputs = Callable[[torch.Generator, torch.dtype], tuple]
+
+
+# Inputs that a comfortable random draw never meets. Every exercise tries each kind, or says why there is none.
+REGIMES = {
+    "units": "the same input in much smaller and much larger units",
+    "sizes": "another number of rows and of columns than the usual one",
+    "ties": "equal entries, zeros, bounds that are met exactly",
+    "far": "rows or columns of very different size in one input",
+}
+
+
+class Edge(NamedTuple):
+    """An input beside the usual ones.
+
+    Args:
+        words: complete "In the case of ...".
+        inputs: makes the arguments.
+        tries: which of :data:`REGIMES` it tries, if one of them.
+    """
+
+    words: str
+    inputs: Inputs
+    tries: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,13 +89,17 @@ class Exercise:
         id: ``"L05-E2"``.
         title: a few words.
         minutes: how long a learner takes.
+        importance: from 1 (a side road) to 3 (the lesson rests on it).
         reference: the right answer, in the form the notebook uses: a function, a number or a tensor.
         mistakes: at least four :class:`Mistake`, which the inputs below tell apart.
         alternatives: at least two right answers in other styles.
         inputs: ``inputs(generator, dtype) -> args``. None where the answer takes no arguments.
         example: the statement's worked example, ``(args, expected)``, in float64.
         identities: facts, each tried on random inputs.
-        edge_cases: pairs ``(words, inputs)``; the words complete "In the case of ...".
+        edge_cases: of class :class:`Edge`, or pairs of words and inputs.
+        units: for each argument that has a unit, its power of it: ``{"x": 1, "score": -1}``. The inputs are then tried
+            in units ``UNIT`` times smaller and larger as well, and results compared relative to their own size.
+        without: for each of :data:`REGIMES` that is not tried, the reason.
         tolerance: largest relative error in float64; in float32 it is at least 1e-3.
     """
 
@@ -85,8 +112,11 @@ class Exercise:
     inputs: Inputs | None = None
     example: tuple[tuple, Any] | None = None
     identities: tuple[Identity, ...] = ()
-    edge_cases: tuple[tuple[str, Inputs], ...] = ()
+    edge_cases: tuple[Edge | tuple[str, Inputs], ...] = ()
+    units: Mapping[str, float] = field(default_factory=dict)
+    without: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = 1e-7
+    importance: int = 2
 
     def __post_init__(self) -> None:
         if not ID.fullmatch(self.id):
@@ -96,6 +126,26 @@ class Exercise:
                 f"Exercise {self.id}: its reference takes ({', '.join(self.parameters)}), "
                 "so it needs inputs= and example=."
             )
+        if unknown := {*self.units} - {*self.parameters} | {*self.without} - {*REGIMES}:
+            raise ValueError(
+                f"Exercise {self.id}: units are of ({', '.join(self.parameters)}) and without names some of "
+                f"{', '.join(REGIMES)}, got {', '.join(sorted(unknown))}."
+            )
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """The edge cases, each an :class:`Edge`."""
+        return tuple(edge if isinstance(edge, Edge) else Edge(edge[0], edge[1]) for edge in self.edge_cases)
+
+    def in_units(self, factor: float) -> Inputs:
+        """The usual inputs, measured in a unit that is ``factor`` times smaller."""
+        usual = self.inputs or (lambda generator, dtype: ())
+
+        def inputs(generator: torch.Generator, dtype: torch.dtype) -> tuple:
+            powers = (self.units.get(name, 0) for name in self.parameters)
+            return tuple(x * factor**p if p else x for x, p in zip(usual(generator, dtype), powers))
+
+        return inputs
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import io
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ import torch
 from koopcourse.checks.fault import Fault, describe
 from koopcourse.checks.interrupt import limited
 
-TIME_LIMIT = 10.0  # seconds of the learner's code in one check, all its calls together
+TIME_LIMIT = 10.0  # CPU seconds of the learner's code in one check, all its calls together
 MEMORY_MARGIN = 2 * 1024**3  # bytes that one call may take
 OUTPUT_KEPT = 2_000  # characters of printed text
 
@@ -46,7 +46,7 @@ class Guard:
 
     def call(self, function: Callable[[], Any]) -> Outcome:
         """The outcome of ``function()``; whatever it raises ends here."""
-        start, modules, printed = time.monotonic(), len(sys.modules), _Printed()
+        start, modules, printed = time.thread_time(), len(sys.modules), _Printed()
         try:
             with _quiet(printed), _global_state_restored(), _MemoryLimit():
                 return Outcome(limited(function, max(self._seconds_left, 0.01)))
@@ -55,11 +55,11 @@ class Guard:
         finally:
             self.printed = self.printed or printed.text
             if len(sys.modules) == modules:  # the time that a library takes to load is not the learner's
-                self._seconds_left -= time.monotonic() - start
+                self._seconds_left -= time.thread_time() - start
 
 
 @contextlib.contextmanager
-def _quiet(stream: io.TextIOBase) -> Iterator[None]:
+def _quiet(stream: io.TextIOBase) -> Generator[None]:
     with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
         yield
 
@@ -79,7 +79,7 @@ class _Printed(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def _global_state_restored() -> Iterator[None]:
+def _global_state_restored() -> Generator[None]:
     dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     try:

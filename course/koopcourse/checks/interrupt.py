@@ -1,5 +1,8 @@
 """Run a function for a limited time, from any thread and on every system.
 
+The time is the processor's, spent by the thread that runs the function: a busy computer makes nobody late. What waits
+instead of computing (a sleep, a question to the keyboard) is stopped when ``PATIENCE`` times the limit has passed.
+
 A second thread, the alarm, asks the interpreter to raise :class:`TimeUp` in the first one. It asks again and
 again, because code such as ``while True: try: ... except: ...`` can swallow it.
 
@@ -17,10 +20,12 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+PATIENCE = 6.0  # seconds by the wall for each second of the limit
 AGAIN = 0.02  # seconds between two requests
 POLITE = 10  # so many requests leave the time to clean up in between
 _T = TypeVar("_T")
@@ -45,6 +50,15 @@ def _insistent(thread: int) -> type[TimeUp]:
     return type("TimeUp", (TimeUp,), {"__init__": staticmethod(partial(_raise_in_thread, thread, TimeUp))})
 
 
+def cpu_clock() -> Callable[[], float]:
+    """A clock of the calling thread's CPU seconds that any thread can read; of the process where there is none."""
+    try:
+        clock = time.pthread_getcpuclockid(threading.get_ident())
+    except (AttributeError, OSError):  # Windows, macOS
+        return time.process_time
+    return lambda: time.clock_gettime(clock)
+
+
 class _Alarm(threading.Thread):
     def __init__(self, seconds: float) -> None:
         super().__init__(daemon=True, name="koopteach-alarm")
@@ -54,15 +68,20 @@ class _Alarm(threading.Thread):
         self.over = threading.Event()
         self.requests = 0
         self._seconds = seconds
+        self._cpu = cpu_clock()
         self._thread = threading.get_ident()
         self.insistent = _insistent(self._thread)
 
     def run(self) -> None:
         self.held_back.acquire()  # until `start`, which would not survive an interruption, has returned
-        wait, modules = self._seconds, len(sys.modules)
+        wait, modules, end, latest = self._seconds, len(sys.modules), *self._ends()
         while not self.over.wait(wait):
             if len(sys.modules) > modules:  # it loads a library, which can take seconds: begin again
-                wait, modules = self._seconds, len(sys.modules)
+                wait, modules, end, latest = self._seconds, len(sys.modules), *self._ends()
+                continue
+            left = end - self._cpu()
+            if left > 0 and time.monotonic() < latest:
+                wait = max(left, AGAIN)
                 continue
             if not self.gate.acquire(blocking=False):
                 return
@@ -71,12 +90,16 @@ class _Alarm(threading.Thread):
             self.gate.release()
             wait = AGAIN
 
+    def _ends(self) -> tuple[float, float]:
+        """When the time is up: by the thread's own clock, and at the latest by the wall's."""
+        return self._cpu() + self._seconds, time.monotonic() + PATIENCE * self._seconds
+
 
 def limited(function: Callable[[], _T], seconds: float) -> _T:
     """Return ``function()``.
 
     Raises:
-        TimeUp: if it takes longer than ``seconds``, not counting the loading of libraries. One call into C
+        TimeUp: if it computes for longer than ``seconds``, not counting the loading of libraries. One call into C
             (a long sleep, a huge matrix product) ends first: only Python code can be interrupted.
     """
     alarm = _Alarm(seconds)

@@ -14,20 +14,28 @@ import torch
 from koopcourse.checks import compare
 from koopcourse.checks.exercise import Exercise, Identity, Inputs, Mistake
 from koopcourse.checks.fault import Fault
+from koopcourse.checks.forms import digits_kept, in_a_container, settled, wrong_form
 from koopcourse.checks.guard import Guard
+from koopcourse.checks.relation import relation
+from koopcourse.checks.values import came_and_needed
 
 FIXED_SEED = 20_260
 FLOAT32_TOLERANCE = 1e-3
+UNIT = 1e4  # so many times smaller and larger are the other units
 IDEA, FORMULA, SKELETON = 1, 2, 3  # the three hints below every exercise
 
 
 @dataclass(frozen=True)
 class Case:
-    """Arguments to try an answer on. ``arguments()`` makes the same ones anew at each call."""
+    """Arguments to try an answer on. ``arguments()`` makes the same ones anew at each call.
+
+    Results are compared relative to the largest entry, or to ``least`` where that is smaller.
+    """
 
     words: str
     arguments: Callable[[], tuple]
     tolerance: float
+    least: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,14 +62,21 @@ class Probes:
 
     def __init__(self, exercise: Exercise, answer: Any, guard: Guard) -> None:
         self.exercise, self.answer, self.guard = exercise, answer, guard
+        self.converted = False  # whether a right result came in another container than ours
         fresh_seed = int.from_bytes(os.urandom(4), "big")
         self.example = _example(exercise)
         self.fixed = self._random_case("On random input", FIXED_SEED)
         self.fresh = self._random_case("On random input", fresh_seed)
         self.single = self._random_case("With float32 input", FIXED_SEED, torch.float32)
+        self.units = [self._in_units(1 / UNIT, "smaller"), self._in_units(UNIT, "larger")] if exercise.units else []
         self.edges = [
-            self._random_case(f"In the case of {words}", FIXED_SEED, inputs=inputs)
-            for words, inputs in exercise.edge_cases
+            self._random_case(
+                f"In the case of {edge.words}",
+                FIXED_SEED,
+                inputs=edge.inputs,
+                least=0.0 if edge.tries in ("units", "far") else 1.0,
+            )
+            for edge in exercise.edges
         ]
 
     def first_failure(self) -> Failure | None:
@@ -79,52 +94,102 @@ class Probes:
     def _results(self) -> Iterator[Failure | None]:
         yield wrong_signature(self.exercise, self.answer)
         yield self._try(self.example, IDEA)
+        if self.exercise.inputs is not None:  # an identity may stumble over a form that nobody has named yet
+            yield self._try(self.fixed, FORMULA, form_alone=True)
         for identity in self.exercise.identities:
             yield self._violated(identity)
         if self.exercise.inputs is not None:
-            for case in (self.fixed, self.fresh, self.single):
+            for case in (self.fixed, self.fresh, self.single, *self.units):
                 yield self._try(case, FORMULA)
         for case in self.edges:
             yield self._try(case, FORMULA)
 
-    def _try(self, case: Case, hint: int) -> Failure | None:
+    def _try(self, case: Case, hint: int, form_alone: bool = False) -> Failure | None:
         """Every probe of one case: it ends, its form, finite, inputs unchanged, the value."""
         what = observe(self.answer, case, self.guard)
         if what.fault is not None:
             return Failure(what.fault.words, SKELETON, what.fault, case)
         expected = _value(self.exercise.reference, case.arguments())
-        if words := compare.wrong_form(what.value, expected):
+        value = settled(what.value, expected)
+        self.converted |= value is not what.value and not isinstance(expected, tuple | list)
+        if words := wrong_form(value, expected):
             return Failure(f"{case.words}, {words}.", SKELETON, case=case)
-        if compare.finite(expected) and not compare.finite(what.value):
-            return Failure(f"{case.words}, the result holds NaN or infinity.", hint, case=case)
         if what.changed is not None:
             name = self.exercise.parameters[what.changed]
             words = f"Your function changes its argument {name} in place; work on a copy, such as {name}.clone()."
             return Failure(words, SKELETON, case=case)
-        if not compare.agree(what.value, expected, case.tolerance):
-            relation = compare.relation(what.value, expected, case.tolerance)
-            words = f"{case.words}, the value is not the right one" + (f": {relation}." if relation else ".")
-            return Failure(words, hint, case=case)
+        if form_alone:
+            return None
+        if compare.finite(expected) and not compare.finite(value):
+            return Failure(f"{case.words}, the result holds NaN or infinity.", hint, case=case)
+        tolerance = max(case.tolerance, digits_kept(value))
+        if not compare.agree(value, expected, tolerance, case.least):
+            return Failure(self._wrong_value(case, value, expected, tolerance), hint, case=case)
         return None
+
+    def _wrong_value(self, case: Case, value: Any, expected: Any, tolerance: float) -> str:
+        """Both values, and how they relate where that shows."""
+        stated = case is self.example and self.exercise.example is not None
+        words = f"{case.words}, {came_and_needed(value, expected, tolerance, case.least, stated)}"
+        related = relation(list(self._pairs(case)), max(tolerance, 1e-6))
+        return f"{words}: {related}." if related else f"{words}."
+
+    def _pairs(self, failed: Case) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """What came and what is right in the failed case, the worked example and on random input; of one part each."""
+        for case in {id(case): case for case in (failed, self.example, self.fixed, self.fresh)}.values():
+            what = observe(self.answer, case, self.guard)
+            expected = _value(self.exercise.reference, case.arguments())
+            mine, right = compare.numbers_in(settled(what.value, expected)), compare.numbers_in(expected)
+            if len(mine) == len(right) == 1:
+                yield mine[0], right[0]
 
     def _violated(self, identity: Identity) -> Failure | None:
         for case in (self.fixed, self.fresh):
-            outcome = self.guard.call(lambda case=case: bool(identity.holds(self.answer, case.arguments())))
-            if outcome.fault is not None:
-                return Failure(outcome.fault.words, SKELETON, outcome.fault)
-            if not outcome.value:
+            answer = _Watched(self.answer, self.exercise.reference)
+            outcome = self.guard.call(lambda case=case, answer=answer: identity.holds(answer, case.arguments()))
+            fault = outcome.fault
+            if fault is not None and (answer.raised or fault.kind != "raised"):
+                return Failure(fault.words, SKELETON, fault)
+            if (
+                fault is not None or not outcome.value
+            ):  # where the comparison itself raised, the result has no such form
                 return Failure(f"This does not hold for your answer: {identity.words}", IDEA)
         return None
 
+    def _in_units(self, factor: float, which: str) -> Case:
+        times = f"{factor:,.0f}" if factor > 1 else f"{factor:g}"
+        words = f"In units that are much {which} ({', '.join(self.exercise.units)}, changed by {times})"
+        return self._random_case(words, FIXED_SEED, inputs=self.exercise.in_units(factor), least=0.0)
+
     def _random_case(
-        self, words: str, seed: int, dtype: torch.dtype = torch.float64, inputs: Inputs | None = None
+        self,
+        words: str,
+        seed: int,
+        dtype: torch.dtype = torch.float64,
+        inputs: Inputs | None = None,
+        least: float = 1.0,
     ) -> Case:
         make, tolerance = inputs or self.exercise.inputs, self.exercise.tolerance
         if dtype == torch.float32:
             tolerance = max(tolerance, FLOAT32_TOLERANCE)
         if make is None:
             return self.example
-        return Case(words, lambda: tuple(make(torch.Generator().manual_seed(seed), dtype)), tolerance)
+        return Case(words, lambda: tuple(make(torch.Generator().manual_seed(seed), dtype)), tolerance, least)
+
+
+class _Watched:
+    """An answer as identities use it: its results in the usual container, and whether it was the one that raised."""
+
+    def __init__(self, answer: Any, reference: Any) -> None:
+        self._answer, self._reference, self.raised = answer, reference, False
+
+    def __call__(self, *arguments: Any) -> Any:
+        try:
+            value = _value(self._answer, arguments)
+        except BaseException:
+            self.raised = True
+            raise
+        return settled(value, _value(self._reference, arguments)) if in_a_container(value) else value
 
 
 def wrong_signature(exercise: Exercise, answer: Any) -> Failure | None:
@@ -167,7 +232,7 @@ def _does(mistake: Any, case: Case, seen: Observation) -> bool:
     if what.fault is not None or seen.fault is not None:
         return what.fault is not None and seen.fault is not None and what.fault.error == seen.fault.error
     try:
-        return what.changed == seen.changed and compare.same(what.value, seen.value, case.tolerance)
+        return what.changed == seen.changed and compare.same(what.value, seen.value, case.tolerance, case.least)
     except (RuntimeError, TypeError):  # values that cannot be compared, such as tensors without data
         return False
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
+import textwrap
 from dataclasses import dataclass
 
 from koopcourse.checks.exercise import Exercise, Mistake
 from koopcourse.checks.probes import FORMULA, IDEA, SKELETON, Failure
 
-_PRINTED_LINES, _PRINTED_WIDTH = 3, 100
+_PRINTED_LINES, _WIDTH = 3, 100  # JupyterLab breaks longer lines within a word
 _HINTS = {IDEA: "hint 1, the idea", FORMULA: "hint 2, the formula", SKELETON: "hint 3, the skeleton"}
 
 
@@ -29,27 +30,38 @@ class Verdict:
         failure: the probe that failed, if one did.
         mistake: the named mistake that was recognised, if one was.
         printed: the beginning of what the learner's code printed.
+        converted: whether right results came in another container than the notebook uses.
     """
 
     state: State
     failure: Failure | None = None
     mistake: Mistake | None = None
     printed: str = ""
+    converted: bool = False
 
 
 def text(exercise: Exercise, verdict: Verdict, following: Exercise | None) -> str:
     """The lines to print."""
     lines = [f"{verdict.state.value} {exercise.id} {exercise.title}"]
-    if verdict.state is State.NOT_YET:
+    if verdict.failure is not None:
         lines += [verdict.failure.words]
         if verdict.mistake is not None:
             lines += [f"Recognised: {verdict.mistake.name}. {verdict.mistake.says}"]
     lines += _printed(verdict.printed)
     if verdict.state is State.PASSED:
-        lines += ["The notebook goes on with your answer."]
+        how = ", its results turned into tensors" if verdict.converted else ""
+        lines += [f"The notebook goes on with your answer{how}."]
     else:
         lines += ["The notebook goes on with the reference answer."]
-    return "\n".join([*lines, f"Next: {_next_step(verdict, following)}"])
+    lines += [f"Next: {_next_step(verdict, following)}"]
+    return "\n".join(part for line in lines for part in _wrapped(line))
+
+
+def _wrapped(line: str) -> list[str]:
+    """A line broken at words; what the learner printed stays as it is."""
+    if line.startswith("  "):
+        return [line]
+    return textwrap.wrap(line, _WIDTH, break_long_words=False, break_on_hyphens=False) or [line]
 
 
 def _next_step(verdict: Verdict, following: Exercise | None) -> str:
@@ -57,7 +69,7 @@ def _next_step(verdict: Verdict, following: Exercise | None) -> str:
         return f"{following.id}, {following.title}." if following else "this was the last exercise of the lesson."
     if verdict.state is State.NOT_STARTED:
         return f"write your answer in place of the stub and run this cell again; {_HINTS[IDEA]}, gets you going."
-    hint = verdict.failure.hint if verdict.mistake is None else FORMULA
+    hint = verdict.failure.hint if verdict.failure is not None and verdict.mistake is None else FORMULA
     return f"mend this and run this cell again; {_HINTS[hint]}, is below."
 
 
@@ -65,5 +77,5 @@ def _printed(output: str) -> list[str]:
     lines = output.strip().splitlines()
     if not lines:
         return []
-    shown = [f"  {line[:_PRINTED_WIDTH]}" for line in lines[:_PRINTED_LINES]]
+    shown = [f"  {line[: _WIDTH - 2]}" for line in lines[:_PRINTED_LINES]]
     return ["Your code printed, to begin with:", *shown]

@@ -1,0 +1,161 @@
+"""The form of a result: its kind, shape and dtype, what is wrong with it, and which other forms mean the same."""
+
+from __future__ import annotations
+
+import functools
+import numbers
+from typing import Any
+
+import numpy as np
+import torch
+
+_HINTS = {
+    "NoneType": "is a return missing?",
+    "generator": "use return, not yield",
+    "list": "torch.stack or torch.tensor makes one",
+    "function": "return the result of calling it",
+}
+_ATTRIBUTES = {
+    "shape": "",
+    "dtype": " (results follow their inputs: take it from them)",
+    "device": " (results follow their inputs: make new tensors there)",
+    "layout": " (to_dense makes it one)",
+}
+
+
+def is_number(value: Any) -> bool:
+    """True for Python's and numpy's numbers and for arrays and tensors without axes."""
+    return isinstance(value, numbers.Number) or (
+        isinstance(value, torch.Tensor | np.ndarray | np.generic) and value.ndim == 0
+    )
+
+
+def settled(value: Any, expected: Any) -> Any:
+    """``value`` in the container of ``expected`` where it holds the same numbers in another one.
+
+    An array for a tensor, a list of numbers or of equal tensors for a stacked one, a stacked one for several results.
+    Only containers change: an array keeps its dtype, which may still be the wrong one.
+    """
+    try:
+        if isinstance(expected, tuple | list):
+            parts = list(value) if _holds(value, len(expected)) else None
+            return value if parts is None else tuple(settled(part, needed) for part, needed in zip(parts, expected))
+        if isinstance(expected, torch.Tensor) and expected.ndim:
+            return _as_tensor(value, expected)
+    except (TypeError, ValueError, RuntimeError):  # a list of unequal parts, text, what torch cannot read
+        pass
+    return value
+
+
+def in_a_container(value: Any) -> bool:
+    """Whether a result may need :func:`settled`."""
+    return isinstance(value, tuple | list | np.ndarray)
+
+
+def in_our_form(answer: Any, reference: Any) -> Any:
+    """An answer that passed in another container, wrapped so that the notebook's next cells get the usual one."""
+    if not callable(answer) or not callable(reference):
+        return answer
+
+    @functools.wraps(answer)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        value = answer(*args, **kwargs)
+        return settled(value, reference(*args, **kwargs)) if in_a_container(value) else value
+
+    return wrapped
+
+
+def wrong_form(value: Any, expected: Any) -> str | None:
+    """What is wrong with the kind, shape, dtype, device or layout of ``value``; None if nothing is."""
+    if isinstance(expected, tuple | list):
+        return _wrong_parts(value, expected)
+    if is_number(expected) and is_number(value) and not _both_tensors(value, expected):
+        return None
+    if not isinstance(expected, torch.Tensor):
+        return None if is_number(value) else f"{_came(value)}, and a number is needed"
+    if not isinstance(value, torch.Tensor):
+        needed = f"a tensor of shape {tuple(expected.shape)}" if expected.ndim else "a number"
+        return f"{_came(value)}, and {needed} is needed"
+    for what in _ATTRIBUTES:
+        mine, needed = _show(getattr(value, what)), _show(getattr(expected, what))
+        if mine != needed and not (what == "dtype" and expected.ndim == 0 and _both_real(value, expected)):
+            return f"the result has {what} {mine}, and {needed} is needed" + _ATTRIBUTES[what]
+    return None
+
+
+def same_form(value: Any, other: Any) -> bool:
+    """True if two results, right or wrong, are of one kind, shape and dtype, part for part."""
+    if isinstance(value, tuple | list) or isinstance(other, tuple | list):
+        return (
+            isinstance(value, tuple | list)
+            and isinstance(other, tuple | list)
+            and len(value) == len(other)
+            and all(same_form(a, b) for a, b in zip(value, other))
+        )
+    if is_number(value) and is_number(other):
+        return True  # a number is a number in any dress
+    if type(value) is not type(other):
+        return False
+    return getattr(value, "shape", None) == getattr(other, "shape", None) and (
+        getattr(value, "dtype", None) == getattr(other, "dtype", None)
+    )
+
+
+def digits_kept(value: Any) -> float:
+    """The rounding of the coarsest number in ``value``: a right number that came as float32 is right."""
+    if isinstance(value, tuple | list):
+        return max(map(digits_kept, value), default=0.0)
+    dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
+    return {"float32": 1e-6, "complex64": 1e-6}.get(dtype, 0.0)
+
+
+def _as_tensor(value: Any, expected: torch.Tensor) -> Any:
+    if isinstance(value, np.ndarray):
+        return torch.as_tensor(value)
+    if not isinstance(value, tuple | list) or not value:
+        return value
+    if isinstance(value[0], torch.Tensor):
+        return torch.stack([torch.as_tensor(part) for part in value])
+    if isinstance(value[0], np.ndarray | np.generic):
+        return torch.as_tensor(np.stack(value))
+    made = torch.tensor(value)  # Python's numbers have no precision of their own
+    return made.to(expected.dtype) if made.is_complex() <= expected.is_complex() else made
+
+
+def _holds(value: Any, count: int) -> bool:
+    if isinstance(value, torch.Tensor | np.ndarray):
+        return value.ndim > 0 and len(value) == count
+    return isinstance(value, tuple | list) and len(value) == count
+
+
+def _wrong_parts(value: Any, expected: tuple | list) -> str | None:
+    if not isinstance(value, tuple | list) or len(value) != len(expected):
+        return f"{_came(value)}, and {len(expected)} results are needed"
+    for k, (part, needed) in enumerate(zip(value, expected), 1):
+        if words := wrong_form(part, needed):
+            return f"in part {k} of {len(expected)}, {words}"
+    return None
+
+
+def _both_tensors(a: Any, b: Any) -> bool:
+    return isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)
+
+
+def _both_real(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.is_floating_point() and b.is_floating_point()
+
+
+def _came(value: Any) -> str:
+    kind = type(value).__name__
+    if value is None:
+        name = "nothing (None)"
+    elif isinstance(value, torch.Tensor):
+        name = f"a tensor of shape {tuple(value.shape)}"
+    else:
+        name = f"a value of type {kind}"
+    hint = f" ({_HINTS[kind]})" if kind in _HINTS else ""
+    return f"{name} came back{hint}"
+
+
+def _show(value: Any) -> str:
+    return str(tuple(value)) if isinstance(value, torch.Size) else str(value).removeprefix("torch.")
