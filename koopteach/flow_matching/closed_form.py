@@ -23,7 +23,16 @@ class GaussianFlow(Flow):
         covariance: ``(d, d)``, or ``(d,)`` for its diagonal; positive definite.
 
     Raises:
-        ValueError: shapes that do not fit, or a covariance that is not symmetric and positive definite.
+        TypeError, ValueError: shapes that do not fit, or a covariance that is not symmetric and positive definite.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> flow = kt.GaussianFlow([1.0, 0.0], [[2.0, 1.0], [1.0, 2.0]])
+    >>> x0 = torch.zeros(1, 2, dtype=torch.float64)
+    >>> flow.exact(x0, [0.5, 1.0])[:, 0].tolist()
+    [[0.5, 0.0], [1.0, 0.0]]
+    >>> flow.velocity(x0, 0.0).tolist()  # m - x
+    [[1.0, 0.0]]
     """
 
     def __init__(self, mean: Any, covariance: Any) -> None:
@@ -38,8 +47,10 @@ class GaussianFlow(Flow):
                 f"{tuple(self.mean.shape)} and {tuple(covariance.shape)}."
             )
         self.dim, self._like = d, self.mean.new_empty(0)
+        if not torch.allclose(covariance, covariance.T):  # NaN is not close to itself
+            raise ValueError("GaussianFlow: covariance must be symmetric and positive definite.")
         self.variances, self.axes = torch.linalg.eigh(covariance)
-        if not torch.allclose(covariance, covariance.T) or not float(self.variances[0]) > 0:
+        if not float(self.variances[0]) > 0:
             raise ValueError("GaussianFlow: covariance must be symmetric and positive definite.")
 
     def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
@@ -66,6 +77,13 @@ class MixtureFlow(Flow):
         target: the mixture.
 
     Identity: the velocity is ``E[x1 - x0 | x_t = x]``.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> flow = kt.MixtureFlow(kt.GaussianMixture([[-2.0], [2.0]], [0.5, 0.5]))
+    >>> ends = flow.transport(torch.tensor([[-1.0], [1.0]], dtype=torch.float64), solver="rk4", steps=64)
+    >>> ends.round(decimals=1).tolist()  # to one mode each
+    [[-2.2], [2.2]]
     """
 
     def __init__(self, target: GaussianMixture) -> None:

@@ -11,7 +11,7 @@ from koopteach.flow_matching.flow import Flow
 from koopteach.flow_matching.net import FourierNet
 from koopteach.flow_matching.paths import draw_source, widened
 from koopteach.flow_matching.train import Training, train
-from koopteach.tensors import as_points
+from koopteach.tensors import as_count, as_points, random_rows
 
 # Times the mean square: with it the gradient's clip acts, and the errors fall by a third.
 _LOSS_SCALE = 24.0
@@ -38,6 +38,7 @@ class DirectMap:
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
         """``n`` samples, ``(n, d)``: the flow's source, mapped."""
+        n = as_count("sample", "n", n)
         return self.transport(draw_source(self._x0, self._like.new_empty(0, self.dim), n, generator))
 
 
@@ -56,13 +57,24 @@ def distill(
     """Least squares of ``flow.transport(x0)`` on ``x0``: the baseline of every one-step student.
 
     Args:
-        flow: the teacher.
+        flow: the teacher, any :class:`Flow`.
         n_pairs: pairs that it makes, by twenty midpoint steps.
         x0: start points ``(n, d)`` of the pairs; None draws them from the flow's source, every fourth a quarter further
             out, so that rare noise is met, too.
         n_steps, batch, lr, generator, verbose: of the training.
         sizes: of the network, as of :class:`FourierNet`; width 96 where nothing is said.
+
+    Raises:
+        TypeError, ValueError: a size that is no whole number of at least one, or points that do not fit.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> teacher, stream = kt.GaussianFlow([3.0, 0.0], [1.0, 1.0]), torch.Generator().manual_seed(0)
+    >>> direct = kt.distill(teacher, n_pairs=100, n_steps=20, batch=50, width=8, n_frequencies=0, generator=stream)
+    >>> tuple(direct.sample(5, generator=stream).shape)
+    (5, 2)
     """
+    n_pairs, batch = as_count("distill", "n_pairs", n_pairs), as_count("distill", "batch", batch)
     x0 = widened(flow.source(n_pairs, generator)) if x0 is None else x0
     x1 = flow.transport(x0, steps=20)
     net = FourierNet(flow.dim, generator=generator, **{"width": 96, "time_frequencies": 0, **sizes}).to(x0.device)
@@ -70,15 +82,8 @@ def distill(
     zeros, direct = x0.new_zeros(batch, 1), DirectMap(flow, net)
 
     def loss() -> Tensor:
-        start, end = draw_pairs(x0, x1, batch, generator)
-        return _LOSS_SCALE * (net(start, zeros) - end).square().mean()
+        rows = random_rows(x0, batch, generator)
+        return _LOSS_SCALE * (net(x0[rows], zeros) - x1[rows]).square().mean()
 
     direct.training = train(loss, net.parameters(), n_steps=n_steps, lr=lr, ema=0.995, name="distill", verbose=verbose)
     return direct
-
-
-def draw_pairs(x0: Tensor, x1: Tensor, n: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """``n`` rows of both, the same ones, with replacement."""
-    where = generator.device if generator is not None else x0.device
-    rows = torch.randint(len(x0), (n,), device=where, generator=generator).to(x0.device)
-    return x0[rows], x1[rows]

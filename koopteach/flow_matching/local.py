@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from koopteach.tensors import as_points
+from koopteach.tensors import as_count, as_points
 
 CELL = 64
 
@@ -24,14 +24,19 @@ def local_permutation(x0: Tensor, x1: Tensor, *, cell: int = CELL) -> Tensor:
         cell: the most points of a group; time grows as ``n cell^2``.
 
     Raises:
-        ValueError: shapes that differ, NaN, ``cell`` below two.
+        TypeError, ValueError: shapes that differ, NaN, ``cell`` that is no whole number of at least two.
+
+    >>> import torch
+    >>> from koopteach.flow_matching import local_permutation
+    >>> noise, data = torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[12.0], [10.0], [11.0]])
+    >>> local_permutation(noise, data).tolist()
+    [1, 2, 0]
     """
     x0 = as_points("local_permutation", "x0", x0)
     x1 = as_points("local_permutation", "x1", x1, dim=x0.shape[1])
     if len(x0) != len(x1):
         raise ValueError(f"local_permutation: x0 has {len(x0)} rows and x1 {len(x1)}, but as many are needed.")
-    if cell < 2:
-        raise ValueError(f"local_permutation: cell must be at least 2, got {cell}.")
+    cell = as_count("local_permutation", "cell", cell, at_least=2)
     a, b = x0.detach().double().cpu(), x1.detach().double().cpu()
     found = torch.empty(len(a), dtype=torch.long)
     for here, there in zip(regions(a, cell), regions(b, cell)):

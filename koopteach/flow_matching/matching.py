@@ -60,6 +60,7 @@ class FlowMatching(Flow):
         self.coupling: str | Coupling | None = checked_coupling("FlowMatching", coupling)
         self._given, self.net = net, None if net is None else own_copy(net)
         self.training: Training | None = None
+        self._like = torch.empty(0, dtype=torch.float64)
 
     def fit(
         self,

@@ -10,6 +10,7 @@ from torch import nn
 from koopteach.flow_matching.flow import Flow
 from koopteach.flow_matching.matching import FlowMatching
 from koopteach.flow_matching.paths import PAIRED
+from koopteach.tensors import as_count
 
 
 def reflow(
@@ -25,19 +26,25 @@ def reflow(
     """Flow matching on pairs ``(x0, flow.transport(x0))``, whose straight lines no longer cross much.
 
     Args:
-        flow: the first flow.
+        flow: the first flow, any :class:`Flow`.
         n_pairs: how many pairs it makes.
         solver, steps: how it makes them.
         net, generator: as of :class:`FlowMatching` and its ``fit``.
         fit: the other arguments of ``FlowMatching.fit``.
 
     Raises:
-        ValueError: fewer than two pairs, or what ``transport`` and ``fit`` raise.
+        TypeError, ValueError: fewer than two pairs, or what ``transport`` and ``fit`` raise.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> first, stream = kt.GaussianFlow([3.0, 0.0], [1.0, 1.0]), torch.Generator().manual_seed(0)
+    >>> net = kt.FourierNet(2, width=8, depth=1, generator=stream)
+    >>> second = kt.reflow(first, n_pairs=100, net=net, n_steps=20, batch=50, generator=stream)
+    >>> second.coupling, tuple(second.sample(5, steps=1).shape)
+    ('paired', (5, 2))
 
     Source: Liu, Gong, Liu 2023 (rectified flow).
     """
-    if n_pairs < 2:
-        raise ValueError(f"reflow: n_pairs must be at least 2, got {n_pairs}.")
-    x0 = flow.source(n_pairs, generator)
+    x0 = flow.source(as_count("reflow", "n_pairs", n_pairs, at_least=2), generator)
     x1 = flow.transport(x0, solver=solver, steps=steps)
     return FlowMatching(flow.dim, coupling=PAIRED, net=net).fit(x1, x0, generator=generator, **fit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +49,7 @@ def straightness(flow: Flow, x0: Tensor, *, n_times: int = 65) -> Straightness:
     >>> flow = kt.GaussianFlow([0.0], [4.0])  # x_t = (4 t^2 + (1 - t)^2)^(1/2) x0: slow at first, backwards even
     >>> bent = kt.straightness(flow, torch.tensor([[1.0], [-1.0]]))
     >>> round(bent.displacement, 3), round(bent.deviation, 2)
-    (1.0, 0.79)
+    (1.0, 0.86)
     """
     x0, n_times = as_points("straightness", "x0", x0), as_count("straightness", "n_times", n_times, at_least=3)
     x = flow.trajectory(x0, torch.linspace(0, 1, n_times, dtype=torch.float64)).double()
@@ -57,10 +58,15 @@ def straightness(flow: Flow, x0: Tensor, *, n_times: int = 65) -> Straightness:
     straight = x[-1] - x[0]
     energy, displacement = (float(y.square().sum(dim=-1).sum() / len(x0)) for y in (moves / h**0.5, straight))
     return Straightness(
-        deviation=energy / displacement - 1,
-        length_ratio=float(moves.norm(dim=2).sum() / straight.norm(dim=1).sum()),
+        deviation=_ratio(energy, displacement) - 1,
+        length_ratio=_ratio(float(moves.norm(dim=2).sum()), float(straight.norm(dim=1).sum())),
         energy=energy,
         displacement=displacement,
         # the n_times - 2 second differences stand for the whole of [0, 1]
         acceleration=float(bends.square().sum(dim=2).mean(dim=1).mean() / h**4),
     )
+
+
+def _ratio(along: float, across: float) -> float:
+    """One also for points that stay where they are, infinite for those that come back."""
+    return along / across if across > 0 else (1.0 if along == 0 else math.inf)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from koopteach.progress_bar import progress as with_progress
+from koopteach.tensors import as_count, positive
 
 # A mean loss so many times above that of the first steps does not come back.
 _LOST = 10.0
@@ -70,14 +71,25 @@ def train(
         verbose: show a progress bar where somebody watches, and say in a line when the training was lost or stopped.
 
     Raises:
-        ValueError: ``n_steps`` below one, ``lr`` or ``clip`` not positive, ``ema`` outside [0, 1).
+        TypeError, ValueError: ``n_steps`` that is no whole number of at least one, ``warm_up`` below zero, ``lr`` or
+            ``clip`` not positive, ``ema`` outside [0, 1), no parameters.
+
+    >>> import torch
+    >>> from koopteach.flow_matching import train
+    >>> p = torch.zeros(2)
+    >>> train(lambda: (p - 1).square().sum(), [p], n_steps=200, lr=0.1, ema=0.9)
+    Training(200 steps)
+    >>> p.round(decimals=2).tolist()
+    [1.0, 1.0]
     """
-    if n_steps < 1 or not lr > 0 or not clip > 0 or not 0 <= ema < 1:
-        raise ValueError(
-            f"{name}: n_steps must be at least 1, lr and clip positive and ema in [0, 1), "
-            f"got {n_steps}, {lr}, {clip} and {ema}."
-        )
-    loop = _Loop(list(parameters), n_steps, lr, min(warm_up, n_steps // 10), clip, ema)
+    parameters, n_steps = list(parameters), as_count(name, "n_steps", n_steps)
+    lr, clip = positive(name, "lr", lr), positive(name, "clip", clip)
+    warm_up = min(as_count(name, "warm_up", warm_up, at_least=0), n_steps // 10)
+    if not 0 <= ema < 1:
+        raise ValueError(f"{name}: ema must lie in [0, 1), got {ema}.")
+    if not parameters:
+        raise ValueError(f"{name}: there are no parameters to train.")
+    loop = _Loop(parameters, n_steps, lr, warm_up, clip, ema)
     interrupted, started = False, time.perf_counter()
     loop.require_gradients(True)
     try:
