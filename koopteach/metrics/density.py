@@ -17,8 +17,10 @@ _ROUNDING = 1e-3  # of the sum of probabilities
 def kl_histogram(x: Tensor, log_prob: Callable[[Tensor], Tensor], low: float, high: float, bins: int = 24) -> float:
     """Kullback-Leibler divergence of a histogram from the exact probabilities of its cells.
 
-    ``sum_c p_c log(p_c / pi_c)`` over ``bins^d`` cells of the box ``[low, high]^d`` and one more for the outside.
-    It sees what sliced distances do not: clumps, holes, points in empty land.
+        sum_c p_c log(p_c / pi_c)
+
+    over ``bins^d`` cells of the box ``[low, high]^d`` and one more for the outside. It sees what sliced distances do
+    not: clumps, holes, points in empty land.
 
     Args:
         x: sample ``(n, d)``, ``d`` at most 3.
@@ -28,6 +30,14 @@ def kl_histogram(x: Tensor, log_prob: Callable[[Tensor], Tensor], low: float, hi
 
     Raises:
         ValueError: an empty box, ``d`` above 3, or a density that is visibly not normalised.
+
+    Identity: all points in one cell cost minus the logarithm of its probability.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> right = torch.ones(100, 1, dtype=torch.float64)  # and the left half has as much probability
+    >>> round(kt.kl_histogram(right, kt.OrnsteinUhlenbeck(1).log_prob, -4.0, 4.0, bins=2), 3)  # log 2
+    0.693
     """
     x = as_points("kl_histogram", "x", x)
     d = x.shape[1]
@@ -53,7 +63,9 @@ def kl_histogram(x: Tensor, log_prob: Callable[[Tensor], Tensor], low: float, hi
     return float(torch.xlogy(p, p / exact).sum())
 
 
-def _cell_probabilities(log_prob: Callable, like: Tensor, low: float, high: float, bins: int) -> Tensor:
+def _cell_probabilities(
+    log_prob: Callable[[Tensor], Tensor], like: Tensor, low: float, high: float, bins: int
+) -> Tensor:
     """Midpoint rule with ``_SUB`` points along each side of each cell, flattened to ``(bins^d,)``."""
     d, side = like.shape[1], bins * _SUB
     h = (high - low) / side
@@ -70,6 +82,12 @@ def mode_weights(x: Tensor, modes: Tensor) -> Tensor:
     Args:
         x: sample ``(n, d)``.
         modes: ``(k, d)``.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> x = torch.tensor([[-1.1], [-0.9], [0.8], [-1.2]])
+    >>> kt.mode_weights(x, torch.tensor([[-1.0], [1.0]])).tolist()
+    [0.75, 0.25]
     """
     x = as_points("mode_weights", "x", x)
     modes = as_points("mode_weights", "modes", modes, dim=x.shape[1]).to(x)
@@ -83,6 +101,11 @@ def total_variation(p: Tensor, q: Tensor) -> float:
     Raises:
         TypeError: another dtype than float32 or float64.
         ValueError: different lengths, or numbers that are no probabilities: negative, NaN, of another sum than one.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> kt.total_variation(torch.tensor([0.5, 0.5]), torch.tensor([0.75, 0.25]))
+    0.25
     """
     p, q = as_float("total_variation", "p", p), as_float("total_variation", "q", q)
     if p.shape != q.shape:

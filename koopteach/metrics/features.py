@@ -7,13 +7,15 @@ from torch import Tensor
 
 from koopteach.metrics.density import total_variation
 from koopteach.metrics.neighbours import distances, precision
-from koopteach.tensors import as_points, chunks
+from koopteach.tensors import as_points, chunks, symmetric_power
 
 
 def frechet_distance(x: Tensor, y: Tensor) -> float:
     """Squared Wasserstein distance of the Gaussians that have the two samples' means and covariances.
 
-    ``|mean_x - mean_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^{1/2})``. On the features of a classifier it is what the field
+        |mean_x - mean_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^{1/2})
+
+    On the features of a classifier it is what the field
     calls a Frechet inception distance, here with a small classifier: compare its numbers with each other and with
     its noise floor, never with those of another classifier. Small samples make it too large.
 
@@ -26,21 +28,21 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
     Identity: shifting a sample by ``c`` gives ``|c|^2``, scaling it about its mean by ``s`` gives
     ``(1 - s)^2 tr C``.
 
+    >>> import torch
+    >>> import koopteach as kt
+    >>> x = torch.randn(100, 3, generator=torch.Generator().manual_seed(0))
+    >>> round(kt.frechet_distance(x, x + torch.tensor([3.0, 0.0, 4.0])), 3)
+    25.0
+
     Source: Dowson, Landau 1982 (the formula); Heusel et al. 2017 (on features).
     """
     x = as_points("frechet_distance", "x", x, at_least=2).double()
     y = as_points("frechet_distance", "y", y, dim=x.shape[1], at_least=2).to(x)
-    roots = [_root(z.T.cov().reshape(z.shape[1], z.shape[1])) for z in (x, y)]
+    roots = [symmetric_power(z.T.cov().reshape(z.shape[1], z.shape[1])) for z in (x, y)]
     # tr (C_x C_y)^{1/2} is the sum of the singular values of C_x^{1/2} C_y^{1/2}: no root of an unsymmetric matrix
     shared = torch.linalg.svdvals(roots[0] @ roots[1]).sum()
     spread = roots[0].square().sum() + roots[1].square().sum() - 2 * shared
     return max(0.0, float((x.mean(0) - y.mean(0)).square().sum() + spread))
-
-
-def _root(covariance: Tensor) -> Tensor:
-    """The symmetric root of a symmetric matrix without negative eigenvalues, but for rounding."""
-    values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * values.clamp_min(0).sqrt()) @ vectors.T
 
 
 def precision_recall(real: Tensor, fake: Tensor, k: int = 5) -> tuple[float, float]:
@@ -60,6 +62,12 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 5) -> tuple[float, flo
 
     Identity: a sample compared with itself scores ``(1, 1)``; exchanging the samples exchanges the numbers.
 
+    >>> import torch
+    >>> import koopteach as kt
+    >>> real = torch.arange(10.0)[:, None]
+    >>> kt.precision_recall(real, torch.tensor([[0.0], [1.0], [2.0], [50.0], [51.0]]), k=1)  # two strays, many missed
+    (0.6, 0.4)
+
     Source: Kynkaanniemi et al. 2019 (arXiv 1904.06991).
     """
     return precision(fake, real, k=k), precision(real, fake, k=k)
@@ -74,6 +82,11 @@ def class_balance(labels: Tensor, reference: Tensor) -> float:
 
     Raises:
         TypeError, ValueError: labels that are no whole numbers, negative, or none.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> kt.class_balance(torch.tensor([0, 0, 0, 1]), torch.tensor([0, 0, 1, 1]))
+    0.25
     """
     shares = [_label_counts(name, value) for name, value in (("labels", labels), ("reference", reference))]
     most = max(map(len, shares))
@@ -83,8 +96,8 @@ def class_balance(labels: Tensor, reference: Tensor) -> float:
 
 def _label_counts(name: str, labels: Tensor) -> Tensor:
     if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.is_complex():
-        told = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
-        raise TypeError(f"class_balance: {name} must be a tensor of whole numbers, got {told}.")
+        found = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
+        raise TypeError(f"class_balance: {name} must be a tensor of whole numbers, got {found}.")
     if labels.ndim != 1 or not len(labels) or bool((labels < 0).any()):
         raise ValueError(
             f"class_balance: {name} must be (n,), not empty and not negative, got shape {tuple(labels.shape)}."
@@ -104,6 +117,12 @@ def neighbour_ratio(x: Tensor, train: Tensor, held_out: Tensor) -> float:
 
     Raises:
         ValueError: shapes that do not fit, NaN, or held-out points that are training points themselves.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> train, held_out = torch.tensor([[0.0], [1.0]]), torch.tensor([[0.4], [1.4]])
+    >>> kt.neighbour_ratio(train, train, held_out), kt.neighbour_ratio(held_out, train, held_out)  # copies; new points
+    (0.0, 1.0)
     """
     x = as_points("neighbour_ratio", "x", x)
     train = as_points("neighbour_ratio", "train", train, dim=x.shape[1]).to(x)

@@ -35,6 +35,13 @@ def noise_floor(
 
     Raises:
         ValueError: fewer than two repeats.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> target, g = kt.OrnsteinUhlenbeck(1), torch.Generator().manual_seed(0)
+    >>> mean, spread = kt.noise_floor(lambda x: abs(float(x.mean())), target.sample, 100, repeats=200, generator=g)
+    >>> abs(mean - 0.08) < 0.02, abs(spread - 0.06) < 0.02  # of a normal number of variance 1/100
+    (True, True)
     """
     repeats = as_count("noise_floor", "repeats", repeats, at_least=2)  # one has no spread
     more = () if reference is None else (reference,)

@@ -24,6 +24,12 @@ def coverage(x: Tensor, reference: Tensor, *, k: int = 5) -> float:
 
     Identity: equal laws give ``1 - prod_{i=1..k} (m - i) / (m + n - i)`` on average, in any dimension.
 
+    >>> import torch
+    >>> import koopteach as kt
+    >>> data = torch.arange(10.0)[:, None]
+    >>> kt.coverage(data[:5], data, k=1)  # the sixth has its neighbour, too
+    0.6
+
     Source: Naeem et al. 2020 (arXiv 2002.09797).
     """
     x, reference, radii = _prepared("coverage", x, reference, k)
@@ -42,6 +48,14 @@ def precision(x: Tensor, reference: Tensor, *, k: int = 5) -> float:
 
     Raises:
         ValueError: shapes that do not fit, NaN, or ``k`` outside ``1 .. m - 1``.
+
+    Identity: a part of the reference scores one.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> data = torch.arange(10.0)[:, None]
+    >>> kt.precision(torch.tensor([[0.5], [4.0], [30.0], [9.9]]), data, k=1)  # one stray
+    0.75
 
     Source: Kynkaanniemi et al. 2019 (arXiv 1904.06991).
     """

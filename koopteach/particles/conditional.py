@@ -26,7 +26,7 @@ _MOST_LEVELS = 50
 def effective_sample_size(log_weights: Tensor) -> float:
     """How many equally weighted samples have the variance of these weighted ones (Kish).
 
-        n_eff = (sum w)^2 / sum w^2,   w = exp(log_weights)
+        n_eff = (sum w)^2 / sum w^2,     w = exp(log_weights)
 
     Args:
         log_weights: ``(n,)``; -inf is a weight of zero. A constant added to all changes nothing.
@@ -38,6 +38,11 @@ def effective_sample_size(log_weights: Tensor) -> float:
         ValueError: NaN or +inf among the weights, or nothing but zeros.
 
     Identity: n for equal weights, k where k are equal and the others zero.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> round(kt.effective_sample_size(torch.tensor([0.0, 0.0, 0.0, -torch.inf])), 6)
+    3.0
     """
     return float(1 / _normalised("effective_sample_size", log_weights).square().sum())
 
@@ -52,6 +57,11 @@ def systematic_resample(log_weights: Tensor, n: int, generator: torch.Generator 
 
     Raises:
         ValueError: weights as in :func:`effective_sample_size`, or ``n`` below one.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> kt.systematic_resample(torch.tensor([0.5, 0.25, 0.25]).log(), 8, torch.Generator().manual_seed(0)).tolist()
+    [0, 0, 0, 0, 1, 1, 2, 2]
 
     Source: Kitagawa 1996; Douc, Cappe, Moulines 2005 compare it with other schemes.
     """
@@ -125,6 +135,18 @@ def condition(
 
     Identity: a constant likelihood gives the unweighted spectrum of ``x``.
 
+    >>> import torch
+    >>> import koopteach as kt
+    >>> g = torch.Generator().manual_seed(0)
+    >>> prior = torch.randn(2000, 1, dtype=torch.float64, generator=g)
+    >>> def seen_at_one(x):  # with an error of variance 1/2: the mean is 2/3, the variance 1/3
+    ...     return -((x[:, 0] - 1) ** 2)
+    >>> def fit(x, weights):
+    ...     return kt.GeneratorEDMD(kt.Monomials(1, 2)).fit(x, weights).spectrum()
+    >>> found = kt.condition(prior, seen_at_one, fit=fit, n_steps=20, generator=g)
+    >>> found.exponents, abs(float(found.particles.mean()) - 2 / 3) < 0.05
+    ((1.0,), True)
+
     Source: weights in arXiv 2512.18837's open question on conditional sampling; tempering as in Neal 2001 and
     Del Moral, Doucet, Jasra 2006.
     """
@@ -136,22 +158,23 @@ def condition(
         )
     fit = _default_fit(generator) if fit is None else fit
     data, particles, done = x, x[:n_particles], 0.0
-    exponents, sizes, runs = [], [], []
+    levels: list[tuple[float, float, Spectrum, Run]] = []
     while done < 1:
         values = _values(log_likelihood, data)
-        enough = least if not exponents else min(least, len(data) / 4)
+        enough = least if not levels else min(least, len(data) / 4)
         tau = next_exponent(values, done, enough)
         if tau < 1:
-            _refuse(values, done, tau, enough, temper, len(exponents))
+            _refuse(values, done, tau, enough, temper, len(levels))
         log_weights = (tau - done) * values
         if (done, tau) != (0, 1):  # far tails are cut by KSWGD's limiter, and the next level lives in them
             particles = data[systematic_resample(log_weights, n_particles, generator)]
         spectrum = fit(data, torch.softmax(log_weights, 0) * len(data))
         run = run_particles(KSWGD(spectrum, **options), particles, n_steps=n_steps, generator=generator, verbose=False)
-        exponents, sizes, runs = [*exponents, tau], [*sizes, effective_sample_size(log_weights)], [*runs, run]
+        levels.append((tau, effective_sample_size(log_weights), spectrum, run))
         data = particles = run.final
         done = tau
-    return Conditioned(particles, spectrum, tuple(exponents), tuple(sizes), tuple(runs))
+    exponents, sizes, spectra, runs = zip(*levels)
+    return Conditioned(particles, spectra[-1], exponents, sizes, runs)
 
 
 def next_exponent(log_likelihood: Tensor, done: float, least: float) -> float:
@@ -180,20 +203,20 @@ def next_exponent(log_likelihood: Tensor, done: float, least: float) -> float:
 
 def _refuse(values: Tensor, done: float, tau: float, least: float, temper: bool, levels: int) -> None:
     alone = effective_sample_size((1 - done) * values)
-    told = f"condition: the weights leave {alone:.3g} effective samples of {len(values)}, but {least:g} are needed"
+    few = f"condition: the weights leave {alone:.3g} effective samples of {len(values)}, but {least:g} are needed"
     if not temper:
         raise ValueError(
-            f"{told} for a spectrum of the conditioned law. Take temper=True, more samples or a wider likelihood."
+            f"{few} for a spectrum of the conditioned law. Take temper=True, more samples or a wider likelihood."
         )
     positive = int((values > -torch.inf).sum())
     if positive < least:
         raise ValueError(
-            f"{told}, and only {positive} have any likelihood at all, so that tempering cannot help. Take more samples "
+            f"{few}, and only {positive} have any likelihood at all, so that tempering cannot help. Take more samples "
             "of the prior, or a likelihood that fades instead of excluding."
         )
     if levels >= _MOST_LEVELS or tau - done < 1e-9:
         raise ValueError(
-            f"{told}, and after {levels} levels of tempering the exponent is {tau:.3g}. Take more samples of the "
+            f"{few}, and after {levels} levels of tempering the exponent is {tau:.3g}. Take more samples of the "
             "prior, a smaller least, or a wider likelihood."
         )
 

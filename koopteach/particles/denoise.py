@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor
 
+from koopteach.langevin import Score, as_score
 from koopteach.particles.kswgd import limit
+from koopteach.protocols import Target
 from koopteach.tensors import as_points, positive
 
 
-def denoise(score: Callable[[Tensor], Tensor], x: Tensor, variance: float) -> Tensor:
+def denoise(score: Score | Target, x: Tensor, variance: float) -> Tensor:
     """``x + variance * score(x)``, no move longer than the noise itself is, ``sqrt(variance * d)``.
 
     If ``x`` is data plus Gaussian noise of this variance in each coordinate and ``score`` belongs to the law of
@@ -18,16 +18,24 @@ def denoise(score: Callable[[Tensor], Tensor], x: Tensor, variance: float) -> Te
     score, which knows nothing far from its data, from throwing strays about.
 
     Args:
-        score: ``grad log pi``, for example :func:`spectral_score` or ``kde_score``.
+        score: ``grad log pi``, for example :func:`spectral_score` or ``kde_score``; a target's own is taken.
         x: points ``(n, d)``.
         variance: of the noise, in the units of ``x`` squared.
 
     Raises:
-        ValueError: points that are not ``(n, d)`` and finite, a variance that is not positive.
+        TypeError: a score that is no function.
+        ValueError: points that are not ``(n, d)`` and finite, a variance that is not positive, a score of wrong shape,
+            or NaN.
 
     Identity: of noisy points of a Gaussian of variance ``s``, ``x`` becomes ``x (1 - variance / (s + variance))``.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> noisy = kt.OrnsteinUhlenbeck(1, theta=0.5)  # variance 2: a standard normal law, and noise of variance 1
+    >>> kt.denoise(noisy, torch.tensor([[1.0], [-0.5]]), 1.0).tolist()
+    [[0.5], [-0.25]]
 
     Source: Robbins 1956; Efron 2011.
     """
     x, variance = as_points("denoise", "x", x), positive("denoise", "variance", variance)
-    return x + limit(variance * score(x), (variance * x.shape[1]) ** 0.5)[0]
+    return x + limit(variance * as_score("denoise", score)(x), (variance * x.shape[1]) ** 0.5)[0]

@@ -28,6 +28,17 @@ class Ladder:
         ValueError: no level.
 
     Identity: one level is that method alone.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> g = torch.Generator().manual_seed(0)
+    >>> data = kt.GaussianMixture([[-3.0], [3.0]], stds=0.3).sample(500, g)
+    >>> def fit(z):
+    ...     return kt.GeneratorEDMD(kt.MultiScale.from_data(z, (20, 6), generator=g)).fit(z).spectrum()
+    >>> ladder = kt.Ladder.from_data(data, levels=(0.5, 0.0), fit=fit, generator=g)
+    >>> run = kt.run_particles(ladder, data[data[:, 0] < 0], n_steps=40, generator=g)
+    >>> abs(float((run.final > 0).double().mean()) - 0.5) < 0.1
+    True
     """
 
     def __init__(self, methods: Sequence[KSWGD]) -> None:
@@ -86,7 +97,9 @@ class Ladder:
         """The finest level's energy, at every level: a ladder climbs before it descends."""
         return self.methods[-1].energy(x)
 
-    def step(self, x: Tensor, state: None, *, progress: float, generator: torch.Generator | None = None):
+    def step(
+        self, x: Tensor, state: None, *, progress: float, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, None, dict[str, Any]]:
         """One step of the level whose share of the run ``progress`` falls in; its noise fades within that share."""
         position = progress * len(self.methods)
         level = min(int(position), len(self.methods) - 1)

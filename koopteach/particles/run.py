@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,7 @@ import torch
 from torch import Tensor
 
 from koopteach.progress_bar import progress as with_progress
+from koopteach.protocols import Sampler
 from koopteach.tensors import as_count, as_points
 
 # Particles this many times further out than they or the data ever were do not come back.
@@ -38,6 +41,14 @@ class Run:
         diverged: whether the particles were lost; the run stops there.
         interrupted: whether somebody stopped it; what was computed is here.
         stalled: whether the energy stopped falling far from zero: the particles are not where they should be.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> run = kt.run_particles(kt.ULA(kt.DoubleWell(), step_size=0.01), torch.zeros(50, 1).double(), n_steps=30)
+    >>> run
+    Run(30 steps of 50 particles in dimension 1, 31 records)
+    >>> tuple(run.particles.shape), run.score_evaluations
+    ((31, 50, 1), 1500)
     """
 
     particles: Tensor
@@ -64,7 +75,7 @@ class Run:
 
 
 def run_particles(
-    method: Any,
+    method: Sampler,
     x0: Tensor,
     *,
     n_steps: int = 60,
@@ -87,7 +98,17 @@ def run_particles(
         a :class:`Run`, also when the particles diverge or the run is interrupted from the keyboard.
 
     Raises:
-        ValueError: ``x0`` is not ``(n, d)`` and finite, or a count below one.
+        ValueError: ``x0`` is not ``(n, d)`` and finite, or a count below one; what the method itself refuses.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> g = torch.Generator().manual_seed(0)
+    >>> target = kt.DoubleWell(4.0)
+    >>> run = kt.run_particles(kt.MALA(target, step_size=0.02), target.sample(200, g), n_steps=10, generator=g)
+    >>> run.steps.tolist()
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    >>> run.diverged, run.stalled
+    (False, False)
     """
     x = as_points("run_particles", "x0", x0).detach().clone()  # a learner's method may change what it is given
     n_steps = as_count("run_particles", "n_steps", n_steps)
@@ -97,13 +118,13 @@ def run_particles(
     steps = range(1, n_steps + 1)
     try:
         for step in with_progress(steps, type(method).__name__) if verbose else steps:
-            with recorder.clock():
-                new, state, told = method.step(x, state, progress=(step - 1) / n_steps, generator=generator)
-                diverged = recorder.lost(new)  # looks at the numbers, so a GPU's work is done when the clock stops
-            recorder.count(told)
+            with recorder.timed():
+                moved, state, new_info = method.step(x, state, progress=(step - 1) / n_steps, generator=generator)
+                diverged = recorder.lost(moved)  # looks at the numbers, so a GPU's work is done when the time stops
+            recorder.count(new_info)
             if diverged:
                 break
-            x, info, done = new, told, step
+            x, info, done = moved, new_info, step
             if step % every == 0 or step == n_steps:
                 recorder.record(x, step, info)
     except KeyboardInterrupt:
@@ -116,7 +137,7 @@ def run_particles(
     return result
 
 
-def _diagnosis(run: Run, step: int, n_steps: int, method: Any) -> str:
+def _diagnosis(run: Run, step: int, n_steps: int, method: Sampler) -> str:
     """What went wrong and which knob to turn."""
     if run.diverged:
         return f"particles diverged at step {step} of {n_steps}; the run stops there. Use a smaller step_size" + (
@@ -146,7 +167,7 @@ def _has_stalled(energy: Tensor, steps: int, tiny: float) -> bool:
 class _Recorder:
     """Collects what a :class:`Run` holds."""
 
-    def __init__(self, method: Any, x: Tensor) -> None:
+    def __init__(self, method: Sampler, x: Tensor) -> None:
         self._energy = getattr(method, "energy", lambda _: float("nan"))
         self._seconds, self._evaluations = 0.0, 0
         self._rows: list[tuple[Tensor, int, float, float, float, float]] = []
@@ -155,16 +176,13 @@ class _Recorder:
         self._bound = _LOST * max(float(x.abs().max()), self._scale)
         self.record(x, 0, {})
 
-    def clock(self) -> _Recorder:
-        return self
+    @contextmanager
+    def timed(self) -> Generator[None, None, None]:
+        started = time.perf_counter()
+        yield
+        self._seconds += time.perf_counter() - started
 
-    def __enter__(self) -> None:
-        self._started = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._seconds += time.perf_counter() - self._started
-
-    def count(self, info: dict) -> None:
+    def count(self, info: dict[str, Any]) -> None:
         self._evaluations += info.get("score_evaluations", 0)
 
     def lost(self, x: Tensor) -> bool:
@@ -175,9 +193,9 @@ class _Recorder:
     def last_step(self) -> int:
         return self._rows[-1][1]
 
-    def record(self, x: Tensor, step: int, info: dict) -> None:
-        told = info.get("limited", 0.0), info.get("acceptance", math.nan)
-        self._rows.append((x.clone(), step, self._energy(x), *told, self._seconds))
+    def record(self, x: Tensor, step: int, info: dict[str, Any]) -> None:
+        limited, acceptance = info.get("limited", 0.0), info.get("acceptance", math.nan)
+        self._rows.append((x.clone(), step, self._energy(x), limited, acceptance, self._seconds))
 
     def finish(self, diverged: bool, interrupted: bool) -> Run:
         particles, steps, *numbers = zip(*self._rows)

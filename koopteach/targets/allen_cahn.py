@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_points, chunks, rand, randn, same_kind
+from koopteach.tensors import Movable, as_count, as_points, chunks, rand, randn, same_kind
 
 # Neighbouring values of a field differ by about kappa's Gaussian; sums over a grid of a quarter of its width are
 # exact to rounding for smooth functions.
@@ -68,6 +68,13 @@ class AllenCahn(Movable):
     Raises:
         ValueError: a number out of range, or a reaction that lets fields escape to infinity.
 
+    >>> import torch
+    >>> import koopteach as kt
+    >>> model = kt.AllenCahn(32, temperature=0.02)
+    >>> u = model.sample(500, torch.Generator().manual_seed(0))
+    >>> tuple(u.shape), max(model.stationarity(u).values()) < 4
+    ((500, 32), True)
+
     Source: Faris and Jona-Lasinio 1982 for the equation and its law.
     """
 
@@ -81,8 +88,7 @@ class AllenCahn(Movable):
         cubic: float = 1.0,
         length: float = 1.0,
     ) -> None:
-        if not (isinstance(n_points, int) and n_points >= 2):
-            raise ValueError(f"AllenCahn: n_points must be a whole number of at least 2, got {n_points}.")
+        n_points = as_count("AllenCahn", "n_points", n_points, at_least=2)
         for name, value in {"kappa": kappa, "temperature": temperature, "length": length}.items():
             if not 0 < value < math.inf:
                 raise ValueError(f"AllenCahn: {name} must be positive and finite, got {value}.")
@@ -177,10 +183,8 @@ class AllenCahn(Movable):
         """
         u = as_points("AllenCahn.trajectory", "u0", u0, dim=self.dim)
         self._refuse_step("AllenCahn.trajectory", dt)
-        if n_steps < 0 or every < 1:
-            raise ValueError(
-                f"AllenCahn.trajectory: n_steps >= 0 and every >= 1 are needed, got {n_steps} and {every}."
-            )
+        n_steps = as_count("AllenCahn.trajectory", "n_steps", n_steps, at_least=0)
+        every = as_count("AllenCahn.trajectory", "every", every)
         c, states = cosine_transform(u), [u]
         for step in range(1, n_steps + 1):
             c = self._step(c, u, dt, randn(tuple(u.shape), u, generator))
@@ -199,13 +203,13 @@ class AllenCahn(Movable):
 
         Along ``x`` the law is a Markov chain from neighbour to neighbour. Sums over a fine grid of values (transfer
         matrices) give its conditional laws from the last point back to the first, and drawing goes forth. The fields
-        take the grid's values, a quarter of a typical difference between neighbours apart.
+        take the grid's values, a quarter of a typical difference between neighbours apart and symmetric about zero,
+        which is not among them: a field has a sign everywhere, and no crossing of zero is a matter of convention.
 
         Raises:
             ValueError: ``n`` below one.
         """
-        if n < 1:
-            raise ValueError(f"AllenCahn.sample: n must be at least 1, got {n}.")
+        n = as_count("AllenCahn.sample", "n", n)
         values = self._values()
         site = torch.exp(-self.dx / self.temperature * (self._potential(values) - self._potential(values).min()))
         bond = torch.exp(-self.kappa / (2 * self.dx * self.temperature) * (values[:, None] - values) ** 2)
@@ -238,7 +242,10 @@ class AllenCahn(Movable):
         return 0.25 * self.cubic * u**4 - 0.5 * self.growth * u**2
 
     def _values(self) -> Tensor:
-        """A grid that holds all values a field may take, with steps that resolve neighbours' differences."""
+        """A grid that holds all values a field may take, with steps that resolve neighbours' differences.
+
+        The values are ``+-1/2, +-3/2, ...`` steps.
+        """
         phase = math.sqrt(max(0.0, self.growth) / self.cubic) if self.cubic else 0.0
         # stiffness at the bottom of a well; a quartic bottom is as stiff as its own fluctuations make it
         quartic = math.sqrt(self.cubic) * math.sqrt(self.temperature / self.length)
@@ -246,7 +253,8 @@ class AllenCahn(Movable):
         spread = math.sqrt(self.temperature * (1 / math.sqrt(self.kappa * stiff) + 1 / (stiff * self.length)))
         reach, step = phase + 7 * spread, math.sqrt(self.temperature * self.dx / self.kappa) / _CELLS_PER_WIDTH
         half = math.ceil(reach / min(step, spread / _CELLS_PER_WIDTH))
-        return torch.linspace(-reach, reach, 2 * half + 1).to(self.decay)
+        steps = torch.arange(-half, half, dtype=self.decay.dtype, device=self.decay.device) + 0.5
+        return reach / half * steps
 
     def _refuse_step(self, operation: str, dt: float) -> None:
         longest = 2 / self.growth if self.growth > 0 else math.inf

@@ -1,7 +1,8 @@
 """Densities on R^n. Each is the invariant law of ``dX = grad log pi dt + sqrt(2) dW``, the course's one clock.
 
 Temperature enters only through the density: ``QuadrupleWell(beta)`` has ``log pi = -beta V + const``.
-Parameters given as lists become float64; ``.to(device, dtype)`` moves a target.
+Parameters given as lists become float64; ``.to(device, dtype)`` moves a target. All know where they peak: ``modes``
+``(k, d)``, and how much each peak holds: ``mode_weights`` ``(k,)``.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ from koopteach.tensors import (
     same_kind,
 )
 
+Numbers = Tensor | np.ndarray | float | Sequence[float] | Sequence[Sequence[float]]
+
 
 class GaussianMixture(Movable):
     """A mixture of Gaussians with diagonal covariances.
 
-    ``pi(x) = sum_k w_k N(x; mu_k, diag(s_k^2))``.
+        pi(x) = sum_k w_k N(x; mu_k, diag(s_k^2))
 
     Args:
         means: ``(k, d)``, one row a component.
@@ -42,12 +45,21 @@ class GaussianMixture(Movable):
 
     Raises:
         ValueError: shapes that do not fit, or a standard deviation or weight that is not positive.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> target = kt.GaussianMixture([[-1.0], [1.0]], stds=0.5, weights=[1, 3])
+    >>> target.mode_weights.tolist()
+    [0.25, 0.75]
+    >>> x = torch.zeros(1, 1, dtype=torch.float64)
+    >>> round(float(target.score(x)), 3)  # (0.75 - 0.25) / 0.5^2
+    2.0
     """
 
-    def __init__(self, means, stds, weights=None) -> None:
-        self.modes = as_points("GaussianMixture", "means", means)
-        k, self.dim = self.modes.shape
-        stds = as_float("GaussianMixture", "stds", stds).to(self.modes)
+    def __init__(self, means: Numbers, stds: Numbers, weights: Numbers | None = None) -> None:
+        self.means = as_points("GaussianMixture", "means", means)
+        k, self.dim = self.means.shape
+        stds = as_float("GaussianMixture", "stds", stds).to(self.means)
         if stds.ndim == 1:
             stds = stds[:, None]
         if stds.ndim > 2 or (stds.ndim == 2 and (stds.shape[0] != k or stds.shape[1] not in (1, self.dim))):
@@ -57,34 +69,42 @@ class GaussianMixture(Movable):
             )
         self.stds = stds.expand(k, self.dim).contiguous()
         weights = torch.ones(k) if weights is None else as_float("GaussianMixture", "weights", weights)
-        weights = weights.to(self.modes)
+        weights = weights.to(self.means)
         if weights.shape != (k,):
             raise ValueError(
                 f"GaussianMixture: weights has shape {tuple(weights.shape)}, but ({k},) is needed, one a mean."
             )
         for name, value in (("stds", self.stds), ("weights", weights)):
             if not bool(((value > 0) & value.isfinite()).all()):
-                told = f"smallest is {value.min().item():g}, largest {value.max().item():g}"
-                raise ValueError(f"GaussianMixture: {name} must be positive and finite, {told}.")
+                raise ValueError(
+                    f"GaussianMixture: {name} must be positive and finite, smallest is {value.min().item():g}, "
+                    f"largest {value.max().item():g}."
+                )
         self.mode_weights = weights / weights.sum()
 
+    @property
+    def modes(self) -> Tensor:
+        """The means under the name that all targets have for their peaks, ``(k, d)``."""
+        return self.means
+
     @classmethod
-    def ring(cls, k: int, radius: float, std: float, weights=None) -> Self:
+    def ring(cls, k: int, radius: float, std: float, weights: Numbers | None = None) -> Self:
         """``k`` round modes at equal angles on a circle, the first at ``(radius, 0)``."""
         k = as_count("GaussianMixture.ring", "k", k)
         angle = 2 * math.pi * torch.arange(k, dtype=torch.float64) / k
         return cls(radius * torch.stack([angle.cos(), angle.sin()], dim=1), std, weights)
 
     def __repr__(self) -> str:
-        return f"GaussianMixture({len(self.modes)} modes in dimension {self.dim})"
+        return f"GaussianMixture({len(self.means)} modes in dimension {self.dim})"
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """``n`` independent exact samples, ``(n, d)``."""
+        n = as_count("GaussianMixture.sample", "n", n)
         # Inverting the cumulative weights keeps the draw on the generator's device, unlike multinomial.
         ends = self.mode_weights.cumsum(0)
-        u = rand((n,), self.modes, generator) * ends[-1]
+        u = rand((n,), self.means, generator) * ends[-1]
         component = torch.searchsorted(ends, u, right=True).clamp_max(len(ends) - 1)
-        return self.modes[component] + self.stds[component] * randn((n, self.dim), self.modes, generator)
+        return self.means[component] + self.stds[component] * randn((n, self.dim), self.means, generator)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Normalised log density, ``(n,)``."""
@@ -95,14 +115,14 @@ class GaussianMixture(Movable):
         x = as_points("GaussianMixture", "x", x, dim=self.dim)
         p = self._log_parts(x).softmax(dim=1)
         precision = 1 / self.stds**2
-        return p @ (self.modes * precision) - x * (p @ precision)
+        return p @ (self.means * precision) - x * (p @ precision)
 
     def _log_parts(self, x: Tensor) -> Tensor:
         """``log(w_k N(x; mu_k, s_k^2))``, ``(n, k)``, by expanding the square: no (n, k, d) array."""
         x = as_points("GaussianMixture", "x", x, dim=self.dim)
-        same_kind("GaussianMixture", x, self.modes, "the target")
-        middle = self.modes.mean(dim=0)  # expanded squares lose digits far from the origin
-        y, mu, precision = x - middle, self.modes - middle, 1 / self.stds**2
+        same_kind("GaussianMixture", x, self.means, "the target")
+        middle = self.means.mean(dim=0)  # expanded squares lose digits far from the origin
+        y, mu, precision = x - middle, self.means - middle, 1 / self.stds**2
         square = y**2 @ precision.T - 2 * y @ (mu * precision).T + (mu**2 * precision).sum(1)
         log_norm = self.stds.log().sum(1) + 0.5 * self.dim * math.log(2 * math.pi)
         return self.mode_weights.log() - log_norm - 0.5 * square
@@ -121,6 +141,13 @@ class OrnsteinUhlenbeck(Movable):
 
     Raises:
         ValueError: ``theta`` not positive, or a rotation outside dimension two.
+
+    Identity: the rates are ``theta |alpha|``, one for each multi-index; the eigenfunctions are Hermite's.
+
+    >>> import koopteach as kt
+    >>> target = kt.OrnsteinUhlenbeck(2, theta=0.5)
+    >>> target.exact_rates(5).tolist()
+    [0.5, 0.5, 1.0, 1.0, 1.0]
     """
 
     def __init__(self, dim: int, theta: float = 1.0, rotation: float = 0.0) -> None:
@@ -139,6 +166,7 @@ class OrnsteinUhlenbeck(Movable):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """``n`` independent exact samples, ``(n, d)``."""
+        n = as_count("OrnsteinUhlenbeck.sample", "n", n)
         return randn((n, self.dim), self.modes, generator) / math.sqrt(self.theta)
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -205,6 +233,7 @@ class _ProductOfWells(Movable):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """``n`` independent exact samples, ``(n, d)``, by inverting the cumulative distribution on a fine grid."""
+        n = as_count(f"{type(self).__name__}.sample", "n", n)
         u = rand((self.dim, n), self.depths, generator)
         right = torch.searchsorted(self._cumulative, u).clamp(1, self._GRID - 1)
         c0, c1 = self._cumulative.gather(1, right - 1), self._cumulative.gather(1, right)
@@ -237,6 +266,10 @@ class DoubleWell(_ProductOfWells):
 
     Raises:
         ValueError: ``beta`` not positive.
+
+    >>> import koopteach as kt
+    >>> [round(float(rate), 2) for rate in kt.DoubleWell(4.0).exact_rates(2)]  # passing the barrier is slow
+    [0.12, 13.24]
     """
 
     def __init__(self, beta: float = 1.0) -> None:
@@ -256,6 +289,14 @@ class QuadrupleWell(_ProductOfWells):
 
     Raises:
         ValueError: an argument that is not positive.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> target = kt.QuadrupleWell(beta=4.0)
+    >>> at = torch.tensor([[1.0, -1.0], [0.0, 1.0]], dtype=torch.float64)
+    >>> bottom, saddle = target.log_prob(at).tolist()
+    >>> round(bottom - saddle, 6)  # the barrier
+    4.0
     """
 
     def __init__(self, beta: float = 1.0, stiffness: float = 1.0) -> None:
@@ -274,10 +315,10 @@ def _well_rates(depth: float, n: int) -> Tensor:
     weights at the midpoints becomes a symmetric tridiagonal matrix, whose error is of second order.
     """
     coarse, fine = (_tridiagonal_rates(depth, n, points) for points in (2001, 4001))
-    return torch.from_numpy(fine + (fine - coarse) / 3)
+    return fine + (fine - coarse) / 3
 
 
-def _tridiagonal_rates(depth: float, n: int, points: int) -> np.ndarray:
+def _tridiagonal_rates(depth: float, n: int, points: int) -> Tensor:
     reach = math.sqrt(1 + math.sqrt(60 / depth))
     x = np.linspace(-reach, reach, points)
     h = x[1] - x[0]
@@ -286,4 +327,4 @@ def _tridiagonal_rates(depth: float, n: int, points: int) -> np.ndarray:
     flow = np.concatenate([[0], middle]) + np.concatenate([middle, [0]])
     diagonal, off = flow / pi / h**2, -middle / np.sqrt(pi[1:] * pi[:-1]) / h**2
     rates = scipy.linalg.eigh_tridiagonal(diagonal, off, eigvals_only=True, select="i", select_range=(0, n))
-    return rates[1:]
+    return torch.as_tensor(rates)[1:]

@@ -8,21 +8,23 @@ Samples are float64; ``.to(device, dtype)`` moves a manifold.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_float, as_points, is_traced, positive, rand, randn
+from koopteach.tensors import Movable, as_count, as_float, as_points, is_traced, positive, rand, randn
 
 # Single precision knows a surface to 1e-6 of its size; data further off than this were never meant to lie on it.
 _ON_THE_SURFACE = 1e-4
 
 
-class Manifold(Movable):
+class Surface(Movable, ABC):
     """What the manifolds of this file share: one normal direction, and a size to measure distances with.
 
-    A manifold has ``dim``, the dimension of the space around it, ``size``, a length, and the methods ``sample``,
-    ``project``, ``normal``, ``brownian_step`` and ``exact_rates``.
+    Attributes:
+        dim: of the space around it.
+        size: a length.
     """
 
     dim: int
@@ -30,6 +32,18 @@ class Manifold(Movable):
 
     def __init__(self) -> None:
         self._like = torch.empty(0, dtype=torch.float64)  # dtype and device of the samples
+
+    @abstractmethod
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """``n`` independent points, uniform on the surface, ``(n, dim)``."""
+
+    @abstractmethod
+    def normal(self, x: Tensor) -> Tensor:
+        """The outward unit normal at the nearest point of the surface, ``(n, dim)``."""
+
+    @abstractmethod
+    def project(self, x: Tensor) -> Tensor:
+        """The nearest point of the surface, ``(n, dim)``."""
 
     def tangent(self, x: Tensor, v: Tensor) -> Tensor:
         """The part of ``v`` along the surface at ``x``: ``v - (v . n) n``.
@@ -68,7 +82,7 @@ class Manifold(Movable):
             )
 
 
-class _Round(Manifold):
+class _Round(Surface):
     """Points at distance ``radius`` from the origin."""
 
     def __init__(self, radius: float = 1.0) -> None:
@@ -80,6 +94,7 @@ class _Round(Manifold):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """``n`` independent points, uniform on the surface, ``(n, dim)``: directions of Gaussian vectors."""
+        n = as_count(f"{type(self).__name__}.sample", "n", n)
         return self.project(randn((n, self.dim), self._like, generator))
 
     def normal(self, x: Tensor) -> Tensor:
@@ -114,6 +129,10 @@ class Circle(_Round):
         ValueError: a radius that is not positive.
 
     Identity: rates ``k^2 / R^2``, each twice, with eigenfunctions ``sqrt(2) cos k angle`` and ``sqrt(2) sin k angle``.
+
+    >>> import koopteach as kt
+    >>> kt.Circle(2.0).exact_rates(4).tolist()
+    [0.25, 0.25, 1.0, 1.0]
     """
 
     dim = 2
@@ -139,6 +158,13 @@ class Sphere(_Round):
         ValueError: a radius that is not positive.
 
     Identity: rates ``l (l + 1) / R^2``, each ``2 l + 1`` times; the coordinates are eigenfunctions of ``l = 1``.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> kt.Sphere().exact_rates(4).tolist()
+    [2.0, 2.0, 2.0, 6.0]
+    >>> kt.Sphere(radius=5.0).project(torch.tensor([[3.0, 0.0, 4.0], [0.0, 0.0, -1.0]])).tolist()
+    [[3.0, 0.0, 4.0], [0.0, 0.0, -5.0]]
     """
 
     dim = 3
@@ -150,7 +176,7 @@ class Sphere(_Round):
         return degree * (degree + 1) / self.radius**2
 
 
-class Torus(Manifold):
+class Torus(Surface):
     """The torus of revolution ``((R + r cos p) cos theta, (R + r cos p) sin theta, r sin p)`` in space.
 
     Its uniform law is *not* uniform in ``p``: the outer half has more surface, and the density of ``p`` is
@@ -164,6 +190,14 @@ class Torus(Manifold):
 
     Raises:
         ValueError: radii that are not ``0 < r < R``.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> torus = kt.Torus(R=2.0, r=0.8)
+    >>> theta, p = torus.angles(torus.sample(10_000, torch.Generator().manual_seed(0)))
+    >>> outside = float((p.abs() < torch.pi / 2).double().mean())  # 1/2 + r / (pi R) = 0.627 of its surface
+    >>> abs(outside - 0.627) < 0.02
+    True
     """
 
     dim = 3
@@ -180,6 +214,7 @@ class Torus(Manifold):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """``n`` independent points, uniform on the surface, ``(n, 3)``."""
+        n = as_count("Torus.sample", "n", n)
         theta, p, u = rand((3, n), self._like, generator)
         p = 2 * math.pi * p
         # The densities of p and p + pi sum to 1/pi: moving the others to the opposite side loses no point.

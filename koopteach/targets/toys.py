@@ -12,13 +12,15 @@ import torch
 from torch import Tensor
 
 from koopteach.targets.densities import GaussianMixture
-from koopteach.tensors import Movable, as_points, map_chunks, rand, randn
+from koopteach.tensors import Movable, as_count, as_points, map_chunks, rand, randn
 
 _CURVE_POINTS = 1000
 
 
 class Toy(Movable):
     """What the four have in common; a sample comes as float64 unless the toy was moved, ``moons.to(torch.float32)``."""
+
+    dim = 2
 
     def on_structure(self, x: Tensor) -> Tensor:
         """Which points lie where the toy's own samples do, ``(n,)`` booleans."""
@@ -39,16 +41,23 @@ class NoisyCurves(Toy):
         variance: ``(2,)``, of a random point of the curves; their mean is ``middle``.
         middle: ``(2,)``.
         noise: standard deviation, in the units of ``curves``.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> x = kt.moons.sample(1000, torch.Generator().manual_seed(0))
+    >>> kt.moons.structure(x) > 0.99, kt.spirals.structure(x) < 0.5
+    (True, True)
     """
 
     def __init__(self, curves: Tensor, middle: Tensor, variance: Tensor, noise: float) -> None:
-        self.dim, self.noise = 2, noise
+        self.noise = noise
         self.scale = (variance + noise**2).sqrt()
         self.middle = middle
         self.curves = curves
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """``n`` independent samples, ``(n, 2)``."""
+        n = as_count("sample", "n", n)
         k, m, _ = self.curves.shape
         u = rand((2, n), self.scale, generator)
         # the curves are stored finely enough for a chord to do, which keeps sampling and structure one curve
@@ -68,28 +77,38 @@ class NoisyCurves(Toy):
 
 
 class EightGaussians(Toy, GaussianMixture):
-    """Eight round Gaussians of standard deviation 0.1 on a circle; the structure is a disc of 0.35 about each."""
+    """Eight round Gaussians of standard deviation 0.1 on a circle; the structure is a disc of 0.35 about each.
+
+    >>> import koopteach as kt
+    >>> tuple(kt.eight_gaussians.modes.shape), kt.eight_gaussians.structure(kt.eight_gaussians.modes)
+    ((8, 2), 1.0)
+    """
 
     def __init__(self) -> None:
         ring = GaussianMixture.ring(8, math.sqrt(2 * (1 - 0.1**2)), 0.1)
-        super().__init__(ring.modes, ring.stds)
+        super().__init__(ring.means, ring.stds)
 
     def on_structure(self, x: Tensor) -> Tensor:
         """Which points lie within 0.35 of a centre, ``(n,)``."""
         x = as_points("on_structure", "x", x, dim=2)
-        return torch.cdist(x, self.modes.to(x)).min(dim=1).values <= 0.35
+        return torch.cdist(x, self.means.to(x)).min(dim=1).values <= 0.35
 
 
 class Checkerboard(Toy):
-    """Uniform on the eight dark cells of a board of four by four; the structure is the cells, widened by 0.05."""
+    """Uniform on the eight dark cells of a board of four by four; the structure is the cells, widened by 0.05.
+
+    >>> import koopteach as kt
+    >>> kt.checkerboard.structure(kt.checkerboard.sample(100))
+    1.0
+    """
 
     def __init__(self) -> None:
-        self.dim = 2
         self.side = math.sqrt(0.75)  # four of these have unit variance: side^2 * 4^2 / 12 = 1
         self._like = torch.empty(0, dtype=torch.float64)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """``n`` independent samples, ``(n, 2)``."""
+        n = as_count("sample", "n", n)
         u = rand((n, 2), self._like, generator)
         column = (4 * u[:, :1]).floor()
         # two dark cells in each column: the upper or the lower pair's, shifted by one in odd columns
