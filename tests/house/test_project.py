@@ -1,20 +1,28 @@
 """The files around the package agree with each other: requirements, pins, conda, citation, style."""
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
 import tomllib
-from importlib.util import find_spec
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from tests import pins as resolver
+from tests.needs import needs
+
 ROOT = Path(__file__).resolve().parents[2]
+PYTHONS = ("3.11.0", "3.11.9", "3.12.3", "3.13.5", "3.14.0")
+PLATFORMS = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64"))
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "POT": "pot"}
 
-packaging = pytest.importorskip("packaging.requirements")
-yaml = pytest.importorskip("yaml")
+packaging = needs("packaging.requirements")
+specifiers = needs("packaging.specifiers")
+version_of = needs("packaging.version").Version
+yaml = needs("yaml")
 
 
 def project(folder="."):
@@ -35,12 +43,20 @@ def conda():
     return yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
 
 
-def pins():
-    """Name and version of each constraint, the names as package indexes compare them."""
+def constraints():
+    """Each line of constraints.txt, parsed."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    parts = [line.split("==") for line in lines if line and not line.startswith("#")]
-    assert all(len(part) == 2 for part in parts), "constraints.txt holds name==version alone"
-    return [(index_name(name), version) for name, version in parts]
+    return [packaging.Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+def pins(python, platform):
+    """Name and version of each constraint that this Python on this platform reads, names as indexes compare them."""
+    system, machine = platform
+    environment = {"python_full_version": python, "python_version": ".".join(python.split(".")[:2])}
+    environment |= {"sys_platform": system, "platform_machine": machine, "implementation_name": "cpython"}
+    environment |= {"os_name": "nt" if system == "win32" else "posix"}
+    met = [line for line in constraints() if not line.marker or line.marker.evaluate(environment)]
+    return [(index_name(line.name), str(line.specifier).removeprefix("==")) for line in met]
 
 
 def index_name(name):
@@ -62,17 +78,45 @@ def test_pip_adds_nothing_to_conda_but_the_course():
     assert [line for line in conda() if not isinstance(line, str)] == [{"pip": ["-e .", "-e ./course"]}]
 
 
-def test_every_direct_requirement_is_pinned_within_its_bound():
-    pinned = dict(pins())
-    for requirement in requirements("test", "dev"):  # CI does not install the extra "teach"
-        assert pinned[index_name(requirement.name)] in requirement.specifier, str(requirement)
-
-
-def test_pins_are_unique_and_fit_every_build():
-    names = [name for name, _ in pins()]
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("platform", PLATFORMS, ids="-".join)
+def test_every_direct_requirement_has_one_pin_within_its_bound(python, platform):
+    names = [name for name, _ in pins(python, platform)]
     assert len(names) == len(set(names))
-    assert not [name for name, version in pins() if "+" in version], "a +cpu label ties the pin to one build"
-    assert "koopteach" not in names
+    pinned = dict(pins(python, platform))
+    for requirement in requirements(*project("course")["optional-dependencies"]):
+        assert pinned[index_name(requirement.name)] in requirement.specifier, str(requirement)
+    assert "uv" in pinned  # the installer itself
+
+
+def test_pins_are_exact_and_fit_every_build():
+    for line in constraints():
+        assert [part.operator for part in line.specifier] == ["=="], str(line)
+        assert "+" not in str(line.specifier), "a +cpu label ties the pin to one build"
+        assert line.name not in ("koopteach", "koopcourse")
+
+
+def test_the_pins_were_resolved_for_the_oldest_python():
+    """Of what is not installed here only the resolver knows the Python that it needs."""
+    assert (
+        project()["requires-python"]
+        == project("course")["requires-python"]
+        == f">={resolver.OLDEST.rpartition('.')[0]}"
+    )
+    assert (ROOT / "constraints.txt").read_text(encoding="utf-8").startswith(resolver.HEAD)
+    assert dict(pins(resolver.OLDEST, PLATFORMS[0]))["torch"] == resolver.TORCH
+
+
+def test_no_pin_refuses_the_oldest_python():
+    """Debian's 3.11 is 3.11.2: a release that wants 3.11.5, and each newer one, needs a marker and an older pin."""
+    refused = []
+    for name, version in pins(resolver.OLDEST, PLATFORMS[0]):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            here = metadata.distribution(name)
+            wanted = specifiers.SpecifierSet(here.metadata["Requires-Python"] or "")
+            if version_of(here.version) <= version_of(version) and resolver.OLDEST not in wanted:
+                refused.append(f"{name}=={version} needs Python {wanted}")
+    assert refused == []
 
 
 def test_the_citation_names_the_software_and_the_papers():
@@ -100,9 +144,7 @@ def test_ci_runs_the_readmes_test_command():
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=["lint", "format"])
 def test_ruff_has_nothing_to_say(command):
-    if not find_spec("ruff"):
-        say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        say("ruff is missing: python3 course.py setup --dev")
+    needs("ruff")
     ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
     done = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
