@@ -5,11 +5,14 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from koopteach.tensors import as_count, rand, randn
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class FourierNet(nn.Module):
@@ -108,12 +111,12 @@ def seeded_linear(n_in: int, n_out: int, generator: torch.Generator | None = Non
     return layer
 
 
-def own_copy(module: nn.Module) -> nn.Module:
+def own_copy(module: Network) -> Network:
     """A copy to evaluate: nothing requires a gradient, and dropout is off; ``module`` stays as it is."""
     return copy.deepcopy(module).requires_grad_(False).eval()
 
 
-def to_train(module: nn.Module) -> tuple[nn.Module, list[nn.Parameter]]:
+def to_train(module: Network) -> tuple[Network, list[nn.Parameter]]:
     """A copy to train, with dropout on, and the parameters that may move: those that require a gradient.
 
     A module that is frozen as a whole, as fitted and loaded ones are, is trained as a whole.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from koopteach.flow_matching.net import like_weights
 from koopteach.koopman_flow.lifting import Lifting
 from koopteach.koopman_flow.paths import TeacherPaths
 
@@ -29,7 +30,8 @@ class Diagnosis:
         size: root mean square standard deviation of the observables over that of the states.
         participation: ``(sum lambda)^2 / sum lambda^2`` of the covariance of the observables: how many are alive.
         spread: standard deviation of the student's end points over that of the teacher's.
-        verdict: one sentence where the model has collapsed, else empty.
+        collapsed: whether the training can be won by dead observables, and was.
+        verdict: one sentence where the model has collapsed or was not trained far enough, else empty.
     """
 
     times: Tensor
@@ -40,6 +42,7 @@ class Diagnosis:
     size: float
     participation: float
     spread: float
+    collapsed: bool
     verdict: str
 
     @property
@@ -57,16 +60,11 @@ class Diagnosis:
         """Root mean square of the path error over the times."""
         return float(self.path_error.square().mean().sqrt())
 
-    @property
-    def collapsed(self) -> bool:
-        """Whether there is a verdict."""
-        return bool(self.verdict)
-
 
 def diagnose(lifting: Lifting, paths: TeacherPaths) -> Diagnosis:
     """Compare a lifting with the teacher's paths, which it should not have been trained on."""
     with torch.no_grad():
-        paths = paths.to(next(lifting.parameters()))
+        paths = paths.to(like_weights(lifting))
         times, x = paths.times, paths.states
         scale = _rms(x[-1])
         lifts, rates = zip(*(_rate(lifting, paths, j) for j in range(len(times))))
@@ -85,12 +83,14 @@ def diagnose(lifting: Lifting, paths: TeacherPaths) -> Diagnosis:
             "spread": float(read[-1].std(dim=0).norm() / x[-1].std(dim=0).norm()),
         }
     error = (read - x).square().mean(dim=(1, 2)).sqrt() / scale
-    return Diagnosis(times.double(), error.double(), **numbers, verdict=_verdict(lifting, **numbers))
+    verdict = _verdict(lifting, **numbers)
+    collapsed = bool(verdict) and not lifting.pinned
+    return Diagnosis(times.double(), error.double(), **numbers, collapsed=collapsed, verdict=verdict)
 
 
 def _rate(lifting: Lifting, paths: TeacherPaths, j: int) -> tuple[Tensor, Tensor]:
     x = paths.states[j]
-    return lifting.rate(x, x.new_full((len(x), 1), float(paths.times[j])), paths.velocities[j])
+    return lifting.rate(x, x.new_full((len(x), 1), float(paths.times[j])), paths.velocity(j))
 
 
 def _linearity(lifting: Lifting, lifts: tuple[Tensor, ...], times: Tensor, read: Tensor) -> float:
@@ -109,12 +109,13 @@ def _participation(z: Tensor) -> float:
 
 
 def _verdict(lifting: Lifting, *, residual: float, size: float, spread: float, **_: float) -> str:
-    """What has collapsed, in words: these numbers repeat on no other machine."""
+    """What is wrong, in words: these numbers repeat on no other machine."""
+    if lifting.pinned:  # its observables cannot die; only a training that ended early makes its samples narrow
+        far = "the samples are less than half as wide as the teacher's: the training has not got there."
+        return f"{far} Use more n_steps." if spread < _SHRUNK else ""
     cure = 'Use generator="mode_sum", whose read-out pins the observables.'
     if spread < _SHRUNK:
         return f"the samples have collapsed: constant observables make the loss small. {cure}"
-    if lifting.pinned:
-        return ""
     if size < _TINY and residual > _RELATIVE:
         return f"the loss is small because the observables are, not because they are linear. {cure}"
     return ""

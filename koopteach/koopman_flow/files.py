@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -10,40 +11,40 @@ from torch import Tensor
 from koopteach.files import fill, load_weights, save_weights
 from koopteach.flow_matching import FourierNet
 from koopteach.koopman_flow.free import FreeGenerator
-from koopteach.koopman_flow.lifting import Lifting, PathLift, StateLift
+from koopteach.koopman_flow.lifting import Lifting, ModeSum, PathLift, StateLift
 
 _KIND = "KoopmanFlow"
 
 
-def save_lifting(path: str | Path, lifting: Lifting, x0: Tensor | None) -> None:
-    """Write a lifting, and the sample ``x0`` of its source where that is not standard normal.
+def save_lifting(path: str | Path, lifting: Lifting, rest: dict[str, Tensor]) -> None:
+    """Write a lifting, and the ``rest`` of a model, tensors by name.
 
     Raises:
         RuntimeError: a lifting of one's own, which ``load`` could not build.
     """
     name = type(lifting).__name__
-    if name not in _BUILDERS:
+    if not isinstance(lifting, (StateLift, PathLift, FreeGenerator)) or name not in _BUILDERS:
         raise RuntimeError(f"save: a lifting of class {name} cannot be saved; known are {', '.join(_BUILDERS)}.")
     sizes = lifting.config if isinstance(lifting, FreeGenerator) else lifting.net.config
-    config = {"lifting": name, "n_pairs": getattr(lifting, "n_pairs", 0), "sizes": sizes}
+    n_pairs = lifting.n_pairs if isinstance(lifting, ModeSum) else 0
     tensors = {f"lifting.{key}": tensor for key, tensor in lifting.state_dict().items()}
-    save_weights(path, _KIND, config, tensors if x0 is None else {**tensors, "x0": x0})
+    save_weights(path, _KIND, {"lifting": name, "n_pairs": n_pairs, "sizes": sizes}, {**tensors, **rest})
 
 
-def load_lifting(path: str | Path) -> tuple[Lifting, Tensor | None]:
-    """The lifting of a file, and the sample of its source if there is one.
+def load_lifting(path: str | Path) -> tuple[Lifting, dict[str, Tensor]]:
+    """The lifting of a file, and the rest of its tensors.
 
     Raises:
         FileNotFoundError, ValueError: no such file; truncated, foreign, or not whole.
     """
     config, tensors = load_weights(path, _KIND)
-    x0 = tensors.pop("x0", None)
+    weights = {name: tensors.pop(name) for name in list(tensors) if name.startswith("lifting.")}
     try:
         lifting = _BUILDERS[config["lifting"]](config["sizes"], config["n_pairs"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"load: {path} describes no lifting of this version: {error!r}.") from error
-    fill(lifting, {key.removeprefix("lifting."): tensor for key, tensor in tensors.items()}, path)
-    return lifting, x0
+    fill(lifting, {name.removeprefix("lifting."): tensor for name, tensor in weights.items()}, path)
+    return lifting, tensors
 
 
 def _state(sizes: dict, n_pairs: int) -> StateLift:
@@ -55,4 +56,8 @@ def _path(sizes: dict, n_pairs: int) -> PathLift:
     return PathLift(FourierNet(**sizes), none, none, torch.zeros(2 + 2 * n_pairs, 2 + 2 * n_pairs))
 
 
-_BUILDERS = {"StateLift": _state, "PathLift": _path, "FreeGenerator": lambda sizes, _: FreeGenerator(**sizes)}
+_BUILDERS: dict[str, Callable[[dict, int], Lifting]] = {
+    "StateLift": _state,
+    "PathLift": _path,
+    "FreeGenerator": lambda sizes, _: FreeGenerator(**sizes),
+}

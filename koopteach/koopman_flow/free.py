@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from koopteach.flow_matching import FourierNet
 from koopteach.koopman_flow.lifting import Lifting
+from koopteach.tensors import as_count, randn
 
 
 class FreeGenerator(Lifting):
@@ -22,6 +25,7 @@ class FreeGenerator(Lifting):
         decoder: whether the read-out is a network.
         width, depth: of the encoder; the decoder has two layers of this width.
         generator: source of the first weights.
+        sizes: the others of :class:`FourierNet`, of the encoder.
 
     Source: Turan et al. 2025, arXiv 2506.22304.
     """
@@ -37,20 +41,25 @@ class FreeGenerator(Lifting):
         width: int = 96,
         depth: int = 3,
         generator: torch.Generator | None = None,
+        **sizes: Any,
     ) -> None:
         super().__init__()
-        if n_features <= (0 if decoder else dim):
-            raise ValueError(f"FreeGenerator: n_features must be above {0 if decoder else dim}, got {n_features}.")
+        dim, n_features = as_count("FreeGenerator", "dim", dim), as_count("FreeGenerator", "n_features", n_features)
+        if not decoder and n_features <= dim:
+            raise ValueError(f"FreeGenerator: n_features must be above {dim} without a decoder, got {n_features}.")
         self.dim, self.n_features, self.n_observables = dim, n_features, 2 + n_features
-        self.config = {"dim": dim, "n_features": n_features, "decoder": decoder, "width": width, "depth": depth}
         learned = n_features if decoder else n_features - dim
-        self.net = FourierNet(dim, learned, width=width, depth=depth, generator=generator)
-        sizes = {"width": width, "depth": 2, "n_frequencies": 0, "time_frequencies": 0}
-        self.decoder = FourierNet(n_features, dim, generator=generator, **sizes) if decoder else None
-        where = generator.device if generator is not None else "cpu"
-        free = torch.randn((n_features, 2 + n_features), device=where, generator=generator).cpu()
+        self.net = FourierNet(dim, learned, width=width, depth=depth, generator=generator, **sizes)
+        plain: dict[str, int] = {"depth": 2, "n_frequencies": 0, "time_frequencies": 0}
+        self.decoder = FourierNet(n_features, dim, width=width, generator=generator, **plain) if decoder else None
+        free = randn((n_features, 2 + n_features), torch.empty(0), generator)
         self.free_rows = nn.Parameter(1e-3 * free)
-        self.requires_grad_(False)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The arguments that make another one of the same sizes."""
+        encoder = {name: size for name, size in self.net.config.items() if name != "out_dim"}
+        return {**encoder, "n_features": self.n_features, "decoder": self.decoder is not None}
 
     def lift(self, x: Tensor, t: Tensor) -> Tensor:
         """``[1, t, g]``, or ``[1, t, x, g]``, ``(n, D)``."""

@@ -7,11 +7,13 @@ its derivative in that direction, ``Lie z = dz/dt + J_x z v``.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from koopteach.flow_matching import FourierNet
+from koopteach.flow_matching.net import like_weights
 from koopteach.koopman_flow.time_functions import Whitening, time_functions
 from koopteach.tensors import jvp
 
@@ -65,13 +67,12 @@ class ModeSum(Lifting):
     """
 
     pinned = True
+    net: FourierNet
 
     def __init__(self, net: FourierNet, growth: Tensor, frequency: Tensor) -> None:
         super().__init__()
-        self.net, self.dim = net, net.dim
-        self.growth, self.frequency = (
-            nn.Parameter(s.clone().to(torch.float32), requires_grad=False) for s in (growth, frequency)
-        )
+        self.net, self.dim, like = net, net.dim, like_weights(net)
+        self.growth, self.frequency = (nn.Parameter(s.clone().to(like)) for s in (growth, frequency))
         self.n_pairs = len(growth)
         self.n_functions = 2 + 2 * self.n_pairs
         self.n_observables = self.n_functions * self.dim
@@ -146,9 +147,11 @@ class PathLift(ModeSum):
         r_inverse: ``(r, r)``, of :class:`Whitening`.
     """
 
+    r_inverse: Tensor
+
     def __init__(self, net: FourierNet, growth: Tensor, frequency: Tensor, r_inverse: Tensor) -> None:
         super().__init__(net, growth, frequency)
-        self.register_buffer("r_inverse", r_inverse.to(torch.float32))
+        self.register_buffer("r_inverse", r_inverse.to(self.growth.dtype))
 
     @staticmethod
     def outputs(dim: int, n_pairs: int) -> int:
@@ -171,28 +174,45 @@ class PathLift(ModeSum):
 def state_lift(
     dim: int,
     n_pairs: int,
-    growth: Tensor | None = None,
-    frequency: Tensor | None = None,
+    pairs: tuple[Tensor, Tensor] | None = None,
     *,
     generator: torch.Generator | None = None,
-    **sizes: int,
+    **sizes: Any,
 ) -> StateLift:
-    """A fresh :class:`StateLift`; without a spectrum it starts at ``+- i k pi / 2``."""
-    if growth is None:
-        growth, frequency = torch.zeros(n_pairs), math.pi / 2 * torch.arange(1.0, n_pairs + 1)
+    """A fresh :class:`StateLift` with these ``pairs`` of growths and frequencies; None for ``+- i k pi / 2``."""
+    if pairs is None:
+        pairs = torch.zeros(n_pairs), math.pi / 2 * torch.arange(1.0, n_pairs + 1)
     net = FourierNet(dim, StateLift.outputs(dim, n_pairs), last_scale=0.1, generator=generator, **sizes)
-    return StateLift(net, growth, frequency)
+    return StateLift(net, *pairs)
+
+
+def check_lifting(lifting: Lifting) -> None:
+    """Refuse a lifting of one's own whose lift, evolution, read-out or generator has another shape than it says.
+
+    Raises:
+        ValueError: one of them.
+    """
+    d, m, like = lifting.dim, lifting.n_observables, like_weights(lifting)
+    with torch.no_grad():
+        z = lifting.lift(like.new_zeros(2, d), like.new_zeros(2, 1))
+        found = {"lift": z, "evolve": lifting.evolve(z, 1.0), "read": lifting.read(z), "generator": lifting.generator()}
+    needed = {"lift": (2, m), "evolve": (2, m), "read": (2, d), "generator": (m, m)}
+    for name, shape in needed.items():
+        if tuple(found[name].shape) != shape:
+            raise ValueError(
+                f"KoopmanFlow: {name} of the lifting returns {tuple(found[name].shape)} for 2 points of dimension {d} "
+                f"and {m} observables, but {shape} is needed."
+            )
 
 
 def path_lift(
     dim: int,
     times: Tensor,
-    growth: Tensor,
-    frequency: Tensor,
+    pairs: tuple[Tensor, Tensor],
     *,
     generator: torch.Generator | None = None,
-    **sizes: int,
+    **sizes: Any,
 ) -> PathLift:
-    """A fresh :class:`PathLift` for paths stored at equal ``times`` ``(T,)``."""
-    net = FourierNet(dim, PathLift.outputs(dim, len(growth)), generator=generator, **sizes)
-    return PathLift(net, growth, frequency, Whitening.of(times, growth, frequency).r_inverse)
+    """A fresh :class:`PathLift` with these ``pairs``, for paths stored at equal ``times`` ``(T,)``."""
+    net = FourierNet(dim, PathLift.outputs(dim, len(pairs[0])), generator=generator, **sizes)
+    return PathLift(net, *pairs, Whitening.of(times, *pairs).r_inverse)

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from koopteach.flow_matching import Flow
 from koopteach.flow_matching.flow import as_times, checked_times
+from koopteach.flow_matching.net import like_weights
+from koopteach.flow_matching.solvers import check_solver
 from koopteach.koopman_flow.lifting import Lifting, ModeSum
 from koopteach.koopman_flow.sampling import read_states
 from koopteach.tensors import as_float, as_points, jvp
@@ -37,42 +39,29 @@ class Modes:
 
 
 class LinearFlow(Flow):
-    """What a flow can do once it has a ``lifting``."""
+    """What a flow can do once it has a ``lifting``: the states at all times, and the way back, from one lift.
+
+    ``transport``, ``trajectory``, ``invert`` and ``sample`` take solver, steps and tolerance as those of every flow do;
+    nothing is solved, so they change nothing, and ``nfe`` is one.
+    """
 
     lifting: Lifting | None
 
-    def transport(self, x0: Tensor, *, t: float = 1.0) -> Tensor:
-        """Where the flow carries ``x0`` ``(n, d)`` from time 0 to ``t``: one lift, one matrix.
-
-        Raises:
-            ValueError: shapes that do not fit, NaN, or a time outside [0, 1].
-        """
-        return self._states("transport", "x0", x0, 0.0, [t])[0]
-
-    def trajectory(self, x0: Tensor, times: Any) -> Tensor:
-        """States ``(k, n, d)`` at ``times`` ``(k,)`` of the points that start at ``x0``: still one lift."""
-        return self._states("trajectory", "x0", x0, 0.0, times)
-
-    def invert(self, x1: Tensor, *, t: float = 1.0) -> Tensor:
-        """Where the points ``x1`` ``(n, d)`` of time ``t`` came from at time 0: a lift at ``t``, and ``e^{-tL}``."""
-        checked_times("invert", [t])
-        return self._states("invert", "x1", x1, t, [0.0])[0]
-
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """``n`` samples of the law at t = 1, ``(n, d)``: the teacher's source, transported."""
-        return self.transport(self.source(n, generator))
-
-    def _states(self, who: str, name: str, x: Tensor, start: float, times: Any) -> Tensor:
-        x = as_points(who, name, x, dim=self.dim)
-        taus = checked_times(who, times) - start
-        states = read_states(self._fitted(who), x, start, taus)
+    def _states(
+        self, who: str, name: str, x: Tensor, start: float, times: Any, solver: str, steps: int, tolerance: float
+    ) -> Tensor:
+        """A lift at ``start``, and ``e^{(t - start) L}`` for each time."""
+        check_solver(who, solver, steps, tolerance)
+        lifting, x = self._fitted(who), as_points(who, name, x, dim=self.dim)
+        checked_times(who, [start])
+        states = read_states(lifting, x, start, checked_times(who, times) - start)
         self.nfe = 1
         return states
 
     def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
         """The velocity that the linear flow reads at ``(x, t)``: the slope of ``C e^{sL} z(x, t)`` at s = 0."""
         lifting = self._fitted("velocity")
-        like = next(lifting.net.parameters())
+        like = like_weights(lifting)
         z = lifting.lift(x.to(like), t.to(like))
         _, slope = jvp(lifting.read, (z,), (z @ lifting.generator().T,))
         return slope.to(x)
@@ -81,7 +70,7 @@ class LinearFlow(Flow):
         """The observables ``z(x, t)``, ``(n, D)``."""
         x = as_points("lift", "x", x, dim=self.dim)
         lifting = self._fitted("lift")
-        like = next(lifting.net.parameters())
+        like = like_weights(lifting)
         return lifting.lift(x.to(like), as_times("lift", t, x).to(like)).to(x)
 
     @property
@@ -101,8 +90,8 @@ class LinearFlow(Flow):
 
         Identity: ``modes(x0).at(t)`` is ``transport(x0, t=t)``.
         """
-        p, u, a, b = self._mode_sum("modes").split(self.lift(as_points("modes", "x0", x0), 0.0))
-        lifting = self.lifting
+        lifting = self._mode_sum("modes")
+        p, u, a, b = lifting.split(self.lift(as_points("modes", "x0", x0, dim=self.dim), 0.0))
         rates = torch.complex(lifting.growth.to(p), lifting.frequency.to(p))
         return Modes(p, u, rates, (torch.complex(a, -b) / 2).transpose(0, 1))
 

@@ -34,7 +34,7 @@ def coefficient_loss(
     By Pythagoras ``sum_j w_j |path_y(t_j) - x_j|^2 = |y - labels|^2 + floor``, and the label of a path is the same
     wherever on it the network is asked. Half of a batch starts at t = 0, half at the later stored times.
     """
-    white = Whitening.of(paths.times.cpu(), lifting.growth.cpu(), lifting.frequency.cpu())
+    white = Whitening.of(paths.times.cpu(), lifting.growth.detach().cpu(), lifting.frequency.detach().cpu())
     labels = white.labels(paths.states)
     times = paths.times[:, None]
     q = (lifting.path_matrix(paths.times) @ lifting.r_inverse).detach()[:, :, None]
@@ -80,13 +80,14 @@ def training_loss(
         start = lifting.lift(paths.states[0, rows], zeros)
         end = lifting.evolve(start, 1.0)
         terms = {
-            "consistency": lambda: consistency_loss(lifting, x, t, paths.velocities[j, rows]),
+            "consistency": lambda: consistency_loss(lifting, x, t, paths.velocity(j, rows)),
             "target": lambda: _mse(lifting.read(end), x1),
             "path": lambda: _mse(lifting.read(lifting.evolve(start, t)), x),
             "phase": lambda: (end - lifting.lift(x1, ones)).square().sum(dim=1).mean() / lifting.dim,
             "reconstruction": lambda: _mse(lifting.read(lifting.lift(x, t)), x),
         }
-        return sum(weight * terms[name]() for name, weight in weights.items() if weight)
+        wanted = (weight * terms[name]() for name, weight in weights.items() if weight)
+        return sum(wanted, start=times.new_zeros(()))
 
     return loss
 

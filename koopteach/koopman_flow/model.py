@@ -6,23 +6,24 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from koopteach.flow_matching import Flow, Training, train
+from koopteach.flow_matching.net import like_weights, own_copy, to_train
 from koopteach.flow_matching.paths import widened
 from koopteach.koopman_flow.diagnose import Diagnosis, diagnose
 from koopteach.koopman_flow.files import load_lifting, save_lifting
 from koopteach.koopman_flow.free import FreeGenerator
-from koopteach.koopman_flow.lifting import Lifting, path_lift, state_lift
+from koopteach.koopman_flow.lifting import Lifting, ModeSum, PathLift, check_lifting, path_lift, state_lift
 from koopteach.koopman_flow.linear_flow import LinearFlow
 from koopteach.koopman_flow.losses import checked_weights, coefficient_loss, training_loss
 from koopteach.koopman_flow.paths import TeacherPaths, teacher_paths
 from koopteach.koopman_flow.time_functions import fit_time_functions
-from koopteach.tensors import as_points
+from koopteach.tensors import as_count, as_points
 
 GENERATORS = ("mode_sum", "free")
 METHODS = ("coefficients", "consistency")
-_SIZES = {"width": 96, "depth": 3}
+_SIZES: dict[str, Any] = {"width": 96, "depth": 3}
 
 
 class KoopmanFlow(LinearFlow):
@@ -33,17 +34,31 @@ class KoopmanFlow(LinearFlow):
     Args:
         teacher: any :class:`Flow`; None beside a lifting that is ready, which then cannot be trained or diagnosed.
         generator: ``"mode_sum"`` (the robust form, see :class:`ModeSum`), ``"free"`` (the paper's dense generator with
-            a decoder, see :class:`FreeGenerator`, whose collapse is to be seen), or a lifting of one's own.
+            a decoder, see :class:`FreeGenerator`, whose collapse is to be seen), or a lifting of one's own, of which a
+            copy is used.
         n_pairs: ``K`` of the mode sum: 0 for straight flows, 1 or 2 for others.
         net: sizes of the network, as of :class:`FourierNet`; width 96 and depth 3 where nothing is said.
 
     Attributes:
-        lifting: the model, after ``fit``.
+        lifting: the model, after ``fit``; without gradients of its parameters, dropout off.
         training: the record of ``fit``.
         nfe: evaluations of the network in the last transport, trajectory, inversion or sample: one.
 
     Raises:
-        ValueError: another generator, or negative ``n_pairs``.
+        TypeError, ValueError: another generator, ``n_pairs`` that is no whole number of at least zero, a lifting of
+            another dimension than the teacher's, or whose observables are not as many as it says.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> teacher, stream = kt.GaussianFlow([1.0, 0.0], [2.0, 0.5]), torch.Generator().manual_seed(0)
+    >>> student = kt.KoopmanFlow(teacher, net={"width": 16, "depth": 2, "n_frequencies": 0})
+    >>> student.fit(n_paths=500, n_steps=50, batch=64, lr=1e-2, generator=stream)
+    KoopmanFlow(dim 2, mode_sum, Training(50 steps))
+    >>> x0 = teacher.source(100, stream)
+    >>> tuple(student.transport(x0).shape), tuple(student.trajectory(x0, [0.0, 0.5, 1.0]).shape), student.nfe
+    ((100, 2), (3, 100, 2), 1)
+    >>> bool(torch.allclose(student.modes(x0).at(0.5), student.transport(x0, t=0.5), atol=1e-4))
+    True
 
     Source: Turan et al. 2025, arXiv 2506.22304, for the consistency training; the mode sum is ours.
     """
@@ -56,20 +71,22 @@ class KoopmanFlow(LinearFlow):
         n_pairs: int = 1,
         net: dict[str, Any] | None = None,
     ) -> None:
-        if not isinstance(generator, Lifting) and generator not in GENERATORS:
+        if isinstance(generator, Lifting):
+            self.lifting, self.dim = own_copy(generator), generator.dim
+            check_lifting(self.lifting)
+            n_pairs = self.lifting.n_pairs if isinstance(self.lifting, ModeSum) else n_pairs
+        elif generator not in GENERATORS:
             raise ValueError(f"KoopmanFlow: generator must be one of {', '.join(GENERATORS)}, got {generator!r}.")
-        if not (isinstance(n_pairs, int) and n_pairs >= 0):
-            raise ValueError(f"KoopmanFlow: n_pairs must be a whole number of at least 0, got {n_pairs!r}.")
-        self.lifting: Lifting | None = generator if isinstance(generator, Lifting) else None
-        if teacher is None and self.lifting is None:
+        elif teacher is None:
             raise ValueError("KoopmanFlow: a teacher is needed, any flow with a velocity, such as a FlowMatching.")
-        self.dim = teacher.dim if self.lifting is None else self.lifting.dim
+        else:
+            self.lifting, self.dim = None, teacher.dim
         if teacher is not None and teacher.dim != self.dim:
             raise ValueError(
                 f"KoopmanFlow: the lifting is for dimension {self.dim}, but the teacher has dimension {teacher.dim}."
             )
-        self.teacher, self.n_pairs = teacher, n_pairs
-        self.generator, self.sizes = generator, {**_SIZES, **(net or {})}
+        self.teacher, self.n_pairs = teacher, as_count("KoopmanFlow", "n_pairs", n_pairs, at_least=0)
+        self.generator, self.sizes = generator, _SIZES | (net or {})
         self.training: Training | None = None
         self._like = torch.empty(0, dtype=torch.float64) if teacher is None else teacher._like
         self._x0 = None if teacher is None else teacher._x0
@@ -91,16 +108,19 @@ class KoopmanFlow(LinearFlow):
     ) -> Self:
         """Learn from the teacher's paths; afterwards the teacher is needed for ``diagnose`` alone.
 
+        A second call starts anew. To go on with ``"consistency"`` where a student ended, give its lifting as
+        ``generator`` to another one.
+
         Args:
             method: ``"coefficients"``, regression on whitened path labels: the path at all times as one plain mean
                 square, as cheap as regression of the end point; or ``"consistency"``, the paper's ``Lie z = L z`` with
                 its partners, for the generator itself.
-            spectrum: complex ``(K,)``, ``a + ib``. None: for coefficients the time functions that fit the paths best,
-                for consistency a start at ``i k pi / 2``.
+            spectrum: complex ``(K,)``, ``a + ib``, of a mode sum. None: for coefficients the time functions that fit
+                the paths best, for consistency a start at ``i k pi / 2``.
             weights: of the terms of ``"consistency"``: ``"balanced"``, ``"paper"``, ``"path"``, ``"autoencoder"``, or a
                 dictionary of consistency, target, path, phase, reconstruction. None: balanced for a mode sum, else
                 autoencoder.
-            learn_spectrum: whether ``"consistency"`` moves the spectrum.
+            learn_spectrum: whether ``"consistency"`` moves the spectrum; False needs a mode sum.
             n_paths: paths asked of the teacher.
             x0: start points ``(n, d)`` of the paths; None draws them from the teacher's source, every fourth of those
                 for coefficients a quarter further out, so that rare noise is met, too.
@@ -109,14 +129,11 @@ class KoopmanFlow(LinearFlow):
             verbose: a progress bar where somebody watches, and a line when the training stopped early.
 
         Raises:
-            ValueError: another method, preset or term; a spectrum that is not ``(K,)``; a size below one.
+            TypeError, ValueError: another method, preset or term; a spectrum that is not ``(K,)``; an option that this
+                method or generator has no use for; a size that is no whole number of at least one.
         """
-        if method not in METHODS:
-            raise ValueError(f"fit: method must be one of {', '.join(METHODS)}, got {method!r}.")
-        if method == "coefficients" and self.generator != "mode_sum":
-            raise ValueError('fit: method="coefficients" needs generator="mode_sum"; use method="consistency".')
-        if min(n_paths, batch) < 1:
-            raise ValueError(f"fit: n_paths and batch must be at least 1, got {n_paths} and {batch}.")
+        self._check_options(method, spectrum, weights, learn_spectrum)
+        n_paths, batch = as_count("fit", "n_paths", n_paths), as_count("fit", "batch", batch)
         pinned = self.generator == "mode_sum" or getattr(self.generator, "pinned", False)
         terms = checked_weights(("balanced" if pinned else "autoencoder") if weights is None else weights)
         if x0 is None:
@@ -124,42 +141,68 @@ class KoopmanFlow(LinearFlow):
             x0 = widened(x0) if method == "coefficients" else x0
         by_rate = method == "consistency" and bool(terms.get("consistency"))
         paths = teacher_paths(self._teacher("fit"), x0, velocities=by_rate)
-        learned, loss = self._prepare(method, paths, spectrum, terms, learn_spectrum, batch, generator)
-        self.training = train(
-            loss, learned, n_steps=n_steps, lr=lr, ema=0.995, name=type(self).__name__, verbose=verbose
-        )
+        pairs = None if spectrum is None else self._pairs(spectrum)
+        if method == "coefficients":
+            lifting, learned = self._path_lift(paths, pairs, generator)
+            loss = coefficient_loss(lifting, paths.to(like_weights(lifting)), batch, generator)
+        else:
+            lifting, learned = self._fresh(paths, pairs, learn_spectrum, generator)
+            loss = training_loss(lifting, paths.to(like_weights(lifting)), terms, batch, generator)
+        self.lifting = lifting
+        try:
+            self.training = train(
+                loss, learned, n_steps=n_steps, lr=lr, ema=0.995, name=type(self).__name__, verbose=verbose
+            )
+        finally:
+            lifting.requires_grad_(False).eval()
         return self
 
-    def _prepare(
-        self,
-        method: str,
-        paths: TeacherPaths,
-        spectrum: Any,
-        terms: dict[str, float],
-        learn_spectrum: bool,
-        batch: int,
-        generator: torch.Generator | None,
-    ) -> tuple[list[Tensor], Any]:
-        """The parameters to train and their loss; makes the lifting."""
-        pairs = None if spectrum is None else self._pairs(spectrum)
-        sizes = {"generator": generator, **self.sizes}
-        if method == "coefficients":
-            pairs = pairs or fit_time_functions(paths.states, paths.times, self.n_pairs)[:2]
-            self.lifting = path_lift(self.dim, paths.times, *pairs, **sizes).to(paths.states.device)
-            return list(self.lifting.net.parameters()), coefficient_loss(
-                self.lifting, self._on(paths), batch, generator
+    def _check_options(self, method: str, spectrum: Any, weights: Any, learn_spectrum: bool) -> None:
+        """Refuse what a training would not look at."""
+        mode_sum = self.generator == "mode_sum"
+        if method not in METHODS:
+            raise ValueError(f"fit: method must be one of {', '.join(METHODS)}, got {method!r}.")
+        if method == "coefficients" and not mode_sum:
+            raise ValueError('fit: method="coefficients" needs generator="mode_sum"; use method="consistency".')
+        if method == "coefficients" and weights is not None:
+            raise ValueError(
+                'fit: weights are of the terms of method="consistency"; "coefficients" has one term alone.'
             )
-        if self.generator == "mode_sum":
-            self.lifting = state_lift(self.dim, self.n_pairs, *(pairs or ()), **sizes)
-        elif self.generator == "free":
-            self.lifting = FreeGenerator(self.dim, width=self.sizes["width"], generator=generator)
-        self.lifting.to(paths.states.device)
-        fixed = set() if learn_spectrum else {"growth", "frequency"}
-        learned = [p for name, p in self.lifting.named_parameters() if name not in fixed and p.numel()]
-        return learned, training_loss(self.lifting, self._on(paths), terms, batch, generator)
+        if spectrum is not None and not mode_sum:
+            raise ValueError('fit: spectrum needs generator="mode_sum"; another one has its own.')
+        if not learn_spectrum and not (mode_sum or isinstance(self.generator, ModeSum)):
+            raise ValueError(
+                'fit: learn_spectrum=False needs generator="mode_sum"; no other one has a spectrum to keep.'
+            )
 
-    def _on(self, paths: TeacherPaths) -> TeacherPaths:
-        return paths.to(next(self.lifting.net.parameters()))
+    def _path_lift(
+        self, paths: TeacherPaths, pairs: tuple[Tensor, Tensor] | None, generator: torch.Generator | None
+    ) -> tuple[PathLift, list[nn.Parameter]]:
+        """A fresh lifting for the regression of coefficients, where the paths are, and its parameters."""
+        if pairs is None:
+            pairs = fit_time_functions(paths.states, paths.times, self.n_pairs)[:2]
+        lifting = path_lift(self.dim, paths.times, pairs, generator=generator, **self.sizes).to(paths.states.device)
+        return lifting, list(lifting.net.parameters())
+
+    def _fresh(
+        self,
+        paths: TeacherPaths,
+        pairs: tuple[Tensor, Tensor] | None,
+        learn_spectrum: bool,
+        generator: torch.Generator | None,
+    ) -> tuple[Lifting, list[nn.Parameter]]:
+        """A fresh lifting for the consistency training, or a copy of one's own, and the parameters that it moves."""
+        if isinstance(self.generator, Lifting):
+            lifting = self.generator
+        elif self.generator == "mode_sum":
+            lifting = state_lift(self.dim, self.n_pairs, pairs, generator=generator, **self.sizes)
+        else:
+            lifting = FreeGenerator(self.dim, generator=generator, **self.sizes)
+        lifting, learned = to_train(lifting)
+        kept = () if learn_spectrum or not isinstance(lifting, ModeSum) else (lifting.growth, lifting.frequency)
+        return lifting.to(paths.states.device), [
+            p for p in learned if p.numel() and not any(p is fixed for fixed in kept)
+        ]
 
     def _pairs(self, spectrum: Any) -> tuple[Tensor, Tensor]:
         spectrum = torch.as_tensor(spectrum, dtype=torch.complex128)
@@ -175,23 +218,21 @@ class KoopmanFlow(LinearFlow):
 
         Args:
             x0: points that the training has not seen.
-            verbose: say in a line when the model has collapsed.
+            verbose: say in a line when the model has collapsed, or was not trained far enough.
         """
-        lifting = self._fitted("diagnose")
-        told = diagnose(
-            lifting, teacher_paths(self._teacher("diagnose"), as_points("diagnose", "x0", x0, dim=self.dim))
-        )
-        if verbose and told.collapsed:
-            print(f"KoopmanFlow: {told.verdict}")
-        return told
+        lifting, x0 = self._fitted("diagnose"), as_points("diagnose", "x0", x0, dim=self.dim)
+        diagnosis = diagnose(lifting, teacher_paths(self._teacher("diagnose"), x0))
+        if verbose and diagnosis.verdict:
+            print(f"KoopmanFlow: {diagnosis.verdict}")
+        return diagnosis
 
     def save(self, path: str | Path) -> None:
-        """Write the lifting to a safetensors file, its configuration inside; the teacher is not part of it.
+        """Write the lifting and the source to a safetensors file; the teacher is not part of it.
 
         Raises:
             RuntimeError: not fitted, or a lifting of one's own.
         """
-        save_lifting(path, self._fitted("save"), self._x0)
+        save_lifting(path, self._fitted("save"), self._source_tensors())
 
     @classmethod
     def load(cls, path: str | Path, teacher: Flow | None = None) -> Self:
@@ -205,13 +246,17 @@ class KoopmanFlow(LinearFlow):
             FileNotFoundError, ValueError: no such file; truncated, foreign, or of another kind; a teacher of another
                 dimension.
         """
-        lifting, x0 = load_lifting(path)
-        flow = cls(teacher, generator=lifting, n_pairs=getattr(lifting, "n_pairs", 0))
-        if x0 is not None:
-            flow._x0, flow._like = x0, x0.new_empty(0)
+        lifting, source = load_lifting(path)
+        flow = cls(teacher, generator=lifting)
+        flow._restore_source(source)
         return flow
 
     def _teacher(self, who: str) -> Flow:
         if self.teacher is None:
             raise RuntimeError(f"{who}: a loaded KoopmanFlow has no teacher. Use KoopmanFlow.load(path, teacher).")
         return self.teacher
+
+    def __repr__(self) -> str:
+        form = self.generator if isinstance(self.generator, str) else type(self.generator).__name__
+        state = "not fitted" if self.lifting is None else repr(self.training or "lifting given")
+        return f"KoopmanFlow(dim {self.dim}, {form}, {state})"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from koopteach.flow_matching import Flow
+from koopteach.tensors import as_count, random_rows
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,21 @@ class TeacherPaths:
 
     def rows(self, n: int, generator: torch.Generator | None) -> Tensor:
         """``n`` random paths, with replacement."""
-        return _randint(self.states.shape[1], n, self.states, generator)
+        return random_rows(self.states[0], n, generator)
 
     def moments(self, n: int, generator: torch.Generator | None) -> Tensor:
         """Indices of ``n`` random times."""
-        return _randint(len(self.times), n, self.states, generator)
+        return random_rows(self.times, n, generator)
+
+    def velocity(self, j: Tensor | int, rows: Tensor | slice = slice(None)) -> Tensor:
+        """Velocities at the times ``j``, on all paths or on these.
+
+        Raises:
+            RuntimeError: nobody asked for them.
+        """
+        if self.velocities is None:
+            raise RuntimeError("teacher_paths: these paths hold no velocities; ask for velocities=True.")
+        return self.velocities[j, rows]
 
     def to(self, like: Tensor) -> TeacherPaths:
         """In the dtype and on the device of ``like``."""
@@ -44,19 +55,25 @@ def teacher_paths(
     """The teacher's paths from ``x0`` ``(n, d)``.
 
     Args:
-        teacher: a flow.
+        teacher: a flow of any kind.
         x0: start points.
-        n_times: equal times from 0 to 1, the ends included.
+        n_times: equal times from 0 to 1, the ends included; at least two.
         velocities: whether to evaluate the teacher at every state, too.
         solver, steps: as of ``Flow.trajectory``.
+
+    Raises:
+        TypeError, ValueError: fewer than two times, and what ``Flow.trajectory`` raises.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> paths = kt.teacher_paths(kt.GaussianFlow([1.0, 0.0], [1.0, 1.0]), torch.zeros(3, 2), n_times=5)
+    >>> paths.times.tolist(), tuple(paths.states.shape), tuple(paths.velocities.shape)
+    ([0.0, 0.25, 0.5, 0.75, 1.0], (5, 3, 2), (5, 3, 2))
     """
-    times = torch.linspace(0, 1, n_times, dtype=torch.float64)
+    times = torch.linspace(0, 1, as_count("teacher_paths", "n_times", n_times, at_least=2), dtype=torch.float64)
     states = teacher.trajectory(x0, times, solver=solver, steps=steps)
     if not velocities:
         return TeacherPaths(times, states, None)
-    return TeacherPaths(times, states, torch.stack([teacher.velocity(x, t) for x, t in zip(states, times.tolist())]))
-
-
-def _randint(high: int, n: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
-    where = generator.device if generator is not None else like.device
-    return torch.randint(high, (n,), device=where, generator=generator).to(like.device)
+    with torch.no_grad():
+        rates = [teacher.velocity(x, t) for x, t in zip(states, times.tolist())]
+    return TeacherPaths(times, states, torch.stack(rates))

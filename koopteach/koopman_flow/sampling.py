@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from koopteach.flow_matching.net import like_weights
 from koopteach.koopman_flow.lifting import Lifting, ModeSum
 
 # Rows whose hidden layers stay in a core's own cache.
@@ -23,15 +24,14 @@ class Folded:
         net, d = lifting.net, lifting.dim
         self.dim, self.count, self.frequencies = d, len(taus), net.frequencies
         from_out, from_x = self._read_out(lifting, t, taus)
-        last = net.layers[-1]
+        first, *middle, last = (layer for layer in net.layers if isinstance(layer, nn.Linear))
         self.last = (from_out @ last.bias, (from_out @ last.weight).T)
         self.direct = from_x.T
         clock = net.features(last.weight.new_zeros(1, d), last.weight.new_full((1, 1), t))[0]
         clock[d + 1 + 2 * len(net.time_frequencies) :] = 0
-        first = net.layers[0]
         state = torch.ones(first.in_features, dtype=torch.bool, device=clock.device)
         state[d : d + 1 + 2 * len(net.time_frequencies)] = False
-        hidden = [(layer.bias, layer.weight.T) for layer in net.layers[1:-1]]
+        hidden = [(layer.bias, layer.weight.T) for layer in middle]
         self.hidden = [(first.bias + first.weight @ clock, first.weight[:, state].T.contiguous()), *hidden]
 
     @staticmethod
@@ -59,8 +59,8 @@ class Folded:
 def read_states(lifting: Lifting, x: Tensor, t: float, taus: Tensor) -> Tensor:
     """States ``(k, n, d)`` read at ``taus`` ``(k,)`` after one lift of ``x`` ``(n, d)`` at time ``t``."""
     with torch.no_grad():
-        if isinstance(lifting, ModeSum):
+        if isinstance(lifting, ModeSum) and type(lifting).lift is ModeSum.lift:
             return Folded(lifting, t, taus)(x)
-        like = next(lifting.parameters())
+        like = like_weights(lifting)
         z = lifting.lift(x.to(like), like.new_full((len(x), 1), t))
         return torch.stack([lifting.read(lifting.evolve(z, float(tau))) for tau in taus]).to(x)

@@ -13,6 +13,8 @@ import scipy.optimize
 import torch
 from torch import Tensor
 
+from koopteach.tensors import as_count
+
 # Extra weight of the two ends beside a trapezoid rule of unit spacing; tuned once, on moons.
 _START, _END = 1.0, 3.0
 
@@ -26,6 +28,13 @@ def time_functions(t: Tensor, growth: Tensor, frequency: Tensor) -> Tensor:
     Args:
         t: times.
         growth, frequency: ``a`` and ``b``, ``(K,)``, in 1/time.
+
+    >>> import math
+    >>> import torch
+    >>> import koopteach as kt
+    >>> functions = kt.time_functions(torch.tensor([0.0, 0.5]), torch.zeros(1), torch.tensor([math.pi]))
+    >>> functions.round(decimals=3).abs().tolist()  # 1, t, cos(pi t), sin(pi t)
+    [[1.0, 0.0, 1.0, 0.0], [1.0, 0.5, 0.0, 1.0]]
     """
     t = t[..., None]
     grow, turn = (growth * t).exp(), frequency * t
@@ -95,8 +104,25 @@ def fit_time_functions(states: Tensor, times: Tensor, n_pairs: int) -> tuple[Ten
     Returns:
         growth ``(K,)`` and frequency ``(K,)``, by rising frequency, and the floor, relative.
 
+    Raises:
+        TypeError, ValueError: ``n_pairs`` that is no whole number, or paths that are not ``(T, n, d)``.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> t = torch.linspace(0, 1, 21, dtype=torch.float64)
+    >>> circle = torch.stack([(2 * t).cos(), (2 * t).sin()], dim=1)[:, None]
+    >>> growth, frequency, floor = kt.fit_time_functions(circle, t, n_pairs=1)
+    >>> round(float(frequency), 2), floor < 1e-4
+    (2.0, True)
+
     Source: Golub, Pereyra 1973 (variable projection).
     """
+    n_pairs = as_count("fit_time_functions", "n_pairs", n_pairs, at_least=0)
+    if states.ndim != 3 or times.shape != (len(states),):
+        raise ValueError(
+            "fit_time_functions: states must be (T, n, d) and times (T,), got "
+            f"{tuple(states.shape)} and {tuple(times.shape)}."
+        )
     moments = time_moments(states)
 
     def floor(pairs: np.ndarray) -> float:
@@ -116,5 +142,5 @@ def fit_time_functions(states: Tensor, times: Tensor, n_pairs: int) -> tuple[Ten
 
 
 def _combs(n_pairs: int) -> list[np.ndarray]:
-    """First frequencies: combs of three spacings."""
-    return [spacing * np.arange(1, n_pairs + 1) for spacing in (1.2, 2.0, 3.2)]
+    """First frequencies: combs of three spacings, within the bounds."""
+    return [min(spacing, _FREQUENCY[1] / n_pairs) * np.arange(1, n_pairs + 1) for spacing in (1.2, 2.0, 3.2)]

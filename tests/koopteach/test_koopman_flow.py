@@ -46,8 +46,8 @@ def moments(n, seed=0):
 
 def liftings():
     """One of each kind, in float64, with a spectrum that is not symmetric."""
-    state = state_lift(2, 2, GROWTH, FREQUENCY, generator=seeded(), **SMALL)
-    path = path_lift(2, TIMES, GROWTH, FREQUENCY, generator=seeded(), **SMALL)
+    state = state_lift(2, 2, (GROWTH, FREQUENCY), generator=seeded(), **SMALL)
+    path = path_lift(2, TIMES, (GROWTH, FREQUENCY), generator=seeded(), **SMALL)
     free = [FreeGenerator(2, 7, decoder=decoder, width=24, depth=2, generator=seeded()) for decoder in (True, False)]
     for lifting in free:
         lifting.free_rows.data.mul_(500)
@@ -199,7 +199,7 @@ def test_the_time_functions_of_known_paths_are_found():
 def test_the_coefficient_loss_is_the_path_loss_of_the_lift():
     """Against lifting, evolving and reading at every time; each start with its weight, the floor included."""
     paths = teacher_paths(TEACHER, normal(1, 2))
-    lifting = path_lift(2, TIMES, GROWTH, FREQUENCY, generator=seeded(), **SMALL).double().requires_grad_(False)
+    lifting = path_lift(2, TIMES, (GROWTH, FREQUENCY), generator=seeded(), **SMALL).double().requires_grad_(False)
     batch = 8
     loss = float(coefficient_loss(lifting, paths, batch, seeded(5))())
     paths.rows(batch, replay := seeded(5))
