@@ -1,4 +1,4 @@
-"""``python -m experiments``: list the experiments, compute one of them, or measure speed."""
+"""``python -m experiments``: list the experiments, compute one of them, measure speed, or write all pages anew."""
 
 from __future__ import annotations
 
@@ -17,12 +17,33 @@ def main(arguments: list[str] | None = None) -> int:
 
         return speed(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
-    parser.add_argument("name", nargs="?", help="which experiment, or speed; without it, or by list, they are listed")
+    parser.add_argument(
+        "name", nargs="?", default="list", help="an experiment; list (the default); speed; pages: from the kept rows"
+    )
     parser.add_argument("--only", metavar="PATTERN", help="only rows whose id contains or matches this: 'ring8-*'")
-    parser.add_argument("--fresh", action="store_true", help="compute saved rows anew")
+    parser.add_argument("--fresh", action="store_true", help="compute kept rows anew")
     parser.add_argument("--quick", action="store_true", help="one seed; prints, keeps and judges nothing")
+    parser.add_argument("--live", action="store_true", help="with pages: draw also pictures of what must be computed")
     parser.add_argument("--out", type=Path, help="folder of the tables (default: results/ of the clone)")
-    return runner.main(**vars(parser.parse_args(arguments)))
+    options = vars(parser.parse_args(arguments))
+    live = options.pop("live")
+    if options["name"] == "list":
+        print(runner.overview())
+        return runner.HELD
+    if options["name"] == "pages":
+        return pages(options["out"] or runner.RESULTS, live)
+    return runner.main(**options)
+
+
+def pages(folder: Path, live: bool) -> int:
+    """Write every page from its JSON."""
+    from experiments.speed import race_report, speed_report
+
+    for name in runner.names():
+        runner.publish(name, runner.load(name), folder, live)
+    race_report.publish(folder)
+    speed_report.publish(folder)
+    return runner.HELD
 
 
 if __name__ == "__main__":

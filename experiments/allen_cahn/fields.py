@@ -10,11 +10,11 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from experiments.machinery.common import stream, timed
-from koopteach.metrics import noise_floor, sliced_wasserstein2
+from experiments.machinery.common import exact_draws, floors, noise, read, stream, timed
+from koopteach.metrics import sliced_wasserstein2
 from koopteach.targets.allen_cahn import AllenCahn
 
-N_FIELDS, N_PARTICLES, N_EXACT, N_FLOOR = 2000, 800, 10_000, 20
+N_FIELDS, N_PARTICLES, N_EXACT = 2000, 800, 10_000
 DT, SETTLED, LAG = 0.02, 12.0, 0.1  # the step, the time that data are simulated for, and from one of a pair to the next
 
 
@@ -69,8 +69,7 @@ class Setting:
 
     def start(self, kind: str, seed: int) -> Tensor:
         """Fields near zero, or all of them in the phase +1."""
-        wiggle = torch.randn(N_PARTICLES, self.points, dtype=torch.float64, generator=stream(seed, 2))
-        return 0.05 * wiggle + (kind == "one phase")
+        return 0.05 * noise(seed, N_PARTICLES, self.points, torch.float64) + (kind == "one phase")
 
     @property
     def distances(self) -> dict[str, Callable[[Tensor], float]]:
@@ -85,20 +84,11 @@ class Setting:
             "kinks": lambda x: abs(kinks(self.lift(x)) - walls),
         }
 
-    def judged(self, z: Tensor) -> dict[str, float]:
-        """The distances; infinite for particles that are lost."""
-        finite = bool(z.isfinite().all())
-        return {name: read(z) if finite else math.inf for name, read in self.distances.items()}
-
     def floors(self) -> dict[str, float]:
         """Of each distance: the noise floor, its spread, and the larger of floor and the data's own distance."""
-        found, own = {}, self.judged(self.reduce(self.fields))
-        draws = stream(0, 9)
-        for name, read in self.distances.items():
-            sampler = lambda n, generator: self.reduce(equation(self.points).sample(n, generator))  # noqa: E731
-            mean, sd = noise_floor(read, sampler, N_PARTICLES, repeats=N_FLOOR, generator=draws)
-            found |= {f"{name} floor": mean, f"{name} floor sd": sd, f"{name} data or floor": max(mean, own[name])}
-        return found
+        draws = (self.reduce(u) for u in exact_draws(equation(self.points).sample, N_PARTICLES))
+        found, own = floors(lambda z: read(self.distances, z), draws), read(self.distances, self.reduce(self.fields))
+        return found | {f"{name} data or floor": max(found[f"{name} floor"], own[name]) for name in own}
 
 
 def _basis(fields: Tensor, r: int) -> Tensor:
@@ -127,6 +117,6 @@ def exactly(points: int, seed: int, r: int) -> Setting:
 
 
 @cache
-def floors(make: Callable[..., Setting], points: int, seed: int, r: int = 8) -> dict[str, float]:
+def floors_of(make: Callable[..., Setting], points: int, seed: int, r: int = 8) -> dict[str, float]:
     """:meth:`Setting.floors`, once for all rows of a table."""
     return make(points, seed, r).floors()

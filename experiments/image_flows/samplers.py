@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from experiments.koopman_cfm.samplers import STAGES, TIMES
+from experiments.machinery.common import noise as normal
 from experiments.machinery.common import stream, timed
 from koopcourse.images import Classifier, ImageSet, PrincipalComponents, load_images
 from koopteach.flow_matching import FlowMatching, FourierNet, distill, reflow
@@ -81,7 +82,7 @@ def kept(name: str) -> dict[str, tuple[Tensor, Tensor]]:
 def noise(name: str, seed: int, n: int | None = None) -> Tensor:
     """The start points that all samplers share."""
     setting = SETTINGS[name]
-    return torch.randn(n or setting.n_judged, setting.dim, generator=stream(seed, 2)).to(setting.device)
+    return normal(seed, n or setting.n_judged, setting.dim).to(setting.device)
 
 
 # What is trained, once for each seed, with its CPU seconds

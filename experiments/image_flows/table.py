@@ -2,138 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from functools import cache, partial
+from typing import Any
 
-import torch
-from torch import Tensor
+from experiments.image_flows.rows import samples, speed
+from experiments.image_flows.samplers import SAMPLERS
+from experiments.machinery.common import fresh_seeds, slug
+from experiments.machinery.experiment import Band, Cite, Experiment, Numbers, Picture, Row, Summary
+from experiments.machinery.figure import dots
 
-from experiments.image_flows.samplers import (
-    SAMPLERS,
-    SETTINGS,
-    Sampler,
-    classifier,
-    components,
-    converged,
-    kept,
-    noise,
-    student,
-    teacher,
-)
-from experiments.koopman_cfm.samplers import STAGES, TIMES
-from experiments.machinery.common import cpu_ms, slug, stream
-from experiments.machinery.experiment import Band, Experiment, Row
-from koopteach.metrics import class_balance, frechet_distance, neighbour_ratio, precision_recall
-
-SEEDS = range(3000, 3003)  # nothing was tuned on their noise
-FLOOR_DRAWS = 10
-N_TIMED = 2000
-N_NEIGHBOURS = 10_000  # training pictures among which the nearest is looked for
-
-
-# What is measured
-
-
-@cache
-def judged(name: str) -> tuple[Tensor, Tensor]:
-    """Features and labels of the real pictures that drawn ones are compared with; no model was fitted to them."""
-    features, labels = kept(name)["test"]
-    rows = torch.randperm(len(labels), generator=stream(0, 21))[: SETTINGS[name].n_judged]
-    return features[rows], labels[rows]
-
-
-def scores(name: str, features: Tensor, labels: Tensor) -> dict[str, float]:
-    """Of pictures, by their features and what the classifier calls them, against the held-out real ones."""
-    real, real_labels = judged(name)
-    precision, recall = precision_recall(real, features)
-    return {
-        "Frechet": frechet_distance(features, real),
-        "precision": precision,
-        "recall": recall,
-        "balance": class_balance(labels, real_labels),
-        "neighbour": neighbour_ratio(features, kept(name)["train"][0][:N_NEIGHBOURS], real),
-    }
-
-
-@cache
-def floors(name: str) -> dict[str, float]:
-    """Mean and spread of each score over draws of as many real pictures, training ones."""
-    features, labels = kept(name)["train"]
-    draws = []
-    for draw in range(FLOOR_DRAWS):
-        rows = torch.randperm(len(labels), generator=stream(draw, 22))[: SETTINGS[name].n_judged]
-        draws.append(scores(name, features[rows], labels[rows]))
-    found = {}
-    for score in draws[0]:
-        if score != "neighbour":  # training pictures are at no distance from themselves
-            values = torch.tensor([draw[score] for draw in draws], dtype=torch.float64)
-            found |= {f"{score} floor": float(values.mean()), f"{score} floor sd": float(values.std())}
-    return found
-
-
-def drawn(name: str, z: Tensor) -> dict[str, float]:
-    """The scores of coordinates ``(n, d)``, as pictures."""
-    shown = components(name).decode(z.cpu())
-    return scores(name, classifier(name).features(shown), classifier(name).predict(shown))
-
-
-def frechet(name: str, z: Tensor) -> float:
-    """The Frechet distance alone."""
-    return frechet_distance(classifier(name).features(components(name).decode(z.cpu())), judged(name)[0])
-
-
-def rms(x: Tensor) -> float:
-    return float(x.square().mean().sqrt())
-
-
-def along(name: str, sampler: Sampler, seed: int) -> dict[str, float]:
-    """Errors against the teacher's states, relative to the size of its end points; the noise found back, absolute."""
-    if not sampler.is_teachers:
-        return {}
-    true, x0 = converged(name, seed), noise(name, seed)
-    scale = rms(true[-1])
-    found = {"end": rms(sampler.end(x0) - true[-1]) / scale}
-    if sampler.student is not None:
-        away = sampler.student.trajectory(x0, TIMES) - true
-        found |= {"mid": rms(away[len(TIMES) // 2]) / scale, "path": rms(away) / scale}
-        found["inverse"] = rms(sampler.student.invert(true[-1]) - x0)
-    return found
-
-
-# What the rows compute
-
-
-def samples(seed: int, name: str, method: str) -> dict[str, float]:
-    """Scores, errors, seconds of one sampler."""
-    sampler = SAMPLERS[method](name, seed)
-    found = drawn(name, sampler.end(noise(name, seed))) | along(name, sampler, seed)
-    start = noise(name, seed, N_TIMED)
-    cost = {"training CPU s": sampler.seconds, "NFE": sampler.nfe, "CPU ms": cpu_ms(lambda: sampler.end(start))[0]}
-    return {**found, **cost, **floors(name)}
-
-
-def speed(seed: int, name: str) -> dict[str, float]:
-    """The student against the fewest evaluations by which its teacher scores no worse Frechet distance."""
-    flow, (model, _), x0 = teacher(name, seed), student(name, seed), noise(name, seed, N_TIMED)
-    ours = frechet(name, model.transport(noise(name, seed)))
-    solver, steps, theirs = cheapest(name, seed, ours)
-    ms, solver_ms = cpu_ms(lambda: model.transport(x0), partial(flow.transport, x0, solver=solver, steps=steps))
-    order = STAGES[solver]
-    times = {"CPU ms": ms, "solver CPU ms": solver_ms, "times faster": solver_ms / ms}
-    return {"Frechet": ours, "solver Frechet": theirs, "solver order": order, "NFE": order * steps, **times}
-
-
-def cheapest(name: str, seed: int, enough: float) -> tuple[str, int, float]:
-    """The first solver, by evaluations, whose Frechet distance is at most ``enough``."""
-    flow, x0 = teacher(name, seed), noise(name, seed)
-    settings = [(STAGES[solver] * steps, solver, steps) for solver in STAGES for steps in range(1, 33)]
-    for _, solver, steps in sorted(settings, key=lambda setting: (setting[0], -STAGES[setting[1]])):
-        distance = frechet(name, flow.transport(x0, solver=solver, steps=steps))
-        if distance <= enough:
-            return solver, steps, distance
-    raise RuntimeError(f"no solver of up to 32 evaluations reaches {enough:.3g} on {name}")
-
+SEEDS = fresh_seeds(3000)
 
 # The rows
 
@@ -151,11 +29,10 @@ BANDS = {
 TITLES = {
     "digits": "Digits 8 x 8 in 32 components",
     "fashion": "Fashion-MNIST 28 x 28 in 40 components",
-    "fashion large": "Fashion-MNIST 28 x 28 in 128 components, large networks on a GPU",
 }
 
 
-LONG = ("consistency", "OT-CFM")  # the longest trainings: for digits, and on a GPU
+LONG = ("consistency", "OT-CFM")  # the longest trainings: for digits alone, and on a GPU
 
 
 def sample_rows(name: str) -> Iterator[Row]:
@@ -172,15 +49,70 @@ def other_rows() -> Iterator[Row]:
         yield Row(slug("speed", name), title, speed, {"name": name}, SEEDS, (Band("times faster", 1.5, at_least=True),))
 
 
-def all_rows() -> list[Row]:
-    """The profile ``gpu`` adds the large networks, which no laptop trains."""
-    sets = ["digits", "fashion", *(["fashion large"] if os.environ.get("KOOPTEACH_PROFILE") == "gpu" else [])]
-    return [*(row for name in sets for row in sample_rows(name)), *other_rows()]
+# The page
 
+
+def verdict(cite: Cite) -> tuple[str, ...]:
+    """What came out."""
+
+    def of(method: str, name: str = "Frechet", pictures: str = "digits") -> float:
+        return cite(slug(pictures, method), name)
+
+    ours, small = "Koopman-CFM, coefficients", "teacher, midpoint 20"
+    return (
+        f"**One evaluation draws, and not best.** Digits: Frechet distance {of('direct regression'):.1f} by direct "
+        f"regression, {of(ours):.1f} by the lifted flow, {of(small):.1f} by their teacher in small steps and "
+        f"{of('teacher, Euler 1'):.0f} in one; clothes {of('direct regression', pictures='fashion'):.1f}, "
+        f"{of(ours, pictures='fashion'):.1f}, {of(small, pictures='fashion'):.1f} and "
+        f"{of('teacher, Euler 1', pictures='fashion'):.0f}. None is at the floor of {of(ours, 'Frechet floor'):.2f} or "
+        f"{of(ours, 'Frechet floor', 'fashion'):.2f}, the teacher neither.",
+        f"**The gain is {cite('speed-digits', 'times faster'):.0f}- to "
+        f"{cite('speed-fashion', 'times faster'):.0f}fold, not a hundredfold**: {cite('speed-digits', 'NFE'):.0f} and "
+        f"{cite('speed-fashion', 'NFE'):.0f} evaluations of the teacher, without any student, are as good. Four Euler "
+        f"steps of OT-CFM score {of('OT-CFM, Euler 4'):.1f}, after {of('OT-CFM, Euler 4', 'training CPU s'):.0f} "
+        f"seconds of training.",
+        f"**What the lift adds** are the states on the way (off by {100 * of(ours, 'path'):.0f} %), modes, and a way "
+        f"back, which is off by {of(ours, 'inverse'):.2f} standard deviations of the noise.",
+    )
+
+
+def picture(numbers: dict[str, Numbers]) -> Any:
+    """Both sets."""
+    panels = {
+        TITLES[name]: {method: id for method in SAMPLERS if (id := slug(name, method)) in numbers}
+        for name in ("digits", "fashion")
+    }
+    return dots(panels, "Frechet", numbers, ours=[name for name in SAMPLERS if name.startswith("Koopman")], columns=2)
+
+
+ALT = (
+    "Two panels, digits and clothes: Frechet distance over its noise floor. The teacher in small steps is at three and "
+    "seven, direct regression and the lifted flow a little above, one Euler step of the teacher at a hundred and more."
+)
 
 EXPERIMENT = Experiment(
     title="Koopman-CFM on pictures: one step, and its rivals at equal quality",
+    verdict=verdict,
+    summary=Summary(
+        ("Frechet", "precision", "recall", "end", "path", "inverse", "training CPU s", "NFE", "CPU ms"),
+        {
+            method: slug("digits", method)
+            for method in (
+                "teacher, midpoint 20",
+                "teacher, midpoint 2",
+                "teacher, Euler 1",
+                "direct regression",
+                "Koopman-CFM, coefficients",
+                "Koopman-CFM, consistency",
+                "reflow, Euler 1",
+                "OT-CFM, Euler 1",
+                "OT-CFM, Euler 4",
+            )
+        },
+    ),
+    picture=Picture(picture, ALT),
     about=(
+        "The table above is for digits.\n\n"
         "Digits 8 x 8 (1,160 to learn from, 580 held out) and Fashion-MNIST 28 x 28 (60,000 and 10,000), in principal "
         "components with one common scale. A teacher, flow matching with independent pairs, carries normal noise to "
         "them. All else of a set has networks of the same width, as many training steps and, where it learns from the "
@@ -204,9 +136,8 @@ EXPERIMENT = Experiment(
         "good as either, so that the gain is five- to sevenfold and not a hundredfold. No sampler is at the floor, "
         "the teacher itself included. What the lift has beyond is the states on the way, the modes, and a way back, "
         "which is off by half a standard deviation here. For digits, OT-CFM and the paper's training by consistency "
-        "are beside them; for clothes they are left out, as they take longest. The profile gpu "
-        "(KOOPTEACH_PROFILE=gpu, on a machine with CUDA) adds a table of all of them with large networks, which has "
-        "not been computed."
+        "are beside them; for clothes they are left out, as they take longest. Large networks are an experiment of "
+        "their own, image-flows-gpu, which has not been computed."
     ),
-    rows=all_rows(),
+    rows=[*(row for name in ("digits", "fashion") for row in sample_rows(name)), *other_rows()],
 )

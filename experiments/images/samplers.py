@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import torch
 from torch import Tensor
 
-from experiments.machinery.common import stream, timed
+from experiments.machinery.common import moved, stream, timed
+from experiments.machinery.common import noise as normal
 from koopcourse import zoo
 from koopcourse.images import ImageSet, load_images
+from koopcourse.judges import herd
 from koopteach.dictionaries import GaussianRBF, Monomials, MultiScale
 from koopteach.flow_matching import FlowMatching, FourierNet
 from koopteach.langevin import kde_score
 from koopteach.operators import GeneratorEDMD, select, spectral_score
-from koopteach.particles import DMPS, KSWGD, ULA, denoise, run_particles
+from koopteach.particles import DMPS, KSWGD, ULA, denoise
 
 End = tuple[Tensor, float]  # codes and CPU seconds
 
@@ -54,6 +56,7 @@ SETTINGS = {
 }
 WIDTHS = (0.4, 0.6, 0.8, 1.2)  # in units of the package's default
 SCORED_MODES, STEPS = 20, 60
+MANY = 10  # times as many samples, of which some are picked
 VARIANCE = 0.01  # of the noise that the last step takes off, in units of the white codes' variance; tuned, too
 
 
@@ -80,7 +83,7 @@ def data(name: str, seed: int) -> tuple[Tensor, Tensor]:
 def noise(name: str, seed: int, n: int | None = None) -> Tensor:
     """Standard normal start points."""
     x = all_codes(name)[0]
-    return torch.randn(n or SETTINGS[name].n_judged, x.shape[1], dtype=x.dtype, generator=stream(seed, 2))
+    return normal(seed, n or SETTINGS[name].n_judged, x.shape[1], x.dtype)
 
 
 # KSWGD, with a spectrum of all data or one for each region
@@ -137,12 +140,6 @@ def by_region(
     return torch.cat(rough), torch.cat(fine)
 
 
-def moved(method, start: Tensor, steps: int, seed: int) -> Tensor:
-    """The particles after so many steps."""
-    options = {"n_steps": steps, "record_every": steps, "generator": stream(seed, 3)}
-    return run_particles(method, start, verbose=False, **options).final
-
-
 @cache
 def transported(name: str, seed: int, regions: str) -> tuple[tuple[Tensor, Tensor], float]:
     """Both results of :func:`by_region`, and the seconds of everything: regions, choice, fits, steps."""
@@ -168,6 +165,15 @@ def _ours(regions: str, last: bool) -> Callable[[str, int], End]:
     return sampler
 
 
+def tuned_law(name: str, seed: int) -> End:
+    """A random part of a run of ten times as many particles: the law without the evenness."""
+    (x, labels), setting = data(name, seed), SETTINGS[name]
+    many = replace(setting, n_judged=MANY * setting.n_judged)
+    cells = _regions(x, labels, "tuned", setting, seed)
+    (run, _), seconds = timed(lambda: by_region(x, cells, many, seed, setting.tuned))
+    return run[torch.randperm(len(run), generator=stream(seed, 8))[: setting.n_judged]], seconds
+
+
 def _default_spectrum(damping: float) -> Callable[[str, int], End]:
     """The package's default dictionary, and at most 200 modes of it, in this metric."""
 
@@ -191,13 +197,13 @@ def gaussian(name: str, seed: int) -> End:
     return noise(name, seed), 0.0
 
 
-def mixture(k: int) -> Callable[[str, int], End]:
-    """A Gaussian mixture by expectation maximisation."""
+def mixture(k: int, many: int = 1) -> Callable[[str, int], End]:
+    """A Gaussian mixture by expectation maximisation; ``many`` times as many draws as are judged."""
 
     def sampler(name: str, seed: int) -> End:
         from sklearn.mixture import GaussianMixture
 
-        x, n = data(name, seed)[0], SETTINGS[name].n_judged
+        x, n = data(name, seed)[0], many * SETTINGS[name].n_judged
         model = GaussianMixture(k, reg_covar=1e-4, random_state=seed)
         return timed(lambda: torch.from_numpy(model.fit(x.numpy()).sample(n)[0]))
 
@@ -226,14 +232,37 @@ def dmps(name: str, seed: int) -> End:
     return timed(lambda: moved(DMPS(x, 0.5, n_modes=200), noise(name, seed), STEPS, seed))
 
 
+def herded(draw: Callable[[str, int], End]) -> Callable[[str, int], End]:
+    """As many of a sampler's codes as are judged, picked to lie evenly."""
+
+    def sampler(name: str, seed: int) -> End:
+        x, before = draw(name, seed)
+        rows, seconds = timed(lambda: herd(x, SETTINGS[name].n_judged))
+        return x[rows], before + seconds
+
+    return sampler
+
+
+def training_codes(name: str, seed: int) -> End:
+    """All that the seed may learn from."""
+    return data(name, seed)[0], 0.0
+
+
+def flow(name: str, seed: int, many: int = 1) -> End:
+    """Flow matching on the codes, 40 evaluations of its network; ``many`` times as many as are judged."""
+    model, seconds = trained_flow(name, seed)
+    start = noise(name, seed, many * SETTINGS[name].n_judged).float()
+    drawn, more = timed(lambda: model.transport(start, steps=20).double())
+    return drawn, seconds + more
+
+
 @cache
-def flow(name: str, seed: int) -> End:
-    """Flow matching on the codes, 40 evaluations of its network."""
+def trained_flow(name: str, seed: int) -> tuple[FlowMatching, float]:
+    """The flow and the CPU seconds of its training."""
     setting, x = SETTINGS[name], data(name, seed)[0].float()
     net = FourierNet(x.shape[1], width=setting.flow_width, n_frequencies=0, generator=stream(seed, 1))
     model, fit = FlowMatching(x.shape[1], net=net), {"n_steps": setting.flow_steps, "batch": 256, "verbose": False}
-    start = noise(name, seed).float()
-    return timed(lambda: model.fit(x, generator=stream(seed, 7), **fit).transport(start, steps=20).double())
+    return timed(lambda: model.fit(x, generator=stream(seed, 7), **fit))
 
 
 @cache
@@ -264,15 +293,20 @@ SAMPLERS: dict[str, Callable[[str, int], End]] = {
     "Gaussian": gaussian,
     "Gaussian mixture, 10": mixture(10),
     "Gaussian mixture, 40": mixture(40),
+    "Gaussian mixture, 100": mixture(100),
+    "Gaussian mixture, 40, herded": herded(mixture(40, MANY)),
     "data resampled": resampled,
     "ULA, KDE score": ula,
     "DMPS": dmps,
     "latent flow matching": flow,
+    "latent flow matching, herded": herded(partial(flow, many=MANY)),
+    "training codes, herded": herded(training_codes),
     "KSWGD, package's defaults": _default_spectrum(1.0),
     "KSWGD, paper's metric": _default_spectrum(math.inf),
     "KSWGD, selected": _ours("cells", False),
     "KSWGD, selected and denoised": _ours("cells", True),
     "KSWGD, tuned": _ours("tuned", False),
+    "KSWGD, tuned, its law": tuned_law,
     "KSWGD, tuned and denoised": _ours("tuned", True),
     "latent flow matching, by class": flow_by_class,
     "KSWGD, by class": _ours("classes", False),

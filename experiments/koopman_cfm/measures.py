@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from experiments.koopman_cfm.samplers import N_NOISE, TIMES, Sampler, law, noise
-from experiments.machinery.common import stream
+from experiments.machinery.common import exact_draws, floors, read, rms, stream
 from koopteach.flow_matching import Flow
-from koopteach.metrics import noise_floor, sliced_wasserstein2, wasserstein2
+from koopteach.metrics import sliced_wasserstein2, wasserstein2
 
 N_EXACT, N_REFERENCE = 1000, 10_000
 
@@ -32,13 +32,13 @@ def distances(toy: str) -> dict[str, Callable[[Tensor], float]]:
 
 
 @cache
-def floors(toy: str) -> dict[str, float]:
+def floors_of(toy: str) -> dict[str, float]:
     """Mean and spread of each distance over exact samples as large as the ones that are judged."""
-    found = {}
-    for name, read in distances(toy).items():
-        draw = {"repeats": 10 if name == "W2" else 20, "generator": stream(0, 9)}
-        mean, sd = noise_floor(read, lambda n, g: law(toy).sample(n, g).float(), N_NOISE, **draw)
-        found |= {f"{name} floor": mean, f"{name} floor sd": sd}
+    judges, found = distances(toy), {}
+    slow = {"W2": judges.pop("W2")}
+    for some, repeats in ((judges, 20), (slow, 10)):
+        draws = exact_draws(lambda n, g: law(toy).sample(n, g).float(), N_NOISE, repeats)
+        found |= floors(lambda x, some=some: read(some, x), draws)
     return found
 
 
@@ -46,10 +46,6 @@ def floors(toy: str) -> dict[str, float]:
 def converged(flow: Flow, seed: int) -> Tensor:
     """The states ``(21, n, 2)`` of a flow from the shared noise, by 80 evaluations of Runge and Kutta's scheme."""
     return flow.trajectory(noise(seed), TIMES, solver="rk4", steps=20)
-
-
-def rms(x: Tensor) -> float:
-    return float(x.square().mean().sqrt())
 
 
 def errors(sampler: Sampler, seed: int) -> dict[str, float]:
@@ -71,8 +67,8 @@ def to_noise(x: Tensor) -> float:
 @cache
 def noise_floors() -> dict[str, float]:
     """Mean and spread of :func:`to_noise` over fresh normal noise."""
-    mean, sd = noise_floor(to_noise, lambda n, g: torch.randn(n, 2, generator=g), N_NOISE, generator=stream(0, 9))
-    return {"inverse sliced W2 floor": mean, "inverse sliced W2 floor sd": sd}
+    draws = exact_draws(lambda n, g: torch.randn(n, 2, generator=g), N_NOISE)
+    return floors(lambda x: {"inverse sliced W2": to_noise(x)}, draws)
 
 
 def way_back(sampler: Sampler, seed: int) -> dict[str, float]:

@@ -6,7 +6,7 @@ from functools import cache, partial
 
 import torch
 
-from experiments.koopman_cfm.measures import converged, distances, errors, floors, reference, rms, way_back
+from experiments.koopman_cfm.measures import converged, distances, errors, floors_of, reference, way_back
 from experiments.koopman_cfm.samplers import (
     DETAIL,
     SAMPLERS,
@@ -14,13 +14,14 @@ from experiments.koopman_cfm.samplers import (
     TIMES,
     cfm,
     consistent,
+    evaluations_first,
     law,
     linear,
     noise,
     regressed,
     teacher,
 )
-from experiments.machinery.common import cpu_ms, stream, timed
+from experiments.machinery.common import cpu_ms, rms, stream, timed
 from koopteach.flow_matching import MixtureFlow, straightness
 from koopteach.koopman_flow import Diagnosis, KoopmanFlow, fit_time_functions, teacher_paths
 from koopteach.koopman_flow.sampling import TILE
@@ -43,7 +44,7 @@ def samples(seed: int, toy: str, method: str) -> dict[str, float]:
     if method == "Koopman-CFM, coefficients":
         found["over direct"] = sampler.seconds / regressed(toy, seed)[0][1]
     start = noise(seed, N_TIMED)
-    return {**found, "NFE": sampler.nfe, "CPU ms": cpu_ms(lambda: sampler.end(start))[0], **floors(toy)}
+    return {**found, "NFE": sampler.nfe, "CPU ms": cpu_ms(lambda: sampler.end(start))[0], **floors_of(toy)}
 
 
 def coupling(seed: int, toy: str, pairs: str) -> dict[str, float]:
@@ -132,9 +133,8 @@ def speed(seed: int, toy: str, n: int) -> dict[str, float]:
 def cheapest(toy: str, seed: int) -> tuple[str, int, float]:
     """The fewest evaluations whose sliced W2 is within one standard deviation of the floor of the converged one."""
     flow, exact = teacher(toy, seed), reference(toy)
-    enough = sliced_wasserstein2(converged(flow, seed)[-1], exact) + floors(toy)["sliced W2 floor sd"]
-    settings = [(STAGES[solver] * steps, solver, steps) for solver in STAGES for steps in range(1, 65)]
-    for _, solver, steps in sorted(settings, key=lambda setting: (setting[0], -STAGES[setting[1]])):
+    enough = sliced_wasserstein2(converged(flow, seed)[-1], exact) + floors_of(toy)["sliced W2 floor sd"]
+    for solver, steps in evaluations_first(64):
         distance = sliced_wasserstein2(flow.transport(noise(seed), solver=solver, steps=steps), exact)
         if distance <= enough:
             return solver, steps, distance

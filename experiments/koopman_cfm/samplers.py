@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from experiments.machinery.common import noise as normal
 from experiments.machinery.common import stream, timed
 from koopteach.flow_matching import Flow, FlowMatching, FourierNet, distill, reflow
 from koopteach.koopman_flow import KoopmanFlow
@@ -24,6 +25,13 @@ COUPLING = {"moons": "independent", "eight gaussians": "independent", "checkerbo
 DETAIL = {"spirals": {"n_frequencies": 64, "frequency_scale": 4.0}}
 
 
+def evaluations_first(most: int) -> list[tuple[str, int]]:
+    """Solvers with their steps, at most so many, by evaluations; of equal evaluations the higher order comes first."""
+    settings = [(STAGES[solver] * steps, solver, steps) for solver in STAGES for steps in range(1, most + 1)]
+    settings.sort(key=lambda setting: (setting[0], -STAGES[setting[1]]))
+    return [(solver, steps) for _, solver, steps in settings]
+
+
 def law(toy: str) -> Any:
     """The law in the plane of that name."""
     return getattr(toys, toy.replace(" ", "_"))
@@ -31,7 +39,7 @@ def law(toy: str) -> Any:
 
 def noise(seed: int, n: int = N_NOISE) -> Tensor:
     """The start points that all samplers share."""
-    return torch.randn(n, 2, generator=stream(seed, 2))
+    return normal(seed, n, 2)
 
 
 # What is trained, once for each seed, with its CPU seconds

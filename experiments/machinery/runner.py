@@ -1,18 +1,19 @@
-"""Compute an experiment's rows, save each as it is done, judge the bands, write the page."""
+"""Compute an experiment's rows, keep each as it is done, judge the bands, write the page."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
-from experiments.machinery import page
+from experiments.machinery import page, store
 from experiments.machinery.experiment import Experiment, Row
-from experiments.machinery.store import Record, Store, compute, write
+from experiments.machinery.fingerprint import commit
+from experiments.machinery.store import Record
 
 HOME = Path(__file__).resolve().parents[1]
 RESULTS = HOME.parent / "results"
@@ -35,12 +36,23 @@ def load(name: str) -> Experiment:
     return importlib.import_module(f"experiments.{name.replace('-', '_')}.table").EXPERIMENT
 
 
-def main(name: str | None, only: str | None, fresh: bool, quick: bool, out: Path | None) -> int:
-    """The command: list the experiments, or run one. Returns the exit status."""
-    if name in (None, "list"):
-        print("\n".join(f"{name:<20} {load(name).title}" for name in names()))
-        print(f"{'speed':<20} Speed and memory beside other packages")
-        return HELD
+def overview(folder: Path = RESULTS) -> str:
+    """Each experiment with the number of its rows that are not those of the present code."""
+    lines = []
+    for name in names():
+        experiment, records = load(name), store.load(folder / f"{name}.json")
+        rows = experiment.rows
+        older = sum(row.id in records and store.is_older(row, records[row.id]) for row in rows)
+        missing = sum(row.id not in records for row in rows)
+        told = (
+            f"{len(rows)} rows" + f", {missing} not computed" * bool(missing) + f", {older} by older code" * bool(older)
+        )
+        lines.append(f"{name:<20} {experiment.title} ({told})")
+    return "\n".join([*lines, f"{'speed':<20} Speed and memory beside other packages"])
+
+
+def main(name: str, only: str | None, fresh: bool, quick: bool, out: Path | None) -> int:
+    """The command: run one experiment. Returns the exit status."""
     try:
         experiment = load(name)
         rows = experiment.matching(only)
@@ -51,6 +63,9 @@ def main(name: str | None, only: str | None, fresh: bool, quick: bool, out: Path
     torch.set_num_threads(1)  # numbers repeat, and CPU seconds can be compared
     try:
         return try_out(rows) if quick else run(name, experiment, rows, out or RESULTS, fresh)
+    except ValueError as error:
+        print(f"experiments: {error}")
+        return USAGE
     except KeyboardInterrupt:
         print("\nInterrupted." + " The rows printed above are saved; the same command goes on there." * (not quick))
         return INTERRUPTED
@@ -65,34 +80,74 @@ def try_out(rows: Sequence[Row]) -> int:
 
 
 def run(name: str, experiment: Experiment, rows: Sequence[Row], folder: Path, fresh: bool = False) -> int:
-    """Compute those of ``rows`` that are not saved yet (all if ``fresh``); write the page once no row is missing."""
-    store, done = Store(folder / ".rows" / name), {}
-    print(f"{len(rows)} rows, each saved when it is done in {store.folder}")
+    """Compute those of ``rows`` that are missing or of older code (all if ``fresh``); write the page."""
+    path, failed = folder / f"{name}.json", []
+    print(f"{len(rows)} rows, each kept when it is done in {path}")
     for place, row in enumerate(rows, 1):
-        record, why = (None, "") if fresh else store.load(row)
-        if record is not None:
-            _tell(row, record, f"saved on {record['date']}, used again")
-        else:
-            record = _attempt(row, ", ".join(filter(None, (f"{place} of {len(rows)}", why))))
-            if record is None:
-                continue
-            store.save(row, record)
-        done[row.id] = row.verdicts(record["numbers"]).values()
-    failed = [row.id for row in rows if row.id not in done]
+        record = None if fresh else store.load(path).get(row.id)
+        parts = [] if record is None else store.changed(row, record)
+        if record is not None and not parts:
+            _tell(row, record, f"computed on {record['date']}, used again")
+            continue
+        why = f", {' and '.join(parts)} changed since it was computed" if parts else ""
+        record = _attempt(row, f"{place} of {len(rows)}{why}")
+        if record is None:
+            failed.append(row.id)
+        else:  # others may have written there meanwhile
+            store.write(path, page.json_text(experiment, store.load(path) | {row.id: record}))
     if failed:
-        print(f"\nfailed: {', '.join(failed)}. The other rows are saved; the same command computes these alone.")
-    else:
-        _publish(name, experiment, store, folder)
-    broken = [id for id, verdicts in done.items() if not all(verdicts)]
-    count = sum(map(len, done.values()))
-    print(f"bands broken in: {', '.join(broken)}" if broken else f"all {count} bands held")
-    return BROKEN if broken or failed else HELD
+        print(f"\nfailed: {', '.join(failed)}. The other rows are kept; the same command computes these alone.")
+    publish(name, experiment, folder)
+    return BROKEN if _judged(experiment, rows, store.load(path)) or failed else HELD
+
+
+def publish(name: str, experiment: Experiment, folder: Path, live: bool = True) -> bool:
+    """Write the page of an experiment, its JSON and its picture from the kept rows, if no row is missing.
+
+    Args:
+        name, experiment: which.
+        folder: of the JSON, and of the page.
+        live: draw also a picture whose content has to be computed.
+    """
+    records = store.load(folder / f"{name}.json")
+    if missing := [row.id for row in experiment.rows if row.id not in records]:
+        print(
+            f"\nThe page {name} is written once all rows are computed; "
+            f"{len(missing)} of {len(experiment.rows)} are missing."
+        )
+        return False
+    records = {row.id: records[row.id] for row in experiment.rows}
+    older = sum(store.is_older(row, records[row.id]) for row in experiment.rows)
+    made_by = page.age(commit(), older, len(records))
+    store.write(folder / f"{name}.json", page.json_text(experiment, records))
+    store.write(folder / f"{name}.md", page.markdown(name, experiment, records, made_by))
+    picture = experiment.picture
+    if picture is not None and (live or not picture.live):
+        figure = picture.draw({id: record["numbers"] for id, record in records.items()})
+        figure.savefig(folder / f"{name}.png", dpi=100, metadata={"Software": None})
+    print(f"\nWritten: {folder / name}.md and .json. {made_by}")
+    return True
+
+
+def _judged(experiment: Experiment, rows: Sequence[Row], records: Mapping[str, Record]) -> list[str]:
+    """The bands that are broken and not known to be; says so, and what is held against expectation."""
+    done = [row for row in rows if row.id in records]
+    broken = [band for row in done for band in row.missed(records[row.id]["numbers"])]
+    count = sum(len(row.bands) for row in done)
+    known, new = ([band for band in broken if (band in experiment.missed) == is_known] for is_known in (True, False))
+    ids = {row.id for row in done}
+    held = [band for band in experiment.missed if band not in broken and band.split(": ")[0] in ids]
+    for told, bands in (("known to be missed", known), ("missed", new), ("held, though declared as missed", held)):
+        if bands:
+            print(f"{told}:", *bands, sep="\n  ")
+    print(f"{count - len(broken)} of {count} bands held")
+    return new + held
 
 
 def _attempt(row: Row, note: str) -> Record | None:
     """The record of a row, or None if it failed: the other rows need not wait until that is mended."""
     try:
-        record = compute(row)
+        record = store.compute(row)
         _tell(row, record, f"{note}, {record['seconds']} s")
     except Exception:
         traceback.print_exc()
@@ -104,17 +159,3 @@ def _attempt(row: Row, note: str) -> Record | None:
 def _tell(row: Row, record: Record, note: str) -> None:
     columns = ", ".join(f"{name} {text}" for name, text in page.shown(record["numbers"]).items())
     print(": ".join(filter(None, (row.id, columns, page.verdict(row, record["numbers"])))), f"[{note}]", flush=True)
-
-
-def _publish(name: str, experiment: Experiment, store: Store, folder: Path) -> None:
-    """Write the page and its JSON if every row of the experiment is saved and up to date; say where."""
-    found = {row.id: store.load(row)[0] for row in experiment.rows}
-    if missing := [id for id, record in found.items() if record is None]:
-        print(f"\nThe page is written once all rows are saved; {len(missing)} of {len(found)} are missing.")
-        return
-    write(folder / f"{name}.md", page.markdown(name, experiment, found))
-    write(folder / f"{name}.json", page.json_text(experiment, found))
-    if experiment.picture is not None:
-        figure = experiment.picture.draw({id: record["numbers"] for id, record in found.items()})
-        figure.savefig(folder / f"{name}.png", dpi=100)
-    print(f"\nWritten: {folder / name}.md and .json. Saved rows are used again; --fresh computes them anew.")

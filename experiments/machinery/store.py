@@ -1,4 +1,4 @@
-"""Rows on disk: one file each, replaced as a whole, used again while what they were computed from is unchanged."""
+"""Rows on disk: the committed JSON of an experiment, replaced as a whole after each row."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from typing import Any
 import torch
 
 from experiments.machinery.experiment import Row
-from experiments.machinery.fingerprint import fingerprint
+from experiments.machinery.fingerprint import commit, fingerprint
 
 Record = dict[str, Any]
+KEPT = ("numbers", "seconds", "date", "machine", "commit", "made_from")
 
 
 def compute(row: Row) -> Record:
@@ -29,35 +30,36 @@ def compute(row: Row) -> Record:
         "seconds": round(time.perf_counter() - started, 1),
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
+        "commit": commit(),
         "made_from": made_from,
     }
 
 
-class Store:
-    """The saved rows of one experiment.
+def load(path: Path) -> dict[str, Record]:
+    """The records of an experiment by their rows' ids; none if it has no file.
 
-    Args:
-        folder: holds a file ``<id>.json`` for each row; made when the first is saved.
+    Raises:
+        ValueError: the file holds something else.
     """
+    if not path.is_file():
+        return {}
+    try:
+        return {row["id"]: _record(row) for row in json.loads(path.read_text(encoding="utf-8"))}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"{path} could not be read ({error!r}). Take it from git again (git checkout -- {path.name}), or remove it "
+            "and have all rows computed anew."
+        ) from error
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
 
-    def load(self, row: Row) -> tuple[Record | None, str]:
-        """The saved record of a row, or None and the reason why it has to be computed ("" if it never was)."""
-        path = self.folder / f"{row.id}.json"
-        if not path.is_file():
-            return None, ""
-        try:
-            record = _checked(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return None, f"{path.name} could not be read and is kept as {_move_aside(path).name}"
-        changed = [name for name, value in fingerprint(row).items() if record["made_from"].get(name) != value]
-        return (None, f"{' and '.join(changed)} changed since it was saved") if changed else (record, "")
+def changed(row: Row, record: Record) -> list[str]:
+    """What is not as it was when a row was computed: its declaration, the code, torch."""
+    return [name for name, value in fingerprint(row).items() if record["made_from"].get(name) != value]
 
-    def save(self, row: Row, record: Record) -> None:
-        """Keep a record; a crash leaves the old file or the new one."""
-        write(self.folder / f"{row.id}.json", to_json(record))
+
+def is_older(row: Row, record: Record) -> bool:
+    """Whether a row was made by other code, or another declaration, than the present one."""
+    return bool({"declaration", "code"} & set(changed(row, record)))
 
 
 def machine() -> str:
@@ -69,12 +71,21 @@ def machine() -> str:
     )
 
 
+def processor() -> str:
+    """The processor's name."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
 def write(path: Path, text: str) -> None:
-    """Replace a file as a whole; its folder is made."""
+    """Replace a file as a whole, or leave it as it was; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".new")
     try:
-        with open(handle, "w", encoding="utf-8") as file:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
         os.chmod(name, 0o644)  # mkstemp makes it for the owner's eyes alone
         os.replace(name, path)
@@ -96,31 +107,11 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _checked(record: Any) -> Record:
-    """A record as it was before it became JSON, null being NaN again.
-
-    Raises:
-        ValueError, KeyError, TypeError, AttributeError: it is no record.
-    """
-    texts = (record["date"], record["machine"], *record["made_from"].values())
+def _record(row: dict[str, Any]) -> Record:
+    """A record as it was before it became JSON, null being NaN again."""
+    record = {name: row[name] for name in KEPT}
+    texts = (record["date"], record["machine"], record["commit"], *record["made_from"].values())
     if not record["numbers"] or not all(isinstance(text, str) for text in texts):
         raise ValueError("not a record")
     numbers = {name: [math.nan if v is None else float(v) for v in vs] for name, vs in record["numbers"].items()}
     return {**record, "numbers": numbers, "seconds": float(record["seconds"])}
-
-
-def _move_aside(path: Path) -> Path:
-    """Keep an unreadable file under a free name: it may still tell its owner something."""
-    k = 1
-    while (aside := path.with_name(f"{path.stem}.unreadable-{k}")).exists():
-        k += 1
-    return path.rename(aside)
-
-
-def processor() -> str:
-    """The processor's name."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

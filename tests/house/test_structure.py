@@ -30,7 +30,7 @@ HOMES = {
         ("machinery",),
         ("kswgd", "koopman_cfm", "images"),
         ("image_flows", "allen_cahn", "conditional", "speed"),
-        ("curved_interpolants",),
+        ("curved_interpolants", "image_flows_gpu"),
         ("__main__",),
     ),
 }
