@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 _ARITHMETIC = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div}
@@ -46,6 +46,8 @@ _NAMES = {
 _DROPPED = {"abs", "sqrt", "square", "exp", "log", "clamp", "clamp_min", "clamp_max", "flip", "conj", "clone", "detach"}
 _STABLE = {"logsumexp", "softmax", "log_softmax", "expm1", "log1p"}
 
+Operator = Callable[[ast.AST], Iterator[ast.AST]]
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -62,12 +64,13 @@ class Mutant:
     source: str
 
 
-def mutants(source: str) -> Iterator[Mutant]:
-    """Every single mistake of every operator in ``source``, docstrings left alone."""
+def mutants(source: str, operators: Mapping[str, Operator] | None = None) -> Iterator[Mutant]:
+    """Every single mistake of every operator in ``source``."""
+    operators = operators or OPERATORS
     tree = ast.parse(source)
     seen = {ast.unparse(tree)}
     for place, node in enumerate(ast.walk(tree)):
-        for kind, operator in OPERATORS.items():
+        for kind, operator in operators.items():
             for number, _ in enumerate(operator(copy.deepcopy(node))):
                 changed = copy.deepcopy(tree)
                 target = next(n for k, n in enumerate(ast.walk(changed)) if k == place)
@@ -195,7 +198,7 @@ def _swapped_arguments(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _dropped_term(node: ast.AST) -> Iterator[ast.AST]:
-    if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Pow):
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.Div | ast.MatMult):
         yield node.left
         yield node.right
 
@@ -232,7 +235,7 @@ def _call(value: ast.expr, method: str) -> ast.Call:
     return ast.Call(ast.Attribute(value, method, ast.Load()), [], [])
 
 
-OPERATORS: dict[str, Callable[[ast.AST], Iterator[ast.AST]]] = {
+OPERATORS: dict[str, Operator] = {
     "sign": _sign,
     "arithmetic": _arithmetic,
     "transpose": _transpose,
