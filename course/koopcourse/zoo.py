@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any
 
 from koopcourse.images import Autoencoder, Classifier, PrincipalComponents
+from koopteach.files import kind_of
 from koopteach.flow_matching import FlowMatching
 from koopteach.interpolants import CurvedInterpolant
 from koopteach.koopman_flow import KoopmanFlow
@@ -48,12 +50,25 @@ TEACHERS: dict[str, str | None] = {
     "fashion-teacher": None,
     "fashion-student": "fashion-teacher",
 }
-_OF_PICTURES = {"codes": Autoencoder, "classifier": Classifier, "components": PrincipalComponents}
+# What a file can hold, by the kind that it was saved as.
+CLASSES = {
+    model.__name__: model
+    for model in (FlowMatching, CurvedInterpolant, KoopmanFlow, Autoencoder, Classifier, PrincipalComponents)
+}
 
 
-def is_curved(name: str) -> bool:
-    """Whether a shipped flow was trained on a chart's paths."""
-    return name.endswith(("-convex", "-decoded", "-pushed"))
+def load(path: str | Path) -> Any:
+    """The model of a file, of the class that it was saved from; a student comes without its teacher.
+
+    Raises:
+        FileNotFoundError, ValueError: no such file; truncated, or of another program.
+        ImportError: without safetensors.
+    """
+    kind = kind_of(path)
+    if kind not in CLASSES:
+        holds = "a model of another program" if kind is None else f"a {kind}"
+        raise ValueError(f"load: {path} holds {holds}, but one of {', '.join(CLASSES)} is needed.")
+    return CLASSES[kind].load(path)
 
 
 def shipped(name: str) -> Any:
@@ -87,13 +102,9 @@ def shipped(name: str) -> Any:
     """
     if name not in TEACHERS:
         raise ValueError(f"shipped: name must be one of {', '.join(TEACHERS)}, got {name!r}.")
-    teacher, of_pictures = TEACHERS[name], _OF_PICTURES.get(name.split("-")[-1])
+    teacher = TEACHERS[name]
     with as_file(files("koopcourse.data") / f"{name}.safetensors") as path:
-        if of_pictures is not None:
-            return of_pictures.load(path)
-        if teacher is not None:
-            return KoopmanFlow.load(path, shipped(teacher))
-        return (CurvedInterpolant if is_curved(name) else FlowMatching).load(path)
+        return load(path) if teacher is None else KoopmanFlow.load(path, shipped(teacher))
 
 
 def quoted(name: str) -> dict[str, float]:

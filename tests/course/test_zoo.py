@@ -5,10 +5,9 @@ import torch
 
 from koopcourse import shipped
 from koopcourse.authoring.weights import DATA, RECIPES, measure, weights
-from koopcourse.zoo import LAWS, TEACHERS, quoted
+from koopcourse.zoo import CLASSES, LAWS, TEACHERS, load, quoted
 from koopteach import (
     FlowMatching,
-    FreeGenerator,
     KoopmanFlow,
     checkerboard,
     eight_gaussians,
@@ -16,6 +15,8 @@ from koopteach import (
     sliced_wasserstein2,
     straightness,
 )
+from koopteach.files import save_weights
+from koopteach.koopman_flow import FreeGenerator
 from tests.tools import seeded
 
 STUDENTS = [name for name, teacher in TEACHERS.items() if teacher]
@@ -31,6 +32,19 @@ def test_a_shipped_model_has_its_quoted_numbers(name):
 @pytest.mark.parametrize("name", TEACHERS)
 def test_a_shipped_model_is_small(name):
     assert (DATA / f"{name}.safetensors").stat().st_size < 2_000_000
+
+
+def test_a_file_says_which_class_it_holds(tmp_path):
+    """Also under another name; what nobody saved as a model of these classes is refused."""
+    found = {type(shipped(name)).__name__ for name in TEACHERS}
+    assert found == set(CLASSES)
+    shipped("moons-student").save(tmp_path / "digits-codes")
+    assert type(load(tmp_path / "digits-codes")) is KoopmanFlow
+    save_weights(tmp_path / "other", "Pump", {}, {"a": torch.zeros(1)})
+    with pytest.raises(ValueError, match="holds a Pump, but one of FlowMatching, .*KoopmanFlow, .* is needed"):
+        load(tmp_path / "other")
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        load(tmp_path / "none")
 
 
 @pytest.mark.parametrize("name", ["moons-student", "checkerboard-student"])

@@ -21,8 +21,8 @@ from koopteach import (
     ot_permutation,
     reflow,
     straightness,
-    train,
 )
+from koopteach.flow_matching import train
 from koopteach.flow_matching.paths import Pairs, widened
 from tests.tools import seeded
 

@@ -36,7 +36,6 @@ from koopteach import (
     fit_convex_map,
     geodesic_schedule,
     integrate,
-    local_permutation,
     moons,
     optimal_field,
     ot_permutation,
@@ -44,6 +43,7 @@ from koopteach import (
     straighten,
     straightness,
 )
+from koopteach.flow_matching import local_permutation
 from koopteach.flow_matching.paths import Pairs
 from koopteach.interpolants import families as families_module
 from koopteach.interpolants.curved import source_report

@@ -10,7 +10,6 @@ from koopteach import (
     Flow,
     FlowMatching,
     FourierNet,
-    FreeGenerator,
     GaussianFlow,
     KoopmanFlow,
     MixtureFlow,
@@ -22,7 +21,7 @@ from koopteach import (
     time_functions,
 )
 from koopteach.flow_matching.paths import widened
-from koopteach.koopman_flow import model
+from koopteach.koopman_flow import FreeGenerator, model
 from koopteach.koopman_flow.lifting import Lifting, path_lift, state_lift
 from koopteach.koopman_flow.losses import coefficient_loss, consistency_loss, training_loss
 from koopteach.koopman_flow.sampling import TILE, Folded
