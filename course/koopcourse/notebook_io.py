@@ -58,7 +58,9 @@ def read_notebook(path: Path) -> NotebookNode:
     """The stored notebook, outputs and all."""
     import nbformat
 
-    return nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)
+    assert isinstance(notebook, nbformat.NotebookNode)
+    return notebook
 
 
 def notebook_bytes(notebook: NotebookNode) -> bytes:

@@ -160,3 +160,38 @@ def test_damaged_and_foreign_files_are_told_apart(trained, classifier, tmp_path)
 def test_bad_arguments_are_named(call, told):
     with pytest.raises((ValueError, TypeError), match=told):
         call()
+
+
+def test_a_second_fit_starts_anew(trained, classifier, tmp_path):
+    """What other pictures taught is forgotten, in a loaded model, too: both fits end alike."""
+    others = IMAGES.flip(2)
+    for fresh, fit in (
+        (lambda: small(), lambda model, x: model.fit(x, n_steps=20, generator=seeded(3))),
+        (
+            lambda: Classifier((4, 5), 4, widths=(12, 6), generator=seeded()),
+            lambda model, x: model.fit(x, LABELS, n_steps=20, generator=seeded(3)),
+        ),
+    ):
+        twice, after_other_pictures = (fit(fit(fresh(), first), IMAGES) for first in (IMAGES, others))
+        path = tmp_path / "model"
+        fit(fresh(), others).save(path)
+        loaded = fit(type(twice).load(path), IMAGES)
+        for model in (after_other_pictures, loaded):
+            for name, tensor in twice.state_dict().items():
+                assert torch.equal(tensor, model.state_dict()[name]), name
+
+
+def test_features_come_after_the_last_activation(classifier):
+    """SiLU has the range [-0.2785, oo); before it the numbers reach far below."""
+    features = classifier.features(IMAGES)
+    assert float(features.min()) >= -0.2785
+    assert float(classifier.body[:-1](IMAGES.flatten(1)).min()) < -0.2785
+
+
+def test_labels_are_smoothed():
+    """The best that smoothing by .1 allows is probability .925 of the right one of four, not 1."""
+    images = torch.eye(4).reshape(4, 2, 2)
+    model = Classifier((2, 2), 4, widths=(32,), generator=seeded())
+    model.fit(images, torch.arange(4), n_steps=400, batch=32, lr=1e-2, generator=seeded())
+    certain = model.head(model.features(images)).softmax(dim=1).diagonal()
+    torch.testing.assert_close(certain, torch.full((4,), 0.925), atol=0.02, rtol=0)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from koopcourse import zoo
 from koopcourse.images import Autoencoder, Classifier, ImageSet, load_images
@@ -25,16 +26,20 @@ def _images(name: str) -> ImageSet:
     return load_images(name)
 
 
+def _size(images: Tensor) -> tuple[int, int]:
+    return images.shape[1], images.shape[2]
+
+
 def _codes(name: str) -> Autoencoder:
     which = name.split("-")[0]
     images, generator = _images(_TO_LEARN[which]).train, torch.Generator().manual_seed(1)
-    model = Autoencoder(tuple(images.shape[1:]), **_SIZES[which], generator=generator)
+    model = Autoencoder(_size(images), **_SIZES[which], generator=generator)
     return model.fit(images, **_FIT[which], generator=generator)
 
 
 def _classifier(name: str) -> Classifier:
     images, generator = _images(_TO_LEARN[name.split("-")[0]]), torch.Generator().manual_seed(1)
-    model = Classifier(tuple(images.train.shape[1:]), len(images.class_names), generator=generator)
+    model = Classifier(_size(images.train), len(images.class_names), generator=generator)
     return model.fit(images.train, images.train_labels, generator=generator)
 
 

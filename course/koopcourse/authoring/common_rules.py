@@ -62,9 +62,9 @@ def plain_python(sheet: Sheet) -> Iterator[Remark]:
         magic = re.search(r"^\s*[%!?].*", cell.source, re.M)
         if magic:
             yield cell.id, f"{magic[0].strip()!r} is a magic; the source must run as a script, so use Python"
-        elif syntax(cell) is None:
+        elif (tree := syntax(cell)) is None:
             yield cell.id, "is not valid Python"
-        elif not syntax(cell).body:
+        elif not tree.body:
             yield cell.id, "is an empty code cell; remove it"
 
 

@@ -65,16 +65,9 @@ def table(course: Course) -> str:
 def _row(lesson: Script, exercises: Script | None) -> str:
     first = read_script(lesson.path).cells[0].source
     title = first.splitlines()[0].lstrip("# ")
-    facts = [re.search(_FACT.format(name=name), first, re.I)[1].strip() for name in ("level", "device")]
-    return " | ".join(
-        [
-            f"| [{lesson.path.stem}](notebooks/{lesson.notebook.name})",
-            title,
-            MINUTES.search(first)[1],
-            *facts,
-            _work(exercises) + " |",
-        ]
-    )
+    facts = [_found(re.compile(_FACT.format(name=name), re.I), first).strip() for name in ("level", "device")]
+    name = f"| [{lesson.path.stem}](notebooks/{lesson.notebook.name})"
+    return " | ".join([name, title, _found(MINUTES, first), *facts, _work(exercises) + " |"])
 
 
 def _work(exercises: Script | None) -> str:
@@ -82,5 +75,12 @@ def _work(exercises: Script | None) -> str:
         return ""
     source = "\n".join(cell.source for cell in read_script(exercises.path).cells)
     count = len(set(re.findall(r"^## (L\d\d-E\d+)\b", source, re.M)))
-    minutes = MINUTES.search(source)
-    return f"[{count}](exercises/{exercises.exercise.name}), {minutes[1]} minutes"
+    return f"[{count}](exercises/{exercises.exercise.name}), {_found(MINUTES, source)} minutes"
+
+
+def _found(pattern: re.Pattern[str], text: str) -> str:
+    """What the lint has made sure is there."""
+    match = pattern.search(text)
+    if match is None:
+        raise ValueError(f"contents: the first cell lacks {pattern.pattern!r}; run the lint.")
+    return match[1]

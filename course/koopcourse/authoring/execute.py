@@ -145,11 +145,13 @@ def _still(output: NotebookNode, states: dict[str, Any], cell: str) -> list[Note
 
 
 def _inside(model: str, states: dict[str, Any]) -> Iterator[NotebookNode]:
-    from nbformat import from_dict
+    from nbformat import NotebookNode, from_dict
 
     state = states[model.removeprefix("IPY_MODEL_")]["state"]
     for output in state.get("outputs", ()):
-        yield from_dict(output)
+        still = from_dict(output)
+        assert isinstance(still, NotebookNode)
+        yield still
     for child in state.get("children", ()):
         yield from _inside(child, states)
 

@@ -64,7 +64,7 @@ def _reflow(name: str, *, seed: int = 1) -> FlowMatching:
 
 def _student(name: str, *, seed: int, spectrum: Any = None) -> KoopmanFlow:
     net = {"width": _WIDTH[_set(name)], "depth": 3, "n_frequencies": 0}
-    flow, generator = KoopmanFlow(zoo.shipped(zoo.TEACHERS[name]), net=net), _seeded(seed)
+    flow, generator = KoopmanFlow(zoo.shipped(zoo.TEACHERS[name] or ""), net=net), _seeded(seed)
     # noise as it is: in many dimensions all of it has about one length, and none that is rare has to be met
     x0 = flow.source(20_000, generator)
     return flow.fit(spectrum=spectrum, x0=x0, n_steps=4000, generator=generator)
@@ -111,6 +111,7 @@ def _drawn(flow: Any, name: str, images: ImageSet) -> dict[str, float]:
 
 def _followed(student: KoopmanFlow) -> dict[str, float]:
     x0 = torch.randn(2000, student.dim, generator=_seeded(_FRESH + 1))
+    assert student.teacher is not None  # which the zoo loads with it
     told, back = student.diagnose(x0, verbose=False), student.invert(student.teacher.transport(x0, steps=20))
     numbers = {key: getattr(told, key) for key in ("end", "mid", "path", "residual")}
     return numbers | {"inverse": float((back - x0).square().mean().sqrt())}

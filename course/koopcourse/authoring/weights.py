@@ -56,6 +56,7 @@ def _ot_reflow(name: str, *, seed: int = 1) -> FlowMatching:
     teacher = zoo.shipped(name.replace("-reflow", "-teacher"))
     net = copy.deepcopy(teacher.net)
     flow = reflow(teacher, n_pairs=65_536, net=net, n_steps=2000, generator=_seeded(seed))
+    assert flow._x0 is not None
     flow._x0 = flow._x0[:12_000].float()  # what `sample` draws from; all the noise would be most of the file
     return flow
 
@@ -65,7 +66,7 @@ def _reflow(name: str, *, seed: int = 1) -> FlowMatching:
 
 
 def _student(name: str, *, seed: int = 2, n_pairs: int = 1, form: str = "mode_sum", **fit: Any) -> KoopmanFlow:
-    flow = KoopmanFlow(zoo.shipped(zoo.TEACHERS[name]), generator=form, n_pairs=n_pairs)
+    flow = KoopmanFlow(zoo.shipped(zoo.TEACHERS[name] or ""), generator=form, n_pairs=n_pairs)
     return flow.fit(**fit, generator=_seeded(seed))
 
 
@@ -115,6 +116,7 @@ def measure(name: str) -> dict[str, float]:
         "structure": toy.structure(x1),
     }
     if isinstance(flow, KoopmanFlow):
+        assert flow.teacher is not None  # which the zoo loads with it
         told = flow.diagnose(x0, verbose=False)
         names = ("end", "mid", "path", "residual", "raw_residual", "participation", "size")
         numbers |= {key: getattr(told, key) for key in names}

@@ -50,6 +50,9 @@ class Autoencoder(PictureModel):
         super().__init__(shape=as_shape("Autoencoder", shape), dim=dim, widths=self.widths)
         sizes = [self.shape[0] * self.shape[1], *self.widths, self.dim]
         self.encoder, self.decoder = perceptron(sizes, generator), perceptron(sizes[::-1], generator)
+        self.mean: Tensor
+        self.root: Tensor
+        self.inverse_root: Tensor
         self.register_buffer("mean", torch.zeros(self.dim))
         self.register_buffer("root", torch.eye(self.dim))
         self.register_buffer("inverse_root", torch.eye(self.dim))
@@ -65,7 +68,7 @@ class Autoencoder(PictureModel):
         generator: torch.Generator | None = None,
         verbose: bool = True,
     ) -> Self:
-        """Learn from pictures ``(n, h, w)``; a second call goes on from the first.
+        """Learn from pictures ``(n, h, w)``; a second call starts anew.
 
         Args:
             images: grey values from 0 to 1.
@@ -73,7 +76,7 @@ class Autoencoder(PictureModel):
             batch: pictures a step.
             noise: added to the codes in training, in units of their standard deviation in the batch; makes
                 neighbouring codes neighbouring pictures, at the cost of sharpness.
-            generator: source of the batches and the noise.
+            generator: source of the batches and the noise, and in a second call of the first weights.
             verbose: a progress bar where somebody watches, and a line when the training stopped early. An interrupt
                 keeps what was learned.
 
@@ -84,6 +87,7 @@ class Autoencoder(PictureModel):
         if bool((pixels == pixels[0]).all()):
             raise ValueError("Autoencoder.fit: images are all the same, so there is nothing that a code could tell.")
         batch, noise = as_count("Autoencoder.fit", "batch", batch), not_negative("Autoencoder.fit", "noise", noise)
+        self._start_anew(generator)
 
         def loss() -> Tensor:
             x = pixels[batch_of(len(pixels), batch, pixels, generator)]

@@ -58,24 +58,25 @@ class Classifier(PictureModel):
         generator: torch.Generator | None = None,
         verbose: bool = True,
     ) -> Self:
-        """Learn from pictures ``(n, h, w)`` and their classes ``(n,)``; a second call goes on from the first.
+        """Learn from pictures ``(n, h, w)`` and their classes ``(n,)``; a second call starts anew.
 
         Args:
             images: grey values from 0 to 1.
             labels: whole numbers below ``n_classes``.
             n_steps, lr: as in :func:`train`.
             batch: pictures a step.
-            generator: source of the batches.
+            generator: source of the batches, and in a second call of the first weights.
             verbose: a progress bar where somebody watches, and a line when the training stopped early. An interrupt
                 keeps what was learned.
 
         Raises:
             TypeError, ValueError: pictures of another shape or range, or labels that do not fit.
         """
-        like = self.head[0].weight
+        like = self._like
         pixels = as_images("Classifier.fit", images, self.shape).to(like)
         labels = self._checked(labels, len(pixels)).to(like.device)
         batch = as_count("Classifier.fit", "batch", batch)
+        self._start_anew(generator)
 
         def loss() -> Tensor:
             some = batch_of(len(pixels), batch, pixels, generator)
@@ -93,17 +94,22 @@ class Classifier(PictureModel):
             TypeError, ValueError: pictures of another shape or range.
         """
         pixels = as_images("features", images, self.shape)
-        return map_chunks(self.body, pixels.to(self.head[0].weight), 4 * sum(self.widths)).to(pixels)
+        return map_chunks(self.body, pixels.to(self._like), 4 * sum(self.widths)).to(pixels)
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> Tensor:
         """The most probable class of each picture, ``(n,)``, whole numbers."""
-        return self.head(self.features(images).to(self.head[0].weight)).argmax(dim=1)
+        return self.head(self.features(images).to(self._like)).argmax(dim=1)
 
     def accuracy(self, images: Tensor, labels: Tensor) -> float:
         """Share of the pictures ``(n, h, w)`` whose class ``(n,)`` is recognised."""
         labels = self._checked(labels, len(images))
         return float((self.predict(images).cpu() == labels.cpu()).double().mean())
+
+    @property
+    def _like(self) -> Tensor:
+        """A tensor of the networks' dtype and device."""
+        return next(self.parameters())
 
     def _checked(self, labels: Tensor, n: int) -> Tensor:
         if not isinstance(labels, Tensor) or labels.dtype != torch.int64:

@@ -84,8 +84,8 @@ def _digits() -> ImageSet:
     except ImportError as error:
         raise ImportError("load_images: digits8 needs scikit-learn: pip install scikit-learn") from error
     pictures, labels = load_digits(return_X_y=True)
-    pictures = (pictures.reshape(-1, 8, 8) / 16).astype(np.float32)
-    rows = balanced_rows(labels, _OF_EACH_DIGIT)
+    pictures = (np.asarray(pictures).reshape(-1, 8, 8) / 16).astype(np.float32)
+    rows = balanced_rows(np.asarray(labels), _OF_EACH_DIGIT)
     test = np.zeros(len(labels), dtype=bool)
     for label in range(10):  # writers follow one another, so that every third sees them all
         test[rows[labels[rows] == label][_TEST_EVERY - 1 :: _TEST_EVERY]] = True

@@ -66,7 +66,8 @@ def read(folder: Path) -> list[np.ndarray]:
     Raises:
         ValueError: a file that is truncated, foreign, or holds other pictures.
     """
-    return [_checked(_present(folder, name), axes, digest) for name, axes, digest in FILES]
+    found = [(_present(folder, name), axes, digest) for name, axes, digest in FILES]
+    return [_checked(path, axes, digest) for path, axes, digest in found if path is not None]
 
 
 def download(url: str, folder: Path, contents: tuple = FILES) -> Path:
@@ -103,7 +104,7 @@ def _fetch(url: str, path: Path, axes: int, digest: str) -> None:
 
 def _checked(path: Path, axes: int, digest: str) -> np.ndarray:
     numbers = read_idx(path, n_axes=axes)
-    if hashlib.sha256(numbers).hexdigest() != digest:
+    if hashlib.sha256(numbers.data).hexdigest() != digest:
         raise ValueError(
             f"load_images: {path} is not Fashion-MNIST (its SHA-256 differs). The files of MNIST, for one, have the "
             "same names."

@@ -41,7 +41,7 @@ def read_idx(path: str | Path, *, n_axes: int) -> np.ndarray:
             raise ValueError(f"read_idx: {path} {error}") from None
 
 
-def _parse(file: BinaryIO, n_axes: int) -> np.ndarray:
+def _parse(file: BinaryIO | gzip.GzipFile, n_axes: int) -> np.ndarray:
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
         raise ValueError("is no IDX file: it does not begin with two zero bytes, a type and a number of axes.")
@@ -63,7 +63,7 @@ def _parse(file: BinaryIO, n_axes: int) -> np.ndarray:
     return np.frombuffer(data, dtype=np.uint8).reshape(shape)
 
 
-def _read_up_to(file: BinaryIO, count: int, block: int = 1 << 22) -> bytes:
+def _read_up_to(file: BinaryIO | gzip.GzipFile, count: int, block: int = 1 << 22) -> bytes:
     """At most ``count`` bytes, never more memory than came: the header of a broken file may promise anything."""
     parts, missing = [], count
     while missing and (part := file.read(min(block, missing))):

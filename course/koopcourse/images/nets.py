@@ -30,6 +30,15 @@ class PictureModel(nn.Module):
         self.config = config
         self.shape: tuple[int, int] = config["shape"]
         self.record: Training | None = None
+        self._learned = False
+
+    def _start_anew(self, generator: torch.Generator | None) -> None:
+        """Forget what an earlier fit or a file has put into the layers; the first fit begins with the given ones."""
+        if self._learned:
+            for layer in self.modules():
+                if isinstance(layer, nn.Linear):
+                    draw_weights(layer, generator)
+        self._learned = True
 
     def save(self, path: str | Path) -> None:
         """Write the networks to a safetensors file, their configuration inside.
@@ -51,7 +60,9 @@ class PictureModel(nn.Module):
             model = cls(**config)
         except (TypeError, ValueError) as error:
             raise ValueError(f"load: {path} describes no {cls.__name__} of this version: {error}") from error
-        return fill(model, tensors, path)
+        fill(model, tensors, path)
+        model._learned = True
+        return model
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {value}" for name, value in self.config.items())
@@ -67,12 +78,17 @@ def perceptron(sizes: Sequence[int], generator: torch.Generator | None = None) -
     """
     layers: list[nn.Module] = []
     for n_in, n_out in itertools.pairwise(sizes):
-        layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
-        with torch.no_grad():
-            for parameter in (layer.weight, layer.bias):
-                parameter.copy_((2 * rand(parameter.shape, parameter, generator) - 1) / n_in**0.5)
-        layers += [layer, nn.SiLU()]
+        layer = nn.Linear(n_in, n_out, device="meta").to_empty(device="cpu")  # torch would draw from its own stream
+        layers += [draw_weights(layer, generator), nn.SiLU()]
     return nn.Sequential(*layers[:-1]).requires_grad_(False)
+
+
+@torch.no_grad()
+def draw_weights(layer: nn.Linear, generator: torch.Generator | None) -> nn.Linear:
+    """``layer`` with weights and biases uniform up to one over the root of its inputs."""
+    for parameter in (layer.weight, layer.bias):
+        parameter.copy_((2 * rand(tuple(parameter.shape), parameter, generator) - 1) / layer.in_features**0.5)
+    return layer
 
 
 def as_shape(operation: str, shape: Any) -> tuple[int, int]:
@@ -105,7 +121,7 @@ def batch_of(n: int, size: int, like: Tensor, generator: torch.Generator | None)
     return torch.randint(n, (size,), generator=generator, device=where).to(like.device)
 
 
-def as_images(operation: str, images: Any, shape: tuple[int, int]) -> Tensor:
+def as_images(operation: str, images: Any, shape: Sequence[int]) -> Tensor:
     """``images`` as rows of pixels ``(n, h w)``.
 
     Args:

@@ -233,7 +233,7 @@ def eigenfunctions(
 
 def curves(
     x: Sequence[float] | Tensor,
-    ys: Mapping[str, Sequence[float] | Tensor],
+    ys: Mapping[str, Any],
     *,
     xlabel: str,
     ylabel: str,

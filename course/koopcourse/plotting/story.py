@@ -7,6 +7,7 @@ from collections.abc import Callable
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
+from mpl_toolkits.mplot3d import Axes3D
 from torch import Tensor
 
 from koopcourse.plotting.figures import density, finish, points
@@ -102,6 +103,7 @@ def _lift(above: Axes, below: Axes) -> None:
     crept, lifted, jumped = lifted_flow()
     above.plot(*crept.unbind(2), ".-", color=COLORS["error"], markevery=8, linewidth=1, markersize=4)
     above.plot(*crept[0].T, "o", color=COLORS["error"], markerfacecolor="white")
+    assert isinstance(below, Axes3D)
     _surface(below, crept, lifted[:2], jumped[:2])
 
 
@@ -123,7 +125,7 @@ def lifted_flow(n_steps: int = 400) -> tuple[Tensor, Tensor, Tensor]:
     return crept, lifted, lifted @ torch.linalg.matrix_exp(2.0 * generator).T
 
 
-def _surface(ax: Axes, crept: Tensor, lifted: Tensor, jumped: Tensor, floor: float = -4.5) -> None:
+def _surface(ax: Axes3D, crept: Tensor, lifted: Tensor, jumped: Tensor, floor: float = -4.5) -> None:
     side, depth = torch.linspace(-1.9, 1.9, 21), torch.linspace(-0.8, 3.2, 9)
     x, y = (mesh.numpy() for mesh in torch.meshgrid(side, depth, indexing="xy"))
     ax.plot_surface(x, y, x**2, color=COLORS["floor"], alpha=0.18, edgecolor=COLORS["floor"], linewidth=0.3)
