@@ -62,6 +62,9 @@ def tiles(n: int, m: int, device: torch.device) -> Iterator[slice]:
 def symmetric_sums(u: Tensor, precision: Tensor | float, columns: Tensor) -> Tensor:
     """``sum_j exp(-p |u_i - u_j|^2 / 2) columns_j``, ``(n, q)``, each kernel computed once for both of its points.
 
+    A point's own kernel is exactly one. The others' exponents are differences of numbers of size ``p |u|^2``, so that a
+    kernel has a relative error of about ``eps p |u|^2``.
+
     Args:
         u: points ``(n, d)``, around their middle.
         precision: ``p``.
@@ -72,6 +75,7 @@ def symmetric_sums(u: Tensor, precision: Tensor | float, columns: Tensor) -> Ten
     for part in tiles(len(u), len(u), u.device):
         after = part.stop - part.start
         kernel = exp2_(left[part.start :] @ right[:, part])
+        kernel.diagonal().fill_(1.0)  # the difference of two large numbers where a point is far away
         total[:, part].add_(rows[:, part.start :] @ kernel)
         total[:, part.stop :].add_(rows[:, part] @ kernel[after:].T)
     return total.T

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from koopteach.protocols import Dictionary, Functions, Manifold
 from koopteach.tensors import Movable, as_coefficients, as_count, as_float, as_points, chunks, map_chunks, same_kind
 
 # With three to twenty modes particles ended at 1.5 to 8 noise floors.
@@ -32,20 +34,20 @@ class Spectrum(Movable):
     rates: Tensor
     energies: Tensor
     scale: float
-    functions: Any
+    functions: Functions
     report: str = ""
-    manifold: Any = None
+    manifold: Manifold | None = None
 
     @classmethod
     def from_functions(
         cls,
-        rates,
+        rates: Any,
         phi: Callable[[Tensor], Tensor],
         grad: Callable[[Tensor], Tensor] | None = None,
         *,
-        energies=None,
+        energies: Any = None,
         scale: float = 1.0,
-        manifold: Any = None,
+        manifold: Manifold | None = None,
     ) -> Self:
         """A spectrum given by formulas.
 
@@ -88,7 +90,7 @@ class Spectrum(Movable):
     def mean(self, x: Tensor) -> Tensor:
         """Means of the eigenfunctions over the points ``x``, ``(r,)``, without their single values."""
         x, width = self._points(x), self.functions.width
-        return sum(self.functions.sum(x[rows]) for rows in chunks(len(x), width)) / len(x)
+        return reduce(torch.add, (self.functions.sum(x[rows]) for rows in chunks(len(x), width))) / len(x)
 
     def grad(self, x: Tensor) -> Tensor:
         """Gradients of the eigenfunctions, ``(n, r, d)``; on a manifold their tangent parts."""
@@ -111,7 +113,7 @@ class Spectrum(Movable):
     def reaches(self, x: Tensor) -> Tensor:
         """Which of the points some kernel of the dictionary sees, ``(n,)``; all, where the functions are not local."""
         x = self._points(x)
-        reaches = getattr(getattr(self.functions, "dictionary", None), "reaches", None)
+        reaches = getattr(self.functions, "reaches", None)
         return torch.ones(len(x), dtype=torch.bool, device=x.device) if reaches is None else reaches(x)
 
     def _points(self, x: Tensor) -> Tensor:
@@ -131,15 +133,14 @@ class Spectrum(Movable):
         r = as_count("Spectrum.truncate", "r", r)
         if r >= len(self):
             return self
-        report = f"{self.report}\ntruncated to {r} of {len(self)} modes".strip() + few_modes(r, len(self))
-        if torn := torn_pair(self.rates[:r]):
-            report += f"\n{torn}"
+        cut = f"truncated to {r} of {len(self)} modes"
+        remarks = (self.report, cut, few_modes(r, len(self)), torn_pair(self.rates[:r]))
         return replace(
             self,
             rates=self.rates[:r],
             energies=self.energies[:r],
             functions=self.functions.first(r),
-            report=report,
+            report="\n".join(filter(None, remarks)),
         )
 
 
@@ -162,7 +163,7 @@ def few_modes(kept: int, available: int) -> str:
     if kept >= min(_FEWEST_MODES, available):
         return ""
     return (
-        f"\n{kept} of {available} modes are enough for rates, not for shapes: particles match {kept} moments and "
+        f"{kept} of {available} modes are enough for rates, not for shapes: particles match {kept} moments and "
         "nothing else; where a distance stays above its noise_floor, keep more"
     )
 
@@ -171,7 +172,7 @@ def few_modes(kept: int, available: int) -> str:
 class Expansion(Movable):
     """Functions expanded in a dictionary: ``phi_k(x) = sum_j (psi_j(x) - mean_j) coefficients_jk``."""
 
-    dictionary: Any
+    dictionary: Dictionary
     mean: Tensor
     coefficients: Tensor
 
@@ -193,6 +194,12 @@ class Expansion(Movable):
     def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
         # first the coefficients with the weights: one function to differentiate instead of r
         return self._slopes(x, (self.coefficients @ weights)[:, None])[:, 0]
+
+    def reaches(self, x: Tensor) -> Tensor:
+        """As of the dictionary; all points, where that has no kernels."""
+        x = as_points("Spectrum", "x", x, dim=self.dictionary.dim)
+        reaches = getattr(self.dictionary, "reaches", None)
+        return torch.ones(len(x), dtype=torch.bool, device=x.device) if reaches is None else reaches(x)
 
     def first(self, r: int) -> Expansion:
         return replace(self, coefficients=self.coefficients[:, :r])

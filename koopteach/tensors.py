@@ -235,8 +235,9 @@ def jvp(function: Callable[..., Tensor], points: tuple, directions: tuple) -> tu
     """``function(*points)`` and its derivative along ``directions``, in one forward pass."""
     with warnings.catch_warnings():
         # at its first forward derivative torch compiles helpers in a way that it deprecates itself
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return torch.func.jvp(function, points, directions)
+        warnings.filterwarnings("ignore", r"`torch\.jit\.script` is")
+        value, slope, *_ = torch.func.jvp(function, points, directions)
+        return value, slope
 
 
 class Movable:

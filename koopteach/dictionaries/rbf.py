@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import reduce
 from typing import Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from koopteach.dictionaries.polynomial import Monomials
 from koopteach.kernels import augmented, exp2_, exponents
+from koopteach.protocols import Dictionary
 from koopteach.tensors import Movable, as_coefficients, as_count, as_float, as_points, map_chunks, same_kind, seed_from
 
 # A kernel reaches its neighbours at 1.2 times what covers them on average (1.5 mean distances): narrower leaves
@@ -48,8 +50,10 @@ class GaussianRBF(Movable):
                 f"GaussianRBF: widths has shape {tuple(widths.shape)}, but one number or ({m},) is needed."
             )
         if not bool(((widths > 0) & widths.isfinite()).all()):
-            told = f"smallest is {widths.min().item():g}, largest {widths.max().item():g}"
-            raise ValueError(f"GaussianRBF: widths must be positive and finite, {told}.")
+            raise ValueError(
+                f"GaussianRBF: widths must be positive and finite, smallest is {widths.min().item():g}, "
+                f"largest {widths.max().item():g}."
+            )
         self.widths = widths.expand(m).clone()
         # Distances are expanded into products; around the middle of the centres they lose no digits.
         self._middle = self.centers.mean(dim=0)
@@ -139,7 +143,7 @@ class MultiScale(Movable):
         ValueError: no parts, or parts of different dimensions.
     """
 
-    def __init__(self, parts: Sequence) -> None:
+    def __init__(self, parts: Sequence[Dictionary]) -> None:
         self.parts = tuple(parts)
         if len({part.dim for part in self.parts}) != 1:
             raise ValueError(
@@ -169,7 +173,7 @@ class MultiScale(Movable):
         degree = {"none": 0, "linear": 1, "quadratic": 2}
         if tail not in degree:
             raise ValueError(f"MultiScale.from_data: tail must be one of {', '.join(degree)}, got {tail!r}.")
-        parts: list = [GaussianRBF.from_data(x, n, generator) for n in n_centers]
+        parts: list[Dictionary] = [GaussianRBF.from_data(x, n, generator) for n in n_centers]
         if degree[tail]:
             center, radius = x.mean(dim=0), float(x.var(dim=0, correction=0).sum().sqrt())
             parts.append(Monomials(x.shape[1], degree[tail], center=center, scale=radius))
@@ -198,10 +202,11 @@ class MultiScale(Movable):
         x = as_points("MultiScale", "x", x, dim=self.dim)
         coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, None), x)
         blocks = coefficients.split([part.n_features for part in self.parts])
-        return sum(part.contract_grad(x, block) for part, block in zip(self.parts, blocks))
+        return reduce(torch.add, (part.contract_grad(x, block) for part, block in zip(self.parts, blocks)))
 
     def reaches(self, x: Tensor) -> Tensor:
         """Which of the points feel some kernel, ``(n,)``; all where no part is made of kernels."""
+        x = as_points("MultiScale", "x", x, dim=self.dim)
         felt = [part.reaches(x) for part in self.parts if hasattr(part, "reaches")]
         return torch.stack(felt).any(dim=0) if felt else torch.ones(len(x), dtype=torch.bool, device=x.device)
 

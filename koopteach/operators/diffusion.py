@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Self
 
 import numpy as np
@@ -14,9 +15,10 @@ from torch import Tensor
 
 from koopteach.dictionaries.rbf import GaussianRBF
 from koopteach.kernels import augmented, exp2_, exponents, tiles
-from koopteach.operators.linear_algebra import asked, fix_signs
+from koopteach.operators.linear_algebra import fix_signs, mode_count
 from koopteach.operators.low_rank import factorised
-from koopteach.spectrum import Spectrum
+from koopteach.operators.remarks import missing_modes, paragraphs
+from koopteach.spectrum import Spectrum, few_modes
 from koopteach.tensors import Movable, as_number, as_points, chunks, map_chunks, positive, same_kind
 
 # What is kept of the walk's matrix: this number squared (128 MB). Where neither the matrix nor a factor of it is so
@@ -66,7 +68,7 @@ class DiffusionMaps:
         self.alpha = as_number("DiffusionMaps", "alpha", alpha)
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"DiffusionMaps: alpha must be between 0 and 1, got {alpha}.")
-        self._x: Tensor | None = None
+        self._walk: _Walk | None = None
 
     def fit(self, x: Tensor) -> Self:
         """Build the walk on ``x`` ``(n, d)``; memory at most ``n^2`` numbers up to 4,000 points, and 128 MB above.
@@ -74,6 +76,7 @@ class DiffusionMaps:
         Raises:
             ValueError: fewer than three points, wrong shape, NaN.
         """
+        self._walk = None
         self._x = as_points("DiffusionMaps.fit", "x", x, at_least=3).detach()
         self._walk = _Walk(self._x.double(), self.bandwidth, self.alpha)
         return self
@@ -87,34 +90,33 @@ class DiffusionMaps:
             RuntimeError: nothing was fitted yet.
             ValueError: ``n_modes`` below one, or no mode that the bandwidth resolves.
         """
-        if self._x is None:
+        walk = self._walk
+        if walk is None:
             raise RuntimeError("DiffusionMaps.spectrum: nothing was fitted yet. Call fit(x) first.")
         x, eps = self._x, 0.5 * self.bandwidth**2
-        mu, psi = self._walk.eigenvectors(asked(n_modes, len(x) - 1, "DiffusionMaps")[0])
+        mu, psi = walk.eigenvectors(mode_count(n_modes, len(x) - 1, "DiffusionMaps"))
         resolved = int((mu > _SMALLEST_EIGENVALUE).sum())
         if not resolved:
             raise ValueError(
                 f"DiffusionMaps.spectrum: no eigenvalue above {_SMALLEST_EIGENVALUE}: the bandwidth {self.bandwidth:g} "
                 "smooths over all the data. Take a smaller one. Or are all points the same?"
             )
-        r, shortage = asked(n_modes, resolved, "DiffusionMaps")
-        functions = self._extended(mu[:r], fix_signs(psi[:, :r])).to(x.device, x.dtype)
+        r = mode_count(n_modes, resolved, "DiffusionMaps")
+        functions = self._extended(walk, mu[:r], fix_signs(psi[:, :r])).to(x.device, x.dtype)
         return Spectrum(
             rates=((1 - mu[:r]) / eps).clamp_min(0).to(x),
             energies=_energies(functions, x),
             scale=float(x.var(dim=0, correction=0).sum().sqrt()),
             functions=functions,
             report=f"{r} modes, {len(x)} points, bandwidth {self.bandwidth:g}, alpha {self.alpha:g}"
-            + shortage
-            + self._walk.islands(),
+            + paragraphs(missing_modes(n_modes, resolved), few_modes(r, resolved), walk.islands()),
         )
 
-    def _extended(self, mu: Tensor, psi: Tensor) -> _Averages:
+    def _extended(self, walk: _Walk, mu: Tensor, psi: Tensor) -> _Averages:
         """``phi(u) = sum_j P_j(u) psi_j / mu``, shifted and scaled to mean zero and variance one on the samples."""
         mean, std = psi.mean(dim=0), psi.std(dim=0, correction=0)
         # averages keep constants, so the shift may be made before
         values = (psi / mu - mean) / std
-        walk = self._walk
         return _Averages(walk.x, -self.alpha * walk.q.log(), values, walk.x.mean(dim=0), self.bandwidth)
 
 
@@ -139,15 +141,15 @@ class _Walk:
     def eigenvectors(self, k: int) -> tuple[Tensor, Tensor]:
         """At most ``k`` largest eigenvalues ``(k,)``, descending, and right eigenvectors of ``P`` ``(n, k)``."""
         if self._factor is not None:
-            found = self._by_factor(k)
+            found = self._by_factor(self._factor, k)
         else:
             found = self._lanczos(k) if len(self.x) > _DENSE and k <= _FEW * len(self.x) else self._dense(k)
         mu, vectors = (torch.from_numpy(part[..., ::-1].copy()).to(self.x) for part in found)
         return mu, vectors / self._root[:, None]
 
-    def _by_factor(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def _by_factor(self, factor: Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
         """``B B^T`` and ``B^T B``, ``B = diag(s) F``, share their eigenvalues; the constant is ``B w``."""
-        b = self._s[:, None] * self._factor
+        b = self._s[:, None] * factor
         w = b.T @ self._constant
         mu, vectors = _largest(b.T @ b - torch.outer(w, w), k)
         resolved = mu > _ROUNDING
@@ -155,6 +157,7 @@ class _Walk:
 
     def _lanczos(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         n = len(self.x)
+        # pyrefly: ignore [missing-argument, unexpected-keyword, bad-keyword-argument]  (what __new__ takes)
         operator = LinearOperator((n, n), matvec=self._apply, matmat=self._apply, dtype=np.float64)
         start = np.random.default_rng(0).standard_normal(n)
         try:
@@ -176,7 +179,7 @@ class _Walk:
         alone = float((self.q < 2).double().mean())
         if alone < 0.05:
             return ""
-        return f"\n{100 * alone:.0f} % of the points see hardly any other: take a larger bandwidth, or more data"
+        return f"{100 * alone:.0f} % of the points see hardly any other: take a larger bandwidth, or more data"
 
     def _apply(self, v: np.ndarray) -> np.ndarray:
         u = torch.from_numpy(v.reshape(len(v), -1)).to(self.x)
@@ -194,12 +197,15 @@ class _Walk:
 def _largest(symmetric: Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` largest eigenvalues, ascending, and their vectors; all of them if there are fewer."""
     last = len(symmetric) - 1
-    return scipy.linalg.eigh(symmetric.cpu().numpy(), subset_by_index=(max(0, last - k + 1), last), overwrite_a=True)
+    wanted = max(0, last - k + 1), last
+    found = scipy.linalg.eigh(symmetric.cpu().numpy(), subset_by_index=wanted, overwrite_a=True)
+    values, vectors = map(np.asarray, found)
+    return values, vectors
 
 
 @dataclass(frozen=True)
 class _Averages(Movable):
-    """Functions ``phi_k(u) = sum_j p_j(u) values_jk``, ``p = softmax_j(log_weights_j - |u - x_j|^2 / 2 b^2)``."""
+    """Functions ``phi_k(x) = sum_j p_j(x) values_jk``, ``p = softmax_j(log_weights_j - |x - z_j|^2 / 2 b^2)``."""
 
     points: Tensor
     log_weights: Tensor
@@ -212,46 +218,46 @@ class _Averages(Movable):
         """Numbers held per point while evaluating; sets the chunk."""
         return self.values.shape[1]
 
-    def __call__(self, u: Tensor) -> Tensor:
-        return torch.cat([(self.values.T @ kernel / total).T for kernel, total in self._tiles(u)])
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.cat([(self.values.T @ kernel / total).T for kernel, total in self._tiles(x)])
 
-    def sum(self, u: Tensor) -> Tensor:
-        # first the points' shares over all of u: r columns once, not for every point of u
-        return sum(kernel @ (1 / total) for kernel, total in self._tiles(u)) @ self.values
+    def sum(self, x: Tensor) -> Tensor:
+        # first the points' shares over all of x: r columns once, not for every point of x
+        return reduce(torch.add, (kernel @ (1 / total) for kernel, total in self._tiles(x))) @ self.values
 
-    def grad(self, u: Tensor) -> Tensor:
-        return self._slopes(u, self.values)
+    def grad(self, x: Tensor) -> Tensor:
+        return self._slopes(x, self.values)
 
-    def contract_grad(self, u: Tensor, weights: Tensor) -> Tensor:
+    def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
         # first the values with the weights: one function to differentiate instead of r
-        return self._slopes(u, (self.values @ weights)[:, None])[:, 0]
+        return self._slopes(x, (self.values @ weights)[:, None])[:, 0]
 
     def first(self, r: int) -> _Averages:
         return replace(self, values=self.values[:, :r])
 
-    def _slopes(self, u: Tensor, values: Tensor) -> Tensor:
+    def _slopes(self, x: Tensor, values: Tensor) -> Tensor:
         """``(E_p[values x] - E_p[values] E_p[x]) / b^2``, a covariance under ``p``, ``(n, r, d)``."""
-        x = self.points - self.middle
-        (n, d), r = x.shape, values.shape[1]
-        products = (values.T[:, None] * x.T).reshape(r * d, n)
-        rows = torch.cat([x.T, values.T, products])
+        z = self.points - self.middle
+        (n, d), r = z.shape, values.shape[1]
+        products = (values.T[:, None] * z.T).reshape(r * d, n)
+        rows = torch.cat([z.T, values.T, products])
         parts = []
-        for kernel, total in self._tiles(u):
+        for kernel, total in self._tiles(x):
             mean, phi, mixed = (rows @ kernel / total).split([d, r, r * d])
             parts.append((mixed.view(r, d, -1) - phi[:, None] * mean).permute(2, 0, 1))
         return torch.cat(parts) / self.bandwidth**2
 
-    def _tiles(self, u: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """``p`` at some of ``u`` after the other, as kernels ``(points, t)`` and their sums ``(t,)``."""
-        u = as_points("DiffusionMaps", "x", u, dim=self.points.shape[1])
-        same_kind("DiffusionMaps", u, self.points, "the spectrum")
-        x, lightest = self.points - self.middle, torch.finfo(u.dtype).tiny / torch.finfo(u.dtype).eps
-        left = exponents(x, self.bandwidth**-2, self.log_weights - self.log_weights.max())
-        right = augmented(u - self.middle).T.contiguous()
-        for part in tiles(len(u), len(x), u.device):
+    def _tiles(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """``p`` at some of ``x`` after the other, as kernels ``(points, t)`` and their sums ``(t,)``."""
+        x = as_points("DiffusionMaps", "x", x, dim=self.points.shape[1])
+        same_kind("DiffusionMaps", x, self.points, "the spectrum")
+        z, lightest = self.points - self.middle, torch.finfo(x.dtype).tiny / torch.finfo(x.dtype).eps
+        left = exponents(z, self.bandwidth**-2, self.log_weights - self.log_weights.max())
+        right = augmented(x - self.middle).T.contiguous()
+        for part in tiles(len(x), len(z), x.device):
             kernel = exp2_(left @ right[:, part])
             total = kernel.sum(dim=0)
-            if float(total.detach().min()) < len(x) * lightest:  # so far from the data the nearest point gets it all
+            if float(total.detach().min()) < len(z) * lightest:  # so far from the data the nearest point gets it all
                 exponent = left @ right[:, part]
                 kernel = exp2_(exponent - exponent.amax(dim=0))
                 total = kernel.sum(dim=0)

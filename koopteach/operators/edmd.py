@@ -13,16 +13,26 @@ from koopteach.operators.linear_algebra import (
     SMALLEST_TOL,
     Size,
     add_gram_,
-    asked,
     checked_tol,
     fix_signs,
-    mirrored,
+    from_lower_triangle,
+    mode_count,
     refuse_other_space,
+    refuse_points_off,
     rounding,
     whiten,
 )
-from koopteach.operators.remarks import clock, few_points, holes, lost_modes, paragraphs, scatter
-from koopteach.spectrum import Expansion, Spectrum, torn_pair
+from koopteach.operators.remarks import (
+    clock_ratio,
+    few_points,
+    kernel_gaps,
+    lost_modes,
+    missing_modes,
+    paragraphs,
+    sampling_error,
+)
+from koopteach.protocols import Dictionary, Manifold
+from koopteach.spectrum import Expansion, Spectrum, few_modes, torn_pair
 from koopteach.tensors import as_points, chunks, not_negative, positive, same_kind
 
 # Pairs kept aside: enough to know the Dirichlet energies to a few per cent and to see a broken symmetry.
@@ -62,13 +72,13 @@ class EDMD:
 
     def __init__(
         self,
-        dictionary,
+        dictionary: Dictionary,
         *,
         lag: float,
         tol: float = 1e-8,
         ridge: float | None = None,
         reversible: bool = True,
-        manifold=None,
+        manifold: Manifold | None = None,
     ) -> None:
         refuse_other_space("EDMD", manifold, dictionary)
         self.dictionary, self.lag, self.tol = dictionary, positive("EDMD", "lag", lag), checked_tol("EDMD", tol)
@@ -78,15 +88,14 @@ class EDMD:
 
     def _reset(self) -> None:
         m = self.dictionary.n_features
-        self.n_pairs, self._seen, self._stride = 0, 0, 1
+        self.n_pairs, self._stride = 0, 1
         # Reversible: the Gram matrices of psi(x) + psi(y) and psi(x) - psi(y), which hold G and the symmetrised A
         # in two symmetric products, a third of the work of three general ones; and the sum of psi(x) + psi(y).
         # Else: the Gram matrix of psi(x), psi(x)^T psi(y), and both sums.
         self._first, self._second = (torch.zeros(m, m, dtype=torch.float64) for _ in range(2))
-        self._mean_x = self._mean_y = 0.0
+        self._mean_x = self._mean_y = torch.zeros((), dtype=torch.float64)
         self._size = Size()
-        self._kept: list[tuple[Tensor, Tensor]] = []
-        self._like: Tensor | None = None
+        self._kept = torch.empty(0, 2, self.dictionary.dim)  # pairs; they also tell dtype and device of the data
 
     def fit(self, x: Tensor, y: Tensor) -> Self:
         """Forget what was seen and accumulate the pairs ``(x, y)``; arguments as in :meth:`partial_fit`."""
@@ -109,18 +118,17 @@ class EDMD:
                 "From one trajectory z use x = z[:-1], y = z[1:]."
             )
         same_kind("EDMD.partial_fit", y, x, "x")
-        if self.manifold is not None:
-            self.manifold.refuse_points_off("EDMD.partial_fit", x)
-            self.manifold.refuse_points_off("EDMD.partial_fit", y)
-        if self._like is None:
-            self._like = x.new_empty(0)
+        refuse_points_off("EDMD.partial_fit", self.manifold, x, y)
+        if self.n_pairs:
+            same_kind("EDMD.partial_fit", x, self._kept, "what was seen before")
+        else:
             self._first, self._second = self._first.to(x.device), self._second.to(x.device)
         m = self.dictionary.n_features
         # at least m rows: adding to the m^2 sums costs as much for a short chunk as for a long one
         for rows in chunks(len(x), 2 * m * x.element_size() // 8, at_least=m):
             self._accumulate(x[rows], y[rows])
-        self.n_pairs += len(x)
         self._keep(x, y)
+        self.n_pairs += len(x)
         return self
 
     def _accumulate(self, x: Tensor, y: Tensor) -> None:
@@ -140,13 +148,12 @@ class EDMD:
 
     def _keep(self, x: Tensor, y: Tensor) -> None:
         """Keep every stride-th pair, doubling the stride when there are too many: the same pairs for any chunking."""
-        while -(-(self._seen + len(x)) // self._stride) > 2 * _KEPT:
-            self._kept, self._stride = [(a[::2], b[::2]) for a, b in self._kept], 2 * self._stride
-        first = -self._seen % self._stride
+        while -(-(self.n_pairs + len(x)) // self._stride) > 2 * _KEPT:
+            self._kept, self._stride = self._kept[::2], 2 * self._stride
+        first = -self.n_pairs % self._stride
         # copies: a view would keep all of the caller's data alive, and change when a buffer is filled again
-        fresh = x[first :: self._stride], y[first :: self._stride]
-        self._kept = [tuple(torch.cat(part) for part in zip(*self._kept, fresh))]
-        self._seen += len(x)
+        fresh = torch.stack([x[first :: self._stride], y[first :: self._stride]], dim=1)
+        self._kept = torch.cat([self._kept.to(fresh), fresh])
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:
         """The ``n_modes`` slowest modes; ``None`` keeps all that the data support, up to 200.
@@ -158,9 +165,9 @@ class EDMD:
             RuntimeError: nothing was fitted yet.
             ValueError: ``n_modes`` below one, features constant on the data, or no mode within the lag's reach.
         """
-        if self._like is None:
+        if not self.n_pairs:
             raise RuntimeError("EDMD.spectrum: nothing was fitted yet. Call fit(x, y) first.")
-        tol = max(self.tol, SMALLEST_TOL[self._like.dtype])
+        tol = max(self.tol, SMALLEST_TOL[self._kept.dtype])
         mean, mu, coefficients = self._eigen(tol)
         size = mu if self.reversible else mu.abs()
         keep = (size > _SMALLEST_EIGENVALUE) & (size < _LARGEST_EIGENVALUE)
@@ -176,18 +183,20 @@ class EDMD:
             )
         rates = -mu[keep].log() / self.lag
         order = rates.real.argsort(stable=True)
-        r, shortage = asked(n_modes, len(order), "EDMD")
+        r = mode_count(n_modes, len(order), "EDMD")
         every = Expansion(self.dictionary, mean, coefficients[:, keep][:, order])
         rates, functions = rates[order[:r]], every.first(r)
         report = (
             f"{r} modes of {len(mu)} directions kept, {len(mu) - len(order)} outside ({_SMALLEST_EIGENVALUE}, 1), "
-            f"{self.dictionary.n_features} features, {self.n_pairs} pairs, tol {tol:g}" + shortage
+            f"{self.dictionary.n_features} features, {self.n_pairs} pairs, tol {tol:g}"
         )
         report += paragraphs(
+            missing_modes(n_modes, len(order)),
+            few_modes(r, len(order)),
             "" if self.ridge else few_points(self.n_pairs, self.dictionary.n_features, "pairs"),
-            holes(self.dictionary),
+            kernel_gaps(self.dictionary),
             lost_modes(int((size <= _SMALLEST_EIGENVALUE).sum()), len(mu), self.lag, _SMALLEST_EIGENVALUE),
-            "" if self.reversible else scatter(complex(rates[0]), self.lag, self.n_pairs),
+            "" if self.reversible else sampling_error(complex(rates[0]), self.lag, self.n_pairs),
             torn_pair(rates),
         )
         if self.reversible:
@@ -197,15 +206,15 @@ class EDMD:
     def _eigen(self, tol: float) -> tuple[Tensor, Tensor, Tensor]:
         """Mean ``(m,)``, eigenvalues ``(q,)``, coefficients ``(m, q)`` of unit-variance eigenfunctions."""
         n = self.n_pairs
-        mean, first = self._mean_x / n, mirrored(self._first) / n
+        mean, first = self._mean_x / n, from_lower_triangle(self._first) / n
         if self.reversible:
             # Each pair counts in both directions; the mean and the Gram matrix are those of both halves.
-            second, mean = mirrored(self._second) / n, 0.5 * mean
+            second, mean = from_lower_triangle(self._second) / n, 0.5 * mean
             squares, cross = 0.25 * (first + second), 0.25 * (first - second) - torch.outer(mean, mean)
         else:
             squares, cross = first, self._second / n - torch.outer(mean, self._mean_y / n)
         gram = squares - torch.outer(mean, mean)
-        least = rounding(squares.diagonal(), self._like.dtype)
+        least = rounding(squares.diagonal(), self._kept.dtype)
         w = whiten(gram + self._penalty(gram), tol, "EDMD", least)
         reduced = w.T @ cross @ w
         if self.reversible:
@@ -220,8 +229,7 @@ class EDMD:
 
     def _finish(self, rates: Tensor, functions: Expansion, report: str) -> Spectrum:
         """Dirichlet energies on the kept pairs, and everything in the data's precision."""
-        like = self._like
-        x = torch.cat([a for a, _ in self._kept])
+        like, x = self._kept, self._kept[:, 0]
         number = like.dtype.to_complex() if rates.is_complex() else like.dtype
         functions = Expansion(self.dictionary, functions.mean.to(like), functions.coefficients.to(number))
         energies = torch.zeros(len(rates), dtype=torch.float64, device=like.device)
@@ -232,7 +240,7 @@ class EDMD:
             energies += slopes.abs().double().square().sum(dim=(0, 2))
         energies = energies / len(x)
         if self.reversible:
-            report += paragraphs(clock(rates, energies))
+            report += paragraphs(clock_ratio(rates, energies))
         return Spectrum(
             rates=rates.to(number),
             energies=energies.to(like),
@@ -244,7 +252,7 @@ class EDMD:
 
     def _symmetry_warning(self, functions: Expansion) -> str:
         """Compare ``E[phi_k(x) phi_l(y) - phi_l(x) phi_k(y)]``, zero under detailed balance, with its error."""
-        x, y = (torch.cat(part).double() for part in zip(*self._kept))
+        x, y = self._kept.double().unbind(dim=1)
         slow = functions.first(6)
         if slow.coefficients.shape[1] < 2:
             return ""

@@ -11,17 +11,19 @@ from koopteach.operators.linear_algebra import (
     SMALLEST_TOL,
     Size,
     add_gram_,
-    asked,
     checked_tol,
     fix_signs,
-    mirrored,
+    from_lower_triangle,
+    mode_count,
     refuse_other_space,
+    refuse_points_off,
     rounding,
     whiten,
 )
-from koopteach.operators.remarks import few_points, holes, null_directions, paragraphs
-from koopteach.spectrum import Expansion, Spectrum
-from koopteach.tensors import as_float, as_points, chunks
+from koopteach.operators.remarks import few_points, kernel_gaps, missing_modes, null_directions, paragraphs
+from koopteach.protocols import Dictionary, Manifold
+from koopteach.spectrum import Expansion, Spectrum, few_modes
+from koopteach.tensors import as_float, as_points, chunks, same_kind
 
 
 class GeneratorEDMD:
@@ -53,18 +55,18 @@ class GeneratorEDMD:
     the generator of arXiv 2512.18837 is ``-L``.
     """
 
-    def __init__(self, dictionary, *, tol: float = 1e-8, manifold=None) -> None:
+    def __init__(self, dictionary: Dictionary, *, tol: float = 1e-8, manifold: Manifold | None = None) -> None:
         refuse_other_space("GeneratorEDMD", manifold, dictionary)
         self.dictionary, self.tol, self.manifold = dictionary, checked_tol("GeneratorEDMD", tol), manifold
         self._reset()
 
     def _reset(self) -> None:
         m = self.dictionary.n_features
-        self.n_points, self._weight = 0, 0.0
-        self._psi, self._size = 0.0, Size()
+        self.n_points, self._size = 0, Size()
+        self._weight = self._psi = torch.zeros((), dtype=torch.float64)
         self._gram = torch.zeros(m, m, dtype=torch.float64)
         self._stiffness = torch.zeros(m, m, dtype=torch.float64)
-        self._like: Tensor | None = None
+        self._like = torch.empty(0)  # dtype and device of the data
 
     def fit(self, x: Tensor, weights: Tensor | None = None) -> Self:
         """Forget what was seen and accumulate ``x``; arguments as in :meth:`partial_fit`."""
@@ -80,10 +82,11 @@ class GeneratorEDMD:
             ValueError: wrong shapes, NaN, weights that are negative or all zero, or points off the manifold.
         """
         x = as_points("GeneratorEDMD.partial_fit", "x", x, dim=self.dictionary.dim).detach()
-        if self.manifold is not None:
-            self.manifold.refuse_points_off("GeneratorEDMD.partial_fit", x)
+        refuse_points_off("GeneratorEDMD.partial_fit", self.manifold, x)
         weights = _checked_weights(weights, x)
-        if self._like is None:
+        if self.n_points:
+            same_kind("GeneratorEDMD.partial_fit", x, self._like, "what was seen before")
+        else:
             self._like = x.new_empty(0)
             self._gram, self._stiffness = self._gram.to(x.device), self._stiffness.to(x.device)
         m, d = self.dictionary.n_features, x.shape[1]
@@ -113,20 +116,25 @@ class GeneratorEDMD:
             RuntimeError: nothing was fitted yet.
             ValueError: ``n_modes`` below one, or features that are constant on the data.
         """
-        if self._like is None:
+        if not self.n_points:
             raise RuntimeError("GeneratorEDMD.spectrum: nothing was fitted yet. Call fit(x) first.")
         mean = self._psi / self._weight
-        gram = mirrored(self._gram) / self._weight - torch.outer(mean, mean)
+        gram = from_lower_triangle(self._gram) / self._weight - torch.outer(mean, mean)
         tol = max(self.tol, SMALLEST_TOL[self._like.dtype])
         least = rounding(self._gram.diagonal() / self._weight, self._like.dtype)
         w = whiten(gram, tol, "GeneratorEDMD", least)
-        rates, vectors = torch.linalg.eigh(w.T @ (mirrored(self._stiffness) / self._weight) @ w)
-        r, shortage = asked(n_modes, len(rates), "GeneratorEDMD")
+        rates, vectors = torch.linalg.eigh(w.T @ (from_lower_triangle(self._stiffness) / self._weight) @ w)
+        r = mode_count(n_modes, len(rates), "GeneratorEDMD")
         coefficients = fix_signs(w @ vectors[:, :r])
         scale = float(self._size)
         m, n = len(gram), self.n_points
-        report = f"{r} modes of {w.shape[1]} directions kept, {m} features, {n} points, tol {tol:g}" + shortage
-        report += paragraphs(few_points(n, m), holes(self.dictionary), null_directions(rates[:r], scale))
+        report = f"{r} modes of {len(rates)} directions kept, {m} features, {n} points, tol {tol:g}" + paragraphs(
+            missing_modes(n_modes, len(rates)),
+            few_modes(r, len(rates)),
+            few_points(n, m),
+            kernel_gaps(self.dictionary),
+            null_directions(rates[:r], scale),
+        )
         rates = rates[:r].to(self._like).clamp_min(torch.finfo(self._like.dtype).tiny)
         return Spectrum(
             rates=rates,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from koopteach.dictionaries.rbf import GaussianRBF
 from koopteach.operators.edmd import EDMD
 from koopteach.operators.low_rank import pivots
+from koopteach.protocols import Manifold
 from koopteach.spectrum import Spectrum
 from koopteach.tensors import as_count, as_points, not_negative, positive, seed_from
 
@@ -61,7 +62,7 @@ class KernelEDMD:
         ridge: float | None = None,
         n_centers: int | None = None,
         reversible: bool = True,
-        manifold=None,
+        manifold: Manifold | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         self.kernel_width = positive("KernelEDMD", "kernel_width", kernel_width)
@@ -80,6 +81,7 @@ class KernelEDMD:
         Raises:
             ValueError: shapes that differ, NaN, points that are all the same (to the kernel).
         """
+        self._edmd = None
         x = as_points("KernelEDMD.fit", "x", x, at_least=2)
         y = as_points("KernelEDMD.fit", "y", y, dim=x.shape[1])
         ridge = _RIDGE_TIMES_POINTS / len(x) if self.ridge is None else self.ridge
@@ -116,7 +118,7 @@ class _KernelSpace(EDMD):
     """EDMD whose ridge is the squared norm ``c^T k(Z, Z) c`` of a function in the kernel's Hilbert space."""
 
     def _penalty(self, gram: Tensor) -> Tensor:
-        kernels = self.dictionary
+        kernels = cast(GaussianRBF, self.dictionary)
         return self.ridge * kernels(kernels.centers).to(gram)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.linalg import lapack
+from scipy.linalg import get_lapack_funcs
 from torch import Tensor
 
 from koopteach.dictionaries.rbf import GaussianRBF
@@ -19,7 +19,8 @@ def pivots(gram: Tensor, tol: float) -> tuple[Tensor, Tensor]:
     Each next row is the one that those so far explain worst. The factor ``L`` ``(r, r)`` is lower triangular, with
     ``L L^T`` the Gram matrix of the rows. LAPACK does it on the host, in place: ``gram`` is overwritten.
     """
-    factor, order, rank, _ = lapack.dpstrf(gram.detach().cpu().numpy().T, tol=tol, lower=1, overwrite_a=1)
+    pstrf = get_lapack_funcs("pstrf", dtype=np.float64)
+    factor, order, rank, _ = pstrf(gram.detach().cpu().numpy().T, tol=tol, lower=1, overwrite_a=1)
     rows = torch.from_numpy(order[:rank].astype(np.int64) - 1)
     return rows.to(gram.device), torch.from_numpy(np.tril(factor[:rank, :rank])).to(gram)
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from koopteach.dictionaries import GaussianRBF
+from koopteach.protocols import Dictionary
 
 # Measured on wells, rings and Ornstein-Uhlenbeck data: healthy fits stay on the quiet side of each of these.
 _FEWEST_POINTS = 6  # per feature
@@ -23,6 +24,13 @@ def paragraphs(*remarks: str) -> str:
     return "".join(f"\n{remark}" for remark in remarks if remark)
 
 
+def missing_modes(n_modes: int | None, available: int) -> str:
+    """More modes asked for than there are."""
+    if n_modes is None or n_modes <= available:
+        return ""
+    return f"{n_modes} modes asked, the data support {available}"
+
+
 def few_points(n: int, m: int, what: str = "points") -> str:
     """``n`` points for ``m`` features."""
     if n >= _FEWEST_POINTS * m:
@@ -33,7 +41,7 @@ def few_points(n: int, m: int, what: str = "points") -> str:
     )
 
 
-def holes(dictionary) -> str:
+def kernel_gaps(dictionary: Dictionary) -> str:
     """Kernels so narrow that none is felt between their centres."""
     spacing = max((_spacing(part) for part in getattr(dictionary, "parts", (dictionary,))), default=0.0)
     if spacing <= _WIDEST_SPACING:
@@ -44,7 +52,7 @@ def holes(dictionary) -> str:
     )
 
 
-def _spacing(part) -> float:
+def _spacing(part: Dictionary) -> float:
     """Median distance from a centre to the nearest other one, in widths; zero for features that are not kernels."""
     if not isinstance(part, GaussianRBF) or part.n_features < 2:
         return 0.0
@@ -63,7 +71,7 @@ def null_directions(rates: Tensor, scale: float) -> str:
     )
 
 
-def clock(rates: Tensor, energies: Tensor) -> str:
+def clock_ratio(rates: Tensor, energies: Tensor) -> str:
     """Dirichlet energies of the slow modes against their rates, both ``(r,)``."""
     # twenty: of the slowest few a ridge may have changed the rates
     ratio = float((energies[:20] / rates[:20]).median())
@@ -85,7 +93,7 @@ def lost_modes(lost: int, directions: int, lag: float, smallest: float) -> str:
     )
 
 
-def scatter(rate: complex, lag: float, n: int) -> str:
+def sampling_error(rate: complex, lag: float, n: int) -> str:
     """Standard error of the slowest ``rate`` from ``n`` pairs, relative to it; of the plain estimator.
 
     ``phi(y)`` scatters about ``mu phi(x)`` with variance ``1 - |mu|^2``; a symmetric estimator has no such term.

@@ -151,8 +151,9 @@ def _checked_data(named: dict[str, Any], x: Tensor, y: Tensor | None) -> tuple[T
     if None in lags.values():
         alone = [name for name, lag in lags.items() if lag is None]
         raise ValueError(f"select: {', '.join(alone)} work from samples alone and cannot be scored on pairs: omit y.")
-    if len(set(lags.values())) > 1:
-        raise ValueError(f"select: the pairs have one lag, but the estimators have {sorted(set(lags.values()))}.")
+    different = sorted({float(lag) for lag in lags.values() if lag is not None})
+    if len(different) > 1:
+        raise ValueError(f"select: the pairs have one lag, but the estimators have {different}.")
     return x, y
 
 

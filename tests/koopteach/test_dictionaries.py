@@ -172,7 +172,7 @@ def test_data_in_other_units_have_the_same_features():
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: GaussianRBF(normal(3, 2), torch.ones(2)), r"widths has shape \(2,\), but one number or \(3,\)"),
         (lambda: GaussianRBF(normal(3, 2), 0.0), "widths must be positive and finite, smallest is 0"),
@@ -192,8 +192,8 @@ def test_data_in_other_units_have_the_same_features():
         (lambda: Hermite(2, 2)(normal(4, 3)), r"Hermite: x has shape \(4, 3\)"),
     ],
 )
-def test_bad_arguments_are_named(make, told):
-    with pytest.raises(ValueError, match=told):
+def test_bad_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
         make()
 
 

@@ -220,7 +220,7 @@ def test_particles_reach_the_floor():
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (lambda: DiffusionMaps(0.0), "bandwidth must be positive, got 0"),
         (lambda: DiffusionMaps(math.nan), "bandwidth must be positive, got nan"),
@@ -233,8 +233,8 @@ def test_particles_reach_the_floor():
         (lambda: DiffusionMaps(0.5).fit(normal(50, 2)).spectrum(2)(normal(3, 1)), r"x has shape \(3, 1\)"),
     ],
 )
-def test_bad_arguments_are_named(call, told):
-    with pytest.raises(ValueError, match=told):
+def test_bad_arguments_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
         call()
 
 

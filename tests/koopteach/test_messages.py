@@ -90,16 +90,16 @@ def test_ghost_wells_and_no_limiter_are_printed(capsys):
     assert "a ladder of spectra (Ladder.from_data)" in capsys.readouterr().out
     wild = {"damping": math.inf, "step_size": 50.0}
     assert run_particles(KSWGD(spectrum, max_move=None, **wild), start, n_steps=100, generator=seeded()).diverged
-    assert "diverged at step" in (told := capsys.readouterr().out)
-    assert "max_move=0.25" in told
+    assert "diverged at step" in (message := capsys.readouterr().out)
+    assert "max_move=0.25" in message
 
 
 def test_few_modes_are_told_where_they_are_cut(data, kernels):
     fit = GeneratorEDMD(kernels).fit(data)
     whole = fit.spectrum()
-    told = f"8 of {len(whole)} modes are enough for rates, not for shapes"
-    assert told in fit.spectrum(8).report
-    assert told in whole.truncate(8).report
+    message = f"8 of {len(whole)} modes are enough for rates, not for shapes"
+    assert message in fit.spectrum(8).report
+    assert message in whole.truncate(8).report
     assert "shapes" not in fit.spectrum(30).report
     assert "shapes" not in whole.truncate(30).report
     # all there are is not few
@@ -151,8 +151,8 @@ def test_particles_off_a_surface_are_told_why():
     spectrum = GeneratorEDMD(MultiScale.from_data(x, (60, 15), generator=seeded())).fit(x).spectrum()
     final = run_particles(KSWGD(spectrum), torus.sample(100, seeded(1)), n_steps=10, generator=seeded()).final
     off = (final - torus.project(final)).norm(dim=1)
-    told = rf"off the Torus\(R=2, r=0.8\) by {float(off.mean()):.2g} on average.*fit with manifold="
-    with pytest.raises(ValueError, match=told):
+    message = rf"off the Torus\(R=2, r=0.8\) by {float(off.mean()):.2g} on average.*fit with manifold="
+    with pytest.raises(ValueError, match=message):
         torus.refuse_points_off("after the run", final)
 
 
@@ -179,12 +179,12 @@ def test_a_short_lag_scatters_as_told():
         spectrum = EDMD(Hermite(1, 1), lag=lag, reversible=False).fit(x, y)._eigen(0.0)[1]
         found.append(-math.log(float(spectrum.real)) / lag)
     spread = float(torch.tensor(found).std())
-    told = remarks.scatter(1.0 + 0j, 0.001, n)
-    assert "the slowest rate scatters by 100 %" in told
-    assert "lengthen the lag" in told
+    message = remarks.sampling_error(1.0 + 0j, 0.001, n)
+    assert "the slowest rate scatters by 100 %" in message
+    assert "lengthen the lag" in message
     # a tenth of the lag scatters by the root of ten more
     assert spread == pytest.approx(1.0 / math.sqrt(10), rel=3 / math.sqrt(80))
-    assert remarks.scatter(1.0 + 0j, 0.1, n) == ""
+    assert remarks.sampling_error(1.0 + 0j, 0.1, n) == ""
     x, y = snapshot_pairs(OrnsteinUhlenbeck(2), n, lag=1e-3, generator=seeded(3))
     assert "lengthen the lag" in pairs_report(Hermite(2, 1), x, y, 1e-3, reversible=False)
     assert "lengthen the lag" not in pairs_report(Hermite(2, 1), x, y, 1e-3)
@@ -197,8 +197,9 @@ def test_a_far_start_out_of_every_kernels_reach_is_printed(data, kernels, capsys
     assert not bool(spectrum.reaches(start).any())
     assert bool(spectrum.reaches(data).all())
     run_particles(KSWGD(spectrum), start, generator=seeded())
-    assert "KSWGD: energy stalled with most particles out of reach of every kernel" in (told := capsys.readouterr().out)
-    assert "MultiScale.from_data" in told
+    message = capsys.readouterr().out
+    assert "KSWGD: energy stalled with most particles out of reach of every kernel" in message
+    assert "MultiScale.from_data" in message
     tailed = GeneratorEDMD(MultiScale.from_data(data, (100, 30), generator=seeded())).fit(data).spectrum()
     assert not bool(tailed.reaches(start).any())
     run_particles(KSWGD(tailed), start, generator=seeded())

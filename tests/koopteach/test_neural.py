@@ -78,7 +78,7 @@ def test_it_is_an_ordinary_dictionary(learned):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({"n_features": 0}, "n_features must be at least 1, got 0"),
         ({"n_features": 30}, "x has 100 points, but at least 300"),
@@ -88,6 +88,6 @@ def test_it_is_an_ordinary_dictionary(learned):
         ({"x": torch.full((100, 2), math.nan)}, "NaN or infinity"),
     ],
 )
-def test_bad_arguments_are_named(arguments, told):
-    with pytest.raises(ValueError, match=told):
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
         NeuralDictionary.from_pairs(**{"x": normal(100, 2), "y": normal(100, 2), "n_features": 2, **arguments})

@@ -181,7 +181,7 @@ PSI = Hermite(2, 2)
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (lambda x, y: select([], x, n_modes=1), "estimators is empty"),
         (lambda x, y: select([GeneratorEDMD(PSI)], x, n_modes=0), "n_modes must be at least 1, got 0"),
@@ -197,8 +197,8 @@ PSI = Hermite(2, 2)
         (lambda x, y: select({"lin": GeneratorEDMD(Monomials(2, 1))}, x, n_modes=9), "lin: only 2 of 9 modes"),
     ],
 )
-def test_bad_arguments_are_named(call, told):
-    with pytest.raises(ValueError, match=told):
+def test_bad_arguments_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
         call(*ou_pairs(200))
 
 

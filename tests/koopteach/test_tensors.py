@@ -50,7 +50,7 @@ def test_other_types_are_refused_with_the_remedy(dtype):
 
 
 @pytest.mark.parametrize(
-    ("x", "more", "told"),
+    ("x", "more", "message"),
     [
         (torch.zeros(4), {}, r"^f: x has shape \(4,\), but points are needed as \(n, d\).*Did you mean x\[:, None\]\?"),
         (torch.zeros(2, 3, 4), {}, r"^f: x has shape \(2, 3, 4\).*one row a point\.$"),
@@ -63,8 +63,8 @@ def test_other_types_are_refused_with_the_remedy(dtype):
         (torch.tensor([[torch.inf], [-torch.inf]]), {}, r"in 2 of 2 points.*x\[x\.isfinite\(\)\.all\(dim=1\)\]"),
     ],
 )
-def test_bad_points_are_refused_by_name(x, more, told):
-    with pytest.raises(ValueError, match=told):
+def test_bad_points_are_refused_by_name(x, more, message):
+    with pytest.raises(ValueError, match=message):
         as_points("f", "x", x, **more)
 
 
@@ -162,7 +162,7 @@ def test_numbers_of_any_make_are_numbers(value):
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "told"),
+    ("call", "error", "message"),
     [
         (lambda: as_count("f", "n", 2.5), TypeError, "^f: n must be a whole number, got 2.5"),
         (lambda: as_count("f", "n", 1, at_least=2), ValueError, "^f: n must be at least 2, got 1"),
@@ -174,8 +174,8 @@ def test_numbers_of_any_make_are_numbers(value):
         (lambda: as_float("f", "x", [[1], [1, 2]]), TypeError, "^f: x must be real numbers or lists of them, got"),
     ],
 )
-def test_what_is_no_number_is_told(call, error, told):
-    with pytest.raises(error, match=told):
+def test_what_is_no_number_is_told(call, error, message):
+    with pytest.raises(error, match=message):
         call()
 
 
