@@ -4,7 +4,9 @@
     python3 course.py              open the first lesson in JupyterLab; installs everything the first time
     python3 course.py setup        install and copy the lessons, open nothing
     python3 course.py test [...]   run the test suite; further words go to pytest
+                                   --quick: a minute, no notebook; --all: every lesson in a browser, too
     python3 course.py run          execute every lesson without a screen, one line each
+    python3 course.py carry        carry your answers from older exercise sheets into the newest
 
 On Windows write "py course.py". This file needs the standard library alone and parses on Python 3.8, so
 that somebody with an old Python reads a sentence instead of a syntax error.
@@ -17,21 +19,31 @@ import hashlib
 import importlib.util
 import json
 import os
+import platform
+import re
+import runpy
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
-OLDEST = (3, 11)
+OLDEST, NEWEST = (3, 11), (3, 14)  # PyTorch has wheels for these
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "koopteach.json"
-EXTRAS = {"dev", "experiments", "site", "teach", "test"}  # of course/pyproject.toml
+EXTRAS = {"dev", "teach", "test"}  # of course/pyproject.toml
+AUTHORS = ["dev"]  # what --dev brings
 WORK = ROOT / "work"  # the learner's own copies; git ignores it
 SHIPPED = WORK / ".shipped.json"
 ME = "py course.py" if os.name == "nt" else "python3 course.py"
+
+# What pytest runs: words that the whole suite takes, or leaves out.
+USUAL = ["--nbval"]
+QUICK = ["-m", "not slow and not browser and not all"]
+ALL = ["--nbval", "-m", ""]
 
 # Per system: the command that installs a Python of ours, and the command that then starts the course.
 NEW_PYTHON = {
@@ -58,19 +70,25 @@ def obey(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog=ME, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("command", nargs="?", default="open", choices=["open", "setup", "test", "run"])
+    parser.add_argument("command", nargs="?", default="open", choices=["open", "setup", "test", "run", "carry"])
     parser.add_argument("--dev", action="store_true", help="install the authors' tools, too")
     parser.add_argument("--torch", metavar="BUILD", help="cpu (default), auto (fits the driver), cu130, ...")
+    parser.add_argument("--quick", action="store_true", help="test: leave out notebooks, browsers and slow tests")
+    parser.add_argument("--all", action="store_true", help="test: run every lesson in a browser, too")
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.command in ("setup", "run"):
+    if rest and options.command in ("setup", "run", "carry"):
         parser.error(f"{options.command} does not know {' '.join(rest)}")
+    if options.quick + options.all > (options.command == "test"):
+        parser.error("--quick and --all go with test, one at a time")
 
-    ensure_installed(["test"] + ["dev"] * options.dev, options.torch)
+    ensure_installed(["test"] + AUTHORS * options.dev, options.torch)
     if options.command == "test":
-        return run_tests(rest)
+        return run_tests(rest, QUICK if options.quick else ALL if options.all else USUAL)
     if options.command == "run":
         return run_lessons()
-    deliver()
+    deliver(carrying=True if options.command == "carry" else None)
+    if options.command == "carry":
+        return 0
     if options.command == "setup":
         say(f"ready. {ME} opens the course.")
         return 0
@@ -102,20 +120,42 @@ def has_python(command: str) -> bool:
 
 def obstacle(version, venv_found: bool, where: str, installed) -> str | None:
     """What keeps this Python from running the course and the one command that mends it, or None."""
-    if version >= OLDEST and venv_found:
+    fits = OLDEST <= version[:2] <= NEWEST
+    if fits and venv_found:
         return None
     this = ".".join(map(str, version))
     mend, start = NEW_PYTHON.get(where, ("an installer from https://www.python.org/downloads/", ME))
-    if version >= OLDEST:
+    if fits:
         lacks = f"this Python {this} has no venv module"
         if where == "debian":
             mend, start = f"sudo apt install python{version[0]}.{version[1]}-venv", ME
     else:
-        lacks = f"the course needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and this is {this}"
+        wants = f"{OLDEST[0]}.{OLDEST[1]} or newer" if version < OLDEST else f"{OLDEST[0]}.{OLDEST[1]} to 3.{NEWEST[1]}"
+        lacks = f"the course needs Python {wants}, and this is {this}"
         for name in ("python3.14", "python3.13", "python3.12", "python3.11"):
             if installed(name):
-                return f"koopteach: {lacks}. There is a newer one here; start with\n    {name} course.py"
+                return f"koopteach: {lacks}. There is another one here; start with\n    {name} course.py"
     return f"koopteach: {lacks}. Mend it with\n    {mend}\nand start with\n    {start}"
+
+
+def no_wheel(where: str, machine: str, macos: str, libc: tuple[str, str]) -> str | None:
+    """The sentence for a system for which nobody builds PyTorch, or None."""
+    if where.startswith("macosx") and machine != "arm64":
+        return "PyTorch is no longer built for Macs with an Intel processor; conda (see README) still has it."
+    if where.startswith("macosx") and numbers(macos) < (14,):
+        return f"PyTorch is built for macOS 14 and newer, and this is {macos}."
+    if where.startswith("win") and where != "win-amd64":
+        return f"PyTorch needs the 64-bit Python for Intel and AMD, which Windows on ARM runs, too; this is {where}."
+    if where.startswith("linux") and machine not in ("x86_64", "aarch64"):
+        return f"PyTorch is built for x86_64 and aarch64 processors, and this is {machine}."
+    if where.startswith("linux") and (libc[0] != "glibc" or numbers(libc[1]) < (2, 28)):
+        this = " ".join(libc).strip() or "another C library"
+        return f"PyTorch is built for Linux with glibc 2.28 or newer, and this has {this}."
+    return None
+
+
+def numbers(version: str) -> tuple:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 # ------------------------------------------------------------------ installing
@@ -148,6 +188,10 @@ def fingerprint() -> str:
 
 
 def install(extras: list[str], torch: str, rebuild_torch: bool) -> None:
+    wheels = os.environ.get("PIP_FIND_LINKS")
+    trouble = no_wheel(sysconfig.get_platform(), platform.machine(), platform.mac_ver()[0], platform.libc_ver())
+    if trouble and not wheels:
+        sys.exit(f"koopteach: {trouble}")
     say("installing into .venv; the first time this takes some minutes.")
     if not works(PYTHON, "pip"):
         need("making .venv", sys.executable, "-m", "venv", "--clear", VENV)
@@ -156,7 +200,6 @@ def install(extras: list[str], torch: str, rebuild_torch: bool) -> None:
     options, environment = ["--torch-backend", torch], {}
     if rebuild_torch:  # both builds have the same version, so that uv would keep the one it finds
         options += ["--reinstall-package", "torch"]
-    wheels = os.environ.get("PIP_FIND_LINKS")
     if wheels:  # torch's build is chosen by who put it there; uv does not read pip's settings
         options, environment = [], {"UV_FIND_LINKS": ",".join(wheels.split())}
     uv = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, *options, "-c", "constraints.txt"]
@@ -177,7 +220,8 @@ def works(python: Path | str, module: str) -> bool:
 
 def need(step: str, *command, **environment: str) -> None:
     if call(*command, **environment):
-        sys.exit(f"koopteach: {step} failed; the lines above say why. The same command takes it up again.")
+        in_use = " Close JupyterLab first: Windows keeps files that are in use." if os.name == "nt" else ""
+        sys.exit(f"koopteach: {step} failed; the lines above say why.{in_use} The same command takes it up again.")
 
 
 def call(*command, **environment: str) -> int:
@@ -205,25 +249,33 @@ def surroundings(**extra: str) -> dict:
 # ------------------------------------------------------------------ the learner's copies
 
 
-def deliver() -> None:
-    """Copy lessons and exercises to work/; what the learner has there is never written over."""
+def deliver(carrying: bool | None = None) -> None:
+    """Copy lessons and exercises to work/; what the learner has there is never written over.
+
+    A newer exercise sheet takes the learner's answers along: if ``carrying``, or if they say so when asked.
+    """
     shipped = read_json(SHIPPED)
     for source, folder in (("notebooks", "lessons"), ("exercises", "exercises")):
-        (WORK / folder).mkdir(parents=True, exist_ok=True)
-        for upstream in sorted((ROOT / source).glob("*.ipynb")):
-            key, content = f"{folder}/{upstream.name}", upstream.read_bytes()
-            place(content, WORK / key, seen=shipped.get(key))
-            shipped[key] = digest(content)
+        upstream = {path.name: path.read_bytes() for path in sorted((ROOT / source).glob("*.ipynb"))}
+        seen = {name: shipped.get(f"{folder}/{name}") for name in upstream}
+        new = {name: content for name, content in upstream.items() if is_new(content, WORK / folder / name, seen[name])}
+        if folder == "exercises":
+            new.update(with_answers(upstream, new, carrying))
+        for name, content in new.items():
+            place(content, WORK / folder / name)
+        shipped.update({f"{folder}/{name}": digest(content) for name, content in upstream.items()})
     if shipped != read_json(SHIPPED):
         write_json(SHIPPED, shipped)
 
 
-def place(content: bytes, own: Path, seen: str | None) -> None:
+def is_new(content: bytes, own: Path, seen: str | None) -> bool:
+    """True if the learner's folder lacks this notebook: it never had it, or the learner took their copy away."""
+    copies = own.parent.glob(f"{own.stem}*.ipynb")
+    return not own.exists() or (seen != digest(content) and all(copy.read_bytes() != content for copy in copies))
+
+
+def place(content: bytes, own: Path) -> None:
     """Put a notebook where the learner works, under the first free name if an older one is there."""
-    if own.exists():
-        copies = own.parent.glob(f"{own.stem}*.ipynb")
-        if seen == digest(content) or any(copy.read_bytes() == content for copy in copies):
-            return
     target, version = own, 1
     while target.exists():
         version += 1
@@ -231,6 +283,44 @@ def place(content: bytes, own: Path, seen: str | None) -> None:
     write(target, content)
     if version > 1:
         say(f"a newer {own.stem} is here as {target.name!r}, beside yours in work/{own.parent.name}.")
+
+
+def with_answers(upstream: dict, new: dict, carrying: bool | None) -> dict:
+    """Those of the exercise sheets that are to be written with the learner's answers in them."""
+    copies = sorted((WORK / "exercises").glob("*.ipynb"), key=age)
+    if not copies or not (new or carrying):
+        return {}
+    carry = runpy.run_path(str(ROOT / "course" / "carry.py"))["carry"]
+    sheets, broken = carry(upstream, [(path.name, path.read_bytes()) for path in copies])
+    for name in broken:
+        say(f"work/exercises/{name} is no notebook that can be read; it stays as it is.")
+    if not carrying:
+        sheets = {name: sheet for name, sheet in sheets.items() if name in new}
+        listed = ", ".join(Path(name).stem for name in sheets)
+        if sheets and not agreed(f"there are newer sheets: {listed}. Carry your answers into them?"):
+            say(f"{ME} carry does it whenever you like.")
+            return {}
+    for name, sheet in sheets.items():
+        say(f"{Path(name).stem} takes along your answers to {', '.join(sheet.exercises)}; yours stays as it is.")
+    if carrying and not sheets:
+        say("there is nothing to carry: your newest sheets have all your answers.")
+    return {name: sheet.content for name, sheet in sheets.items()}
+
+
+def age(own: Path) -> tuple:
+    """Sorts copies, the one that the learner saved last first; of two of one time the later version."""
+    version = re.search(r"\(version (\d+)\)$", own.stem)
+    return -own.stat().st_mtime, -int(version.group(1)) if version else 0
+
+
+def agreed(question: str) -> bool:
+    """The answer of somebody at a terminal; no, where there is nobody to ask."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    try:
+        return input(f"koopteach: {question} [Y/n] ").strip().lower() in ("", "y", "yes")
+    except EOFError:
+        return False
 
 
 def digest(content: bytes) -> str:
@@ -266,8 +356,8 @@ def open_lab(arguments: list[str]) -> int:
     return call(*lab, *arguments)
 
 
-def run_tests(arguments: list[str]) -> int:
-    pytest = [PYTHON, "-m", "pytest", "-n", "2", "--dist=loadfile", "--nbval", *arguments]
+def run_tests(arguments: list[str], tier: list[str]) -> int:
+    pytest = [PYTHON, "-m", "pytest", "-n", "2", "--dist=loadfile", *tier, *arguments]
     return call(*pytest, **one_thread())
 
 

@@ -11,13 +11,17 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.needs import needs
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCE = (REPOSITORY / "course.py").read_text(encoding="utf-8")
+CARRY = (REPOSITORY / "course" / "carry.py").read_text(encoding="utf-8")
 
 
 def load(folder):
@@ -41,7 +45,7 @@ def tree(tmp_path):
     folder = tmp_path / "Kurs für Köpfe"
     folder.mkdir()
     (folder / "course").mkdir()
-    for name in ("course.py", "pyproject.toml", "course/pyproject.toml", "constraints.txt"):
+    for name in ("course.py", "course/carry.py", "pyproject.toml", "course/pyproject.toml", "constraints.txt"):
         shutil.copy(REPOSITORY / name, folder / name)
     notebook(folder / "notebooks", "00_start.ipynb")
     notebook(folder / "notebooks", "05_later.ipynb")
@@ -87,14 +91,16 @@ def course(tree, monkeypatch):
 # ------------------------------------------------------------------ the Python it is started with
 
 
-def test_parses_on_python_3_8():
-    ast.parse(SOURCE, feature_version=(3, 8))
+@pytest.mark.parametrize("source", [SOURCE, CARRY], ids=["course", "carry"])
+def test_parses_on_python_3_8(source):
+    ast.parse(source, feature_version=(3, 8))
 
 
-def test_needs_the_standard_library_alone():
+@pytest.mark.parametrize("source", [SOURCE, CARRY], ids=["course", "carry"])
+def test_needs_the_standard_library_alone(source):
     imports = {
         alias.name if isinstance(node, ast.Import) else node.module
-        for node in ast.walk(ast.parse(SOURCE))
+        for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
@@ -130,9 +136,56 @@ def test_debians_missing_venv_is_told_with_its_package(course):
     assert "sudo apt install python3.12-venv" in message
 
 
+def test_a_python_too_new_for_pytorch_is_told_so(course):
+    message = course.obstacle((3, 15, 0), True, "macos", lambda name: name == "python3.13")
+    assert "needs Python 3.11 to 3.14, and this is 3.15.0" in message
+    assert message.endswith("python3.13 course.py")
+
+
 def test_a_good_python_meets_no_obstacle(course):
     assert course.obstacle((3, 11, 0), True, "debian", lambda name: False) is None
     assert course.obstacle((3, 14, 0), True, "other", lambda name: False) is None
+
+
+@pytest.mark.parametrize(
+    ("where", "machine", "macos", "libc", "told"),
+    [
+        ("macosx-10.9-universal2", "x86_64", "15.1", ("", ""), "Intel"),
+        ("macosx-11.0-arm64", "arm64", "13.6.1", ("", ""), "macOS 14 and newer, and this is 13.6.1"),
+        ("win-arm64", "ARM64", "", ("", ""), "Windows on ARM runs, too; this is win-arm64"),
+        ("win32", "AMD64", "", ("", ""), "64-bit Python"),
+        ("linux-x86_64", "x86_64", "", ("glibc", "2.27"), "glibc 2.28 or newer, and this has glibc 2.27"),
+        ("linux-x86_64", "x86_64", "", ("", ""), "this has another C library"),
+        ("linux-armv7l", "armv7l", "", ("glibc", "2.36"), "and this is armv7l"),
+    ],
+)
+def test_a_system_without_wheels_of_pytorch_gets_one_sentence(course, where, machine, macos, libc, told):
+    sentence = course.no_wheel(where, machine, macos, libc)
+    assert told in sentence
+    assert re.fullmatch(r"PyTorch .*\.", sentence)
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        ("macosx-11.0-arm64", "arm64", "14.0", ("", "")),
+        ("macosx-14.2-arm64", "arm64", "26.1", ("", "")),
+        ("win-amd64", "AMD64", "", ("", "")),
+        ("linux-x86_64", "x86_64", "", ("glibc", "2.28")),
+        ("linux-aarch64", "aarch64", "", ("glibc", "2.36")),
+    ],
+)
+def test_a_system_with_wheels_hears_nothing(course, system):
+    assert course.no_wheel(*system) is None
+
+
+def test_where_pytorch_has_no_wheel_nothing_is_begun(course, monkeypatch):
+    monkeypatch.setattr(course, "no_wheel", lambda *system: "PyTorch is not built for this.")
+    with pytest.raises(SystemExit, match="koopteach: PyTorch is not built for this"):
+        course.main(["setup"])
+    assert course.installer.commands == []
+    monkeypatch.setenv("PIP_FIND_LINKS", "/some/wheels")  # of somebody who built it
+    assert course.main(["setup"]) == 0
 
 
 def test_without_venv_it_says_so_and_exits_with_1(tree):
@@ -265,7 +318,7 @@ def test_the_news_box_is_off(course):
 
 
 def test_an_unknown_word_is_refused_where_nobody_could_use_it(course):
-    for command in ("setup", "run"):
+    for command in ("setup", "run", "carry"):
         with pytest.raises(SystemExit):
             course.main([command, "--no-such"])
     assert course.installer.commands == []
@@ -330,7 +383,7 @@ def test_a_lost_manifest_loses_nothing_and_copies_nothing_twice(course, tree, ma
 
 @pytest.mark.parametrize("above", ["home", "notebooks"])
 def test_learners_copies_are_not_paired(tree, tmp_path, capsys, above):
-    jupytext = pytest.importorskip("jupytext.cli").jupytext
+    jupytext = needs("jupytext.cli").jupytext
     moved = tmp_path / above / "koopteach"
     moved.parent.mkdir()
     tree.rename(moved)
@@ -355,6 +408,28 @@ def test_the_tests_run_with_one_thread_each_and_pass_their_words_on(course, monk
     assert not course.WORK.exists()
 
 
+def test_the_quick_tier_leaves_out_what_is_slow_and_all_leaves_out_nothing(course):
+    course.main(["test", "--quick", "tests/koopteach"])
+    quick = course.installer.commands[-1]
+    assert quick[-3:] == ["-m", "not slow and not browser and not all", "tests/koopteach"]
+    assert "--nbval" not in quick
+    course.main(["test", "--all"])
+    assert course.installer.commands[-1][-3:] == ["--nbval", "-m", ""]
+
+
+@pytest.mark.parametrize("words", [["test", "--quick", "--all"], ["setup", "--quick"], ["--all"]])
+def test_a_tier_goes_with_test_alone(course, words):
+    with pytest.raises(SystemExit):
+        course.main(words)
+    assert course.installer.commands == []
+
+
+def test_the_extras_are_those_of_the_course(course):
+    extras = tomllib.loads((REPOSITORY / "course" / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(extras["project"]["optional-dependencies"]) == course.EXTRAS
+    assert set(course.AUTHORS) <= course.EXTRAS
+
+
 def test_an_exit_status_is_passed_through_and_a_backend_is_not(tree, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
     program = "import os, sys; sys.exit(40 + ('MPLBACKEND' in os.environ) + (os.environ['WORD'] == 'yes'))"
@@ -371,7 +446,7 @@ def test_run_reports_one_line_a_lesson(course, tree, monkeypatch, capsys):
 
 
 def test_run_executes_a_lesson_and_changes_nothing(tree, monkeypatch):
-    pytest.importorskip("nbclient")
+    needs("nbclient")
     course = load(tree)
     monkeypatch.setattr(course, "PYTHON", sys.executable)
     lesson = tree / "notebooks/07_code.ipynb"
@@ -418,7 +493,7 @@ def interrupted(process):
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in Python is a shell script")
 def test_jupyterlab_really_opens_beside_a_taken_port_and_stops_calmly(course, tree, tmp_path, monkeypatch):
-    pytest.importorskip("jupyterlab")
+    needs("jupyterlab")
     course.main(["setup"])
     course.PYTHON.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     course.PYTHON.chmod(0o755)
