@@ -99,6 +99,10 @@ preview("L00-E1", relative_error)
 # blocked: skip an exercise, come back later. Below each there are three folded hints, the idea, the formula and a skeleton
 # with gaps. Take one at a time.
 #
+# What every check expects, unless its statement says otherwise: a result is a tensor that follows the dtype of the inputs,
+# and float32 is tried, too; the inputs stay as they were; numbers may come as `float` or as a tensor without axes, two or
+# three results as a tuple, a list or stacked. An answer should hold in any units, for one row or many, for ties and zeros.
+#
 # **Try it.** Make another mistake in the cell above: divide by the estimate, or let it return `estimate` itself.
 
 # %% [markdown]
@@ -126,14 +130,12 @@ preview("L00-E1", relative_error)
 # minutes it takes.
 
 # %% [markdown]
-# ## Where it runs: profile and device
+# ## Where it runs
 #
 # `kc.setup("00")` has fixed the random seed and printed where the lesson runs. What it returns, the **profile**, is
 # handed to what follows.
 #
-# - The profile `quick` is the default: each lesson computes for less than a minute on a laptop. `full` lets a lesson use
-#   more samples and repeats where it offers that. `gpu` is `full` on a CUDA device. Say
-#   `kc.setup("05", profile="full")`, or set the variable `KOOPTEACH_PROFILE` for all lessons.
+# - Each lesson computes for less than a minute on a laptop.
 # - The device is CUDA where there is one, else the CPU. Set `KOOPTEACH_DEVICE=cpu` to stay on the CPU.
 # - `profile.generator(7)` is a fresh stream of random numbers. The same number gives the same stream, so that your
 #   figures look like ours.
@@ -145,7 +147,7 @@ import torch
 one, again, other = (torch.randn(3, generator=profile.generator(k)) for k in (7, 7, 8))
 assert torch.equal(one, again) and not torch.equal(one, other)
 
-kc.show("profile", profile.name)
+kc.show("device", profile.device.type)
 kc.show("three random numbers", one, digits=2)
 kc.show("the same again", again, digits=2)
 kc.show("another stream", other, digits=2)
@@ -339,10 +341,10 @@ plotting.explore(relax, time=clock, spring=plotting.choices([0.5, 1.0, 2.0], 1.0
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L00-E1 | a relative error, wrong on purpose first | 3 |
-# | L00-E2 | one step of a stochastic differential equation | 5 |
-# | L00-E3 | a generalised eigenproblem | 8 |
-# | L00-E4 | gradients for a batch of points | 6 |
+# | [L00-E1](../exercises/00_start_here.ipynb#L00-E1-The-relative-error-of-an-estimate) | a relative error, wrong on purpose first | 3 |
+# | [L00-E2](../exercises/00_start_here.ipynb#L00-E2-One-Euler-Maruyama-step) | one step of a stochastic differential equation | 5 |
+# | [L00-E3](../exercises/00_start_here.ipynb#L00-E3-A-generalised-eigenproblem) | a generalised eigenproblem | 8 |
+# | [L00-E4](../exercises/00_start_here.ipynb#L00-E4-Gradients-by-autograd) | gradients for a batch of points | 6 |
 
 # %% [markdown]
 # ## Key points

@@ -505,13 +505,13 @@ assert weights[0] > 0.95  # it has not
 # %% [markdown]
 # ## Exercises
 #
-# In `exercises/01_langevin.ipynb`, about 50 minutes:
+# In [exercises/01_langevin.ipynb](../exercises/01_langevin.ipynb), about 50 minutes:
 #
-# - L01-E1 The score of a Gaussian mixture (12 minutes)
-# - L01-E2 A Langevin chain, thinned (10 minutes)
-# - L01-E3 The generator at work on the square of the distance (10 minutes)
-# - L01-E4 What a finite step does to the variance (10 minutes)
-# - L01-E5 The noise floor (8 minutes)
+# - [L01-E1](../exercises/01_langevin.ipynb#L01-E1-The-score-of-a-Gaussian-mixture) The score of a Gaussian mixture (12 minutes)
+# - [L01-E2](../exercises/01_langevin.ipynb#L01-E2-A-Langevin-chain,-thinned) A Langevin chain, thinned (10 minutes)
+# - [L01-E3](../exercises/01_langevin.ipynb#L01-E3-The-generator-on-the-square-of-the-distance) The generator at work on the square of the distance (10 minutes)
+# - [L01-E4](../exercises/01_langevin.ipynb#L01-E4-What-a-finite-step-does-to-the-variance) What a finite step does to the variance (10 minutes)
+# - [L01-E5](../exercises/01_langevin.ipynb#L01-E5-The-noise-floor) The noise floor (8 minutes)
 
 # %% [markdown]
 # ## Key points

@@ -624,16 +624,16 @@ plotting.finish(
 #
 # ## Exercises
 #
-# Open `exercises/02_edmd.ipynb`. Each exercise checks your answer and says what is wrong.
+# Open [exercises/02_edmd.ipynb](../exercises/02_edmd.ipynb). Each exercise checks your answer and says what is wrong.
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L02-E1 | the two matrices of equation (3) | 6 |
-# | L02-E2 | the Koopman matrix, also when $G$ is singular | 8 |
-# | L02-E3 | rates from eigenvalues | 5 |
-# | L02-E4 | relaxation times on two clocks | 8 |
-# | L02-E5 | decay and frequency of a complex eigenvalue | 8 |
-# | L02-E6 | whitening with relative truncation | 10 |
+# | [L02-E1](../exercises/02_edmd.ipynb#L02-E1-The-two-matrices-of-EDMD) | the two matrices of equation (3) | 6 |
+# | [L02-E2](../exercises/02_edmd.ipynb#L02-E2-The-Koopman-matrix) | the Koopman matrix, also when $G$ is singular | 8 |
+# | [L02-E3](../exercises/02_edmd.ipynb#L02-E3-From-eigenvalues-to-rates) | rates from eigenvalues | 5 |
+# | [L02-E4](../exercises/02_edmd.ipynb#L02-E4-Relaxation-times-on-two-clocks) | relaxation times on two clocks | 8 |
+# | [L02-E5](../exercises/02_edmd.ipynb#L02-E5-Decay-and-frequency) | decay and frequency of a complex eigenvalue | 8 |
+# | [L02-E6](../exercises/02_edmd.ipynb#L02-E6-Whitening-with-truncation) | whitening with relative truncation | 10 |
 
 # %% [markdown]
 # ## Key points

@@ -637,16 +637,16 @@ assert (
 #
 # ## Exercises
 #
-# Open `exercises/03_generator_spectra.ipynb`. Each exercise checks your answer and says what is wrong.
+# Open [exercises/03_generator_spectra.ipynb](../exercises/03_generator_spectra.ipynb). Each exercise checks your answer and says what is wrong.
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L03-E1 | the Dirichlet form of features, from their gradients | 8 |
-# | L03-E2 | the rates, also when $G$ is singular | 10 |
-# | L03-E3 | Feynman-Kac: both sides of (6), and the standard error | 10 |
-# | L03-E4 | the rates of a diffusion map | 12 |
-# | L03-E5 | its extension off the samples | 8 |
-# | L03-E6 | the score of a kernel density estimate | 8 |
+# | [L03-E1](../exercises/03_generator_spectra.ipynb#L03-E1-The-Dirichlet-form) | the Dirichlet form of features, from their gradients | 8 |
+# | [L03-E2](../exercises/03_generator_spectra.ipynb#L03-E2-The-rates,-in-the-space-that-the-data-see) | the rates, also when $G$ is singular | 10 |
+# | [L03-E3](../exercises/03_generator_spectra.ipynb#L03-E3-Both-sides-of-Feynman-Kac) | Feynman-Kac: both sides of (6), and the standard error | 10 |
+# | [L03-E4](../exercises/03_generator_spectra.ipynb#L03-E4-The-rates-of-a-diffusion-map) | the rates of a diffusion map | 12 |
+# | [L03-E5](../exercises/03_generator_spectra.ipynb#L03-E5-Off-the-samples) | its extension off the samples | 8 |
+# | [L03-E6](../exercises/03_generator_spectra.ipynb#L03-E6-The-score-of-a-density-estimate) | the score of a kernel density estimate | 8 |
 
 # %% [markdown]
 # ## Key points

@@ -531,15 +531,15 @@ assert lost[None] and not lost[0.25]
 # %% [markdown]
 # ## Exercises
 #
-# Open `exercises/04_gradient_flows.ipynb`. Each exercise checks your answer and says what is wrong.
+# Open [exercises/04_gradient_flows.ipynb](../exercises/04_gradient_flows.ipynb). Each exercise checks your answer and says what is wrong.
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L04-E1 | chi-square from the moments, equation (2) | 6 |
-# | L04-E2 | the decay rates of a weighted flow, equation (4) | 5 |
-# | L04-E3 | LAWGD on the line, equation (5) | 10 |
-# | L04-E4 | SVGD, equation (6) | 10 |
-# | L04-E5 | how fast KL falls, equation (4) | 7 |
+# | [L04-E1](../exercises/04_gradient_flows.ipynb#L04-E1-Chi-square-from-the-moments) | chi-square from the moments, equation (2) | 6 |
+# | [L04-E2](../exercises/04_gradient_flows.ipynb#L04-E2-How-fast-a-moment-decays) | the decay rates of a weighted flow, equation (4) | 5 |
+# | [L04-E3](../exercises/04_gradient_flows.ipynb#L04-E3-LAWGD-on-the-line,-with-all-modes) | LAWGD on the line, equation (5) | 10 |
+# | [L04-E4](../exercises/04_gradient_flows.ipynb#L04-E4-The-velocity-of-SVGD) | SVGD, equation (6) | 10 |
+# | [L04-E5](../exercises/04_gradient_flows.ipynb#L04-E5-How-fast-KL-falls) | how fast KL falls, equation (4) | 7 |
 
 # %% [markdown]
 # ## Key points

@@ -542,15 +542,15 @@ plotting.finish(
 #
 # ## Exercises
 #
-# Open `exercises/05_kswgd.ipynb`. Each exercise checks your answer and says what is wrong.
+# Open [exercises/05_kswgd.ipynb](../exercises/05_kswgd.ipynb). Each exercise checks your answer and says what is wrong.
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L05-E1 | the paper's velocity, equation (4) | 10 |
-# | L05-E2 | the energy, equation (3) | 5 |
-# | L05-E3 | the limiter | 8 |
-# | L05-E4 | the energy after n steps near equilibrium | 6 |
-# | L05-E5 | the damped weights, equation (6) | 10 |
+# | [L05-E1](../exercises/05_kswgd.ipynb#L05-E1-The-velocity-of-the-paper) | the paper's velocity, equation (4) | 10 |
+# | [L05-E2](../exercises/05_kswgd.ipynb#L05-E2-The-energy-that-is-left) | the energy, equation (3) | 5 |
+# | [L05-E3](../exercises/05_kswgd.ipynb#L05-E3-A-limiter-that-keeps-the-direction) | the limiter | 8 |
+# | [L05-E4](../exercises/05_kswgd.ipynb#L05-E4-How-fast-the-energy-falls) | the energy after n steps near equilibrium | 6 |
+# | [L05-E5](../exercises/05_kswgd.ipynb#L05-E5-Damp-the-metric) | the damped weights, equation (6) | 10 |
 
 # %% [markdown]
 # ## Key points

@@ -759,16 +759,16 @@ assert all(metrics["sliced W2"](arrived[name]) < 1.3 * sw_floor for name in ("4,
 #
 # ## Exercises
 #
-# Open `exercises/06_quadruple_well.ipynb`. Each exercise checks your answer and says what is wrong.
+# Open [exercises/06_quadruple_well.ipynb](../exercises/06_quadruple_well.ipynb). Each exercise checks your answer and says what is wrong.
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L06-E1 | the spectrum of independent coordinates, equation (1) | 8 |
-# | L06-E2 | the number of slow modes, from the gap | 7 |
-# | L06-E3 | the wrong share, equation (3) | 5 |
-# | L06-E4 | a noise floor with its spread | 7 |
-# | L06-E5 | the smallest sufficient rank, by two metrics | 8 |
-# | L06-E6 | the error at equal seconds, fit included | 7 |
+# | [L06-E1](../exercises/06_quadruple_well.ipynb#L06-E1-Rates-add) | the spectrum of independent coordinates, equation (1) | 8 |
+# | [L06-E2](../exercises/06_quadruple_well.ipynb#L06-E2-Count-the-slow-modes) | the number of slow modes, from the gap | 7 |
+# | [L06-E3](../exercises/06_quadruple_well.ipynb#L06-E3-The-wrong-share) | the wrong share, equation (3) | 5 |
+# | [L06-E4](../exercises/06_quadruple_well.ipynb#L06-E4-A-noise-floor) | a noise floor with its spread | 7 |
+# | [L06-E5](../exercises/06_quadruple_well.ipynb#L06-E5-The-smallest-sufficient-rank) | the smallest sufficient rank, by two metrics | 8 |
+# | [L06-E6](../exercises/06_quadruple_well.ipynb#L06-E6-The-error-at-equal-seconds) | the error at equal seconds, fit included | 7 |
 #
 # ## Key points
 #

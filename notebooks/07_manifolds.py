@@ -542,15 +542,15 @@ plotting.explore(
 # %% [markdown]
 # ## Exercises
 #
-# Open `exercises/07_manifolds.ipynb`. Each exercise checks your answer and says what is wrong.
+# Open [exercises/07_manifolds.ipynb](../exercises/07_manifolds.ipynb). Each exercise checks your answer and says what is wrong.
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L07-E1 | the tangent part of vectors, equation (1) | 7 |
-# | L07-E2 | the density of a torus's angle, equation (4) | 6 |
-# | L07-E3 | the drift of that angle, equation (5) | 8 |
-# | L07-E4 | rates of circle and sphere, and how often they occur | 6 |
-# | L07-E5 | a step that stays on the sphere, equation (3) | 8 |
+# | [L07-E1](../exercises/07_manifolds.ipynb#L07-E1-Stay-in-the-tangent-plane) | the tangent part of vectors, equation (1) | 7 |
+# | [L07-E2](../exercises/07_manifolds.ipynb#L07-E2-Where-a-torus-has-its-surface) | the density of a torus's angle, equation (4) | 6 |
+# | [L07-E3](../exercises/07_manifolds.ipynb#L07-E3-The-drift-that-a-curved-surface-makes) | the drift of that angle, equation (5) | 8 |
+# | [L07-E4](../exercises/07_manifolds.ipynb#L07-E4-The-notes-of-a-circle-and-of-a-sphere) | rates of circle and sphere, and how often they occur | 6 |
+# | [L07-E5](../exercises/07_manifolds.ipynb#L07-E5-A-step-that-stays-on-the-sphere) | a step that stays on the sphere, equation (3) | 8 |
 
 # %% [markdown]
 # ## Key points

@@ -534,15 +534,15 @@ assert spread["one for each batch"] > 3 * spread["a time for each pair"]
 #
 # ## Exercises
 #
-# Open `exercises/08_flow_matching.ipynb`. Each exercise checks your answer and says what is wrong.
+# Open [exercises/08_flow_matching.ipynb](../exercises/08_flow_matching.ipynb). Each exercise checks your answer and says what is wrong.
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L08-E1 | point and target of the regression, equation (2) | 7 |
-# | L08-E2 | the best velocity for given data, equation (3) | 12 |
-# | L08-E3 | the midpoint method | 8 |
-# | L08-E4 | pairs by optimal transport | 8 |
-# | L08-E5 | straightness, equation (7) | 8 |
+# | [L08-E1](../exercises/08_flow_matching.ipynb#L08-E1-Point-and-target) | point and target of the regression, equation (2) | 7 |
+# | [L08-E2](../exercises/08_flow_matching.ipynb#L08-E2-The-best-velocity-for-given-data) | the best velocity for given data, equation (3) | 12 |
+# | [L08-E3](../exercises/08_flow_matching.ipynb#L08-E3-The-midpoint-method) | the midpoint method | 8 |
+# | [L08-E4](../exercises/08_flow_matching.ipynb#L08-E4-Pairs-by-optimal-transport) | pairs by optimal transport | 8 |
+# | [L08-E5](../exercises/08_flow_matching.ipynb#L08-E5-How-straight-is-a-flow?) | straightness, equation (7) | 8 |
 
 # %% [markdown]
 # ## Key points

@@ -735,16 +735,16 @@ plotting.explore(estimate, pool_size=pools, t=plotting.slider(0.05, 0.95, 0.05, 
 #
 # ## Exercises
 #
-# Open `exercises/09_curved_interpolants.ipynb`. Each exercise checks your answer and says what is wrong.
+# Open [exercises/09_curved_interpolants.ipynb](../exercises/09_curved_interpolants.ipynb). Each exercise checks your answer and says what is wrong.
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L09-E1 | the field of any schedule, equation (2) in closed form | 12 |
-# | L09-E2 | weights with the determinant, equation (2) | 10 |
-# | L09-E3 | how a velocity changes along its flow, equation (3) | 8 |
-# | L09-E4 | the paths that make a Gaussian's flow straight, equation (6) | 8 |
-# | L09-E5 | another schedule for a trained flow, equation (4) | 10 |
-# | L09-E6 | the effective sample size, from log weights | 7 |
+# | [L09-E1](../exercises/09_curved_interpolants.ipynb#L09-E1-The-field-of-any-schedule) | the field of any schedule, equation (2) in closed form | 12 |
+# | [L09-E2](../exercises/09_curved_interpolants.ipynb#L09-E2-Weights-with-the-determinant) | weights with the determinant, equation (2) | 10 |
+# | [L09-E3](../exercises/09_curved_interpolants.ipynb#L09-E3-How-a-velocity-changes-along-its-flow) | how a velocity changes along its flow, equation (3) | 8 |
+# | [L09-E4](../exercises/09_curved_interpolants.ipynb#L09-E4-The-paths-of-a-straight-Gaussian-flow) | the paths that make a Gaussian's flow straight, equation (6) | 8 |
+# | [L09-E5](../exercises/09_curved_interpolants.ipynb#L09-E5-Another-schedule-for-a-trained-flow) | another schedule for a trained flow, equation (4) | 10 |
+# | [L09-E6](../exercises/09_curved_interpolants.ipynb#L09-E6-The-effective-sample-size) | the effective sample size, from log weights | 7 |
 #
 # ## Key points
 #

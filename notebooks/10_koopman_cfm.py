@@ -545,16 +545,16 @@ for scale in (1.0, 0.1, 0.01):
 # %% [markdown]
 # ## Exercises
 #
-# Open `exercises/10_koopman_cfm.ipynb`. Each exercise checks your answer and says what is wrong.
+# Open [exercises/10_koopman_cfm.ipynb](../exercises/10_koopman_cfm.ipynb). Each exercise checks your answer and says what is wrong.
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L10-E1 | the residual of consistency, equations (1) and (2) | 10 |
-# | L10-E2 | the state at any time, equation (5) solved | 8 |
-# | L10-E3 | the generator of a straight flow | 6 |
-# | L10-E4 | the inverse, equation (3) | 8 |
-# | L10-E5 | a residual that no scale can game | 6 |
-# | L10-E6 | an edit by gains on complex modes | 8 |
+# | [L10-E1](../exercises/10_koopman_cfm.ipynb#L10-E1-The-residual-of-consistency) | the residual of consistency, equations (1) and (2) | 10 |
+# | [L10-E2](../exercises/10_koopman_cfm.ipynb#L10-E2-Any-time-in-one-step) | the state at any time, equation (5) solved | 8 |
+# | [L10-E3](../exercises/10_koopman_cfm.ipynb#L10-E3-A-straight-flow-is-a-Jordan-block) | the generator of a straight flow | 6 |
+# | [L10-E4](../exercises/10_koopman_cfm.ipynb#L10-E4-Back-to-the-noise) | the inverse, equation (3) | 8 |
+# | [L10-E5](../exercises/10_koopman_cfm.ipynb#L10-E5-A-residual-that-no-scale-can-game) | a residual that no scale can game | 6 |
+# | [L10-E6](../exercises/10_koopman_cfm.ipynb#L10-E6-Gains-on-the-modes) | an edit by gains on complex modes | 8 |
 
 # %% [markdown]
 # ## Key points

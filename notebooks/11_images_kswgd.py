@@ -423,7 +423,7 @@ assert judge(by_class)["Frechet"] < 1.2 * floor["Frechet"]
 #
 # ## Exercises
 #
-# In `exercises/11_images_kswgd.ipynb`: **L11-E1** round codes · **L11-E2** fakes among real ones · **L11-E3** a step that sharpens.
+# In [exercises/11_images_kswgd.ipynb](../exercises/11_images_kswgd.ipynb): **[L11-E1](../exercises/11_images_kswgd.ipynb#L11-E1-Round-codes)** round codes · **[L11-E2](../exercises/11_images_kswgd.ipynb#L11-E2-Fakes-among-real-ones)** fakes among real ones · **[L11-E3](../exercises/11_images_kswgd.ipynb#L11-E3-A-step-that-sharpens)** a step that sharpens.
 #
 # ## Key points
 #

@@ -562,19 +562,19 @@ kc.show("share of the variance that 40 coordinates keep", fashion.share(clothes.
 # | class signatures of modes | more than chance, and roughly the same for every seed and spectrum; so is the size of the finished picture | **holds**, less deep than it sounds |
 # | semantic editing directions | edits look sensible; on a single picture they change with the seed | **a tool, not a finding** |
 #
-# A larger network would draw finer pictures: `KOOPTEACH_PROFILE=gpu python -m experiments image-flows` trains one with
+# A larger network would draw finer pictures: `python -m experiments image-flows --gpu` trains one with
 # 128 components on a GPU. Its table is not committed, since no GPU was at hand.
 #
 # ## Exercises
 #
-# Open `exercises/12_images_koopman_cfm.ipynb`. Each exercise checks your answer and says what is wrong.
+# Open [exercises/12_images_koopman_cfm.ipynb](../exercises/12_images_koopman_cfm.ipynb). Each exercise checks your answer and says what is wrong.
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L12-E1 | what a mode adds to a picture, equation (1) | 6 |
-# | L12-E2 | the walk from one noise to another | 8 |
-# | L12-E3 | the signature of each class | 10 |
-# | L12-E4 | the speed-up at equal quality | 8 |
+# | [L12-E1](../exercises/12_images_koopman_cfm.ipynb#L12-E1-What-a-mode-adds-to-a-picture) | what a mode adds to a picture, equation (1) | 6 |
+# | [L12-E2](../exercises/12_images_koopman_cfm.ipynb#L12-E2-From-one-noise-to-another) | the walk from one noise to another | 8 |
+# | [L12-E3](../exercises/12_images_koopman_cfm.ipynb#L12-E3-The-signature-of-each-class) | the signature of each class | 10 |
+# | [L12-E4](../exercises/12_images_koopman_cfm.ipynb#L12-E4-Speed-at-equal-quality) | the speed-up at equal quality | 8 |
 #
 # ## Key points
 #

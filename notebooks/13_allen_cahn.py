@@ -455,14 +455,14 @@ plotting.explore(
 # %% [markdown]
 # ## Exercises
 #
-# Open `exercises/13_allen_cahn.ipynb`. Each exercise checks your answer and says what is wrong.
+# Open [exercises/13_allen_cahn.ipynb](../exercises/13_allen_cahn.ipynb). Each exercise checks your answer and says what is wrong.
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L13-E1 | one semi-implicit step, equation (4) | 10 |
-# | L13-E2 | the two-point correlation | 8 |
-# | L13-E3 | the density of walls | 5 |
-# | L13-E4 | after how many batches a method pays | 7 |
+# | [L13-E1](../exercises/13_allen_cahn.ipynb#L13-E1-One-semi-implicit-step) | one semi-implicit step, equation (4) | 10 |
+# | [L13-E2](../exercises/13_allen_cahn.ipynb#L13-E2-The-two-point-correlation) | the two-point correlation | 8 |
+# | [L13-E3](../exercises/13_allen_cahn.ipynb#L13-E3-How-many-walls) | the density of walls | 5 |
+# | [L13-E4](../exercises/13_allen_cahn.ipynb#L13-E4-When-does-it-pay?) | after how many batches a method pays | 7 |
 
 # %% [markdown]
 # ## Key points

@@ -492,14 +492,14 @@ plotting.explore(
 # %% [markdown]
 # ## Exercises
 #
-# Open `exercises/14_conditional.ipynb`. Each exercise checks your answer and says what is wrong.
+# Open [exercises/14_conditional.ipynb](../exercises/14_conditional.ipynb). Each exercise checks your answer and says what is wrong.
 #
 # | id | you write | minutes |
 # |---|---|---|
-# | L14-E1 | the effective sample size, from logarithms | 6 |
-# | L14-E2 | the two matrices of the conditioned law | 10 |
-# | L14-E3 | the exponent that keeps enough samples | 9 |
-# | L14-E4 | the weight of a path | 7 |
+# | [L14-E1](../exercises/14_conditional.ipynb#L14-E1-How-many-samples-are-left) | the effective sample size, from logarithms | 6 |
+# | [L14-E2](../exercises/14_conditional.ipynb#L14-E2-The-two-matrices-of-the-conditioned-law) | the two matrices of the conditioned law | 10 |
+# | [L14-E3](../exercises/14_conditional.ipynb#L14-E3-How-much-of-the-likelihood-at-once) | the exponent that keeps enough samples | 9 |
+# | [L14-E4](../exercises/14_conditional.ipynb#L14-E4-The-weight-of-a-path) | the weight of a path | 7 |
 
 # %% [markdown]
 # ## Key points

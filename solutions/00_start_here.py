@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 00: Start here
 #
-# **22 minutes · level: warm-up · device: CPU · prerequisites: lesson 00**
+# **22 minutes · level: warm-up · device: CPU · prerequisites: [lesson 00](../notebooks/00_start_here.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks
@@ -26,8 +26,8 @@ from koopcourse import check, plotting
 # %% [markdown]
 # ## L00-E1 The relative error of an estimate
 #
-# *warm-up, 3 minutes.* Return $\lvert a-b\rvert\,/\,\lvert b\rvert$ for an `estimate` $a$ `(n,)` of the vector `exact` $b$
-# `(n,)`, with Euclidean norms. One number.
+# *warm-up, 3 minutes, importance 3 of 3.* Return $\lvert a-b\rvert\,/\,\lvert b\rvert$ for an `estimate` $a$ `(n,)` of the vector `exact` $b$
+# `(n,)`, which is not zero, with Euclidean norms. One number.
 #
 # *Example.* `estimate = [3, 5]`, `exact = [3, 4]`: the difference has length 1, the exact vector length 5, so 0.2.
 #
@@ -86,8 +86,8 @@ for digits in (0, 1, 2, 3):
 # %% [markdown]
 # ## L00-E2 One Euler-Maruyama step
 #
-# *warm-up, 5 minutes.* For $dX=b(X)\,dt+\sqrt2\,dW$, move the particles `x` `(n, d)` by one step of length `dt`, a number.
-# The function `drift` maps `(n, d)` to `(n, d)`; `noise` `(n, d)` holds standard normal numbers. Return the new
+# *warm-up, 5 minutes, importance 3 of 3.* For $dX=b(X)\,dt+\sqrt2\,dW$, move the particles `x` `(n, d)` by one step of
+# length `dt` $\ge0$, a number. The function `drift` maps `(n, d)` to `(n, d)`, row by row; `noise` `(n, d)` holds standard normal numbers. Return the new
 # positions `(n, d)` and leave `x` as it is.
 #
 # *Example.* Drift $b(x)=x-x^3$, two particles on the line at `[[2], [0]]`, `dt = 0.125`, `noise = [[1], [-1]]`. The drifts
@@ -153,8 +153,8 @@ plotting.finish(fig, alt)
 # %% [markdown]
 # ## L00-E3 A generalised eigenproblem
 #
-# *warm-up, 8 minutes.* Return the numbers $\lambda$ for which $S a=\lambda\,G a$ has a solution $a\ne0$, ascending, shape
-# `(m,)`. `stiffness` $S$ and `gram` $G$ are symmetric `(m, m)`, and $G$ is positive definite.
+# *warm-up, 8 minutes, importance 3 of 3.* Return the numbers $\lambda$ for which $S a=\lambda\,G a$ has a solution $a\ne0$,
+# ascending, shape `(m,)`. `stiffness` $S$ and `gram` $G$ are symmetric `(m, m)`, and $G$ is positive definite; $S$ need not be.
 #
 # *Example.* $S=\begin{pmatrix}1&1\\1&4\end{pmatrix}$ and $G=\begin{pmatrix}1&1\\1&2\end{pmatrix}$ have
 # $\det(S-\lambda G)=(1-\lambda)(3-\lambda)$, so `[1, 3]`.
@@ -217,8 +217,9 @@ assert torch.allclose(rates, kt.OrnsteinUhlenbeck(1, 1.0).exact_rates(3))
 # %% [markdown]
 # ## L00-E4 Gradients by autograd
 #
-# *warm-up, 6 minutes.* The function `f` maps points `(n, d)` to numbers `(n,)`, row by row. Return its gradient at each row
-# of `x`, shape `(n, d)`, and leave `x` as it is.
+# *warm-up, 6 minutes, importance 2 of 3.* The function `f` maps points `(n, d)` to numbers `(n,)`, row by row, and depends on
+# them. Return its gradient at each row of `x`, shape `(n, d)`, exact to rounding in any units, and leave `x` as it is. Whether
+# your result carries a graph is up to you.
 #
 # *Example.* For $f(x)=\sum_i x_i^2$ and `x = [[1, 2], [0, -3]]` the gradients are `[[2, 4], [0, -6]]`.
 #
@@ -230,7 +231,7 @@ assert torch.allclose(rates, kt.OrnsteinUhlenbeck(1, 1.0).exact_rates(3))
 def gradient(f, x):
     """The gradient of f at each row of x, (n, d)."""
     ### BEGIN SOLUTION
-    x = x.detach().clone().requires_grad_(True)
+    x = x.detach().requires_grad_(True)
     return torch.autograd.grad(f(x).sum(), x)[0]
     ### END SOLUTION
 
@@ -248,14 +249,14 @@ gradient = check("L00-E4", gradient)
 # </details>
 # <details><summary>Hint 2: formula</summary>
 #
-# $\partial\big(\sum_j f(x_j)\big)/\partial x_i=\nabla f(x_i)$. Torch records only what follows `requires_grad_(True)`; ask that of a
-# copy of `x`.
+# $\partial\big(\sum_j f(x_j)\big)/\partial x_i=\nabla f(x_i)$. Torch records only what follows `requires_grad_(True)`; ask that of
+# `x.detach()`, the same numbers in a tensor of your own.
 #
 # </details>
 # <details><summary>Hint 3: skeleton</summary>
 #
 # ```python
-# x = x.detach().clone().requires_grad_(True)
+# x = x.detach().requires_grad_(True)
 # return torch.autograd.grad(___, x)[0]
 # ```
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 01: why is sampling slow?
 #
-# **50 minutes · level: core · device: CPU · prerequisites: lesson 01**
+# **50 minutes · level: core · device: CPU · prerequisites: [lesson 01](../notebooks/01_langevin.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, run the cell, then run the check below it, as often as you like. A check says what is
 # wrong in words. Until it passes, the notebook goes on with the course's answer, so that nothing ever blocks you. Each exercise has three hints; open them one

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 02: the Koopman operator from snapshot pairs
 #
-# **45 minutes · level: core · device: CPU · prerequisites: lesson 02**
+# **45 minutes · level: core · device: CPU · prerequisites: [lesson 02](../notebooks/02_edmd.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks

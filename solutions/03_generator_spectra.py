@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 03: the generator, from samples alone
 #
-# **56 minutes · level: core · device: CPU · prerequisites: lesson 03**
+# **56 minutes · level: core · device: CPU · prerequisites: [lesson 03](../notebooks/03_generator_spectra.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 04: Gradient flows of distributions
 #
-# **38 minutes · level: core · device: CPU · prerequisites: lesson 04**
+# **38 minutes · level: core · device: CPU · prerequisites: [lesson 04](../notebooks/04_gradient_flows.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks

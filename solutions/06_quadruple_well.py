@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 06: The quadruple well
 #
-# **42 minutes · level: core · device: CPU is enough · prerequisites: lesson 06**
+# **42 minutes · level: core · device: CPU is enough · prerequisites: [lesson 06](../notebooks/06_quadruple_well.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 07: on curved ground
 #
-# **35 minutes · level: core · device: CPU is enough · prerequisites: lesson 07**
+# **35 minutes · level: core · device: CPU is enough · prerequisites: [lesson 07](../notebooks/07_manifolds.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks

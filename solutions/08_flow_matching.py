@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 08: flow matching
 #
-# **43 minutes · level: core · device: CPU is enough · prerequisites: lesson 08**
+# **43 minutes · level: core · device: CPU is enough · prerequisites: [lesson 08](../notebooks/08_flow_matching.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 09: curved interpolants
 #
-# **55 minutes · level: core · device: CPU is enough · prerequisites: lesson 09**
+# **55 minutes · level: core · device: CPU is enough · prerequisites: [lesson 09](../notebooks/09_curved_interpolants.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks

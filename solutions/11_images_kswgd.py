@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 11: the numbers behind the pictures
 #
-# **30 minutes · level: core · device: CPU is enough · prerequisites: lesson 11**
+# **30 minutes · level: core · device: CPU is enough · prerequisites: [lesson 11](../notebooks/11_images_kswgd.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 12: Pictures by Koopman-CFM
 #
-# **32 minutes · level: advanced · device: CPU is enough · prerequisites: lesson 12**
+# **32 minutes · level: advanced · device: CPU is enough · prerequisites: [lesson 12](../notebooks/12_images_koopman_cfm.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks

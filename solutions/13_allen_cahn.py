@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 13: a field that fluctuates
 #
-# **30 minutes · level: core · device: CPU is enough · prerequisites: lesson 13**
+# **30 minutes · level: core · device: CPU is enough · prerequisites: [lesson 13](../notebooks/13_allen_cahn.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 14: weigh, temper, kill
 #
-# **32 minutes · level: core · device: CPU is enough · prerequisites: lesson 14**
+# **32 minutes · level: core · device: CPU is enough · prerequisites: [lesson 14](../notebooks/14_conditional.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks

@@ -101,7 +101,7 @@ def setup_cell(sheet: Sheet) -> Iterator[Remark]:
     if len(cells) != 1:
         yield "", f"{len(cells)} cells call setup(...); exactly one does"
     for cell in cells:
-        lines = len(cell.source.splitlines())
+        lines = sum(map(bool, map(str.strip, cell.source.splitlines())))
         if lines > SETUP_LINES:
             yield (
                 cell.id,

@@ -53,7 +53,7 @@ def execute(notebook: NotebookNode, folder: Path, *, untouched: bool = False) ->
     """
     from nbclient.exceptions import CellControlSignal, DeadKernelError
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         environment = kernel_environment(Path(scratch) / "progress.json", untouched=untouched)
         try:
             # The kernel's own log is noise; what cells write to stderr arrives as an output.
