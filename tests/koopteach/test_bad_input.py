@@ -401,7 +401,7 @@ NUMBERS = {
     "KSWGD noise": (lambda v: kt.KSWGD(SPECTRA["expansion"], noise=v), "noise", None),
     "LAWGD step_size": (lambda v: kt.LAWGD(SPECTRA["expansion"], step_size=v), "step_size", 0),
     "ULA step_size": (lambda v: kt.ULA(RBF, step_size=v), "step_size", 0),
-    "MALA step_size": (lambda v: kt.MALA(RBF, step_size=v), "step_size", 0),
+    "MALA step_size": (lambda v: kt.MALA(TARGETS["QuadrupleWell"], step_size=v), "step_size", 0),
     "SVGD step_size": (lambda v: kt.SVGD(RBF, step_size=v), "step_size", 0),
     "SVGD bandwidth": (lambda v: kt.SVGD(RBF, step_size=1.0, bandwidth=v), "bandwidth", 0),
     "Ladder levels": (lambda v: kt.Ladder.from_data(X, levels=[v, 0.0]), "levels", None),

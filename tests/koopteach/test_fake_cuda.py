@@ -130,7 +130,7 @@ def test_pairs_accumulate_where_they_are(mode, reversible):
     estimator.partial_fit(points(), points()).partial_fit(points(9000), points(9000))
     for name in ("_first", "_second"):
         assert_there(getattr(estimator, name), PSI.n_features, PSI.n_features)
-    assert_there(estimator._kept[0][0], 2263, 2)
+    assert_there(estimator._kept, 2263, 2, 2)
 
 
 @pytest.mark.parametrize("bandwidth", [None, 0.5])

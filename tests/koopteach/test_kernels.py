@@ -60,7 +60,7 @@ def test_no_kernel_is_subnormal_or_above_one(dtype):
 def test_kernels_far_from_the_origin_keep_their_digits_in_float32(offset):
     """Whoever makes kernels centres first; 1/8 and its multiples shift without rounding.
 
-    What is left is the rounding of an exponent, a sum of three numbers as large as the squared distance from the middle.
+    What is left is the rounding of an exponent, a sum of three as large as the squared distance from the middle.
     """
     x = (8 * normal(60, 2)).round() / 8
     moved = (x + offset).float()
