@@ -13,7 +13,6 @@
 import torch
 
 import koopteach as kt
-import koopcourse as kc
 from koopcourse import plotting
 
 well = kt.DoubleWell(2.0)
@@ -46,6 +45,8 @@ plotting.curves(
 # - **recognise** spurious eigenvalues, and cure them by truncation (L02-E6)
 
 # %%
+import koopcourse as kc
+
 profile = kc.setup("02")
 
 # %% [markdown]

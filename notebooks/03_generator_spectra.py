@@ -19,7 +19,6 @@
 import torch
 
 import koopteach as kt
-import koopcourse as kc
 from koopcourse import plotting
 
 islands = kt.GaussianMixture(
@@ -71,6 +70,8 @@ assert 0.25 < float(found(walk[8])[:, 0].mean() / found(walk[0])[:, 0].mean()) <
 # - **use** the score of a kernel density estimate, and say what it does to barriers (L03-E6)
 
 # %%
+import koopcourse as kc
+
 profile = kc.setup("03")
 
 # %% [markdown]
