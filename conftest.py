@@ -11,10 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.needs import missing
+
 ROOT = Path(__file__).resolve().parent
 OFFLINE = ROOT / "tests" / "offline"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_scratch = tempfile.TemporaryDirectory(prefix="koopteach-tests-")
+BROWSERS = (
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    os.path.join(os.environ.get("PROGRAMFILES", ""), "Google", "Chrome", "Application", "chrome.exe"),
+)
+# A kernel that is just ending keeps its history open, which Windows does not let anybody delete.
+_scratch = tempfile.TemporaryDirectory(prefix="koopteach-tests-", ignore_cleanup_errors=True)
 
 
 def _set_environment(scratch: Path) -> None:
@@ -51,13 +58,10 @@ def pytest_unconfigure() -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what this computer cannot run, or fail where its absence must not go unseen."""
-    for marker, (lacks, must_run) in {
-        "gpu": (_no_gpu, item.config.getoption("--gpu")),
-        "browser": (_no_browser, os.environ.get("CI") == "true"),
-    }.items():
-        reason = lacks() if item.get_closest_marker(marker) else ""
-        if reason:
-            (pytest.fail if must_run else pytest.skip)(reason)
+    if item.get_closest_marker("browser") and (reason := _no_browser()):
+        missing(reason)
+    if item.get_closest_marker("gpu") and (reason := _no_gpu()):
+        (pytest.fail if item.config.getoption("--gpu") else pytest.skip)(reason)
 
 
 @pytest.fixture(scope="session", autouse=True)

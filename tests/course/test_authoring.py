@@ -5,7 +5,9 @@ import time
 
 import pytest
 
-pytest.importorskip("jupytext", reason="the authors' tools need the extra 'course'")
+from tests.needs import needs
+
+needs("jupytext")
 
 from koopcourse.authoring.__main__ import main
 from koopcourse.authoring.build import build, fingerprint

@@ -13,7 +13,9 @@ import urllib.request
 
 import pytest
 
-pytest.importorskip("jupytext", reason="the notebooks need the extra 'course'")
+from tests.needs import needs
+
+needs("jupytext")
 
 from koopcourse.authoring.tree import Course
 
@@ -72,7 +74,7 @@ def lab(tmp_path_factory):
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
     command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"]
     command += [f"--ServerApp.root_dir={home}", "--LabApp.expose_app_in_browser=True"]
-    with (home / "server.log").open("w") as log:
+    with (home / "server.log").open("w", encoding="utf-8") as log:
         server = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
     try:
         _wait_for(f"http://127.0.0.1:{port}/api/status?token={TOKEN}", server)

@@ -250,7 +250,7 @@ def test_an_environment_whose_python_is_gone_is_made_again(course):
 def test_works_asks_the_python_itself(tree, tmp_path):
     works = load(tree).works
     broken = tmp_path / "python"
-    broken.write_text("not a program")
+    broken.write_text("not a program", encoding="utf-8")
     assert works(sys.executable, "json")
     assert not works(sys.executable, "no_such_module")
     assert not works(broken, "json")
@@ -261,7 +261,7 @@ def test_works_asks_the_python_itself(tree, tmp_path):
 def test_changed_requirements_are_installed(course, tree, name):
     course.main(["setup"])
     course.installer.commands.clear()
-    with (tree / name).open("a") as file:
+    with (tree / name).open("a", encoding="utf-8") as file:
         file.write("# newer\n")
     course.main(["setup"])
     assert course.installer.steps() == ["pip", "uv"]
@@ -297,7 +297,7 @@ def test_a_torch_build_stays_chosen(course, tree):
     course.installer.commands.clear()
     course.main(["setup"])
     assert course.installer.commands == []
-    (tree / "constraints.txt").write_text("")
+    (tree / "constraints.txt").write_text("", encoding="utf-8")
     course.main(["setup"])
     uv = course.installer.uv()
     assert uv[uv.index("--torch-backend") + 1] == "auto"
@@ -313,7 +313,7 @@ def test_a_folder_of_wheels_is_handed_to_uv_and_chooses_the_torch_build(course, 
 
 def test_the_news_box_is_off(course):
     course.main(["setup"])
-    written = json.loads(next(course.VENV.glob("etc/jupyter/labconfig/*.json")).read_text())
+    written = json.loads(next(course.VENV.glob("etc/jupyter/labconfig/*.json")).read_text(encoding="utf-8"))
     assert written["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
 
 
@@ -336,7 +336,7 @@ def test_first_copies_are_the_shipped_bytes(course, tree):
 def test_a_learners_work_is_never_written_over(course, tree, capsys):
     course.deliver()
     mine = tree / "work/lessons/05_later.ipynb"
-    mine.write_text("my answers")
+    mine.write_text("my answers", encoding="utf-8")
     course.deliver()
     assert sorted(path.name for path in mine.parent.iterdir()) == ["00_start.ipynb", "05_later.ipynb"]
 
@@ -345,7 +345,7 @@ def test_a_learners_work_is_never_written_over(course, tree, capsys):
         course.deliver()
         newer = sorted(path.name for path in mine.parent.glob("05*"))
         assert newer == ["05_later (version 2).ipynb", "05_later.ipynb"]
-    assert mine.read_text() == "my answers"
+    assert mine.read_text(encoding="utf-8") == "my answers"
     assert capsys.readouterr().out.count("a newer 05_later is here") == 1
 
 
@@ -354,14 +354,14 @@ def test_a_third_version_leaves_the_second_alone(course, tree):
         notebook(tree / "exercises", "05_later.ipynb", text)
         course.deliver()
         for path in (tree / "work/exercises").iterdir():
-            path.write_text(path.read_text() + "mine")
+            path.write_text(path.read_text(encoding="utf-8") + "mine", encoding="utf-8")
     copies = sorted((tree / "work/exercises").iterdir())
     assert [path.stem for path in copies] == [
         "05_later (version 2)",
         "05_later (version 3)",
         "05_later",
     ]
-    assert all(path.read_text().count("mine") >= 1 for path in copies)
+    assert all(path.read_text(encoding="utf-8").count("mine") >= 1 for path in copies)
 
 
 def test_a_deleted_copy_arrives_again(course, tree):
@@ -376,11 +376,12 @@ def test_a_lost_manifest_loses_nothing_and_copies_nothing_twice(course, tree, ma
     course.deliver()
     course.SHIPPED.unlink()
     if manifest:
-        course.SHIPPED.write_text(manifest)
+        course.SHIPPED.write_text(manifest, encoding="utf-8")
     course.deliver()
     assert len(list((tree / "work/lessons").iterdir())) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("above", ["home", "notebooks"])
 def test_learners_copies_are_not_paired(tree, tmp_path, capsys, above):
     jupytext = needs("jupytext.cli").jupytext
@@ -445,6 +446,7 @@ def test_run_reports_one_line_a_lesson(course, tree, monkeypatch, capsys):
     assert re.fullmatch(r"05_later +ValueError: no +\d+ s", second)
 
 
+@pytest.mark.slow
 def test_run_executes_a_lesson_and_changes_nothing(tree, monkeypatch):
     needs("nbclient")
     course = load(tree)
@@ -453,7 +455,7 @@ def test_run_executes_a_lesson_and_changes_nothing(tree, monkeypatch):
     cell = {"cell_type": "code", "id": "0", "metadata": {}, "outputs": [], "execution_count": None}
     cell["source"] = "import os\nraise ValueError(os.environ['KOOPTEACH_STRICT'] + ' and no further')"
     content = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    lesson.write_text(json.dumps(content))
+    lesson.write_text(json.dumps(content), encoding="utf-8")
     before = lesson.read_bytes()
     assert course.run_lesson(lesson) == "cell 0 stopped with ValueError: 1 and no further"
     assert lesson.read_bytes() == before
@@ -470,7 +472,7 @@ def server_port(runtime, process):
     while time.monotonic() < deadline and process.poll() is None:
         for file in runtime.glob("jpserver-*.json"):
             try:
-                return json.loads(file.read_text())["port"]
+                return json.loads(file.read_text(encoding="utf-8"))["port"]
             except ValueError:  # being written
                 pass
         time.sleep(0.1)
@@ -491,11 +493,12 @@ def interrupted(process):
     raise AssertionError(f"JupyterLab did not stop: {process.communicate()[0]}")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in Python is a shell script")
 def test_jupyterlab_really_opens_beside_a_taken_port_and_stops_calmly(course, tree, tmp_path, monkeypatch):
     needs("jupyterlab")
     course.main(["setup"])
-    course.PYTHON.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    course.PYTHON.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
     course.PYTHON.chmod(0o755)
     for name in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"):
         monkeypatch.setenv(f"JUPYTER_{name}", str(tmp_path / name))

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
-pytest.importorskip("jupytext", reason="the notebooks need the extra 'course'")
+from tests.needs import needs
+
+needs("jupytext")
 
 from koopcourse.authoring.cut import cut, leaks, sections
 from koopcourse.authoring.execute import code_cells, execute

@@ -4,9 +4,9 @@ import ast
 import subprocess
 import sys
 
-import pytest
+from tests.needs import needs
 
-pytest.importorskip("jupytext", reason="the notebooks need the extra 'course'")
+needs("jupytext")
 
 from koopcourse.authoring.build import unexecuted, without_outputs
 from koopcourse.authoring.execute import code_cells, complaints, execute

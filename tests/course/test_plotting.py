@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-plt = pytest.importorskip("matplotlib.pyplot")
+from tests.needs import needs
 
-from koopcourse import runtime  # noqa: E402
-from koopcourse.plotting import (  # noqa: E402
+plt = needs("matplotlib.pyplot")
+
+from koopcourse import runtime
+from koopcourse.plotting import (
     COLORS,
     choices,
     compare,
@@ -29,9 +31,9 @@ from koopcourse.plotting import (  # noqa: E402
     slider,
     widgets,
 )
-from koopcourse.plotting.story import lifted_flow, story  # noqa: E402
-from koopcourse.plotting.style import SERIES  # noqa: E402
-from koopteach import GaussianMixture, Hermite  # noqa: E402
+from koopcourse.plotting.story import lifted_flow, story
+from koopcourse.plotting.style import SERIES
+from koopteach import GaussianMixture, Hermite
 
 ALT = "one line that rises from left to right"
 RING = GaussianMixture.ring(3, 2.0, 0.5)
@@ -188,7 +190,7 @@ def test_an_answer_of_the_course_is_told(shown):
 
 
 def test_a_notebook_gets_the_text_alternative_in_the_output(monkeypatch):
-    display = pytest.importorskip("IPython.display")
+    display = needs("IPython.display")
     monkeypatch.setattr(plt, "get_backend", lambda: "module://matplotlib_inline.backend_inline")
     seen = []
     monkeypatch.setattr(display, "display", lambda fig, **more: seen.append((fig, more)))
@@ -338,7 +340,7 @@ def test_a_slider_that_breaks_at_an_end_breaks_the_test(end, shown):
 
 
 def test_in_a_notebook_there_is_a_slider_a_control(monkeypatch, shown):
-    ipywidgets = pytest.importorskip("ipywidgets")
+    ipywidgets = needs("ipywidgets")
     monkeypatch.setattr("IPython.get_ipython", lambda: object())
     seen = {}
     monkeypatch.setattr(ipywidgets, "interact", lambda draw, **sliders: seen.update(sliders))

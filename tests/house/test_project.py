@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from koopcourse import doctor
 from tests import pins as resolver
 from tests.needs import needs
 
@@ -137,9 +138,34 @@ def test_the_readmes_links_lead_somewhere():
 
 def test_ci_runs_the_readmes_test_command():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    assert script[-1] == "python3 course.py test"
-    assert script[-1] in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "python3 course.py test" in script
+    assert "python3 course.py test  " in (ROOT / "README.md").read_text(encoding="utf-8")
     assert os.access(ROOT / ".ci" / "run", os.X_OK) or os.name == "nt"
+
+
+def test_the_workflow_runs_the_same_two_commands():
+    job = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))["jobs"]["tests"]
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands == ["python course.py setup --dev", "python course.py test"]
+    assert job["strategy"]["matrix"]["python"][0] == resolver.OLDEST.rpartition(".")[0]
+
+
+@pytest.mark.slow
+def test_pip_reads_the_constraints():
+    needs("pip")
+    pip = [sys.executable, "-m", "pip", "install", "--no-index", "--dry-run", "-c", "constraints.txt", "pip"]
+    done = subprocess.run(pip, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_one_way_asks_for_what_may_be_missing():
+    """Else a missing extra would be skipped in silence under CI, too."""
+    files = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")}
+    assert [name for name, text in files.items() if "pytest.importor" + "skip" in text] == []
+
+
+def test_the_doctor_knows_every_extra():
+    assert set(doctor.EXTRAS) == set(project("course")["optional-dependencies"])
 
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=["lint", "format"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import koopteach
+from tests.needs import needs
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [name for name in koopteach.__all__ if name != "__version__"]
@@ -55,7 +56,7 @@ def test_a_name_that_moved_says_where(name):
             exec(ask, {"koopteach": koopteach})
     assert name not in dir(koopteach)
     if name != "reproduce":
-        course = pytest.importorskip("koopcourse")
+        course = needs("koopcourse")
         words = str(caught.value).split("moved: ")[1]
         exec(words.replace(", then ", "\n"), names := {})
         assert "kc" not in names or getattr(course, name) is not None
