@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
 _KIND, _CONFIG = "koopteach", "config"
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def save_weights(path: str | Path, kind: str, config: dict[str, Any], tensors: dict[str, Tensor]) -> None:
@@ -74,7 +76,7 @@ def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     return {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
 
 
-def fill(module: nn.Module, tensors: dict[str, Tensor], path: str | Path) -> nn.Module:
+def fill(module: M, tensors: dict[str, Tensor], path: str | Path) -> M:
     """``module`` with the parameters and buffers of a file, in their dtype.
 
     Raises:

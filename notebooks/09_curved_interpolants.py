@@ -34,7 +34,7 @@ from koopcourse import plotting
 
 box = (-2.6, 2.6)
 flows = {"straight": kc.shipped("moons-teacher"), "bent": kc.shipped("moons-convex")}
-T = kc.shipped("moons-decoded").interpolant.to_data.double()
+T = kc.shipped("moons-decoded").to_data
 families = {"straight": kt.LinearInterpolant(2), "bent": kt.ConvexChart(T)}
 noise = torch.randn(2000, 2, dtype=profile.dtype, generator=profile.generator(1))
 data, times = kt.moons.sample(4000, profile.generator(2)), torch.linspace(0, 1, 33, dtype=profile.dtype)
@@ -139,8 +139,6 @@ for family in (kt.LinearInterpolant(2), kt.TrigonometricInterpolant(2), kt.Conve
 # %%
 class Squeezing(kt.Interpolant):
     """x_t = A x0 + t x1 with A = (1 - t) exp(3.6 t (1 - t) tanh x1)."""
-
-    common_logdet = False
 
     def scale(self, x1, t):
         return (1 - t) * (3.6 * t * (1 - t) * torch.tanh(x1)).exp()
@@ -474,14 +472,14 @@ assert bend["bent"] < 0.5 < 2 < bend["straight"]
 
 # %%
 decoded, pushed = kc.shipped("moons-decoded"), kc.shipped("moons-pushed")
-z, x, steps = noise.float(), pushed.interpolant.to_data(noise.float()), 2
+z, x, steps = noise.float(), pushed.to_data(noise.float()), 2
 for k in range(steps):
     t = torch.full_like(z[:, :1], k / steps)
-    z, x = z + decoded.net(z, t) / steps, x + pushed.net(x, t) / steps
+    z, x = z + decoded.between.net(z, t) / steps, x + pushed.between.net(x, t) / steps
 for flow, by_hand in ((decoded, T(z.double())), (pushed, x.double())):
     assert torch.allclose(by_hand, flow.transport(noise, solver="euler", steps=steps), atol=1e-4)
     start = flow.trajectory(noise, [0.0, 1.0])[0]
-    assert torch.allclose(start, flow.interpolant.to_data.double()(noise), atol=1e-4)  # and not the noise
+    assert torch.allclose(start, flow.to_data(noise), atol=1e-4)  # and not the noise
 kc.show(
     "the paths start at T(x0), away from x0 by, root mean square",
     (start - noise).square().sum(1).mean().sqrt(),
@@ -680,7 +678,7 @@ plotting.finish(fig, alt)
 
 
 # %%
-from koopteach.interpolants.curved import source_report
+from koopteach.interpolants.diagnosis import source_report
 
 
 class Forgetful(Squeezing):

@@ -10,7 +10,7 @@ from typing import Any
 from koopcourse.images import Autoencoder, Classifier, PrincipalComponents
 from koopteach.files import kind_of
 from koopteach.flow_matching import FlowMatching
-from koopteach.interpolants import CurvedInterpolant
+from koopteach.interpolants import CurvedInterpolant, DecodedFlow, PushedFlow
 from koopteach.koopman_flow import KoopmanFlow
 
 # Where flows of lesson 09 go, each from N(0, I) but the last, which comes from eight Gaussians.
@@ -53,7 +53,10 @@ TEACHERS: dict[str, str | None] = {
 # What a file can hold, by the kind that it was saved as.
 CLASSES = {
     model.__name__: model
-    for model in (FlowMatching, CurvedInterpolant, KoopmanFlow, Autoencoder, Classifier, PrincipalComponents)
+    for model in (
+        *(FlowMatching, CurvedInterpolant, DecodedFlow, PushedFlow, KoopmanFlow),
+        *(Autoencoder, Classifier, PrincipalComponents),
+    )
 }
 
 
@@ -78,9 +81,9 @@ def shipped(name: str) -> Any:
     ``moons-ot-teacher`` and ``eight_gaussians-ot-teacher`` (pairs of optimal transport), ``eight_gaussians-reflow``
     (pairs of the exact flow).
     The race of lesson 09, from N(0, I) to ``moons`` and ``checkerboard`` and, as ``eight_to_moons``, from eight
-    Gaussians to moons: ``-ot-teacher``, ``-ot-reflow`` (reflow of it), ``-local`` (locally matched pairs), and the
-    :class:`CurvedInterpolant` flows ``-convex`` (a convex chart, or two), ``-decoded`` and ``-pushed`` (a chart of that
-    kind).
+    Gaussians to moons: ``-ot-teacher``, ``-ot-reflow`` (reflow of it), ``-local`` (locally matched pairs), ``-convex``
+    (a :class:`CurvedInterpolant` on a convex chart of one map or two), and of the same maps ``-decoded`` (a
+    :class:`DecodedFlow`) and ``-pushed`` (a :class:`PushedFlow`).
     Students by regression on path coefficients: ``moons-student``, ``checkerboard-student``. By the
     paper's consistency, from two starts: ``moons-consistency``, ``moons-consistency-2``. Failures, to be looked at:
     ``moons-target-only`` (end points alone), ``moons-collapsed`` (free generator, no reconstruction) and
@@ -93,7 +96,7 @@ def shipped(name: str) -> Any:
     (another spectrum) and ``fashion-student``.
 
     Returns:
-        A :class:`FlowMatching` or :class:`KoopmanFlow`; of pictures also an :class:`Autoencoder`, a
+        A flow of the class that its file names; of pictures also an :class:`Autoencoder`, a
         :class:`Classifier` or :class:`PrincipalComponents`.
 
     Raises:

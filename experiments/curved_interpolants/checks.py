@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from experiments.curved_interpolants.families import ConditionalCoupling
 from experiments.machinery.common import stream, timed
-from koopteach.interpolants import ConditionalCoupling, Interpolant, LinearInterpolant, optimal_field
+from koopteach.interpolants import Interpolant, LinearInterpolant, optimal_field
 from koopteach.targets import GaussianMixture
 from koopteach.tensors import jvp
 
@@ -45,8 +46,6 @@ def gaussian_row(seed: int, schedule: str) -> dict[str, float]:
 
 class ByTheData(Interpolant):
     """``x_t = (1 - t) exp(4 t (1 - t) kappa tanh(x1_1)) x0 + t x1``, its determinant kept or left out."""
-
-    common_logdet = False
 
     def __init__(self, keep: bool, kappa: float = 0.8) -> None:
         super().__init__(2)

@@ -8,19 +8,20 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
+from experiments.curved_interpolants.families import CouplingChart
 from experiments.curved_interpolants.flows import EULER, Trained
+from experiments.curved_interpolants.gaussian import GaussianStraight
 from experiments.image_flows.samplers import classifier, components, kept, pictures
 from experiments.machinery.common import stream, timed
 from koopteach.flow_matching import FlowMatching, FourierNet, reflow, straightness
 from koopteach.interpolants import (
     ConvexChart,
-    CouplingChart,
     CurvedInterpolant,
-    GaussianStraight,
     GlowInterpolant,
     Interpolant,
     LearnedSchedule,
     LinearInterpolant,
+    TrigonometricInterpolant,
     fit_convex_map,
     straighten,
 )
@@ -71,9 +72,8 @@ def fitted(flow: FlowMatching, x1: Tensor, seed: int) -> Trained:
     return timed(lambda: flow.fit(x1, n_steps=STEPS, batch=BATCH, generator=draw, verbose=False))
 
 
-def curved(family: str | Interpolant, seed: int, x1: Tensor, coupling: str | None = None) -> Trained:
-    dim = x1.shape[1]
-    return fitted(CurvedInterpolant(dim, family=family, coupling=coupling, net=net(seed, dim)), x1, seed)
+def curved(paths: Interpolant, seed: int, x1: Tensor, coupling: str = "independent") -> Trained:
+    return fitted(CurvedInterpolant(paths, coupling=coupling, net=net(seed, paths.dim)), x1, seed)
 
 
 def descended(make: Callable[..., Interpolant], seed: int, x1: Tensor, **options: float) -> Trained:
@@ -94,7 +94,7 @@ def charted(seed: int) -> Trained:
     return flow, before + seconds
 
 
-def gaussian(seed: int, coupling: str | None = None) -> Trained:
+def gaussian(seed: int, coupling: str = "independent") -> Trained:
     """Straight between Gaussians of the right moments; inside, pairs of transport need straight paths, too."""
     x1 = codes("train")
     return curved(GaussianStraight.from_data(x1), seed, x1, coupling)
@@ -113,8 +113,8 @@ def reflowed(seed: int) -> Trained:
 
 # In the components but for those whose name says pixels.
 DIGITS: dict[str, Callable[[int], Trained]] = {
-    "linear": lambda seed: curved("linear", seed, codes("train")),
-    "trigonometric": lambda seed: curved("trigonometric", seed, codes("train")),
+    "linear": lambda seed: curved(LinearInterpolant(32), seed, codes("train")),
+    "trigonometric": lambda seed: curved(TrigonometricInterpolant(32), seed, codes("train")),
     "gaussian": gaussian,
     "gaussian, transport pairs": partial(gaussian, coupling="local"),
     "convex chart": charted,

@@ -9,22 +9,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from experiments.curved_interpolants.families import ConditionalAffine, ConditionalCoupling, CouplingChart
 from experiments.machinery.common import stream, timed
-from koopteach.flow_matching import FlowMatching, FourierNet, reflow, straightness
+from koopteach.flow_matching import Flow, FlowMatching, FourierNet, reflow, straightness
 from koopteach.interpolants import (
-    CodedChart,
-    ConditionalAffine,
-    ConditionalCoupling,
     ConvexChart,
-    ConvexMap,
-    CouplingChart,
     CurvedInterpolant,
     Interpolant,
     LearnedSchedule,
     LinearInterpolant,
+    TrigonometricInterpolant,
     fit_convex_map,
+    geodesic_schedule,
     straighten,
 )
+from koopteach.interpolants.coded import CodedFlow
+from koopteach.interpolants.convex import ConvexMap
 from koopteach.metrics import noise_floor, sliced_wasserstein2, wasserstein2
 from koopteach.targets import toys
 
@@ -42,7 +42,7 @@ EULER = (1, 2, 4, 8, 16, 100)
 N_DATA, N_NOISE, N_REFERENCE, N_EXACT, N_PATHS = 20_000, 4000, 40_000, 400, 200
 STEPS, BATCH = 2500, 256  # of every flow of the large table that does not race
 
-Trained = tuple[FlowMatching, float]  # and its CPU seconds
+Trained = tuple[Flow, float]  # and its CPU seconds
 
 
 def sample(law: str, n: int, draw: torch.Generator) -> Tensor:
@@ -82,25 +82,41 @@ def net(seed: int) -> FourierNet:
 
 def plain(coupling: str, problem: str, seed: int, steps: int = STEPS) -> Trained:
     """Flow matching on straight paths."""
+    return fitted(FlowMatching(2, coupling=coupling, net=net(seed)), problem, seed, steps)
+
+
+def fitted(
+    flow: FlowMatching | CodedFlow,
+    problem: str,
+    seed: int,
+    steps: int = STEPS,
+    draw: torch.Generator | None = None,
+) -> Trained:
+    """A flow trained on a problem, by the stream of the seed, if no other is given."""
     x1, x0 = train_set(problem, seed)
-    flow = FlowMatching(2, coupling=coupling, net=net(seed))
-    return timed(lambda: flow.fit(x1, x0, n_steps=steps, batch=BATCH, generator=stream(seed, 3), verbose=False))
+    options = {"n_steps": steps, "batch": BATCH, "generator": draw or stream(seed, 3), "verbose": False}
+    return timed(lambda: flow.fit(x1, x0, **options))
 
 
 def curved(
-    family: str | Interpolant,
+    paths: Interpolant,
     problem: str,
     seed: int,
-    coupling: str | None = None,
-    steps: int = STEPS,
+    coupling: str = "independent",
     start: FourierNet | None = None,
+    **options: Any,
 ) -> Trained:
-    """Flow matching on an interpolant, its own fit included; from the network of the seed, if no other is given."""
-    x1, x0 = train_set(problem, seed)
-    source = {} if x0 is None else {"log_prob": log_prob}
-    flow = CurvedInterpolant(2, family=family, coupling=coupling, net=start or net(seed))
-    options = {"n_steps": steps, "batch": BATCH, "generator": stream(seed, 3), "verbose": False, **source}
-    return timed(lambda: flow.fit(x1, x0, **options))
+    """Flow matching on an interpolant; from the network of the seed, if no other is given."""
+    return fitted(CurvedInterpolant(paths, coupling=coupling, net=start or net(seed)), problem, seed, **options)
+
+
+def geodesic(problem: str, seed: int) -> Trained:
+    """On the schedule of least energy, whose quadrature counts."""
+    (x1, x0), draw = train_set(problem, seed), stream(seed, 3)
+    density = None if x0 is None else log_prob
+    found, before = timed(lambda: geodesic_schedule(x1, x0, log_prob=density, generator=draw))
+    flow, seconds = curved(found.schedule, problem, seed, draw=draw)
+    return flow, before + seconds
 
 
 # Fewer steps than the package's own: every second counts in the race.
@@ -118,12 +134,12 @@ def maps(problem: str, seed: int) -> tuple[list[ConvexMap], float]:
     """From N(0, I) to the data and, where that is something else, to the noise: what all convex charts share."""
     noise_law, law = PROBLEMS[problem]
     found = [law_map(name, seed) for name in (law, noise_law) if name is not None]
-    return [fitted for fitted, _ in found], sum(seconds for _, seconds in found)
+    return [convex for convex, _ in found], sum(seconds for _, seconds in found)
 
 
 def reflowed(problem: str, seed: int) -> Trained:
     """A flow on the pairs that the linear one makes."""
-    flow, before = curved("linear", problem, seed)
+    flow, before = curved(LinearInterpolant(2), problem, seed)
     options = {"n_steps": STEPS, "batch": BATCH, "generator": stream(seed, 5), "verbose": False}
     again, seconds = timed(lambda: reflow(flow, net=net(seed), **options))
     return again, before + seconds
@@ -148,6 +164,13 @@ def charted(make: Callable[..., Interpolant], problem: str, seed: int, **options
     return flow, before + seconds
 
 
+def coded(make: type[CodedFlow], problem: str, seed: int, **options: Any) -> Trained:
+    """A flow between the codes of the shared maps."""
+    both, before = maps(problem, seed)
+    flow, seconds = fitted(make(*both, net=net(seed)), problem, seed, **options)
+    return flow, before + seconds
+
+
 def straight_inside(*both: ConvexMap) -> ConvexChart:
     """The convex chart for pairs of optimal transport, which a rotation would tear apart."""
     return ConvexChart(*both, inner=LinearInterpolant(2))
@@ -162,14 +185,14 @@ DESCENTS: dict[str, tuple[Callable[..., Interpolant], dict[str, Any]]] = {
 }
 
 METHODS: dict[str, Callable[[str, int], Trained]] = {
-    "linear": partial(curved, "linear"),
-    "trigonometric": partial(curved, "trigonometric"),
-    "geodesic schedule": partial(curved, "geodesic"),
+    "linear": partial(curved, LinearInterpolant(2)),
+    "trigonometric": partial(curved, TrigonometricInterpolant(2)),
+    "geodesic schedule": geodesic,
     "one convex chart": lambda problem, seed: curved(ConvexChart(maps(problem, seed)[0][0]), problem, seed),
     "convex chart": partial(charted, ConvexChart),
     "convex chart, latent transport pairs": partial(charted, straight_inside, coupling="local"),
     **{f"{name} by descent": partial(descended, *made) for name, made in DESCENTS.items()},
-    "trigonometric, transport pairs": partial(curved, "trigonometric", coupling="local"),
+    "trigonometric, transport pairs": partial(curved, TrigonometricInterpolant(2), coupling="local"),
     "linear + reflow": reflowed,
 }
 
@@ -213,27 +236,30 @@ def floors(problem: str) -> dict[str, float]:
     return found
 
 
-def few_steps(flow: FlowMatching, x0: Tensor, problem: str) -> dict[str, float]:
+def few_steps(flow: Flow, x0: Tensor, problem: str) -> dict[str, float]:
     """Both distances at every number of Euler steps."""
     ends = {k: flow.transport(x0, solver="euler", steps=k) for k in EULER}
     found = {f"SW2 at {k}": sliced(x, reference(problem)) for k, x in ends.items()}
     return found | {f"W2 at {k}": exact_w2(problem, x) for k, x in ends.items()}
 
 
-def deviation(flow: FlowMatching, x0: Tensor) -> float:
-    """S; of a coded chart between its codes, where it steps."""
-    chart = getattr(flow, "interpolant", None)
-    if isinstance(chart, CodedChart):
-        flow, x0 = FlowMatching(2, net=flow.net), chart.code0(x0)
+def deviation(flow: Flow, x0: Tensor) -> float:
+    """S; of a coded flow between its codes, where it steps."""
+    if isinstance(flow, CodedFlow):
+        flow, x0 = flow.between, flow.noise_code(x0)
     return straightness(flow, x0, n_times=33).deviation
 
 
-def judged(flow: FlowMatching, seconds: float, problem: str, seed: int) -> dict[str, float]:
+def judged(flow: Flow, seconds: float, problem: str, seed: int) -> dict[str, float]:
     """Straightness, distances, seconds, and how much the flow itself tells that is wrong with it."""
     x0 = noise(problem, N_NOISE, stream(seed, 6))
     found = {"S": deviation(flow, x0[:N_PATHS]), **few_steps(flow, x0, problem), "training CPU s": seconds}
-    if isinstance(flow, CurvedInterpolant):
-        found["warnings"] = float(len(flow.diagnose(train_set(problem, seed)[0], generator=stream(seed, 7))))
+    x1, draw = train_set(problem, seed)[0], stream(seed, 7)
+    if isinstance(flow, CodedFlow):
+        found["warnings"] = float(len(flow.diagnose(x1, generator=draw)))
+    elif isinstance(flow, CurvedInterpolant):
+        told = flow.diagnose(x1, descent=getattr(flow, "descent", None), generator=draw)
+        found["warnings"] = float(len(told))
     return found | floors(problem)
 
 

@@ -11,7 +11,7 @@ from experiments.curved_interpolants.flows import (
     BATCH,
     PROBLEMS,
     Trained,
-    charted,
+    coded,
     judged,
     noise,
     plain,
@@ -21,7 +21,7 @@ from experiments.curved_interpolants.flows import (
 )
 from experiments.machinery.common import stream, timed
 from koopteach.flow_matching import reflow
-from koopteach.interpolants import DecodedChart, PushedChart
+from koopteach.interpolants import DecodedFlow, PushedFlow
 from koopteach.metrics import noise_floor
 
 OURS = "pushed chart"
@@ -43,9 +43,9 @@ def racer(problem: str, method: str, seed: int) -> Trained:
     """A trained rival, or ours."""
     match method:
         case "pushed chart":
-            return charted(PushedChart, problem, seed, steps=CHART)
+            return coded(PushedFlow, problem, seed, steps=CHART)
         case "decoded chart":
-            return charted(DecodedChart, problem, seed, steps=CHART)
+            return coded(DecodedFlow, problem, seed, steps=CHART)
         case "OT-CFM":
             return plain("ot", problem, seed, steps=OT[problem])
         case "local pairs":

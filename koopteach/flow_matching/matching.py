@@ -142,7 +142,7 @@ class FlowMatching(Flow):
         Raises:
             RuntimeError: not fitted, or a network other than :class:`FourierNet`, whose sizes nobody knows.
         """
-        save_weights(path, "FlowMatching", *self._contents())
+        save_weights(path, type(self).__name__, *self._contents())
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -153,7 +153,7 @@ class FlowMatching(Flow):
         Raises:
             FileNotFoundError, ValueError: no such file; truncated, foreign, or of another kind.
         """
-        config, tensors = load_weights(path, "FlowMatching")
+        config, tensors = load_weights(path, cls.__name__)
         return cls(config["net"]["dim"])._restore(config, tensors, path)
 
     def _contents(self) -> tuple[dict[str, Any], dict[str, Tensor]]:

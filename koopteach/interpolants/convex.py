@@ -16,6 +16,8 @@ _MOST_STEPS, _MOST_HALVINGS, _ARMIJO = 100, 30, 1e-4
 class ConvexMap(nn.Module):
     """``T(z) = eps z + sum_k softmax_k(beta c_k . z + b_k) c_k``, the gradient of a strictly convex function.
 
+    It works in the dtype and on the device of its points, whatever its own parameters have.
+
     Args:
         centres: first ``c_k``, ``(K, d)``: rows of the data.
         strength: first ``beta``; large for separated modes.
@@ -42,15 +44,15 @@ class ConvexMap(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """``T(z)``, ``(..., d)``."""
-        return self.log_slope.exp() * z + self._logits(z).softmax(dim=-1) @ self.centres
+        return self.log_slope.to(z).exp() * z + self._logits(z).softmax(dim=-1) @ self.centres.to(z)
 
     def _logits(self, z: Tensor) -> Tensor:
-        return self.log_strength.exp() * (z @ self.centres.T) + self.offsets
+        return self.log_strength.to(z).exp() * (z @ self.centres.to(z).T) + self.offsets.to(z)
 
     def derivatives(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The potential ``(...)``, its gradient ``T(z)`` ``(..., d)`` and its Hessian ``DT(z)`` ``(..., d, d)``."""
-        c, d = self.centres, self.dim
-        logits, slope, strength = self._logits(z), self.log_slope.exp(), self.log_strength.exp()
+        c, d = self.centres.to(z), self.dim
+        logits, slope, strength = self._logits(z), self.log_slope.to(z).exp(), self.log_strength.to(z).exp()
         p = logits.softmax(dim=-1)
         mean = p @ c
         second = (p @ (c[:, :, None] * c[:, None]).reshape(len(c), d * d)).reshape(*z.shape, d)
@@ -89,15 +91,13 @@ def convex_inverse(derivatives: Derivatives, x: Tensor, start: Tensor) -> tuple[
 def _newton(derivatives: Derivatives, x: Tensor, z: Tensor) -> tuple[Tensor, int]:
     """The last iterate and how many points have not arrived."""
     tolerance = (1e-10 if x.dtype == torch.float64 else 1e-4) * (1 + x.norm(dim=-1))
-    here = derivatives(z)
-    for _ in range(_MOST_STEPS):
+    here, steps = derivatives(z), 0
+    while bool((away := (here[1] - x).norm(dim=-1) > tolerance).any()) and steps < _MOST_STEPS:
         residual = here[1] - x
-        away = residual.norm(dim=-1) > tolerance
-        if not bool(away.any()):
-            return z, 0
         step = torch.linalg.solve(here[2], residual[..., None])[..., 0]
         step = torch.where(away[..., None], step, 0.0)
         z, here = _armijo(derivatives, x, z, step, here[0] - (x * z).sum(dim=-1), residual)
+        steps += 1
     return z, int(away.sum())
 
 
@@ -108,13 +108,15 @@ def _armijo(
     share = torch.ones_like(height)
     enough = _ARMIJO * (residual * step).sum(dim=-1)
     rounding = 10 * torch.finfo(x.dtype).eps * (1 + height.abs())
+    trial = z - step
+    there = derivatives(trial)  # most often the whole step is taken: then the next one starts with these
     for _ in range(_MOST_HALVINGS):
-        trial = z - share[..., None] * step
-        there = derivatives(trial)  # most often the whole step is taken: then the next one starts with these
         high = there[0] - (x * trial).sum(dim=-1) > height - share * enough + rounding
         if not bool(high.any()):
             break
         share = torch.where(high, share / 2, share)
+        trial = z - share[..., None] * step
+        there = derivatives(trial)
     return trial, there
 
 

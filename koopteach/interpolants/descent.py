@@ -10,7 +10,7 @@ from torch import Tensor
 from koopteach.flow_matching import Training, train
 from koopteach.flow_matching.paths import draw_source
 from koopteach.interpolants.field import Field, LogProb, field_and_ess
-from koopteach.interpolants.protocol import Interpolant
+from koopteach.interpolants.interpolant import Interpolant
 from koopteach.tensors import as_points, rand
 
 _CLIP = 5.0
@@ -77,7 +77,17 @@ def straighten(
         ValueError: NaN, unequal dimensions, a pool larger than the data or smaller than the batch, ``x0`` without
             ``log_prob``, times that reach 1, nothing to train.
 
+    Returns:
+        A :class:`Descent`: ``acceleration``, ``energy``, ``ess``, and ``report``, a line for each thing that is wrong.
+
     Source: Shankar and Geffner 2025; they train interpolant and flow together, here the flow follows.
+
+    Example:
+        >>> import koopteach as kt, torch
+        >>> x1, schedule = kt.moons.sample(200, torch.Generator().manual_seed(0)), kt.LearnedSchedule(2)
+        >>> found = kt.straighten(schedule, x1, n_steps=5, batch=16, pool=64, verbose=False)
+        >>> found.training, bool(schedule.series.any())
+        (Training(5 steps), True)
     """
     x1 = as_points("straighten", "x1", x1, dim=interpolant.dim, at_least=2)
     x0 = x0 if x0 is None else as_points("straighten", "x0", x0, dim=interpolant.dim).to(x1)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from koopteach.flow_matching.flow import as_times
-from koopteach.interpolants.protocol import Interpolant
+from koopteach.interpolants.interpolant import Interpolant
 from koopteach.tensors import as_points, chunks, jvp
 
 LogProb = Callable[[Tensor], Tensor]
@@ -53,7 +52,7 @@ class Field:
 
 
 def optimal_field(
-    interpolant: Interpolant, x: Tensor, t: Any, pool: Tensor, *, log_prob: LogProb | None = None
+    interpolant: Interpolant, x: Tensor, t: float | Tensor, pool: Tensor, *, log_prob: LogProb | None = None
 ) -> Field:
     """``v*(x, t) = sum_j w_j u_t(x0_j, x1_j)`` over all pairs of a pool that meet at ``x``.
 
@@ -67,10 +66,23 @@ def optimal_field(
         pool: data ``(N, d)``, at least two.
         log_prob: log density of the noise, ``(m, d) -> (m,)``; None for N(0, I).
 
+    Returns:
+        A :class:`Field`: ``velocity`` ``(n, d)``, ``ess`` ``(n,)``, the effective sample size, and ``report()``, a line
+        where that is too small.
+
     Raises:
         ValueError: shapes that do not fit, NaN, a time outside [0, 1), a pool of fewer than two points.
 
     Source: Shankar and Geffner 2025, Proposition 1.
+
+    Example:
+        >>> import koopteach as kt, torch
+        >>> pool = torch.tensor([[2.0, 0.0], [4.0, 2.0]])
+        >>> field = kt.optimal_field(kt.LinearInterpolant(2), torch.ones(1, 2), 0.0, pool)
+        >>> field.velocity  # at t = 0 nothing is known: straight to the mean of the data
+        tensor([[2., 0.]])
+        >>> field
+        Field(1 points, median ESS 2)
     """
     x, t, pool = _checked("optimal_field", interpolant, x, t, pool)
     velocity, ess = field_and_ess(interpolant, x, t, pool, log_prob)
@@ -80,7 +92,7 @@ def optimal_field(
 def acceleration(
     interpolant: Interpolant,
     x: Tensor,
-    t: Any,
+    t: float | Tensor,
     pool: Tensor,
     *,
     method: str = "jvp",
@@ -97,19 +109,28 @@ def acceleration(
 
     Raises:
         ValueError: as :func:`optimal_field`, another method, a step that leaves [0, 1).
+
+    Example:
+        >>> import koopteach as kt, torch
+        >>> pool, x = torch.tensor([[-2.0], [2.0]]), torch.tensor([[0.1]])
+        >>> bent = kt.acceleration(kt.LinearInterpolant(1), x, 0.3, pool)
+        >>> bool(bent.acceleration > 0), bent.acceleration.shape  # away from the middle, to the nearer of both data
+        (True, torch.Size([1, 1]))
     """
     if method not in ("jvp", "difference"):
         raise ValueError(f'acceleration: method must be "jvp" or "difference", got {method!r}.')
     x, t, pool = _checked("acceleration", interpolant, x, t, pool)
     v, ess = field_and_ess(interpolant, x, t, pool, log_prob)
+
+    def velocity(y: Tensor, s: Tensor) -> Tensor:
+        return field_and_ess(interpolant, y, s, pool, log_prob)[0]
+
     if method == "difference":
         if not 0 < h < 1 - float(t.max()):
             raise ValueError(f"acceleration: h = {h:g} must be positive and t + h below 1, got t up to {t.max():g}.")
-        change = (field_and_ess(interpolant, x + h * v, t + h, pool, log_prob)[0] - v) / h
+        change = (velocity(x + h * v, t + h) - v) / h
     else:
-        change = jvp(lambda y, s: field_and_ess(interpolant, y, s, pool, log_prob)[0], (x, t), (v, torch.ones_like(t)))[
-            1
-        ]
+        change = jvp(velocity, (x, t), (v, torch.ones_like(t)))[1]
     return Field(v, ess, t, change)
 
 
@@ -147,7 +168,9 @@ def _field(
     return interpolant.mean_rate(x, x0, pool, log_w.exp(), t), ess
 
 
-def _checked(who: str, interpolant: Interpolant, x: Tensor, t: Any, pool: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _checked(
+    who: str, interpolant: Interpolant, x: Tensor, t: float | Tensor, pool: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     x = as_points(who, "x", x, dim=interpolant.dim)
     pool = as_points(who, "pool", pool, dim=interpolant.dim, at_least=2).to(x)
     t = as_times(who, t, x)

@@ -57,8 +57,18 @@ def geodesic_schedule(
         n_times: times of the table of ``K``.
         generator: source of the draws.
 
+    Returns:
+        A :class:`Geodesic`: ``schedule``, the interpolant; ``angle``, ``energy``, ``ess``.
+
     Raises:
         ValueError: NaN, unequal dimensions, fewer than two points, ``x0`` without ``log_prob``.
+
+    Example:
+        >>> import koopteach as kt, torch
+        >>> x1 = kt.moons.sample(500, torch.Generator().manual_seed(0))
+        >>> found = kt.geodesic_schedule(x1, pool=100, queries=50, n_times=9)
+        >>> found.schedule.value(torch.zeros(1, 2), torch.ones(1, 2), 1.0)
+        tensor([[1., 1.]])
     """
     x1 = as_points("geodesic_schedule", "x1", x1, at_least=2)
     if x0 is not None and log_prob is None:
@@ -82,12 +92,12 @@ def geodesic_schedule(
 
 def _second_moments(x0: Tensor, x1: Tensor) -> tuple[float, float, float]:
     """``E|x0|^2``, ``E x0 . E x1`` and ``E|x1|^2``."""
-    square = (x.double().square().sum(dim=1).mean() for x in (x0, x1))
-    first, last = square
-    return float(first), float(x0.double().mean(dim=0) @ x1.double().mean(dim=0)), float(last)
+    first, last = (float(x.double().square().sum(dim=1).mean()) for x in (x0, x1))
+    return first, float(x0.double().mean(dim=0) @ x1.double().mean(dim=0)), last
 
 
 def _moment(tau: Tensor, first: float, cross: float, last: float) -> Tensor:
+    """``E|x_tau|^2`` of independent pairs."""
     return (1 - tau) ** 2 * first + 2 * tau * (1 - tau) * cross + tau**2 * last
 
 

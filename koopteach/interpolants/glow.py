@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle, silu
 
-from koopteach.interpolants.nets import draw_weights
-from koopteach.interpolants.protocol import Interpolant
+from koopteach.interpolants.interpolant import Interpolant
 from koopteach.tensors import rand
 
 
@@ -31,6 +33,8 @@ class GlowStep(nn.Module):
     Source: Kingma and Dhariwal 2018 (Glow).
     """
 
+    permutation: Tensor
+
     def __init__(
         self,
         channels: int,
@@ -43,14 +47,15 @@ class GlowStep(nn.Module):
         super().__init__()
         if channels < 2:
             raise ValueError(f"GlowStep: channels must be at least 2, to have halves, got {channels}.")
-        self.bound, self.half = bound, channels // 2
+        self.bound, self.kept = bound, channels // 2  # of the channels the first stay
         self.log_scale, self.shift = (nn.Parameter(torch.zeros(channels, 1, 1)) for _ in range(2))
         self.lower, self.upper = (nn.Parameter(torch.zeros(channels, channels)) for _ in range(2))
         self.log_diagonal = nn.Parameter(torch.zeros(channels))
         self.register_buffer("permutation", rand((channels,), self.log_diagonal, generator).argsort())
-        sizes = [(self.half + n_given, width, 3), (width, width, 1), (width, 2 * (channels - self.half), 3)]
-        self.net = nn.ModuleList(nn.utils.skip_init(nn.Conv2d, a, b, k, padding=k // 2) for a, b, k in sizes)
-        draw_weights(self.net, generator)
+        sizes = [(self.kept + n_given, width, 3), (width, width, 1), (width, 2 * (channels - self.kept), 3)]
+        self.net = nn.ModuleList(_convolution(*size, generator) for size in sizes)
+        for parameter in self.net[-1].parameters():
+            nn.init.zeros_(parameter)
         self.requires_grad_(False)
 
     def forward(self, x: Tensor, w: Tensor, given: Tensor) -> Tensor:
@@ -60,12 +65,12 @@ class GlowStep(nn.Module):
         pixels = x[:, self.permutation].flatten(2)
         x = (lower @ (upper @ pixels)).reshape(x.shape)[:, self.permutation.argsort()]
         kept, factor, summand = self._coupling(x, w, given)
-        return torch.cat([kept, x[:, self.half :] * factor.exp() + summand], dim=1)
+        return torch.cat([kept, x[:, self.kept :] * factor.exp() + summand], dim=1)
 
     def inverse(self, y: Tensor, w: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
         """What the step maps to ``y``, and ``log |det|`` of the inverse, ``(n,)``."""
         kept, factor, summand = self._coupling(y, w, given)
-        y = torch.cat([kept, (y[:, self.half :] - summand) * (-factor).exp()], dim=1)
+        y = torch.cat([kept, (y[:, self.kept :] - summand) * (-factor).exp()], dim=1)
         lower, upper = self._triangles(w)
         pixels = y[:, self.permutation].flatten(2)
         pixels = torch.linalg.solve_triangular(lower, pixels, upper=False, unitriangular=True)
@@ -84,7 +89,7 @@ class GlowStep(nn.Module):
 
     def _coupling(self, x: Tensor, w: Tensor, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The kept channels, and the log-factor and the summand of the others."""
-        kept = x[:, : self.half]
+        kept = x[:, : self.kept]
         h = torch.cat([kept, given], dim=1)
         for layer in self.net[:-1]:
             h = silu(layer(h))
@@ -101,15 +106,24 @@ class GlowInterpolant(Interpolant):
         size: pixels of a side, even.
         channels: of an image; a point has ``channels size^2`` coordinates.
         n_steps: steps of Glow.
-        width, generator: as of :class:`GlowStep`.
+        width: of the convolutional nets of the steps.
+        generator: source of their permutations and first weights.
 
     Raises:
         ValueError: an odd size, or a number below one.
 
     Source: Shankar and Geffner 2025 use maps of this kind; sizes are ours.
-    """
 
-    common_logdet = False
+    Example:
+        >>> import koopteach as kt, torch
+        >>> glow = kt.GlowInterpolant(4, n_steps=2, width=8)
+        >>> for parameter in glow.parameters():
+        ...     _ = parameter.normal_(std=0.1)
+        >>> x0, x1 = torch.randn(2, 5, 16)
+        >>> back, logdet = glow.inverse(glow.value(x0, x1, 0.5), x1, 0.5)
+        >>> bool(torch.allclose(back, x0, atol=1e-4)), logdet.shape
+        (True, torch.Size([5]))
+    """
 
     def __init__(
         self,
@@ -143,7 +157,7 @@ class GlowInterpolant(Interpolant):
         h, w, given = self._images((x - t * x1) / (1 - t)), self._weight(t), self._given(x1, t)
         logdet = -self.dim * (1 - t[:, 0]).log()
         for step in reversed(self.steps):
-            h, more = step.inverse(h, w, given)
+            h, more = cast(GlowStep, step).inverse(h, w, given)
             logdet = logdet + more
         return self._points(h).reshape(shape), logdet.reshape(shape[:-1])
 
@@ -167,3 +181,13 @@ class GlowInterpolant(Interpolant):
         """The data's squeezed image, and a channel that tells the time."""
         image = self._images(x1)
         return torch.cat([image, t[:, :, None, None].expand(-1, 1, *image.shape[2:])], dim=1)
+
+
+def _convolution(n_in: int, n_out: int, side: int, generator: torch.Generator | None) -> nn.Conv2d:
+    """A convolution that keeps the image's size; first weights uniform up to one over the root of its inputs."""
+    layer = nn.Conv2d(n_in, n_out, side, padding=side // 2, device="meta").to_empty(device="cpu")
+    bound = 1 / math.sqrt(n_in * side**2)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_(bound * (2 * rand(tuple(parameter.shape), parameter, generator) - 1))
+    return layer

@@ -3,71 +3,61 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from koopteach.interpolants.protocol import Interpolant
+from koopteach.interpolants.interpolant import Interpolant
 from koopteach.tensors import jvp
 
 
 class Schedule(Interpolant):
-    """``x_t = (1 - h(t)) x0 + g(t) x1``, so that ``x0 = (x_t - g(t) x1) / (1 - h(t))``.
+    """``x_t = a(t) x0 + b(t) x1``, so that ``x0 = (x_t - b(t) x1) / a(t)``.
 
-    Elsewhere ``a = 1 - h`` and ``b = g``.
-
-    Args:
-        dim: coordinates of a point.
-        g, h: functions of times ``(..., 1)``, both from 0 to 1, with ``h < 1`` before the end.
-
-    Source: the interpolant of Proposition 1 in Shankar and Geffner 2025, in its own letters.
+    A subclass gives ``coefficients``, and ``slopes`` where it has them in closed form. Shankar and Geffner write
+    ``1 - h`` for ``a`` and ``g`` for ``b``.
     """
 
-    def __init__(self, dim: int, g: Callable[[Tensor], Tensor], h: Callable[[Tensor], Tensor]) -> None:
-        super().__init__(dim)
-        self._g, self._h = g, h
-
-    def g(self, t: Tensor) -> Tensor:
-        """The share of the data, ``b(t)``."""
-        return self.coefficients(t)[1]
-
-    def h(self, t: Tensor) -> Tensor:
-        """What is gone of the noise, ``1 - a(t)``."""
-        return 1 - self.coefficients(t)[0]
-
     def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """``a(t)`` and ``b(t)``, shaped like ``t`` (or with one column for each axis)."""
-        return 1 - self._h(t), self._g(t)
+        """``a(t)`` and ``b(t)`` at times ``(..., 1)``, shaped like them: from 1 to 0 and from 0 to 1."""
+        raise NotImplementedError
 
     def slopes(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """``a'(t)`` and ``b'(t)``."""
-        return jvp(lambda s: torch.stack(self.coefficients(s)), (t,), (torch.ones_like(t),))[1].unbind()
+        da, db = jvp(lambda s: torch.stack(self.coefficients(s)), (t,), (torch.ones_like(t),))[1]
+        return da, db
 
     def mean_rate(self, x: Tensor, x0: Tensor, x1: Tensor, weights: Tensor, t: Tensor) -> Tensor:
         """``a' E[x0 | x] + b' m`` from the one mean ``m = E[x1 | x]``, since ``a E[x0 | x] + b m = x``."""
         (a, b), (da, db) = self.coefficients(t), self.slopes(t)
-        mean = weights @ x1
-        return da / a * x + (db - da / a * b) * mean
+        return da / a * x + (db - da / a * b) * (weights @ x1)
 
     def _value(self, x0: Tensor, x1: Tensor, t: Tensor) -> Tensor:
         a, b = self.coefficients(t)
         return a * x0 + b * x1
 
     def _rate(self, x0: Tensor, x1: Tensor, t: Tensor) -> Tensor:
-        a, b = self.slopes(t)
-        return a * x0 + b * x1
+        da, db = self.slopes(t)
+        return da * x0 + db * x1
 
     def _inverse(self, x: Tensor, x1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         a, b = self.coefficients(t)
-        return (x - b * x1) / a, -a.log().expand(*a.shape[:-1], self.dim).sum(dim=-1)
+        return (x - b * x1) / a, -self.dim * a.log()[..., 0]
 
 
 class LinearInterpolant(Schedule):
-    """``x_t = (1 - t) x0 + t x1``: straight paths, which with independent pairs cross and give a bent flow."""
+    """``x_t = (1 - t) x0 + t x1``: straight paths, which with independent pairs cross and give a bent flow.
 
-    def __init__(self, dim: int) -> None:
-        Interpolant.__init__(self, dim)
+    Args:
+        dim: coordinates of a point.
+
+    Example:
+        >>> import koopteach as kt, torch
+        >>> x0, x1 = torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 4.0]])
+        >>> straight = kt.LinearInterpolant(2)
+        >>> straight.value(x0, x1, 0.5), straight.rate(x0, x1, 0.5)
+        (tensor([[2., 2.]]), tensor([[2., 4.]]))
+    """
 
     def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """``1 - t`` and ``t``."""
@@ -80,10 +70,17 @@ class LinearInterpolant(Schedule):
 
 
 class TrigonometricInterpolant(Schedule):
-    """``x_t = cos(pi t / 2) x0 + sin(pi t / 2) x1``: keeps the variance of two laws of unit variance."""
+    """``x_t = cos(pi t / 2) x0 + sin(pi t / 2) x1``: keeps the variance of two laws of unit variance.
 
-    def __init__(self, dim: int) -> None:
-        Interpolant.__init__(self, dim)
+    Args:
+        dim: coordinates of a point.
+
+    Example:
+        >>> import koopteach as kt, torch
+        >>> x0, x1 = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+        >>> kt.TrigonometricInterpolant(2).value(x0, x1, 1 / 3)
+        tensor([[0.8660, 0.5000]])
+    """
 
     def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """``cos(pi t / 2)``, as the sine of the rest of the way so that it ends at 0 exactly, and ``sin(pi t / 2)``."""
@@ -102,14 +99,27 @@ class LearnedSchedule(Schedule):
     Args:
         dim: coordinates of a point.
         degree: terms of each series.
-        per_axis: a series of its own for each coordinate.
+
+    Attributes:
+        series: the coefficients of P and Q, ``(2, degree, 1)``; :func:`straighten` trains them.
+
+    Raises:
+        ValueError: ``dim`` or ``degree`` below one.
+
+    Example:
+        >>> import koopteach as kt, torch
+        >>> schedule = kt.LearnedSchedule(1, degree=2)
+        >>> _ = schedule.series[0].copy_(torch.tensor([[1.0], [0.0]]))  # P = 1: the noise is held up
+        >>> a, b = schedule.coefficients(torch.tensor([[0.5]]))
+        >>> round(float(a), 4), float(b)
+        (0.8244, 0.5)
     """
 
-    def __init__(self, dim: int, *, degree: int = 6, per_axis: bool = False) -> None:
-        Interpolant.__init__(self, dim)
+    def __init__(self, dim: int, *, degree: int = 6) -> None:
+        super().__init__(dim)
         if degree < 1:
             raise ValueError(f"LearnedSchedule: degree must be at least 1, got {degree}.")
-        self.series = nn.Parameter(torch.zeros(2, degree, dim if per_axis else 1), requires_grad=False)
+        self.series = nn.Parameter(torch.zeros(2, degree, 1), requires_grad=False)
 
     def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """``a(t)`` and ``b(t)``."""
@@ -124,10 +134,16 @@ class TabulatedSchedule(Schedule):
     Args:
         dim: coordinates of a point.
         a, b: values ``(k,)`` at ``linspace(0, 1, k)``, the ends among them.
+
+    Raises:
+        ValueError: tables of unequal lengths, or of fewer than three values.
     """
 
+    table: Tensor
+    table_slopes: Tensor
+
     def __init__(self, dim: int, a: Tensor, b: Tensor) -> None:
-        Interpolant.__init__(self, dim)
+        super().__init__(dim)
         if a.shape != b.shape or a.ndim != 1 or len(a) < 3:
             raise ValueError(
                 f"TabulatedSchedule: a and b must be (k,), k at least 3, got {tuple(a.shape)}, {tuple(b.shape)}."
@@ -145,8 +161,8 @@ class TabulatedSchedule(Schedule):
         i = place.detach().floor().clamp(0, last).long()
         s, step = place - i, 1 / (last + 1)
         y0, y1, m0, m1 = table[:, i], table[:, i + 1], slopes[:, i] * step, slopes[:, i + 1] * step
-        rest = (y1 - y0 - m0) + s * (m0 + m1 - 2 * (y1 - y0)) - (m0 + m1 - 2 * (y1 - y0))
-        a, b = y0 + s * (m0 + s * rest)
+        excess = m0 + m1 - 2 * (y1 - y0)
+        a, b = y0 + s * (m0 + s * (y1 - y0 - m0 + (s - 1) * excess))
         return a, b
 
 

@@ -16,8 +16,9 @@ from koopcourse import zoo
 from koopcourse.authoring import code_weights, picture_weights
 from koopcourse.authoring.tree import ROOT
 from koopteach import metrics, targets
-from koopteach.flow_matching import FlowMatching, MixtureFlow, reflow
-from koopteach.interpolants import CurvedInterpolant
+from koopteach.flow_matching import Flow, FlowMatching, MixtureFlow, reflow
+from koopteach.interpolants import ConvexChart, CurvedInterpolant, DecodedFlow, PushedFlow, fit_convex_map
+from koopteach.interpolants.convex import ConvexMap
 from koopteach.koopman_flow import KoopmanFlow
 
 DATA = ROOT / "course" / "koopcourse" / "data"
@@ -37,18 +38,26 @@ def _noise(name: str, n: int, generator: torch.Generator) -> torch.Tensor | None
     return targets.eight_gaussians.sample(n, generator).float() if name.startswith("eight_to_moons") else None
 
 
-def _fit(flow: FlowMatching, name: str, seed: int, **fit: Any) -> FlowMatching:
-    generator = _seeded(seed)
-    data = _toy(name).sample(50_000, generator).float()
-    return flow.fit(data, _noise(name, 20_000, generator), generator=generator, **fit)
+def _ends(name: str, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Data, and samples of the source."""
+    return _toy(name).sample(50_000, generator).float(), _noise(name, 20_000, generator)
 
 
 def _teacher(name: str, *, coupling: str = "independent", seed: int = 1, **fit: Any) -> FlowMatching:
-    return _fit(FlowMatching(2, coupling=coupling), name, seed, **fit)
+    generator = _seeded(seed)
+    return FlowMatching(2, coupling=coupling).fit(*_ends(name, generator), generator=generator, **fit)
 
 
-def _curved(name: str, *, family: str, seed: int = 1) -> FlowMatching:
-    return _fit(CurvedInterpolant(2, family=family), name, seed)
+def _on_maps(name: str, make: Callable[..., Any], seed: int = 1) -> Flow:
+    """A flow made of a convex map to the data and, where that is not N(0, I), one to the noise."""
+    generator = _seeded(seed)
+    x1, x0 = _ends(name, generator)
+    maps = [fit_convex_map(x, generator=generator) for x in (x1, x0) if x is not None]
+    return make(*maps).fit(x1, x0, n_steps=4000, generator=generator)
+
+
+def _on_a_chart(*maps: ConvexMap) -> CurvedInterpolant:
+    return CurvedInterpolant(ConvexChart(*maps))
 
 
 def _ot_reflow(name: str, *, seed: int = 1) -> FlowMatching:
@@ -84,12 +93,9 @@ RECIPES: dict[str, Callable[[str], Any]] = {
     **{f"{laws}-ot-reflow": _ot_reflow for laws in zoo.LAWS},
     # as many steps more as a coded chart spends on its map
     **{f"{laws}-local": partial(_teacher, coupling="local", n_steps=5000) for laws in zoo.LAWS},
-    **{f"{laws}-convex": partial(_curved, family="convex_chart") for laws in zoo.LAWS},
-    **{
-        f"{laws}-{kind}": partial(_curved, family=f"{kind}_chart")
-        for laws in zoo.LAWS
-        for kind in ("decoded", "pushed")
-    },
+    **{f"{laws}-convex": partial(_on_maps, make=_on_a_chart) for laws in zoo.LAWS},
+    **{f"{laws}-decoded": partial(_on_maps, make=DecodedFlow) for laws in zoo.LAWS},
+    **{f"{laws}-pushed": partial(_on_maps, make=PushedFlow) for laws in zoo.LAWS},
     "moons-student": _student,
     "checkerboard-student": _student,
     "moons-consistency": partial(_paper, spectrum=[0.5j]),

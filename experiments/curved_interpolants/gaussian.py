@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from koopteach.interpolants.charts import Chart
-from koopteach.tensors import as_points
+from koopteach.tensors import as_points, symmetric_power
 
 
 class GaussianStraight(Chart):
@@ -28,8 +28,10 @@ class GaussianStraight(Chart):
 
     def __init__(self, mean0: Tensor, covariance0: Tensor, mean1: Tensor, covariance1: Tensor) -> None:
         super().__init__(len(mean0))
-        root, inverse_root = _root(covariance0, 0.5), _root(covariance0, -0.5)
-        transport = inverse_root @ _root(root @ covariance1 @ root, 0.5) @ inverse_root
+        for covariance in (covariance0, covariance1):
+            _refuse_flat(covariance)
+        root, inverse_root = symmetric_power(covariance0), symmetric_power(covariance0, -0.5)
+        transport = inverse_root @ symmetric_power(root @ covariance1 @ root) @ inverse_root
         self.register_buffer("means", torch.stack([mean0, mean1]))
         self.register_buffer("factors", torch.stack([root, transport @ root]))
 
@@ -74,12 +76,10 @@ class GaussianStraight(Chart):
         return self.push(z0, zero), self._at(zero)[1].slogdet().logabsdet
 
 
-def _root(matrix: Tensor, power: float) -> Tensor:
-    """A power of a symmetric positive definite matrix."""
-    values, vectors = torch.linalg.eigh(matrix)
+def _refuse_flat(covariance: Tensor) -> None:
+    values = torch.linalg.eigvalsh(covariance)
     if not float(values[0]) > 1e-12 * float(values[-1]):
         raise ValueError(
             "GaussianStraight: a covariance is not positive definite; use more points than coordinates and no constant "
             "coordinate."
         )
-    return (vectors * values**power) @ vectors.T

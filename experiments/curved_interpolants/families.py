@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from experiments.curved_interpolants.layers import Perceptron, coupling_layers, joined
 from koopteach.interpolants.charts import Chart
-from koopteach.interpolants.nets import Perceptron
-from koopteach.interpolants.protocol import Interpolant
+from koopteach.interpolants.interpolant import Interpolant
 
 
 class ConditionalAffine(Interpolant):
@@ -18,8 +18,6 @@ class ConditionalAffine(Interpolant):
         width: of the two hidden layers that give S and M.
         generator: source of the first weights.
     """
-
-    common_logdet = False
 
     def __init__(self, dim: int, *, width: int = 64, generator: torch.Generator | None = None) -> None:
         super().__init__(dim)
@@ -53,8 +51,6 @@ class ConditionalCoupling(Interpolant):
         bound: the largest ``|S|``.
         generator: source of the first weights.
     """
-
-    common_logdet = False
 
     def __init__(
         self,
@@ -116,73 +112,3 @@ class CouplingChart(Chart):
             x, more = layer.inverse(x, None, lambda scale, shift: (1 + t * scale.expm1(), t * shift))
             logdet = logdet + more
         return x, logdet
-
-
-class Coupling(nn.Module):
-    """One affine coupling layer; the caller turns the net's scale and shift into the factor and the summand.
-
-    Args:
-        kept: indices of the coordinates that stay.
-        changed: the others.
-        n_given: coordinates that the net sees besides.
-        width: of the net.
-        bound: the largest ``|scale|``.
-        generator: source of the first weights.
-    """
-
-    def __init__(
-        self,
-        kept: Tensor,
-        changed: Tensor,
-        n_given: int,
-        width: int,
-        bound: float,
-        generator: torch.Generator | None,
-    ) -> None:
-        super().__init__()
-        self.bound = bound
-        self.register_buffer("kept", kept)
-        self.register_buffer("changed", changed)
-        self.register_buffer("order", torch.cat([kept, changed]).argsort())
-        self.net = Perceptron(len(kept) + n_given, 2 * len(changed), width, generator)
-
-    def forward(self, y: Tensor, given: Tensor | None, affine) -> Tensor:
-        """The layer's value."""
-        kept, factor, summand = self._affine(y, given, affine)
-        changed = y[..., self.changed] * factor + summand
-        return self._together(kept, changed)
-
-    def inverse(self, y: Tensor, given: Tensor | None, affine) -> tuple[Tensor, Tensor]:
-        """What the layer maps to ``y``, and the log-determinant of the inverse."""
-        kept, factor, summand = self._affine(y, given, affine)
-        changed = (y[..., self.changed] - summand) / factor
-        return self._together(kept, changed), -factor.log().sum(dim=-1)
-
-    def _affine(self, y: Tensor, given: Tensor | None, affine) -> tuple[Tensor, Tensor, Tensor]:
-        kept = y[..., self.kept]
-        scale, shift = self.net(kept if given is None else joined(kept, given)).chunk(2, dim=-1)
-        return kept, *affine(self.bound * torch.tanh(scale / self.bound), shift)
-
-    def _together(self, kept: Tensor, changed: Tensor) -> Tensor:
-        return joined(kept, changed)[..., self.order]
-
-
-def coupling_layers(
-    who: str, dim: int, n_layers: int, n_given: int, width: int, bound: float, generator: torch.Generator | None
-) -> nn.ModuleList:
-    """Layers that keep the even and the odd coordinates in turn.
-
-    Raises:
-        ValueError: one coordinate, which has no halves, or no layer.
-    """
-    if dim < 2 or n_layers < 1:
-        raise ValueError(f"{who}: dim must be at least 2 and n_layers at least 1, got {dim} and {n_layers}.")
-    even, odd = torch.arange(0, dim, 2), torch.arange(1, dim, 2)
-    halves = [(even, odd), (odd, even)]
-    return nn.ModuleList(Coupling(*halves[i % 2], n_given, width, bound, generator) for i in range(n_layers))
-
-
-def joined(*parts: Tensor) -> Tensor:
-    """Coordinates side by side, the leading dimensions broadcast."""
-    shape = torch.broadcast_shapes(*(part.shape[:-1] for part in parts))
-    return torch.cat([part.expand(*shape, part.shape[-1]) for part in parts], dim=-1)

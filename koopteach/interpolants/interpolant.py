@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -24,17 +22,27 @@ class Interpolant(nn.Module):
         dim: coordinates of a point.
 
     Attributes:
-        common_logdet: whether the determinant of the inverse is the same for all ``x1``, so that it cancels in the
-            weights of the field.
         gaussian_source: whether the field is straight only for noise N(0, I).
-        moves_source: whether ``code0`` is another law even where the noise is N(0, I).
+
+    Raises:
+        ValueError: ``dim`` below one.
 
     Source: Shankar and Geffner 2025, arXiv 2503.20719.
+
+    Example:
+        >>> import koopteach as kt, torch
+        >>> class Late(kt.Interpolant):
+        ...     def _value(self, x0, x1, t):
+        ...         return (1 - t**2) * x0 + t**2 * x1
+        ...
+        ...     def _inverse(self, x, x1, t):
+        ...         return (x - t**2 * x1) / (1 - t**2), -self.dim * (1 - t**2).log()[..., 0]
+        >>> x0, x1 = torch.zeros(1, 2), torch.ones(1, 2)
+        >>> Late(2).value(x0, x1, 0.5), Late(2).rate(x0, x1, 0.5)
+        (tensor([[0.2500, 0.2500]]), tensor([[1., 1.]]))
     """
 
-    common_logdet = True
     gaussian_source = False
-    moves_source = False
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -42,7 +50,7 @@ class Interpolant(nn.Module):
             raise ValueError(f"{type(self).__name__}: dim must be a whole number of at least 1, got {dim!r}.")
         self.dim = dim
 
-    def value(self, x0: Tensor, x1: Tensor, t: Any) -> Tensor:
+    def value(self, x0: Tensor, x1: Tensor, t: float | Tensor) -> Tensor:
         """``I_t(x0, x1)``, ``(..., d)``.
 
         Raises:
@@ -51,12 +59,12 @@ class Interpolant(nn.Module):
         t = self._checked("value", t, x0=x0, x1=x1)
         return self._value(x0, x1, t)
 
-    def rate(self, x0: Tensor, x1: Tensor, t: Any) -> Tensor:
+    def rate(self, x0: Tensor, x1: Tensor, t: float | Tensor) -> Tensor:
         """``u_t = d/dt I_t(x0, x1)``, ``(..., d)``; raises as :meth:`value`."""
         t = self._checked("rate", t, x0=x0, x1=x1)
         return self._rate(x0, x1, t)
 
-    def inverse(self, x: Tensor, x1: Tensor, t: Any) -> tuple[Tensor, Tensor]:
+    def inverse(self, x: Tensor, x1: Tensor, t: float | Tensor) -> tuple[Tensor, Tensor]:
         """``x0`` with ``I_t(x0, x1) = x``, ``(..., d)``, and ``log |det dx0 / dx|``, ``(...)``.
 
         Raises:
@@ -70,10 +78,6 @@ class Interpolant(nn.Module):
             )
         x0, logdet = self._inverse(x, x1, t)
         return x0, logdet.expand(torch.broadcast_shapes(logdet.shape, x0.shape[:-1]))
-
-    def start(self, x0: Tensor) -> Tensor:
-        """Where the paths begin: ``x0``, but for a family that says otherwise."""
-        return x0
 
     # ---- codes: coordinates in which a pair is joined, computed once for a whole sample
 
@@ -107,7 +111,7 @@ class Interpolant(nn.Module):
     def _inverse(self, x: Tensor, x1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
-    def _checked(self, who: str, t: Any, **points: Tensor) -> Tensor:
+    def _checked(self, who: str, t: float | Tensor, **points: Tensor) -> Tensor:
         for name, x in points.items():
             if x.shape[-1] != self.dim:
                 raise ValueError(
@@ -129,9 +133,18 @@ def check_interpolant(interpolant: Interpolant, x0: Tensor, x1: Tensor) -> None:
     Raises:
         ValueError: the paths do not start and end at the pair; the inverse does not lead back; the log-determinant is
             not that of the inverse.
+
+    Example:
+        >>> import koopteach as kt, torch
+        >>> class Short(kt.LinearInterpolant):
+        ...     def coefficients(self, t):
+        ...         return 1 - t, 0.9 * t
+        >>> kt.check_interpolant(Short(1), torch.zeros(1, 1), torch.ones(1, 1))
+        Traceback (most recent call last):
+        ValueError: I(x0, x1, 1) differs from x1 by 0.1; an interpolant must join its ends.
     """
     sharp = x0.dtype == torch.float64
-    for t, wanted, name in ((0.0, interpolant.start(x0), "x0"), (1.0, x1, "x1")):
+    for t, wanted, name in ((0.0, x0, "x0"), (1.0, x1, "x1")):
         gap = float((interpolant.value(x0, x1, t) - wanted).abs().max())
         if not gap < (1e-5 if sharp else 1e-4):
             raise ValueError(f"I(x0, x1, {t:g}) differs from {name} by {gap:.2g}; an interpolant must join its ends.")
