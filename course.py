@@ -256,7 +256,7 @@ def deliver(carrying: bool | None = None) -> None:
     """
     shipped = read_json(SHIPPED)
     for source, folder in (("notebooks", "lessons"), ("exercises", "exercises")):
-        upstream = {path.name: path.read_bytes() for path in sorted((ROOT / source).glob("*.ipynb"))}
+        upstream = {path.name: for_learners(path.read_bytes()) for path in sorted((ROOT / source).glob("*.ipynb"))}
         seen = {name: shipped.get(f"{folder}/{name}") for name in upstream}
         new = {name: content for name, content in upstream.items() if is_new(content, WORK / folder / name, seen[name])}
         if folder == "exercises":
@@ -266,6 +266,19 @@ def deliver(carrying: bool | None = None) -> None:
         shipped.update({f"{folder}/{name}": digest(content) for name, content in upstream.items()})
     if shipped != read_json(SHIPPED):
         write_json(SHIPPED, shipped)
+
+
+def for_learners(content: bytes) -> bytes:
+    """A notebook as it is handed out: nothing computed yet, so that a prediction is one, and links between copies."""
+    content = content.replace(b"(../notebooks/", b"(../lessons/")
+    try:
+        notebook = json.loads(content.decode("utf-8"))
+        computed = [cell for cell in notebook["cells"] if cell.get("outputs") or cell.get("execution_count")]
+    except (ValueError, KeyError, TypeError, AttributeError):  # broken: JupyterLab will say how
+        return content
+    for cell in computed:
+        cell.update(outputs=[], execution_count=None)
+    return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode("utf-8") if computed else content
 
 
 def is_new(content: bytes, own: Path, seen: str | None) -> bool:

@@ -212,6 +212,30 @@ def test_first_use_installs_then_opens_the_first_lesson(course):
     assert "--LabApp.default_url=/lab/tree/lessons/00_start.ipynb" in lab
 
 
+def test_lessons_arrive_without_outputs_and_their_links_lead_to_the_learners_copies(course, tree):
+    shown = {"output_type": "stream", "name": "stdout", "text": "42\n"}
+    code = {"cell_type": "code", "id": "1", "metadata": {}, "source": "f()", "outputs": [shown], "execution_count": 3}
+    prose = {
+        "cell_type": "markdown",
+        "id": "0",
+        "metadata": {},
+        "source": "see [lesson 05](../notebooks/05_x.ipynb) (ä)",
+    }
+    content = {"cells": [prose, code], "metadata": {"a": 1}, "nbformat": 4, "nbformat_minor": 5}
+    upstream = tree / "notebooks" / "05_later.ipynb"
+    upstream.write_text(json.dumps(content), encoding="utf-8")
+    course.main(["setup"])
+    copy = json.loads((course.WORK / "lessons" / "05_later.ipynb").read_text(encoding="utf-8"))
+    assert copy["cells"][0]["source"] == "see [lesson 05](../lessons/05_x.ipynb) (ä)"
+    assert copy["cells"][1] == {**code, "outputs": [], "execution_count": None}
+    assert json.loads(upstream.read_text(encoding="utf-8")) == content
+    course.main(["setup"])  # and nothing arrives twice
+    assert sorted(path.name for path in (course.WORK / "lessons").iterdir()) == ["00_start.ipynb", "05_later.ipynb"]
+    upstream.write_bytes(b"not json (../notebooks/x)")
+    course.main(["setup"])
+    assert (course.WORK / "lessons" / "05_later (version 2).ipynb").read_bytes() == b"not json (../lessons/x)"
+
+
 def test_a_second_start_starts_nothing_but_the_lab(course):
     course.main([])
     course.installer.commands.clear()
