@@ -7,10 +7,11 @@ import torch
 
 from koopcourse.checks import compare, declared, forms
 from koopcourse.checks.engine import examine
-from koopcourse.checks.exercise import ID
+from koopcourse.checks.exercise import ID, REGIMES
 from koopcourse.checks.guard import Guard
 from koopcourse.checks.probes import Probes
 from koopcourse.checks.report import State, text
+from tests.mutants.exercises import SOLUTIONS
 
 EXERCISES = [exercise for lesson in declared.numbers() for exercise in declared.load(lesson).EXERCISES]
 MISTAKES = [
@@ -92,6 +93,27 @@ def test_a_declaration_is_complete(exercise):
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", mistake.name)
         assert mistake.says.endswith(".")
         assert len(mistake.says) <= 200
+
+
+@every_exercise
+def test_every_regime_is_tried_or_there_is_a_reason(exercise):
+    if exercise.inputs is None:
+        return
+    assert {edge.tries for edge in exercise.edges} <= {"", *REGIMES}
+    tried = {edge.tries for edge in exercise.edges} | ({"units"} if exercise.units else set())
+    for regime, words in REGIMES.items():
+        reason = exercise.without.get(regime, "")
+        assert regime in tried or len(reason.split()) >= 3, f"{regime} ({words}): neither tried nor a reason"
+        assert not (regime in tried and reason), f"{regime} is tried, so its reason is stale"
+
+
+@every_exercise
+def test_the_statement_says_the_minutes_and_the_importance(exercise):
+    (script,) = SOLUTIONS.glob(f"{exercise.id[1:3]}_*.py")
+    statement = script.read_text(encoding="utf-8").partition(f"# ## {exercise.id} ")[2]
+    said = re.search(r"^# \*[\w-]+, (\d+) minutes, importance ([123]) of 3\.\*", statement, re.M)
+    assert said, "the statement begins with '*core, 10 minutes, importance 3 of 3.*'"
+    assert (int(said[1]), int(said[2])) == (exercise.minutes, exercise.importance)
 
 
 @pytest.mark.parametrize("lesson", declared.numbers())

@@ -13,7 +13,7 @@ import scipy.linalg
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
 
 TITLE = "start here"
 
@@ -28,8 +28,16 @@ def relative_error(estimate, exact):
     return torch.linalg.vector_norm(estimate - exact) / torch.linalg.vector_norm(exact)
 
 
-def _two_vectors(generator, dtype, n=5):
-    estimate, exact = torch.randn(2, n, generator=generator, dtype=dtype)
+def _two_vectors(generator, dtype, n=5, largest=0.0):
+    """The sizes of the entries run from 10^-largest to 10^largest."""
+    sizes = torch.logspace(-largest, largest, n, dtype=dtype)
+    estimate, exact = torch.randn(2, n, generator=generator, dtype=dtype) * sizes
+    return estimate, exact
+
+
+def _with_zeros(generator, dtype):
+    estimate, exact = _two_vectors(generator, dtype)
+    estimate[:2], exact[1:3] = 0, 0
     return estimate, exact
 
 
@@ -46,6 +54,7 @@ E1 = Exercise(
     id="L00-E1",
     title="The relative error of an estimate",
     minutes=3,
+    importance=3,
     reference=relative_error,
     inputs=_two_vectors,
     example=((_tensor([3.0, 5.0]), _tensor([3.0, 4.0])), 0.2),
@@ -60,9 +69,13 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
-        ("vectors with one entry", partial(_two_vectors, n=1)),
-        ("an estimate that is exact", lambda generator, dtype: (_two_vectors(generator, dtype)[1],) * 2),
+        Edge("vectors with one entry", partial(_two_vectors, n=1), "sizes"),
+        Edge("vectors with 31 entries", partial(_two_vectors, n=31), "sizes"),
+        Edge("an estimate that is exact", lambda generator, dtype: (_two_vectors(generator, dtype)[1],) * 2, "ties"),
+        Edge("zeros among the entries", _with_zeros, "ties"),
+        Edge("entries of very different size", partial(_two_vectors, largest=3.0), "far"),
     ),
+    units={"estimate": 1, "exact": 1},
     mistakes=(
         Mistake(
             "absolute-error",
@@ -73,6 +86,31 @@ E1 = Exercise(
             "divided-by-the-estimate",
             "You divide by the length of estimate; the yardstick is the exact vector.",
             lambda estimate, exact: (estimate - exact).norm() / estimate.norm(),
+        ),
+        Mistake(
+            "squared",
+            "You return the square of the ratio; a length is the square root of the sum of squares.",
+            lambda estimate, exact: (estimate - exact).square().sum() / exact.square().sum(),
+        ),
+        Mistake(
+            "sums-of-absolute-values",
+            "You add absolute values; the Euclidean length is the square root of the sum of the squares.",
+            lambda estimate, exact: (estimate - exact).abs().sum() / exact.abs().sum(),
+        ),
+        Mistake(
+            "largest-entries",
+            "You compare the largest entries; the Euclidean length counts all of them.",
+            lambda estimate, exact: (estimate - exact).abs().max() / exact.abs().max(),
+        ),
+        Mistake(
+            "root-mean-square-above-the-line",
+            "You take the mean of the squares above the line and their sum below it; take the same length for both.",
+            lambda estimate, exact: (estimate - exact).square().mean().sqrt() / exact.norm(),
+        ),
+        Mistake(
+            "small-number-below-the-line",
+            "You add 1e-8 to the length of exact; for a vector in small units that is no small number.",
+            lambda estimate, exact: (estimate - exact).norm() / (exact.norm() + 1e-8),
         ),
         Mistake(
             "mean-over-entries",
@@ -112,10 +150,24 @@ def _cubic(x):
     return x - x**3
 
 
-def _step_inputs(generator, dtype, n=6):
-    x, noise = torch.randn(2, n, 2, generator=generator, dtype=dtype)
+def _step_inputs(generator, dtype, n=6, d=2):
+    x, noise = torch.randn(2, n, d, generator=generator, dtype=dtype)
     dt = 0.02 + 0.1 * torch.rand((), generator=generator).item()
     return _cubic, x, dt, noise
+
+
+def _in_units_of(unit, generator, dtype):
+    """Lengths of ``unit``, times of its square; rows of very different size where ``unit`` is a column."""
+    _, x, dt, noise = _step_inputs(generator, dtype)
+    time = float(torch.as_tensor(unit).square().min())
+    return lambda x: -x / time, unit * x, time * dt, noise
+
+
+def _at_rest(generator, dtype, dt=None):
+    """Two particles on top of each other, where the drift vanishes and where no noise comes."""
+    drift, x, usual, noise = _step_inputs(generator, dtype)
+    x[:2], x[2:4], noise[2:4] = 1, x[2], 0
+    return drift, x, usual if dt is None else dt, noise
 
 
 def _spreads_by_2_dt(answer, args):
@@ -132,6 +184,16 @@ def _step_in_place(drift, x, dt, noise):
     return x
 
 
+def _drift_step(drift, x, dt):
+    return x + drift(x) * dt
+
+
+def _heun(drift, x, dt, noise):
+    kick = math.sqrt(2 * dt) * noise
+    there = x + drift(x) * dt + kick
+    return x + (drift(x) + drift(there)) * dt / 2 + kick
+
+
 def _step_by_rows(drift, x, dt, noise):
     rows = [row + dt * drift(row) + (2 * dt) ** 0.5 * kick for row, kick in zip(x, noise)]
     return torch.stack(rows)
@@ -141,6 +203,7 @@ E2 = Exercise(
     id="L00-E2",
     title="One Euler-Maruyama step",
     minutes=5,
+    importance=3,
     reference=euler_maruyama,
     inputs=_step_inputs,
     example=((_cubic, _tensor([[2.0], [0.0]]), 0.125, _tensor([[1.0], [-1.0]])), _tensor([[1.75], [-0.5]])),
@@ -155,7 +218,20 @@ E2 = Exercise(
             false_rejection=1e-8,
         ),
     ),
-    edge_cases=(("a single particle", partial(_step_inputs, n=1)),),
+    edge_cases=(
+        Edge("a single particle", partial(_step_inputs, n=1), "sizes"),
+        Edge("31 particles on the line", partial(_step_inputs, n=31, d=1), "sizes"),
+        Edge("three particles in 17 dimensions", partial(_step_inputs, n=3, d=17), "sizes"),
+        Edge("particles at the same place", _at_rest, "ties"),
+        Edge("a step of length zero", partial(_at_rest, dt=0.0), "ties"),
+        Edge("very short lengths and times", partial(_in_units_of, 1e-4), "units"),
+        Edge("very long lengths and times", partial(_in_units_of, 1e4), "units"),
+        Edge(
+            "particles far apart",
+            lambda generator, dtype: _in_units_of(torch.logspace(0, 3, 6, dtype=dtype)[:, None], generator, dtype),
+            "far",
+        ),
+    ),
     mistakes=(
         Mistake(
             "noise-times-dt",
@@ -166,6 +242,36 @@ E2 = Exercise(
             "missing-sqrt-2",
             "You scale the noise by sqrt(dt) alone; our equation has sqrt(2) in front of dW.",
             lambda drift, x, dt, noise: x + drift(x) * dt + math.sqrt(dt) * noise,
+        ),
+        Mistake(
+            "two-outside-the-root",
+            "You scale the noise by 2 sqrt(dt); the 2 belongs under the root: sqrt(2 dt).",
+            lambda drift, x, dt, noise: x + drift(x) * dt + 2 * math.sqrt(dt) * noise,
+        ),
+        Mistake(
+            "noise-not-scaled",
+            "You add the noise as it came; in a step of length dt it must be scaled by sqrt(2 dt).",
+            lambda drift, x, dt, noise: x + drift(x) * dt + noise,
+        ),
+        Mistake(
+            "noise-shared-among-coordinates",
+            "You divide the noise among the d coordinates; every coordinate has a Brownian motion of its own.",
+            lambda drift, x, dt, noise: x + drift(x) * dt + math.sqrt(2 * dt / x.shape[1]) * noise,
+        ),
+        Mistake(
+            "drift-after-the-kick",
+            "You kick first and take the drift at the new place; Euler-Maruyama takes it where the step begins.",
+            lambda drift, x, dt, noise: _drift_step(drift, x + math.sqrt(2 * dt) * noise, dt),
+        ),
+        Mistake(
+            "kick-after-the-drift-is-averaged",
+            "You average the drift over both ends of the step (Heun); Euler-Maruyama takes it at the start alone.",
+            _heun,
+        ),
+        Mistake(
+            "increment-only",
+            "You return how far the particles move; the new positions are wanted, x plus that.",
+            lambda drift, x, dt, noise: drift(x) * dt + math.sqrt(2 * dt) * noise,
         ),
         Mistake(
             "noise-without-dt",
@@ -205,9 +311,30 @@ def generalised_eigenvalues(stiffness, gram):
     return torch.linalg.eigvalsh(whitener @ stiffness @ whitener.T)
 
 
-def _two_matrices(generator, dtype, n=4):
+def _two_matrices(generator, dtype, n=4, units=(1.0, 1.0)):
     a, b = torch.randn(2, n, n, generator=generator, dtype=dtype)
-    return a @ a.T / n, b @ b.T / n + torch.eye(n, dtype=dtype)
+    return units[0] * (a @ a.T / n), units[1] * (b @ b.T / n + torch.eye(n, dtype=dtype))
+
+
+def _indefinite(generator, dtype):
+    stiffness, gram = _two_matrices(generator, dtype)
+    return stiffness - stiffness.diagonal().mean() * torch.eye(len(gram), dtype=dtype), gram
+
+
+def _singular(generator, dtype):
+    stiffness, gram = _two_matrices(generator, dtype)
+    stiffness[0], stiffness[:, 0] = 0, 0
+    return stiffness, gram
+
+
+def _features_of_many_units(generator, dtype):
+    scale = torch.logspace(-1.5, 1.5, 4, dtype=dtype)
+    return tuple(scale[:, None] * matrix * scale for matrix in _two_matrices(generator, dtype))
+
+
+def _three_times_gram(generator, dtype):
+    gram = _two_matrices(generator, dtype)[1]
+    return 3 * gram, gram
 
 
 def _unchanged_by_a_change_of_basis(answer, args):
@@ -232,6 +359,7 @@ E3 = Exercise(
     id="L00-E3",
     title="A generalised eigenproblem",
     minutes=8,
+    importance=3,
     reference=generalised_eigenvalues,
     inputs=_two_matrices,
     example=(
@@ -249,12 +377,16 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
-        ("one by one matrices", partial(_two_matrices, n=1)),
-        (
-            "an eigenvalue that repeats",
-            lambda g, dtype: (3 * _two_matrices(g, dtype)[1], _two_matrices(g, dtype)[1]),
-        ),
+        Edge("one by one matrices", partial(_two_matrices, n=1), "sizes"),
+        Edge("17 by 17 matrices", partial(_two_matrices, n=17), "sizes"),
+        Edge("an eigenvalue that repeats", _three_times_gram, "ties"),
+        Edge("an eigenvalue that is zero", _singular, "ties"),
+        Edge("a stiffness with negative eigenvalues", _indefinite),
+        Edge("a gram in much smaller units", partial(_two_matrices, units=(1.0, 1e-4)), "units"),
+        Edge("a gram in much larger units", partial(_two_matrices, units=(1.0, 1e4)), "units"),
+        Edge("features of very different size", _features_of_many_units, "far"),
     ),
+    units={"stiffness": 1},
     mistakes=(
         Mistake(
             "ignores-the-gram-matrix",
@@ -268,8 +400,30 @@ E3 = Exercise(
         ),
         Mistake(
             "multiplied-by-gram",
-            "You multiply stiffness by gram; the equation needs the inverse of gram.",
+            "You multiply by gram, or by its roots; the equation needs the inverse of gram.",
             lambda stiffness, gram: torch.linalg.eigvals(gram @ stiffness).real.sort().values,
+        ),
+        Mistake(
+            "inverse-not-symmetric",
+            "You give gram^-1 stiffness to eigvalsh, which reads one triangle only; that product is not symmetric: "
+            "whiten first.",
+            lambda stiffness, gram: torch.linalg.eigvalsh(torch.linalg.solve(gram, stiffness)),
+        ),
+        Mistake(
+            "quotient-of-eigenvalues",
+            "You divide the eigenvalues of stiffness by those of gram; that is right only where both share their "
+            "eigenvectors.",
+            lambda stiffness, gram: (torch.linalg.eigvalsh(stiffness) / torch.linalg.eigvalsh(gram)).sort().values,
+        ),
+        Mistake(
+            "diagonal-of-gram-only",
+            "You divide by the roots of gram's diagonal alone; its other entries count, too.",
+            lambda stiffness, gram: torch.linalg.eigvalsh(stiffness / gram.diagonal().outer(gram.diagonal()).sqrt()),
+        ),
+        Mistake(
+            "singular-values",
+            "You return sizes without signs; stiffness may have negative eigenvalues, and svd loses their sign.",
+            lambda stiffness, gram: generalised_eigenvalues(stiffness, gram).abs().sort().values,
         ),
         Mistake(
             "descending",
@@ -302,7 +456,7 @@ E3 = Exercise(
 
 def gradient(f, x):
     """The gradient of f at each row of x, for f that maps (n, d) to (n,): shape (n, d)."""
-    x = x.detach().clone().requires_grad_(True)
+    x = x.detach().requires_grad_(True)
     return torch.autograd.grad(f(x).sum(), x)[0]
 
 
@@ -312,6 +466,27 @@ def _wave(x):
 
 def _points(generator, dtype, n=5, d=3):
     return _wave, torch.randn(n, d, generator=generator, dtype=dtype)
+
+
+def _zeros_and_twins(generator, dtype):
+    f, x = _points(generator, dtype)
+    x[0], x[1:3, 1] = 0, 0
+    x[4] = x[3]
+    return f, x
+
+
+def _function_of_unit(unit, generator, dtype):
+    f, x = _points(generator, dtype)
+    return lambda x: f(x / unit), unit * x
+
+
+def _one_coordinate_of_two(generator, dtype):
+    return lambda x: x[:, 0] ** 3, torch.randn(5, 2, generator=generator, dtype=dtype)
+
+
+def _points_far_apart(generator, dtype):
+    sizes = torch.logspace(-3, 3, 5, dtype=dtype)[:, None]
+    return lambda x: (1 + x.square().sum(-1)).sqrt(), sizes * _points(generator, dtype)[1]
 
 
 def _linear_function_has_a_constant_gradient(answer, args):
@@ -342,6 +517,11 @@ def _mean_of_the_batch(f, x):
     return torch.autograd.grad(f(x).mean(), x)[0]
 
 
+def _by_differences(f, x, step=1e-6):
+    columns = [(f(x + step * axis) - f(x)) / step for axis in torch.eye(x.shape[1], dtype=x.dtype)]
+    return torch.stack(columns, dim=1)
+
+
 def _by_backward(f, x):
     x = x.clone().requires_grad_(True)
     f(x).sum().backward()
@@ -352,6 +532,7 @@ E4 = Exercise(
     id="L00-E4",
     title="Gradients by autograd",
     minutes=6,
+    importance=2,
     reference=gradient,
     inputs=_points,
     example=(
@@ -366,8 +547,14 @@ E4 = Exercise(
         Identity("Along a small step, f changes by gradient times step.", _fits_a_small_step),
     ),
     edge_cases=(
-        ("a single point", partial(_points, n=1)),
-        ("one dimension", partial(_points, d=1)),
+        Edge("a single point", partial(_points, n=1), "sizes"),
+        Edge("31 points on the line", partial(_points, n=31, d=1), "sizes"),
+        Edge("two points in 17 dimensions", partial(_points, n=2, d=17), "sizes"),
+        Edge("zeros and repeated points", _zeros_and_twins, "ties"),
+        Edge("a function of one coordinate only", _one_coordinate_of_two, "ties"),
+        Edge("a function in a very small unit", partial(_function_of_unit, 1e-4), "units"),
+        Edge("a function in a very large unit", partial(_function_of_unit, 1e4), "units"),
+        Edge("points far apart", _points_far_apart, "far"),
     ),
     mistakes=(
         Mistake(
@@ -380,6 +567,38 @@ E4 = Exercise(
             "summed-over-the-batch",
             "You add the gradients of all points; each point keeps its own row.",
             lambda f, x: gradient(f, x).sum(0),
+        ),
+        Mistake(
+            "one-mean-for-all",
+            "You give every row the mean gradient; each point keeps its own.",
+            lambda f, x: gradient(f, x).mean(0).expand_as(x),
+        ),
+        Mistake(
+            "gradient-of-the-square",
+            "You differentiate the sum of the squares of f, which is 2 f times the gradient; sum f itself.",
+            lambda f, x: gradient(lambda z: f(z) ** 2, x),
+        ),
+        Mistake(
+            "gradient-of-the-logarithm",
+            "You differentiate log f; the score does so with a density, but here f itself is meant.",
+            lambda f, x: gradient(lambda z: f(z).log(), x),
+        ),
+        Mistake(
+            "direction-only",
+            "You divide each gradient by its length; its size belongs to it.",
+            lambda f, x: gradient(f, x) / gradient(f, x).norm(dim=1, keepdim=True),
+        ),
+        Mistake(
+            "finite-difference",
+            "You divide a difference by a small step, which loses half of the digits and more in float32; autograd "
+            "is exact.",
+            _by_differences,
+        ),
+        Mistake(
+            "asks-it-of-the-callers-x",
+            "You call requires_grad_ on the caller's x, which then records whatever is done with it; ask it of "
+            "x.detach().",
+            lambda f, x: torch.autograd.grad(f(x.requires_grad_(True)).sum(), x)[0],
         ),
         Mistake(
             "descent-direction",
