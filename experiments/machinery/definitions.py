@@ -116,14 +116,16 @@ class Code:
         """Where an imported name leads, and what is taken from it; ``may_lack`` if it need not come from there."""
         module, name = binding
         chain = rest if name is None else [name, *rest]
-        path = self.module(module)
-        if path is None:
-            return
-        file, deeper = self._file(path), f"{module}.{chain[0]}" if chain else ""
-        if not chain:
-            yield path, WHOLE
-        elif self.module(deeper) and file.imports.get(chain[0], (module, chain[0])) == (module, chain[0]):
+        path, deeper = self.module(module), ".".join([module, *chain[:1]])
+        file = self._file(path) if path else None
+        rebound = file and chain and file.imports.get(chain[0], (module, chain[0])) != (module, chain[0])
+        if chain and self.module(deeper) and not rebound:
             yield from self.imported((deeper, None), chain[1:])
+            yield from ((file.path, at) for at in (file.bound.get(chain[0], ()) if file else ()))
+        elif path is None or file is None:  # another package's, or a folder
+            return
+        elif not chain:
+            yield path, WHOLE
         elif chain[0] in file.bound or chain[0] in file.imports or file.stars:
             yield from self.find(file, chain)
         elif not may_lack:
@@ -188,6 +190,8 @@ class _Reader(ast.NodeTransformer):
 
     def read(self, node: ast.stmt) -> Node:
         self.within = self.file.bindings([node])
+        for name in self.within:
+            self._note([name], name)
         tree = self.visit(node)  # in place: each statement is read once
         text = "\n".join([canonical(tree), *sorted(self.leaves)])
         return Node(text, {name: keys for name, keys in self.uses.items() if keys})

@@ -8,13 +8,15 @@ import platform
 
 import torch
 
+from experiments.machinery.fingerprint import commit
 from experiments.machinery.store import processor
 
 
 def describe() -> dict[str, str]:
-    """Date, processor, threads, load and versions."""
+    """Date, commit, processor, threads, load and versions."""
     return {
         "date": datetime.date.today().isoformat(),
+        "commit": commit(),
         "processor": processor(),
         "threads": str(torch.get_num_threads()),
         "load": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
