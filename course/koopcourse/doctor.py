@@ -134,7 +134,7 @@ def requirements(lines: list[str]) -> dict[str, list[tuple[str, str]]]:
     groups: dict[str, list[tuple[str, str]]] = {}
     for line in lines:
         wanted, _, marker = line.partition(";")
-        name = re.match(r"[\w.-]+", wanted)[0]
+        name = re.split(r"[^\w.-]", wanted.strip())[0]
         bound = re.search(r">=\s*([\d.]+)", wanted)
         extra = re.search(r"extra == .(\w+)", marker)
         groups.setdefault(extra[1] if extra else "", []).append((name, bound[1] if bound else "0"))
@@ -150,7 +150,7 @@ def lacks(name: str, bound: str) -> str | None:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.match(r"[\d.]*", text)[0].split(".") if part)
+    return tuple(int(part) for part in re.split(r"[^\d.]", text)[0].split(".") if part)
 
 
 def install(extra: str = "") -> str:
