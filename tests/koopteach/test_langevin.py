@@ -6,9 +6,13 @@ import pytest
 import torch
 
 from koopteach import (
+    SVGD,
+    ULA,
     DoubleWell,
+    GaussianMixture,
     OrnsteinUhlenbeck,
     QuadrupleWell,
+    denoise,
     kde_score,
     kde_snapshot_pairs,
     langevin_trajectory,
@@ -93,6 +97,80 @@ def test_static_data_make_pairs_by_one_step_along_the_estimate():
     assert torch.equal(before, x)
     noise = torch.randn(40, 2, dtype=torch.float64, generator=seeded(4))
     torch.testing.assert_close(after, x + 0.02 * kde_score(x, 0.5)(x) + math.sqrt(0.04) * noise)
+
+
+class Scored:
+    """A target of one's own, with the least that a trajectory needs."""
+
+    dim = 2
+
+    def __init__(self, score):
+        self.score = score
+
+
+TAKERS = {
+    "ULA": lambda score: ULA(score, step_size=0.1).step(X, None, progress=0.0),
+    "SVGD": lambda score: SVGD(score, step_size=0.1).velocity(X),
+    "denoise": lambda score: denoise(score, X, 0.1),
+    "langevin_trajectory": lambda score: langevin_trajectory(Scored(score), X, n_steps=1, dt=0.1),
+}
+X = normal(9, 2)
+
+
+@pytest.mark.parametrize("name", TAKERS)
+@pytest.mark.parametrize(
+    ("score", "error", "told"),
+    [
+        (lambda x: -x[:, :1], ValueError, r"score returned shape \(9, 1\) at points \(9, 2\), but one vector a point"),
+        (lambda x: -x.sum(1), ValueError, r"score returned shape \(9,\)"),
+        (lambda x: -x[:1], ValueError, r"score returned shape \(1, 2\)"),
+        (lambda x: torch.where(x > 1, math.nan, -x), ValueError, r"score is NaN at \d of 9 points"),
+        (lambda x: -x.float(), TypeError, r"score returned torch\.float32 at points of torch\.float64"),
+        (lambda x: (-x).numpy(), TypeError, r"score returned ndarray at points"),
+    ],
+    ids=["column", "vector", "row", "nan", "float32", "array"],
+)
+def test_a_score_is_one_vector_a_point(name, score, error, told):
+    """Nothing is spread over coordinates silently, and a NaN is named where it comes from."""
+    with pytest.raises(error, match=f"^{name}: {told}"):
+        TAKERS[name](score)
+
+
+@pytest.mark.parametrize("name", ["ULA", "SVGD", "denoise"])
+def test_a_target_stands_for_its_score(name, monkeypatch):
+    monkeypatch.setattr("koopteach.particles.rivals.randn", lambda shape, like, generator: torch.zeros(shape).to(like))
+    target = GaussianMixture.ring(3, 1.0, 0.5)
+    for one, other in zip(TAKERS[name](target), TAKERS[name](target.score)):
+        assert one is other is None or isinstance(one, dict) or torch.equal(one, other)
+    with pytest.raises(TypeError, match=rf"^{name}: score must be a function .* such as target\.score, got Tensor"):
+        TAKERS[name](X)
+
+
+def test_a_drift_is_looked_at_like_a_score():
+    turning = OrnsteinUhlenbeck(2)
+    turning.drift = lambda x: x[:, :1]
+    with pytest.raises(ValueError, match=r"langevin_trajectory: drift returned shape \(9, 1\)"):
+        langevin_trajectory(turning, X, n_steps=1, dt=0.1)
+    with pytest.raises(TypeError, match=r"target must have dim and score\(x\), or brownian_step.*, got function"):
+        langevin_trajectory(lambda x: -x, X, n_steps=1, dt=0.1)
+
+
+def test_a_manifold_of_ones_own_needs_two_methods():
+    """The plane's first axis; it cannot tell whether points lie on it."""
+
+    class Axis:
+        dim = 2
+
+        def project(self, x):
+            return x * torch.tensor([1.0, 0.0]).to(x)
+
+        def tangent(self, x, v):
+            return v * torch.tensor([1.0, 0.0]).to(v)
+
+    x = Axis().project(X)
+    y = kde_snapshot_pairs(x, lag=0.01, bandwidth=0.5, manifold=Axis(), generator=seeded())[1]
+    assert float(y[:, 1].abs().max()) == 0
+    assert float((y - x)[:, 0].abs().min()) > 0
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def test_sliced_w2_is_a_distance(seed, d, n, m):
 @pytest.mark.parametrize("d", [1, 2, 5])
 def test_a_shift_costs_its_length_over_root_d(d):
     x, c = normal(200, d), normal(d, seed=1)
-    found = sliced_wasserstein2(x, x + c, n_projections=20_000)
-    assert found == pytest.approx(float(c.norm()) / math.sqrt(d), rel=0.02 if d > 1 else 1e-12)
+    found = sliced_wasserstein2(x, x + c, n_projections=4000)
+    assert found == pytest.approx(float(c.norm()) / math.sqrt(d), rel=0.04 if d > 1 else 1e-12)
 
 
 def test_on_the_line_it_is_the_exact_distance():
@@ -176,6 +176,7 @@ def test_the_floor_is_mean_and_spread_over_fresh_samples():
     assert sd == pytest.approx(values.std(ddof=1))
 
 
+@pytest.mark.slow
 def test_the_floor_shrinks_like_one_over_root_n():
     target = OrnsteinUhlenbeck(1)
     reference = target.sample(200_000, seeded(1))
@@ -185,6 +186,34 @@ def test_the_floor_shrinks_like_one_over_root_n():
     ]
     slope = math.log(floors[1] / floors[0]) / math.log(64)
     assert -0.65 < slope < -0.35
+
+
+def test_a_histogram_may_miss_a_fiftieth_of_normalisation_and_no_more():
+    x = torch.full((5, 1), 0.5, dtype=torch.float64)
+    assert kl_histogram(x, lambda x: uniform(x) + math.log(1.019), 0.0, 1.0) > 0
+    with pytest.raises(ValueError, match=r"a probability of 1\.02; it must be normalised"):
+        kl_histogram(x, lambda x: uniform(x) + math.log(1.021), 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("p", "told"),
+    [
+        ([0.6, 0.5], r"hold probabilities, .* the sum 1\.1 and the range \[0\.5, 0\.6\]"),
+        ([0.4, 0.5], r"the sum 0\.9"),
+        ([0.5, 0.502], "hold probabilities"),
+        ([1.2, -0.2], r"the range \[-0\.2, 1\.2\]"),
+        ([math.nan, 1.0], "the sum nan"),
+        ([], r"shape \(0,\), but \(k,\) is needed"),
+        ([[1.0]], r"shape \(1, 1\), but \(k,\)"),
+    ],
+)
+def test_what_is_no_probability_is_refused_on_either_side(p, told):
+    p = torch.tensor(p, dtype=torch.float64)
+    fine = torch.full_like(p, 1 / max(1, p.numel()))
+    for pair in ((p, fine), (fine, p)):
+        with pytest.raises(ValueError, match=f"total_variation: [pq] .*{told}"):
+            total_variation(*pair)
+    assert total_variation(torch.tensor([0.5, 0.5005]), torch.tensor([0.5, 0.5])) < 1e-3  # rounded shares will do
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,23 @@ def test_on_the_line_w2_pairs_the_sorted_points(seed, n):
     assert wasserstein2(x, y) == pytest.approx(exact, rel=1e-10)
 
 
+def test_w2_is_solved_to_the_end(monkeypatch):
+    """A thousand points on the line take tens of thousands of pivots; the bound leaves room for far more."""
+    x, y = normal(1000, 1), normal(1000, 1, seed=1)
+    exact = float((x.sort(0).values - y.sort(0).values).square().mean().sqrt())
+    assert wasserstein2(x, y) == pytest.approx(exact, rel=1e-9)
+    pivots, ot = [], pytest.importorskip("ot")
+    monkeypatch.setattr(ot, "emd2", lambda a, b, cost, numItermax: pivots.append(numItermax) or 4.0)
+    assert wasserstein2(x, y) == 2.0
+    assert pivots[0] >= 1_000_000
+
+
+def test_w2_may_split_a_short_move_to_save_a_long_one():
+    """By plain distances both pairings of these points are equal, by squares one is better."""
+    x, y = (torch.tensor(points, dtype=torch.float64)[:, None] for points in ([0.0, 1.0], [1.0, 2.0]))
+    assert wasserstein2(x, y) == pytest.approx(1.0)  # not sqrt(2)
+
+
 @few
 @given(seeds, st.integers(1, 4), st.integers(1, 20), st.integers(1, 20))
 def test_w2_is_a_distance(seed, d, n, m):

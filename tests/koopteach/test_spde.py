@@ -75,6 +75,67 @@ def test_neighbours_of_a_small_field_have_the_law_of_a_direct_sum():
         assert abs(float(values.mean()) - exact) < 4 * float(values.std()) / math.sqrt(n)
 
 
+MODELS = {
+    "of the course": AllenCahn(16, temperature=0.04),
+    "cold and stiff": AllenCahn(16, kappa=0.1, temperature=0.005),
+    "hot and weakly bound": AllenCahn(16, temperature=0.5, growth=0.01, cubic=0.2),
+    "bound by the quartic alone": AllenCahn(16, temperature=0.1, growth=0.0, cubic=2.0, length=3.0),
+    "linear": AllenCahn(16, **LINEAR),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_grid_holds_the_law_and_resolves_it(name):
+    """No value is zero, and the law at one point, summed over the grid, ends before the grid does.
+
+    It is compared with the one on a grid twice as wide and twice as fine.
+    """
+    model = MODELS[name]
+    values = model._values()
+    step = values[1] - values[0]
+    assert values.dtype == torch.float64
+    torch.testing.assert_close(values, -values.flip(0), rtol=0, atol=0)
+    torch.testing.assert_close(values.diff(), step.expand(len(values) - 1), rtol=1e-9, atol=0)
+    assert float(values.abs().min()) == pytest.approx(float(step) / 2)
+    assert step <= math.sqrt(model.temperature * model.dx / model.kappa) / 4
+
+    def marginal(u):
+        site = torch.exp(-model.dx / model.temperature * (model._potential(u) - model._potential(u).min()))
+        bond = torch.exp(-model.kappa / (2 * model.dx * model.temperature) * (u[:, None] - u) ** 2)
+        message = site
+        for _ in range(15):
+            message = site * (bond @ message)
+            message = message / message.max()
+        return message / message.sum()
+
+    wide = (torch.arange(4 * len(values), dtype=torch.float64) - 2 * len(values) + 0.5) * step / 2
+    p, q = marginal(values), marginal(wide)
+    assert float(q[wide.abs() > values.max() + step / 2].sum()) < 1e-8  # outside
+    for power in (2, 4):
+        assert float(p @ values**power) == pytest.approx(float(q @ wide**power), rel=1e-7)
+
+
+def test_a_well_is_as_wide_as_its_linear_law():
+    """Around a phase the reaction pulls back like a linear one of twice the growth."""
+    bound = AllenCahn(16, growth=0.7, cubic=0.35, kappa=0.03, temperature=1e-4)
+    linear = AllenCahn(16, growth=-1.4, cubic=0.0, kappa=0.03, temperature=1e-4)
+    phase = math.sqrt(0.7 / 0.35)
+    assert float(bound._values().max()) - phase == pytest.approx(float(linear._values().max()), rel=0.02)
+
+
+def test_crossings_of_zero_are_as_many_as_the_law_has():
+    """Of two points, against an integral over the plane: no crossing is missed because a value is zero."""
+    model, n = AllenCahn(2, kappa=0.2, temperature=0.3), 40_000
+    axis = (torch.arange(800, dtype=torch.float64) - 399.5) / 100
+    points = torch.cartesian_prod(axis, axis)
+    exact = float(torch.softmax(model.log_prob(points), 0)[points[:, 0] * points[:, 1] < 0].sum())
+    u = model.sample(n, seeded(4))
+    share = float((u[:, 0] * u[:, 1] < 0).double().mean())
+    assert share == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / n))
+    assert share == float(((u[:, 0] > 0) != (u[:, 1] > 0)).double().mean())
+
+
+@pytest.mark.slow
 def test_the_dynamics_leaves_the_sampled_law_where_it_is_and_sees_a_wrong_one():
     model = AllenCahn(24, temperature=0.05)
     end = model.trajectory(model.sample(1500, seeded(5)), n_steps=300, dt=0.01, every=300, generator=seeded(6))[-1]
@@ -104,6 +165,22 @@ def test_turning_field_and_noise_upside_down_turns_the_path():
     assert torch.equal(model.step(-u, 0.02, -noise), -model.step(u, 0.02, noise))
     torch.testing.assert_close(model.log_prob(-u), model.log_prob(u))
     torch.testing.assert_close(model.log_prob(u.flip(1)), model.log_prob(u))
+
+
+def test_the_grid_of_places_are_the_cells_middles():
+    model = AllenCahn(4, length=2.0)
+    assert model.grid.tolist() == [0.25, 0.75, 1.25, 1.75]
+    assert (model.dx, model.dim) == (0.5, 4)
+
+
+def test_stationarity_is_counted_in_standard_errors():
+    """Facts of four fields by hand: a mean over its standard error."""
+    model, u = AllenCahn(5), normal(4, 5)
+    m, e = u.mean(1).tolist(), (-(u * model.score(u)).sum(1) - 5).tolist()
+    for name, values in (("symmetry", m), ("equipartition", e)):
+        mean = sum(values) / 4
+        error = math.sqrt(sum((v - mean) ** 2 for v in values) / 3 / 4)
+        assert model.stationarity(u)[name] == pytest.approx(abs(mean) / error)
 
 
 def test_a_trajectory_is_its_steps():
@@ -140,7 +217,6 @@ def test_single_precision_stays():
         (lambda: AllenCahn(8).trajectory(normal(3, 8), n_steps=-1), "n_steps must be at least 0, got -1"),
         (lambda: AllenCahn(8).trajectory(normal(3, 8), n_steps=9, dt=math.nan), "trajectory: dt must be positive"),
         (lambda: AllenCahn(8).trajectory(1e3 + normal(3, 8), n_steps=9, dt=0.5), "fields escaped.*shorter dt"),
-        (lambda: AllenCahn(8).sample(0), "n must be at least 1, got 0"),
         (lambda: AllenCahn(8).stationarity(normal(1, 8)), "at least 2 are needed"),
     ],
 )

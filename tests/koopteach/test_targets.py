@@ -11,7 +11,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from koopteach import DoubleWell, GaussianMixture, OrnsteinUhlenbeck, QuadrupleWell
+from koopteach import (
+    AllenCahn,
+    Circle,
+    DoubleWell,
+    GaussianMixture,
+    OrnsteinUhlenbeck,
+    QuadrupleWell,
+    Sphere,
+    Torus,
+    checkerboard,
+    eight_gaussians,
+    moons,
+    spirals,
+)
+from koopteach.protocols import Manifold, Target
 from tests.tools import seeded
 
 TARGETS = [
@@ -189,6 +203,66 @@ def test_samples_repeat_with_the_seed_and_follow_the_dtype(target):
     assert x.dtype == single.score(x).dtype == single.log_prob(x).dtype == torch.float32
     torch.testing.assert_close(single.score(x).double(), target.score(x.double()), rtol=2e-4, atol=2e-4)
     torch.testing.assert_close(single.log_prob(x).double(), target.log_prob(x.double()), rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("target", [*TARGETS, AllenCahn(4), eight_gaussians], ids=repr)
+def test_targets_have_what_a_target_needs(target):
+    assert isinstance(target, Target)
+    assert not isinstance(target, Manifold)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=repr)
+def test_the_modes_are_where_the_density_peaks(target):
+    """A well or a single Gaussian has no slope there; a mixture's means are its peaks but for the others' tails."""
+    single = not isinstance(target, GaussianMixture)
+    slope, far = (target.score(target.modes + shift).norm(dim=1) for shift in (0.0, 0.3))
+    assert bool((slope < (1e-12 if single else 1.0) * far).all())
+    assert float(target.mode_weights.sum()) == pytest.approx(1)
+    assert len(target.mode_weights) == len(target.modes)
+
+
+def test_a_mixtures_modes_are_its_means_wherever_it_is():
+    for target in (GaussianMixture.ring(3, 1.0, 0.2), GaussianMixture.ring(3, 1.0, 0.2).to(torch.float32)):
+        assert target.modes is target.means
+
+
+def test_a_mixture_keeps_its_digits_far_from_the_origin():
+    target, x = TARGETS[0], normal(9, 2)
+    far = GaussianMixture(target.means + 1e6, target.stds, target.mode_weights)
+    torch.testing.assert_close(far.log_prob(x + 1e6), target.log_prob(x), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("beta", [0.05, 1.0, 30.0])
+def test_the_wells_table_holds_all_but_a_trillionth_of_the_mass(beta):
+    """The normalising constant against an adaptive integral, for wide and narrow wells."""
+    exact = 2 * scipy.integrate.quad(lambda x: math.exp(-beta * (x**2 - 1) ** 2), 0, 12, limit=200, epsabs=1e-13)[0]
+    assert DoubleWell(beta).log_normaliser == pytest.approx(math.log(exact), abs=1e-7)
+
+
+@pytest.mark.parametrize("beta", [0.3, 2.0, 8.0])
+def test_rates_of_the_wells_are_those_of_a_spectral_method(beta):
+    """``-L`` is the Schroedinger operator ``-d^2 + V'^2 / 4 - V'' / 2``; sinc functions solve it exactly."""
+    reach, n = 4 / beta**0.25 + 1, 400
+    x, k = np.linspace(-reach, reach, n), np.arange(n)
+    step, apart = x[1] - x[0], k[:, None] - k
+    kinetic = np.where(apart == 0, math.pi**2 / 3, 2 * (-1.0) ** apart / np.where(apart == 0, 1, apart) ** 2) / step**2
+    slope, curvature = 4 * beta * x * (x**2 - 1), 4 * beta * (3 * x**2 - 1)
+    rates = np.linalg.eigvalsh(kinetic + np.diag(slope**2 / 4 - curvature / 2))[1:7]
+    # both matrices have entries up to 1e7, of which double precision loses 1e-9
+    np.testing.assert_allclose(DoubleWell(beta).exact_rates(6).numpy(), rates, rtol=1e-8, atol=5e-9)
+
+
+EVERY_LAW = [*TARGETS, AllenCahn(4), Circle(), Sphere(), Torus(), moons, eight_gaussians, checkerboard, spirals]
+
+
+@pytest.mark.parametrize("target", EVERY_LAW, ids=lambda target: type(target).__name__)
+def test_a_number_of_samples_is_a_whole_number_of_at_least_one(target):
+    assert target.sample(np.int64(3), seeded()).shape == (3, target.dim)
+    with pytest.raises(TypeError, match=r"sample: n must be a whole number, got 2\.5"):
+        target.sample(2.5)
+    for n in (-1, 0):
+        with pytest.raises(ValueError, match=rf"sample: n must be at least 1, got {n}"):
+            target.sample(n)
 
 
 @pytest.mark.parametrize(

@@ -6,20 +6,62 @@ import pytest
 import torch
 
 from koopteach import checkerboard, eight_gaussians, moons, sliced_wasserstein2, spirals
+from koopteach.targets import toys as module
 from tests.tools import seeded
 
 TOYS = {"moons": moons, "eight gaussians": eight_gaussians, "checkerboard": checkerboard, "spirals": spirals}
 
 
-@pytest.mark.parametrize("name", TOYS)
-def test_mean_zero_and_unit_variance(name):
-    n = 40_000
-    x = TOYS[name].sample(n, seeded())
-    assert x.shape == (n, 2)
-    assert x.dtype == torch.float64
-    fourth = (x**4).mean(0).max()  # the variance of a sample's second moment is at most this over n
-    assert float(x.mean(0).abs().max()) < 5 / math.sqrt(n)
-    assert float((x.square().mean(0) - 1).abs().max()) < 5 * float(fourth / n) ** 0.5
+def on_a_grid(monkeypatch, name, m=400):
+    """All points of a toy that a regular grid of random numbers gives, its own noise left out, and that noise."""
+    middles = (torch.arange(m, dtype=torch.float64) + 0.5) / m
+    grid = torch.cartesian_prod(middles, middles)
+    monkeypatch.setattr(module, "rand", lambda shape, like, generator: grid if shape[1] == 2 else grid.T)
+    monkeypatch.setattr(module, "randn", lambda shape, like, generator: torch.zeros(shape, dtype=torch.float64))
+    return TOYS[name].sample(len(grid))
+
+
+@pytest.mark.parametrize("name", ["moons", "checkerboard", "spirals"])
+def test_mean_zero_and_unit_variance(name, monkeypatch):
+    """Without chance: on a grid the error is that of the midpoint rule, and of chords in the place of curves."""
+    x, toy = on_a_grid(monkeypatch, name), TOYS[name]
+    noise = (toy.noise / toy.scale) ** 2 if hasattr(toy, "noise") else 0.0
+    torch.testing.assert_close(x.mean(0), torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-4)
+    torch.testing.assert_close(x.square().mean(0) + noise, torch.ones(2, dtype=torch.float64), rtol=0, atol=1e-4)
+
+
+def test_the_eight_gaussians_have_mean_zero_and_unit_variance():
+    means, stds = eight_gaussians.means, eight_gaussians.stds
+    torch.testing.assert_close(means.mean(0), torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-12)
+    torch.testing.assert_close((means**2 + stds**2).mean(0), torch.ones(2, dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+def test_the_noise_of_the_curves_is_their_own(monkeypatch):
+    for toy in (moons, spirals):
+        monkeypatch.setattr(module, "rand", lambda shape, like, generator: torch.full(shape, 0.3, dtype=torch.float64))
+        x = toy.sample(20_000, seeded()) * toy.scale
+        error = 5 * toy.noise / math.sqrt(2 * 20_000)
+        torch.testing.assert_close(x.std(0), torch.full((2,), toy.noise, dtype=torch.float64), rtol=0, atol=error)
+
+
+def test_both_curves_are_drawn_along_their_whole_length(monkeypatch):
+    """The grid's points are the curves themselves; half of them belong to each."""
+    for name in ("moons", "spirals"):
+        toy, x = TOYS[name], on_a_grid(monkeypatch, name, 200)
+        raw = x * toy.scale + toy.middle
+        nearest = torch.cdist(raw, toy.curves.flatten(0, 1)).min(dim=1)
+        step = (toy.curves[:, 1:] - toy.curves[:, :-1]).norm(dim=2).max()
+        assert float(nearest.values.max()) <= step / 2
+        assert torch.bincount(nearest.indices // 1000).tolist() == [20_000, 20_000]
+        assert sorted({int(i) // 100 for i in nearest.indices}) == list(range(20))  # each tenth of each curve
+
+
+def test_the_structure_ends_at_three_standard_deviations_and_at_0_35():
+    end = moons.curves[1, 999] + torch.tensor([[2.95], [3.05]]) * 0.06 * torch.tensor([1.0, 0.0])  # beyond the last
+    assert moons.on_structure((end - moons.middle) / moons.scale).tolist() == [True, False]
+    outward = eight_gaussians.means[:1] / eight_gaussians.means[0].norm()
+    off = eight_gaussians.means[:1] + torch.tensor([[0.345], [0.355]]) * outward
+    assert eight_gaussians.on_structure(off).tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
