@@ -28,11 +28,12 @@ torus_data = torus.sample(10_000, profile.generator(2))
 # %% [markdown]
 # ## L07-E1 Stay in the tangent plane
 #
-# *core, 7 minutes.* Take away from each vector its part along the normal, equation (1) of the lesson,
+# *core, 7 minutes, importance 3 of 3.* Take away from each vector its part along the normal, equation (1) of the lesson,
 #
 # $$Pv = (I - n\,n^{\mathsf T})\,v,\qquad |n|=1.$$
 #
-# Given are `v` `(n, d)` and `normal` `(n, d)`, one of each for each point. **The normals that you get may have any length.** Return `(n, d)`.
+# Given are `v` `(n, d)` and `normal` `(n, d)`, one of each for each point. **The normals that you get may
+# have any length**, in any unit (but so that its square does not underflow). Return `(n, d)`.
 #
 # *Example.* In the plane, `v = [[3, 4], [1, 1]]` with `normal = [[0, 2], [1, 1]]` gives `[[3, 0], [0, 0]]`: the first vector loses
 # its height, the second is all normal.
@@ -98,8 +99,9 @@ plotting.finish(
 # %% [markdown]
 # ## L07-E2 Where a torus has its surface
 #
-# *core, 6 minutes.* A point of the torus is $\big((R+r\cos p)\cos\theta,\ (R+r\cos p)\sin\theta,\ r\sin p\big)$. Points are uniform on the
-# surface. Return the density of their angle `p` `(n,)`, given the numbers `R` and `r`, as `(n,)`.
+# *core, 6 minutes, importance 2 of 3.* A point of the torus is
+# $\big((R+r\cos p)\cos\theta,\ (R+r\cos p)\sin\theta,\ r\sin p\big)$. Points are uniform on the surface. Return the density of
+# their angle `p` `(n,)`, any real numbers, given the numbers `R` > `r` > 0, as `(n,)`.
 #
 # *Example.* With `R = 2` and `r = 1` the densities at $p=0,\ \pi/2,\ \pi$ are in the ratio 3 : 2 : 1, namely
 # `[0.2387, 0.1592, 0.0796]`.
@@ -159,7 +161,7 @@ plotting.finish(
 # %% [markdown]
 # ## L07-E3 The drift that a curved surface makes
 #
-# *core, 8 minutes.* Brownian motion $dX=\sqrt2\,dW$ on the torus has the generator
+# *core, 8 minutes, importance 1 of 3.* Brownian motion $dX=\sqrt2\,dW$ on the torus has the generator
 #
 # $$\Delta=\frac1{a^2}\partial_\theta^2+\frac1{r^2}\partial_p^2-\frac{\sin p}{r\,a}\,\partial_p,\qquad a=R+r\cos p .$$
 #
@@ -232,8 +234,9 @@ assert abs(mean_cosine["with your drift"] - torus.r / (2 * torus.R)) < 0.05 and 
 # %% [markdown]
 # ## L07-E4 The notes of a circle and of a sphere
 #
-# *core, 6 minutes.* For the degree `k` $\geq1$ and the `radius` return the pair `(rate, copies)`: the rate of Brownian motion
-# $dX=\sqrt2\,dW$ on the circle (`dim = 2`) or on the sphere (`dim = 3`), and the number of independent functions that share it.
+# *core, 6 minutes, importance 2 of 3.* For the degree `k` $\geq1$ and the `radius` return the pair `(rate, copies)`: the rate of
+# Brownian motion $dX=\sqrt2\,dW$ on the circle (`dim = 2`) or on the sphere (`dim = 3`), a number, and how many independent
+# functions share it, a whole number.
 #
 # *Example.* On the unit sphere degree 2 has the rate 6, five times: `rate_and_copies(2, 1.0, 3)` is `(6.0, 5)`.
 #
@@ -284,7 +287,7 @@ spectrum = kt.GeneratorEDMD(psi, manifold=sphere).fit(sphere_data).spectrum()
 exact = []
 for degree in (1, 2, 3):
     rate, copies = rate_and_copies(degree, 1.0, 3)
-    exact += copies * [rate]
+    exact += int(copies) * [float(rate)]
 fig, (ax,) = plotting.new_figure()
 ax.step(range(1, len(exact) + 1), exact, where="mid", color=plotting.COLORS["reference"], label="your rates and copies")
 ax.plot(range(1, 16), spectrum.rates[:15].cpu(), "o", color=plotting.COLORS["model"], label="from points")
@@ -299,8 +302,9 @@ assert len(exact) == 15 and ((spectrum.rates[:15].cpu() / torch.tensor(exact) - 
 # %% [markdown]
 # ## L07-E5 A step that stays on the sphere
 #
-# *core, 8 minutes.* Points `x` `(n, 3)` lie on the sphere of the given `radius` around the origin. Move each for the time `h` with
-# the tangent part of its velocity `v` `(n, 3)`, in a straight line, then to the nearest point of the sphere. Return `(n, 3)`.
+# *core, 8 minutes, importance 3 of 3.* Points `x` `(n, 3)` lie on the sphere of the given `radius` around the origin (but for
+# rounding). Move each for the time `h` with the tangent part of its velocity `v` `(n, 3)`, in a straight line, then to the nearest
+# point of the sphere. Return `(n, 3)`.
 #
 # *Example.* `x = [[2, 0, 0]]`, `v = [[5, 2, 0]]`, `h = 1`, `radius = 2`: the tangent part is `[[0, 2, 0]]`, the step leads to
 # `[[2, 2, 0]]`, and the nearest point is `[[1.414, 1.414, 0]]`.

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
 
 TITLE = "on curved ground"
 
@@ -39,16 +39,34 @@ def _unit_normals(generator, dtype):
     return v, normal / normal.norm(dim=1, keepdim=True)
 
 
+def _along_the_normal(generator, dtype):
+    v, normal = _vectors(generator, dtype)
+    v[:2], v[2:4], v[4] = 0, 3 * normal[2:4], normal[4]
+    return v, normal
+
+
+def _lengths_far_apart(generator, dtype):
+    v, normal = _vectors(generator, dtype)
+    length = torch.logspace(-3, 3, len(v), dtype=dtype)[:, None]
+    return length * v, length.flip(0) * normal
+
+
 def _tangent_by_matrices(v, normal):
     unit = normal / normal.norm(dim=1, keepdim=True)
     projection = torch.eye(v.shape[1], dtype=v.dtype) - unit[:, :, None] * unit[:, None, :]
     return torch.einsum("nij,nj->ni", projection, v)
 
 
+def _tangent_by_the_sum_over_points(v, normal):
+    unit = normal / normal.norm(dim=1, keepdim=True)
+    return v - (v * unit).sum(dim=0, keepdim=True) * unit
+
+
 E1 = Exercise(
     id="L07-E1",
     title="Stay in the tangent plane",
     minutes=7,
+    importance=3,
     reference=tangent,
     inputs=_vectors,
     example=(
@@ -70,10 +88,15 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single vector", partial(_vectors, n=1)),
-        ("vectors of the plane", partial(_vectors, d=2)),
-        ("normals of length one", _unit_normals),
+        Edge("a single vector", partial(_vectors, n=1), "sizes"),
+        Edge("vectors of the plane", partial(_vectors, d=2), "sizes"),
+        Edge("as many vectors as coordinates", partial(_vectors, n=3), "sizes"),
+        Edge("31 vectors of 17 coordinates", partial(_vectors, n=31, d=17), "sizes"),
+        Edge("normals of length one", _unit_normals, "ties"),
+        Edge("vectors along their normals, and some that are zero", _along_the_normal, "ties"),
+        Edge("lengths from a thousandth to a thousand", _lengths_far_apart, "far"),
     ),
+    units={"v": 1, "normal": 1},
     mistakes=(
         Mistake(
             "normal-part",
@@ -101,6 +124,26 @@ E1 = Exercise(
             lambda v, normal: v - normal / normal.norm(dim=1, keepdim=True),
         ),
         Mistake(
+            "mirrored",
+            "You subtract the part along the normal twice, which is a mirror; taken away once, it is gone.",
+            lambda v, normal: v - 2 * _dot(v, normal) / _dot(normal, normal) * normal,
+        ),
+        Mistake(
+            "one-length-for-all",
+            "You divide by the length of the whole array; each normal has its own, so name the axis: norm(dim=1).",
+            lambda v, normal: v - _dot(v, normal) / normal.square().sum() * normal,
+        ),
+        Mistake(
+            "summed-over-points",
+            "Your products are summed over the points; each point has its own, the sum over its coordinates.",
+            _tangent_by_the_sum_over_points,
+        ),
+        Mistake(
+            "small-number-added",
+            "You add 1e-8 to the squared length; of a short normal that leaves a part.",
+            lambda v, normal: v - _dot(v, normal) / (_dot(normal, normal) + 1e-8) * normal,
+        ),
+        Mistake(
             "one-product-for-all",
             "You sum v . n over all points; each point has its own product, so sum over the coordinates and keep the "
             "axis.",
@@ -124,11 +167,17 @@ def angle_density(p, R, r):
     return (R + r * p.cos()) / (2 * math.pi * R)
 
 
-def _angles(generator, dtype, n=9):
-    p = 2 * math.pi * torch.rand(n, generator=generator, dtype=dtype)
+def _angles(generator, dtype, n=9, turns=1, thin=1.0):
+    p = turns * 2 * math.pi * torch.rand(n, generator=generator, dtype=dtype)
     u, v = torch.rand(2, generator=generator).tolist()
     R = 0.6 + u
-    return p, R, (0.5 + 0.4 * v) * R
+    return p, R, thin * (0.5 + 0.4 * v) * R
+
+
+def _inside_and_outside(generator, dtype):
+    p, R, r = _angles(generator, dtype)
+    p[:6] = torch.tensor([0.0, 0.0, math.pi, math.pi, -math.pi, -math.pi / 2])
+    return p, R, r
 
 
 def _integrates_to_one(answer, args):
@@ -145,6 +194,7 @@ E2 = Exercise(
     id="L07-E2",
     title="Where a torus has its surface",
     minutes=6,
+    importance=2,
     reference=angle_density,
     inputs=_angles,
     example=((_tensor([0.0, math.pi / 2, math.pi]), 2.0, 1.0), _tensor([3.0, 2.0, 1.0]) / (4 * math.pi)),
@@ -153,9 +203,13 @@ E2 = Exercise(
         Identity("The densities of p and p + pi, on opposite sides of the tube, sum to 1/pi.", _opposite_sides),
     ),
     edge_cases=(
-        ("a tube so thin that the torus is a circle", lambda g, dtype: (_angles(g, dtype)[0], 1.0, 1e-9)),
-        ("a single angle", partial(_angles, n=1)),
+        Edge("a single angle", partial(_angles, n=1), "sizes"),
+        Edge("31 angles", partial(_angles, n=31), "sizes"),
+        Edge("angles on the inside and on the outside", _inside_and_outside, "ties"),
+        Edge("angles of many turns", partial(_angles, turns=300), "far"),
+        Edge("a tube so thin that the torus is a circle", partial(_angles, thin=1e-9), "far"),
     ),
+    units={"R": 1, "r": 1},
     mistakes=(
         Mistake(
             "uniform-in-the-angle",
@@ -186,6 +240,31 @@ E2 = Exercise(
             "of-both-angles",
             "That is the joint density of both angles; integrate it over theta, which gives another 2 pi.",
             lambda p, R, r: (R + r * p.cos()) / (4 * math.pi**2 * R),
+        ),
+        Mistake(
+            "not-normalised",
+            "You return the distance to the axis; a density integrates to one, so divide by the integral, 2 pi R.",
+            lambda p, R, r: R + r * p.cos(),
+        ),
+        Mistake(
+            "divided-by-the-area",
+            "You divide by the area of the torus; the law of the angle alone divides by the integral over p, 2 pi R.",
+            lambda p, R, r: (R + r * p.cos()) / (4 * math.pi**2 * R * r),
+        ),
+        Mistake(
+            "normalised-on-the-given-angles",
+            "You divide by the sum over the angles that came; a density does not know where it will be asked.",
+            lambda p, R, r: (R + r * p.cos()) / (R + r * p.cos()).sum(),
+        ),
+        Mistake(
+            "radii-swapped",
+            "You swap the radii: R leads from the axis to the middle of the tube, r from there to the surface.",
+            lambda p, R, r: (r + R * p.cos()) / (2 * math.pi * r),
+        ),
+        Mistake(
+            "divided-by-the-outer-circle",
+            "You divide by the outer circle, 2 pi (R + r); the mean of R + r cos p over a turn is R.",
+            lambda p, R, r: (R + r * p.cos()) / (2 * math.pi * (R + r)),
         ),
     ),
     alternatives=(
@@ -219,6 +298,7 @@ E3 = Exercise(
     id="L07-E3",
     title="The drift that a curved surface makes",
     minutes=8,
+    importance=1,
     reference=drift,
     inputs=_angles,
     example=((_tensor([math.pi / 2, 0.0]), 2.0, 0.5), _tensor([-1.0, 0.0])),
@@ -233,7 +313,14 @@ E3 = Exercise(
             lambda answer, args: agree(answer(args[0], 2 * args[1], 2 * args[2]), answer(*args) / 4, 1e-6),
         ),
     ),
-    edge_cases=(("a single angle", partial(_angles, n=1)),),
+    edge_cases=(
+        Edge("a single angle", partial(_angles, n=1), "sizes"),
+        Edge("31 angles", partial(_angles, n=31), "sizes"),
+        Edge("angles on the inside and on the outside", _inside_and_outside, "ties"),
+        Edge("angles of many turns", partial(_angles, turns=300), "far"),
+        Edge("a very thin tube", partial(_angles, thin=1e-3), "far"),
+    ),
+    units={"R": 1, "r": 1},
     mistakes=(
         Mistake(
             "no-drift",
@@ -265,6 +352,31 @@ E3 = Exercise(
             "You divide by r R, as if every point were as far from the axis as the tube's middle.",
             lambda p, R, r: -p.sin() / (r * R),
         ),
+        Mistake(
+            "slope-of-the-logarithm",
+            "You return the slope of log pi; the noise of p has the diffusion 1/r^2, and the drift is (log pi)'/r^2.",
+            lambda p, R, r: -r * p.sin() / (R + r * p.cos()),
+        ),
+        Mistake(
+            "slope-of-the-density",
+            "You return pi'/r^2; the drift is that over the density, b = pi'/(r^2 pi).",
+            lambda p, R, r: -p.sin() / (2 * math.pi * R * r),
+        ),
+        Mistake(
+            "tube-radius-squared",
+            "You divide by r^2 a; the slope of log pi has an r above the line, so that one r is left below.",
+            lambda p, R, r: -p.sin() / (r**2 * (R + r * p.cos())),
+        ),
+        Mistake(
+            "radii-swapped",
+            "You take a = r + R cos p; the distance to the axis is a = R + r cos p.",
+            lambda p, R, r: -p.sin() / (r * (r + R * p.cos())),
+        ),
+        Mistake(
+            "cosine-for-sine",
+            "You take cos p above the line; the slope of R + r cos p is -r sin p.",
+            lambda p, R, r: -p.cos() / (r * (R + r * p.cos())),
+        ),
     ),
     alternatives=(
         _drift_by_autograd,
@@ -282,9 +394,9 @@ def rate_and_copies(k, radius, dim):
     return k * (k + dim - 2) / radius**2, 2 if dim == 2 else 2 * k + 1
 
 
-def _degree(generator, dtype, dim=3):
-    k = int(torch.randint(3, 7, (), generator=generator))
-    return k, 1.5 + float(torch.rand((), generator=generator)), dim
+def _degree(generator, dtype, dim=3, k=None, size=1.0):
+    drawn = int(torch.randint(3, 7, (), generator=generator))
+    return k or drawn, size * (1.5 + float(torch.rand((), generator=generator))), dim
 
 
 def _copies_by_counting(k, radius, dim):
@@ -306,6 +418,7 @@ E4 = Exercise(
     id="L07-E4",
     title="The notes of a circle and of a sphere",
     minutes=6,
+    importance=2,
     reference=rate_and_copies,
     inputs=_degree,
     example=((2, 1.0, 3), (6.0, 5)),
@@ -317,10 +430,15 @@ E4 = Exercise(
         Identity("With the constant, the sphere has k^2 functions below degree k.", _all_degrees_make_a_square),
     ),
     edge_cases=(
-        ("the circle", partial(_degree, dim=2)),
-        ("the coordinates of the unit sphere", lambda g, dtype: (1, 1.0, 3)),
-        ("the coordinates of the unit circle", lambda g, dtype: (1, 1.0, 2)),
+        Edge("the circle", partial(_degree, dim=2)),
+        Edge("degree 31 on the sphere", partial(_degree, k=31), "sizes"),
+        Edge("degree 31 on the circle", partial(_degree, k=31, dim=2), "sizes"),
+        Edge("the coordinates of the unit sphere", lambda g, dtype: (1, 1.0, 3), "ties"),
+        Edge("the coordinates of the unit circle", lambda g, dtype: (1, 1.0, 2), "ties"),
+        Edge("a high degree on a small sphere", partial(_degree, k=400, size=1e-3), "far"),
+        Edge("a circle of a thousand times the size", partial(_degree, dim=2, size=1e3), "units"),
     ),
+    units={"radius": 1},
     mistakes=(
         Mistake(
             "rate-for-copies",
@@ -353,6 +471,36 @@ E4 = Exercise(
             lambda k, radius, dim: (k * (k + dim - 2) / radius, 2 if dim == 2 else 2 * k + 1),
         ),
         Mistake(
+            "pair-in-the-other-order",
+            "You return (copies, rate); the pair begins with the rate.",
+            lambda k, radius, dim: rate_and_copies(k, radius, dim)[::-1],
+        ),
+        Mistake(
+            "sphere-for-both",
+            "You take dim for the dimension of the surface, or ignore it: dim = 2 is the circle in the plane.",
+            lambda k, radius, dim: rate_and_copies(k, radius, 3),
+        ),
+        Mistake(
+            "copies-one-degree-lower",
+            "You count 2 l - 1 functions; the orders run from -l to l, which are 2 l + 1.",
+            lambda k, radius, dim: (k * (k + dim - 2) / radius**2, 2 if dim == 2 else 2 * k - 1),
+        ),
+        Mistake(
+            "all-lower-degrees-counted",
+            "You count the functions of all degrees up to l, (l + 1)^2; those of degree l alone are 2 l + 1.",
+            lambda k, radius, dim: (k * (k + dim - 2) / radius**2, 2 if dim == 2 else (k + 1) ** 2),
+        ),
+        Mistake(
+            "rate-rounded-down",
+            "You divide by //, which rounds down; a rate need not be a whole number.",
+            lambda k, radius, dim: (k * (k + dim - 2) // radius**2, 2 if dim == 2 else 2 * k + 1),
+        ),
+        Mistake(
+            "times-the-squared-radius",
+            "You multiply by the squared radius; on a larger surface everything is slower, so divide.",
+            lambda k, radius, dim: (k * (k + dim - 2) * radius**2, 2 if dim == 2 else 2 * k + 1),
+        ),
+        Mistake(
             "half-the-rate",
             "Your rate is half as large: that belongs to the clock dX = dW; ours is dX = sqrt(2) dW.",
             lambda k, radius, dim: (k * (k + dim - 2) / (2 * radius**2), 2 if dim == 2 else 2 * k + 1),
@@ -377,10 +525,32 @@ def _states(generator, dtype, n=7, h=0.7):
     return radius * x / x.norm(dim=1, keepdim=True), 1.5 * v, h, radius
 
 
+def _in_units_of(length, time, generator, dtype):
+    x, v, h, radius = _states(generator, dtype)
+    return length * x, length / time * v, time * h, length * radius
+
+
+def _at_rest(generator, dtype):
+    """No velocity, one along the normal, one along a tangent from a pole, and two equal points."""
+    x, v, h, radius = _states(generator, dtype)
+    x[2], v[:2], v[2], v[3] = 0, 0, torch.tensor([0.5, 0.0, 0.0]), -x[3] / radius
+    x[2, 2] = radius
+    x[5], v[5] = x[4], v[4]
+    return x, v, h, radius
+
+
+def _speeds_far_apart(generator, dtype):
+    x, v, h, radius = _states(generator, dtype)
+    return x, torch.logspace(-3, 3, len(v), dtype=dtype)[:, None] * v, h, radius
+
+
+def _moved_and_back(x, along, h, radius):
+    return radius * torch.nn.functional.normalize(x + h * along, dim=1)
+
+
 def _normalize_step(x, v, h, radius):
     unit = torch.nn.functional.normalize(x, dim=1)
-    along = v - (v * unit).sum(1, keepdim=True) * unit
-    return radius * torch.nn.functional.normalize(x + h * along, dim=1)
+    return _moved_and_back(x, v - (v * unit).sum(1, keepdim=True) * unit, h, radius)
 
 
 def _step_by_angle(x, v, h, radius):
@@ -389,6 +559,12 @@ def _step_by_angle(x, v, h, radius):
     speed = along.norm(dim=1, keepdim=True).clamp_min(1e-30)
     angle = torch.atan(h * speed / radius)
     return angle.cos() * x + angle.sin() * radius * along / speed
+
+
+def _along_great_circles(x, v, h, radius):
+    along = tangent(v, x)
+    speed = along.norm(dim=1, keepdim=True)
+    return torch.cos(h * speed / radius) * x + torch.sin(h * speed / radius) * radius * along / speed
 
 
 def _stays(answer, args):
@@ -400,6 +576,7 @@ E5 = Exercise(
     id="L07-E5",
     title="A step that stays on the sphere",
     minutes=8,
+    importance=3,
     reference=step_on_sphere,
     inputs=_states,
     example=(
@@ -415,9 +592,17 @@ E5 = Exercise(
         Identity("No time, no move.", lambda answer, args: agree(answer(*args[:2], 0.0, args[3]), args[0], 1e-5)),
     ),
     edge_cases=(
-        ("a single point", partial(_states, n=1)),
-        ("a short step", partial(_states, h=0.05)),
+        Edge("a single point", partial(_states, n=1), "sizes"),
+        Edge("three points", partial(_states, n=3), "sizes"),
+        Edge("31 points", partial(_states, n=31), "sizes"),
+        Edge("a short step", partial(_states, h=0.05)),
+        Edge("points at rest, and points pushed along the radius", _at_rest, "ties"),
+        Edge("a step of length zero", partial(_states, h=0.0), "ties"),
+        Edge("very short lengths and times", partial(_in_units_of, 1e-4, 1e-4), "units"),
+        Edge("very long times", partial(_in_units_of, 1.0, 1e4), "units"),
+        Edge("slow points and fast ones", _speeds_far_apart, "far"),
     ),
+    units={"x": 1, "v": 1, "radius": 1},
     mistakes=(
         Mistake(
             "never-back",
@@ -432,7 +617,7 @@ E5 = Exercise(
         Mistake(
             "position-only",
             "You go back to the sphere but step along all of v; its normal part changes how far you get.",
-            lambda x, v, h, radius: radius * (x + h * v) / (x + h * v).norm(dim=1, keepdim=True),
+            lambda x, v, h, radius: _moved_and_back(x, v, h, radius),
         ),
         Mistake(
             "unit-sphere",
@@ -442,7 +627,34 @@ E5 = Exercise(
         Mistake(
             "normal-not-unit",
             "Your tangent part takes x for a unit normal; its length is the radius, so divide by it.",
-            lambda x, v, h, radius: radius * torch.nn.functional.normalize(x + h * (v - _dot(v, x) * x), dim=1),
+            lambda x, v, h, radius: _moved_and_back(x, v - _dot(v, x) * x, h, radius),
+        ),
+        Mistake(
+            "divided-by-the-radius-once",
+            "You divide v . x by the radius once; the normal x / R occurs twice in (v . n) n, so divide by R^2.",
+            lambda x, v, h, radius: _moved_and_back(x, v - _dot(v, x) * x / radius, h, radius),
+        ),
+        Mistake(
+            "time-forgotten",
+            "You step by the velocity itself; a step of the time h goes h times as far.",
+            lambda x, v, h, radius: _moved_and_back(x, tangent(v, x), 1, radius),
+        ),
+        Mistake(
+            "along-the-great-circle",
+            "You go along the great circle; wanted is a straight step, then the nearest point, which turns by less.",
+            _along_great_circles,
+        ),
+        Mistake(
+            "normal-of-the-velocity",
+            "You take away the part of v along v itself; the normal of the sphere at x is x / radius.",
+            lambda x, v, h, radius: _moved_and_back(x, v - _dot(v, x) / _dot(v, v) * v, h, radius),
+        ),
+        Mistake(
+            "small-number-added",
+            "You add 1e-8 to the length; on a small sphere the points then end inside it.",
+            lambda x, v, h, radius: (
+                radius * (x + h * tangent(v, x)) / ((x + h * tangent(v, x)).norm(dim=1, keepdim=True) + 1e-8)
+            ),
         ),
         Mistake(
             "one-length-for-all",
