@@ -173,6 +173,6 @@ class FlowMatching(Flow):
         return self
 
     def __repr__(self) -> str:
-        state = "not fitted" if self.net is None else repr(self.training or "network given")
+        state = "not fitted" if self.net is None else self.training or "network given"
         coupling = self.coupling if isinstance(self.coupling, str) else "custom"
         return f"FlowMatching(dim {self.dim}, {coupling} coupling, {state})"

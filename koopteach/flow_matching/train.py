@@ -99,6 +99,7 @@ def train(
     except KeyboardInterrupt:
         interrupted = True
     finally:  # also where the loss itself raises: nothing that was trained is thrown away
+        loop.adam.zero_grad()
         loop.require_gradients(False)
         loop.install_average()
     done = loop.done
@@ -166,7 +167,7 @@ class _Loop:
         """Record the mean loss since the last record; False when it shows that the training is lost."""
         mean = sum(self.window) / len(self.window)
         self.window = []
-        if self.losses and mean > _LOST * self.losses[0]:
+        if self.losses and mean - self.losses[0] > (_LOST - 1) * abs(self.losses[0]) > 0:  # may be below zero
             self._lose()
             return False
         if not self.losses or mean <= min(self.losses):

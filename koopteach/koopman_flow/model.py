@@ -258,5 +258,5 @@ class KoopmanFlow(LinearFlow):
 
     def __repr__(self) -> str:
         form = self.generator if isinstance(self.generator, str) else type(self.generator).__name__
-        state = "not fitted" if self.lifting is None else repr(self.training or "lifting given")
+        state = "not fitted" if self.lifting is None else self.training or "lifting given"
         return f"KoopmanFlow(dim {self.dim}, {form}, {state})"
