@@ -29,13 +29,13 @@ box = (-4.2, 4.2)
 # %% [markdown]
 # ## L01-E1 The score of a Gaussian mixture
 #
-# *core, 12 minutes.* The mixture $\pi(x)=\sum_k w_k\,N(x;\mu_k,\sigma_k^2 I)$ in $\mathbb R^d$ has the parameters `means` `(k, d)`, `stds` `(k,)` and `weights` `(k,)`, which add up to
-# one. Return its score at the points `x` `(n, d)`: a tensor `(n, d)`.
+# *core, 12 minutes, importance 3 of 3.* The mixture $\pi(x)=\sum_k w_k\,N(x;\mu_k,\sigma_k^2 I)$ in $\mathbb R^d$ has the parameters `means` `(k, d)`, `stds` `(k,)` and `weights` `(k,)`, which add up to
+# one, and of which some may be zero. Return its score at the points `x` `(n, d)`: a tensor `(n, d)`.
 #
 # *Example.* In one dimension, `means = [[-1], [1]]`, `stds = [1, 1]`, `weights = [0.75, 0.25]`. Midway, at `x = 0`, both modes explain the point
 # equally well, so the weights decide: $0.75\cdot(-1) + 0.25\cdot 1 = -0.5$. At `x = 1` the score is $-0.578$.
 #
-# *It must hold that* a mixture of one Gaussian has the score $(\mu-x)/\sigma^2$, and that your answer is the gradient of the log density. It should also be finite at
+# *It must hold that* a mixture of one Gaussian has the score $(\mu-x)/\sigma^2$, and that your answer is the gradient of the log density. It should also be right in any units, and at
 # points far from all modes, where every single Gaussian underflows to zero.
 
 
@@ -105,7 +105,7 @@ plotting.finish(
 # %% [markdown]
 # ## L01-E2 A Langevin chain, thinned
 #
-# *core, 10 minutes.* Run $x \leftarrow x + h\,s(x) + \sqrt{2h}\,\xi$ for all walkers at once. You are given the function `score`, `(n, d) -> (n, d)`, the starts `x0` `(n, d)`, the step
+# *core, 10 minutes, importance 3 of 3.* Run $x \leftarrow x + h\,s(x) + \sqrt{2h}\,\xi$ for all walkers at once. You are given the function `score`, `(n, d) -> (n, d)`, the starts `x0` `(n, d)`, the step
 # `h`, and the normal numbers of all steps, `noise` `(n_steps, n, d)`, one slice for each step. Keep the start and then the state after each `every`-th step. Return `(n_steps // every + 1, n, d)`.
 #
 # *Example.* One walker at 2 on the line, `score(x) = -x`, `h = 0.5`, so that $\sqrt{2h}=1$, and the noise is 1, -1, 0, 2. It visits 2, then $2-1+1=2$, then $2-1-1=0$, 0, 2. With `every = 2` the answer is `[[[2]], [[0]], [[2]]]`.
@@ -175,8 +175,8 @@ kc.show("share in the left mode, steps 0, 200, 600, 1200, exact 0.5", [share[k] 
 # %% [markdown]
 # ## L01-E3 The generator on the square of the distance
 #
-# *core, 10 minutes.* Take the Ornstein-Uhlenbeck process in $\mathbb R^d$, whose score is $s(x)=-\theta x$, and the function $f(x)=|x|^2$. Compute $Lf = s\cdot\nabla f+\Delta f$ by hand, and return its
-# values at the points `x` `(n, d)`, for a number `theta`: a tensor `(n,)`.
+# *core, 10 minutes, importance 3 of 3.* Take the Ornstein-Uhlenbeck process in $\mathbb R^d$, whose score is $s(x)=-\theta x$, and the function $f(x)=|x|^2$. Compute $Lf = s\cdot\nabla f+\Delta f$ by hand, and return its
+# values at the points `x` `(n, d)`, for a number `theta` $>0$: a tensor `(n,)`.
 #
 # *Example.* With `theta = 0.5`, at the point $(1, 2)$: $Lf = -1$, and at the origin $Lf = 4$.
 #
@@ -244,8 +244,8 @@ assert abs(float(path[-1].square().sum(dim=1).mean()) - predicted[-1]) < 0.4
 # %% [markdown]
 # ## L01-E4 What a finite step does to the variance
 #
-# *core, 10 minutes.* On the Ornstein-Uhlenbeck target in one dimension ULA is $x\leftarrow(1-\theta h)\,x+\sqrt{2h}\,\xi$. Which variance does this chain settle at? Return it for the step sizes `h` `(m,)` and a number `theta`, as a
-# tensor `(m,)`, with `math.inf` for those step sizes at which it does not settle.
+# *core, 10 minutes, importance 2 of 3.* On the Ornstein-Uhlenbeck target in one dimension ULA is $x\leftarrow(1-\theta h)\,x+\sqrt{2h}\,\xi$. Which variance does this chain settle at? Return it for the step sizes `h` `(m,)` and a number `theta`, all positive, as a
+# tensor `(m,)`, with `math.inf` for those step sizes at which it does not settle. No digits should be lost where `h` is tiny.
 #
 # *Example.* With `theta = 1` and `h = [0.5, 1, 3]` the answer is `[1.3333, 2, inf]`. The target's variance is 1.
 #
@@ -272,7 +272,7 @@ ula_variance = check("L01-E4", ula_variance)
 # </details>
 # <details><summary>Hint 2: formula</summary>
 #
-# $v=(1-\theta h)^2v+2h$, so $v=2h\,/\,\big(1-(1-\theta h)^2\big)$. Multiply out the square and simplify. It shrinks if $|1-\theta h|<1$.
+# $v=(1-\theta h)^2v+2h$, so $v=2h\,/\,\big(1-(1-\theta h)^2\big)$. For small $h$ this bracket is a difference of nearly equal numbers; multiplied out it is $\theta h\,(2-\theta h)$, and an $h$ cancels. It shrinks if $|1-\theta h|<1$.
 #
 # </details>
 # <details><summary>Hint 3: skeleton</summary>
@@ -317,8 +317,8 @@ assert all(abs(v / float(p) - 1) < 0.15 for v, p in zip(ran, predicted))
 # %% [markdown]
 # ## L01-E5 The noise floor
 #
-# *warm-up, 8 minutes.* You have a `metric` that makes a number of a sample `(n, d)`, and `draws` `(repeats, n, d)`: several exact samples of the size that you want to judge. Return the pair
-# (mean, standard deviation) of the metric over the draws. The standard deviation is the usual estimate, with `repeats - 1` in the denominator.
+# *warm-up, 8 minutes, importance 3 of 3.* You have a `metric` that makes a `float` of a sample `(n, d)`, and `draws` `(repeats, n, d)`: several exact samples of the size that you want to judge. Return the pair
+# (mean, standard deviation) of the metric over the draws, two numbers. The standard deviation is the usual estimate, with `repeats - 1` in the denominator.
 #
 # *Example.* The metric is the first coordinate of the first point, and the three draws begin with 1, 2 and 6. The floor is the pair `(3, 2.6458)`, for $\sqrt7=2.6458$.
 #
@@ -329,7 +329,7 @@ assert all(abs(v / float(p) - 1) < 0.15 for v, p in zip(ran, predicted))
 def noise_floor(metric, draws):
     """Mean and standard deviation of the metric over exact samples."""
     ### BEGIN SOLUTION
-    values = torch.tensor([metric(draw) for draw in draws])
+    values = torch.tensor([metric(draw) for draw in draws], dtype=draws.dtype)
     return float(values.mean()), float(values.std())
     ### END SOLUTION
 
@@ -351,7 +351,7 @@ noise_floor = check("L01-E5", noise_floor)
 # <details><summary>Hint 3: skeleton</summary>
 #
 # ```python
-# values = torch.tensor([___ for draw in draws])
+# values = torch.tensor([___ for draw in draws], dtype=draws.dtype)  # by default it makes float32 of floats
 # return float(___), float(___)
 # ```
 #

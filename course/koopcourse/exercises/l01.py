@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
 from koopteach.langevin import langevin_trajectory
 from koopteach.metrics import noise_floor as package_noise_floor
 from koopteach.targets import DoubleWell, GaussianMixture
@@ -25,7 +25,8 @@ _tensor = partial(torch.tensor, dtype=torch.float64)
 
 def mixture_score(x, means, stds, weights):
     """sum_k p_k(x) (mu_k - x) / s_k^2 with the responsibilities p_k(x)."""
-    return GaussianMixture(means, stds, weights).score(x)
+    p = _log_parts(x, means, stds, weights).softmax(1)
+    return (p[:, :, None] * (means - x[:, None]) / stds[:, None] ** 2).sum(1)
 
 
 def _log_parts(x, means, stds, weights):
@@ -50,6 +51,37 @@ def _far_away(generator, dtype):
     return x + 60.0, means, stds, weights
 
 
+def _one_point_far_away(generator, dtype):
+    x, means, stds, weights = _mixture_inputs(generator, dtype)
+    x[0] += 100.0
+    return x, means, stds, weights
+
+
+def _one_mode_narrow(generator, dtype):
+    """Points one standard deviation away from modes of very different width."""
+    x, means, _, weights = _mixture_inputs(generator, dtype, n=3)
+    stds = torch.logspace(-4, 1, 3, dtype=dtype)
+    return means + stds[:, None] * x, means, stds, weights
+
+
+def _alike(generator, dtype):
+    """Modes of equal width and weight, two of them at one place, and points on them."""
+    _, means, stds, weights = _mixture_inputs(generator, dtype, k=4)
+    means[1] = means[0]
+    return means.clone(), means, torch.ones_like(stds), torch.full_like(weights, 0.25)
+
+
+def _without_one_mode(generator, dtype):
+    x, means, stds, weights = _mixture_inputs(generator, dtype)
+    weights = torch.cat([weights[:1] + weights[1:2], 0 * weights[1:2], weights[2:]])
+    return torch.cat([x, means]), means, stds, weights
+
+
+def _same_as_the_mixture(answer, args):
+    x, *parameters = args
+    return agree(answer(*args), GaussianMixture(*parameters).score(x), 1e-6)
+
+
 def _one_gaussian_is_linear(answer, args):
     x, means, stds, weights = args
     alone = answer(x, means[:1], stds[:1], torch.ones_like(weights[:1]))
@@ -71,9 +103,10 @@ def _score_by_autograd(x, means, stds, weights):
     return torch.stack([torch.func.grad(log_prob)(row) for row in x])
 
 
-def _score_by_broadcasting(x, means, stds, weights):
-    p = _log_parts(x, means, stds, weights).softmax(1)
-    return (p[:, :, None] * (means - x[:, None]) / stds[:, None] ** 2).sum(1)
+def _score_by_products(x, means, stds, weights):
+    """Without an (n, k, d) array in the sum, about the middle of the modes, where no digits are lost."""
+    middle = means.mean(0)
+    return _pull(_log_parts(x, means, stds, weights).softmax(1), x - middle, means - middle, stds**-2)
 
 
 def _score_in_a_loop(x, means, stds, weights):
@@ -87,6 +120,26 @@ def _score_in_a_loop(x, means, stds, weights):
     for part, mean, std in zip(parts, means, stds):
         score = score + (part / sum(parts))[:, None] * (mean - x) / std**2
     return score
+
+
+def _softmax_of(logs, dim=1):
+    """A score whose shares are a softmax of ``logs(square distances, stds, weights, d)``."""
+
+    def wrong(x, means, stds, weights):
+        square = ((x[:, None] - means) ** 2).sum(-1)
+        return _pull(logs(square, stds, weights, means.shape[1]).softmax(dim), x, means, stds**-2)
+
+    return wrong
+
+
+def _nearest_mode_only(x, means, stds, weights):
+    best = _log_parts(x, means, stds, weights).argmax(1)
+    return (means[best] - x) / stds[best, None] ** 2
+
+
+def _clamped(x, means, stds, weights):
+    density = _log_parts(x, means, stds, weights).exp() / (2 * math.pi) ** (means.shape[1] / 2)
+    return _pull(density / density.sum(1, keepdim=True).clamp_min(1e-12), x, means, stds**-2)
 
 
 def _without_the_weights(x, means, stds, weights):
@@ -124,6 +177,7 @@ E1 = Exercise(
     id="L01-E1",
     title="The score of a Gaussian mixture",
     minutes=12,
+    importance=3,
     reference=mixture_score,
     inputs=_mixture_inputs,
     example=(
@@ -133,12 +187,20 @@ E1 = Exercise(
     identities=(
         Identity("A mixture of one Gaussian has the score (mean - x) / std^2.", _one_gaussian_is_linear),
         Identity("The score is the gradient of the log density, as autograd finds it.", _is_a_gradient),
+        Identity("It is the score of koopteach's GaussianMixture.", _same_as_the_mixture),
     ),
     edge_cases=(
-        ("a single point", partial(_mixture_inputs, n=1)),
-        ("one dimension", partial(_mixture_inputs, d=1)),
         ("points far from all modes", _far_away),
+        Edge("a single point", partial(_mixture_inputs, n=1), "sizes"),
+        Edge("31 points and 5 modes on the line", partial(_mixture_inputs, n=31, k=5, d=1), "sizes"),
+        Edge("2 points and one mode in 17 dimensions", partial(_mixture_inputs, n=2, k=1, d=17), "sizes"),
+        Edge("17 dimensions", partial(_mixture_inputs, d=17), "sizes"),
+        Edge("modes that are alike, and points on them", _alike, "ties"),
+        Edge("a mode of weight zero", _without_one_mode, "ties"),
+        Edge("one point far from all modes", _one_point_far_away, "far"),
+        Edge("modes of very different width", _one_mode_narrow, "far"),
     ),
+    units={"x": 1, "means": 1, "stds": 1},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -150,6 +212,40 @@ E1 = Exercise(
             "normaliser-left-out",
             "You leave the factor 1 / std^d out of the Gaussians; it cancels only where all modes are equally wide.",
             _without_the_normaliser,
+        ),
+        Mistake(
+            "normaliser-once",
+            "You have 1 / std once in each Gaussian; in d dimensions it is 1 / std^d, so d times its logarithm.",
+            _softmax_of(lambda square, stds, weights, d: weights.log() - stds.log() - square / (2 * stds**2)),
+        ),
+        Mistake(
+            "half-left-out",
+            "Your exponent is distance^2 / std^2; a Gaussian has one half of that, and without it the shares are "
+            "too sharp.",
+            _softmax_of(lambda square, stds, weights, d: weights.log() - d * stds.log() - square / stds**2),
+        ),
+        Mistake(
+            "weights-not-logged",
+            "You add the weights to the exponents; a factor of the density becomes its logarithm there.",
+            _softmax_of(lambda square, stds, weights, d: weights - d * stds.log() - square / (2 * stds**2)),
+        ),
+        Mistake(
+            "shares-over-the-points",
+            "Your shares add up to one over the points; at each point they must add up to one over the modes.",
+            _softmax_of(
+                lambda square, stds, weights, d: weights.log() - d * stds.log() - square / (2 * stds**2), dim=0
+            ),
+        ),
+        Mistake(
+            "nearest-mode-only",
+            "You let the likeliest mode pull alone; between the modes the others pull, too, each by its share.",
+            _nearest_mode_only,
+        ),
+        Mistake(
+            "density-clamped",
+            "You keep the density above 1e-12, so that far from the modes nothing pulls; divide in logarithms, by "
+            "softmax.",
+            _clamped,
         ),
         Mistake(
             "far-modes-win",
@@ -182,7 +278,7 @@ E1 = Exercise(
             _underflows,
         ),
     ),
-    alternatives=(_score_by_broadcasting, _score_by_autograd, _score_in_a_loop),
+    alternatives=(_score_by_products, _score_by_autograd, _score_in_a_loop),
 )
 
 
@@ -211,6 +307,20 @@ def _chain_inputs(generator, dtype, n=4, d=2, n_steps=7, every=3):
     x0 = 0.5 * torch.randn(n, d, generator=generator, dtype=dtype)
     h = 0.02 + 0.03 * torch.rand((), generator=generator).item()
     return _double_well, x0, h, torch.randn(n_steps, n, d, generator=generator, dtype=dtype), every
+
+
+def _in_units_of(unit, generator, dtype):
+    """Lengths of ``unit`` and times of its square; of its smallest, where walkers differ in size."""
+    _, x0, h, noise, every = _chain_inputs(generator, dtype)
+    time = float(torch.as_tensor(unit).square().min())
+    return lambda x: -x / time, unit * x0, time * h, noise, every
+
+
+def _meeting(generator, dtype):
+    """Two walkers at one place with the same noise, and every-th step is the last."""
+    score, x0, h, noise, every = _chain_inputs(generator, dtype, n_steps=3)
+    x0[1], noise[:, 1] = x0[0], noise[:, 0]
+    return score, x0, h, noise, every
 
 
 def _same_as_the_package(answer, args):
@@ -257,6 +367,40 @@ def _aliased(score, x0, h, noise, every):
     return torch.stack(kept)
 
 
+def _in_place_and_aliased(score, x0, h, noise, every):
+    kept = [x0]
+    for step, kick in enumerate(noise, start=1):
+        x0 += h * score(x0) + math.sqrt(2 * h) * kick
+        if step % every == 0:
+            kept.append(x0)
+    return torch.stack(kept)
+
+
+def _walks_by(move):
+    """A chain whose step is ``move(score, x, h, kick)``."""
+    return lambda score, x0, h, noise, every: _walk(lambda x, kick: move(score, x, h, kick), x0, noise, every)
+
+
+def _after_the_kick(score, x, h, kick):
+    x = x + math.sqrt(2 * h) * kick
+    return x + h * score(x)
+
+
+def _counts_from_zero(score, x0, h, noise, every):
+    x, kept = x0, [x0]
+    for step, kick in enumerate(noise):
+        x = x + h * score(x) + math.sqrt(2 * h) * kick
+        if step % every == 0:
+            kept.append(x)
+    return torch.stack(kept)
+
+
+def _last_state_too(score, x0, h, noise, every):
+    path = langevin_chain(score, x0, h, noise, 1)
+    extra = [] if len(noise) % every == 0 else [path[-1:]]
+    return torch.cat([path[::every], *extra])
+
+
 def _keeps_the_step_before(score, x0, h, noise, every):
     x, kept = x0, [x0]
     for step, kick in enumerate(noise, start=1):
@@ -285,6 +429,7 @@ E2 = Exercise(
     id="L01-E2",
     title="A Langevin chain, thinned",
     minutes=10,
+    importance=3,
     reference=langevin_chain,
     inputs=_chain_inputs,
     example=(
@@ -296,9 +441,20 @@ E2 = Exercise(
         Identity("With the same random numbers it is koopteach's langevin_trajectory.", _same_as_the_package),
     ),
     edge_cases=(
-        ("every=1, all states kept", partial(_chain_inputs, every=1)),
+        Edge("every=1, all states kept", partial(_chain_inputs, every=1), "ties"),
+        Edge("walkers that meet, and as many steps as every", _meeting, "ties"),
         ("fewer steps than every", partial(_chain_inputs, n_steps=2)),
         ("no steps at all", partial(_chain_inputs, n_steps=0)),
+        Edge("a single walker on the line", partial(_chain_inputs, n=1, d=1), "sizes"),
+        Edge("31 walkers, 3 dimensions, 40 steps", partial(_chain_inputs, n=31, d=3, n_steps=40), "sizes"),
+        Edge("2 walkers, 17 dimensions", partial(_chain_inputs, n=2, d=17), "sizes"),
+        Edge("very short lengths and times", partial(_in_units_of, 1e-4), "units"),
+        Edge("very long lengths and times", partial(_in_units_of, 1e4), "units"),
+        Edge(
+            "walkers far apart",
+            lambda generator, dtype: _in_units_of(torch.logspace(0, 3, 4, dtype=dtype)[:, None], generator, dtype),
+            "far",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -308,6 +464,51 @@ E2 = Exercise(
             lambda score, x0, h, noise, every: _walk(
                 lambda x, kick: x + h * score(x) + math.sqrt(h) * kick, x0, noise, every
             ),
+        ),
+        Mistake(
+            "two-outside-the-root",
+            "You scale the noise by 2 sqrt(h); the 2 belongs under the root: sqrt(2 h).",
+            _walks_by(lambda score, x, h, kick: x + h * score(x) + 2 * math.sqrt(h) * kick),
+        ),
+        Mistake(
+            "half-the-drift",
+            "You move by h s(x) / 2, as for noise dW; with sqrt(2) dW the drift is the whole score.",
+            _walks_by(lambda score, x, h, kick: x + h * score(x) / 2 + math.sqrt(2 * h) * kick),
+        ),
+        Mistake(
+            "half-the-clock",
+            "You use another clock, dX = s / 2 dt + dW, which is half as fast; ours is dX = s dt + sqrt(2) dW.",
+            _walks_by(lambda score, x, h, kick: x + h * score(x) / 2 + math.sqrt(h) * kick),
+        ),
+        Mistake(
+            "score-after-the-kick",
+            "You kick first and take the score at the new place; the step takes it where it begins.",
+            _walks_by(_after_the_kick),
+        ),
+        Mistake(
+            "noise-thinned",
+            "You make a step only with every every-th noise; all steps are made, and only the records are thinned.",
+            lambda score, x0, h, noise, every: langevin_chain(score, x0, h, noise[every - 1 :: every], 1),
+        ),
+        Mistake(
+            "noise-thinned-from-the-first",
+            "You make a step only with every every-th noise; all steps are made, and only the records are thinned.",
+            lambda score, x0, h, noise, every: langevin_chain(score, x0, h, noise[::every], 1),
+        ),
+        Mistake(
+            "not-thinned",
+            "You keep all states; after the start only every every-th is wanted.",
+            lambda score, x0, h, noise, every: langevin_chain(score, x0, h, noise, 1),
+        ),
+        Mistake(
+            "counted-from-zero",
+            "You count steps from zero, so that the first one is kept; the first record comes after every steps.",
+            _counts_from_zero,
+        ),
+        Mistake(
+            "last-state-kept-too",
+            "You keep the last state even where every does not divide the number of steps; then it is no record.",
+            _last_state_too,
         ),
         Mistake(
             "noise-times-h",
@@ -350,6 +551,12 @@ E2 = Exercise(
             _aliased,
         ),
         Mistake(
+            "start-overwritten-and-kept",
+            "You move x0 itself (+=) and keep it each time: the caller loses the start, and all records are the "
+            "last state.",
+            _in_place_and_aliased,
+        ),
+        Mistake(
             "start-overwritten",
             "You write the new positions over x0 (+=), so that the caller loses the start.",
             _in_place,
@@ -375,6 +582,19 @@ def generator_of_square(x, theta):
 def _ou_inputs(generator, dtype, n=6, d=3):
     theta = 0.5 + 2 * torch.rand((), generator=generator).item()
     return torch.randn(n, d, generator=generator, dtype=dtype), theta
+
+
+def _points_in_balance(generator, dtype):
+    """The origin, twice the same point, and points where drift and noise cancel each other."""
+    x, theta = _ou_inputs(generator, dtype)
+    x[0], x[1] = 0, x[2]
+    x[3:] = torch.eye(3, dtype=dtype) * math.sqrt(3 / theta)
+    return x, theta
+
+
+def _of_many_sizes(generator, dtype):
+    x, theta = _ou_inputs(generator, dtype)
+    return x * torch.logspace(-2, 2, 6, dtype=dtype)[:, None] * torch.logspace(-1, 1, 3, dtype=dtype), theta
 
 
 def _mean_is_zero_at_equilibrium(answer, args):
@@ -409,6 +629,7 @@ E3 = Exercise(
     id="L01-E3",
     title="The generator on the square of the distance",
     minutes=10,
+    importance=3,
     reference=generator_of_square,
     inputs=_ou_inputs,
     example=((_tensor([[1.0, 2.0], [0.0, 0.0]]), 0.5), _tensor([-1.0, 4.0])),
@@ -422,7 +643,14 @@ E3 = Exercise(
             _is_the_slope_of_the_mean,
         ),
     ),
-    edge_cases=(("one dimension", partial(_ou_inputs, d=1)), ("a single point", partial(_ou_inputs, n=1))),
+    edge_cases=(
+        Edge("31 points on the line", partial(_ou_inputs, n=31, d=1), "sizes"),
+        Edge("a single point", partial(_ou_inputs, n=1), "sizes"),
+        Edge("2 points in 17 dimensions", partial(_ou_inputs, n=2, d=17), "sizes"),
+        Edge("the origin, and points where L f is zero", _points_in_balance, "ties"),
+        Edge("points of very different size", _of_many_sizes, "far"),
+    ),
+    units={"x": 1, "theta": -2},
     mistakes=(
         Mistake(
             "second-derivative-left-out",
@@ -438,6 +666,36 @@ E3 = Exercise(
             "one-dimension-only",
             "You took 2 for the Laplacian of |x|^2; every coordinate contributes 2, so it is 2 d.",
             lambda x, theta: 2 - 2 * theta * (x**2).sum(1),
+        ),
+        Mistake(
+            "in-the-plane-only",
+            "You took 4 for the Laplacian of |x|^2, as in the plane; every coordinate contributes 2, so it is 2 d.",
+            lambda x, theta: 4 - 2 * theta * (x**2).sum(1),
+        ),
+        Mistake(
+            "number-of-points",
+            "You counted the points where the coordinates count: d is the number of columns, x.shape[1].",
+            lambda x, theta: 2 * len(x) - 2 * theta * (x**2).sum(1),
+        ),
+        Mistake(
+            "theta-at-the-noise",
+            "You multiply the Laplacian by theta as well; only the drift has it.",
+            lambda x, theta: 2 * theta * x.shape[1] - 2 * theta * (x**2).sum(1),
+        ),
+        Mistake(
+            "length-not-squared",
+            "You multiply by the distance; s . grad f is -2 theta times its square.",
+            lambda x, theta: 2 * x.shape[1] - 2 * theta * x.norm(dim=1),
+        ),
+        Mistake(
+            "laplacian-subtracted",
+            "You subtract the Laplacian; the generator is s . grad f + Laplacian of f.",
+            lambda x, theta: -2 * x.shape[1] - 2 * theta * (x**2).sum(1),
+        ),
+        Mistake(
+            "drift-uphill",
+            "You add 2 theta |x|^2; the score is -theta x and pulls towards the origin.",
+            lambda x, theta: 2 * x.shape[1] + 2 * theta * (x**2).sum(1),
         ),
         Mistake(
             "minus-the-generator",
@@ -499,16 +757,27 @@ def _where_stable(formula):
     return lambda h, theta: torch.where(theta * h < 2, formula(h, theta), torch.inf)
 
 
-def _variance_from_a_series(h, theta):
-    factor = (1 - theta * h) ** 2
-    return torch.where(factor < 1, 2 * h / (1 - factor), torch.inf)
+def _variance_from_a_quotient(h, theta):
+    shrink = theta * h
+    return torch.where(shrink < 2, 2 * h / (shrink * (2 - shrink)), torch.inf)
 
 
-def _variance_by_iteration(h, theta):
-    factor, variance = (1 - theta * h) ** 2, 2 * h
-    for _ in range(60):  # doubles the number of steps each time
-        variance, factor = variance + factor * variance, factor * factor
-    return torch.where(theta * h < 2, variance, torch.inf)
+def _variance_and_excess(h, theta):
+    """The target's variance and what the step adds."""
+    return torch.where((1 - theta * h).abs() < 1, 1 / theta + h / (2 - theta * h), torch.inf)
+
+
+def _variance_that_cancels(h, theta):
+    return torch.where(theta * h < 2, 2 * h / (1 - (1 - theta * h) ** 2), torch.inf)
+
+
+def _at_the_bound(generator, dtype):
+    """Steps of 1 / theta and of exactly 2 / theta, the first at which nothing settles."""
+    return torch.tensor([0.25, 0.5, 1.0, 0.5, 1.0, 2.0], dtype=dtype), 2.0
+
+
+def _steps_of_many_sizes(generator, dtype):
+    return torch.logspace(-12, 0, 7, dtype=dtype), 1.5
 
 
 def _variance_one_by_one(h, theta):
@@ -520,6 +789,7 @@ E4 = Exercise(
     id="L01-E4",
     title="What a finite step does to the variance",
     minutes=10,
+    importance=2,
     reference=ula_variance,
     inputs=_step_sizes,
     example=((_tensor([0.5, 1.0, 3.0]), 1.0), _tensor([4 / 3, 2.0, math.inf])),
@@ -530,7 +800,12 @@ E4 = Exercise(
     edge_cases=(
         ("steps between 1 / theta and 2 / theta", partial(_step_sizes, low=1.05, high=1.9)),
         ("steps beyond 2 / theta", partial(_step_sizes, low=2.1, high=3.0)),
+        Edge("a single step size", partial(_step_sizes, n=1), "sizes"),
+        Edge("31 step sizes", partial(_step_sizes, n=31), "sizes"),
+        Edge("steps of exactly 1 / theta and 2 / theta", _at_the_bound, "ties"),
+        Edge("step sizes from 1e-12 to 1", _steps_of_many_sizes, "far"),
     ),
+    units={"h": 1, "theta": -1},
     mistakes=(
         Mistake(
             "target-variance",
@@ -558,6 +833,44 @@ E4 = Exercise(
             _where_stable(lambda h, theta: torch.full_like(h, 2 / theta)),
         ),
         Mistake(
+            "cancels-for-small-steps",
+            "Your formula is right, but 1 - (1 - theta h)^2 loses all digits for small h; multiply it out: "
+            "theta h (2 - theta h).",
+            _variance_that_cancels,
+        ),
+        Mistake(
+            "half-the-noise",
+            "You add the variance h in each step; the noise sqrt(2 h) xi has the variance 2 h.",
+            lambda h, theta: ula_variance(h, theta) / 2,
+        ),
+        Mistake(
+            "theta-left-out-in-front",
+            "You left out 1 / theta in front; as h goes to zero the variance must become that of the target, 1 / "
+            "theta.",
+            _where_stable(lambda h, theta: 2 / (2 - theta * h)),
+        ),
+        Mistake(
+            "unstable-too-early",
+            "You call the chain unstable from h = 1 / theta on; there it only jumps over the origin, up to 2 / theta.",
+            lambda h, theta: torch.where(theta * h < 1, 1 / (theta * (1 - theta * h / 2)), torch.inf),
+        ),
+        Mistake(
+            "unstable-from-two-on",
+            "You compare h with 2; only theta h, which has no unit, can be compared with a number.",
+            lambda h, theta: torch.where(h < 2, 1 / (theta * (1 - theta * h / 2)), torch.inf),
+        ),
+        Mistake(
+            "nan-for-infinity",
+            "You return NaN where the chain does not settle; its variance grows beyond all bounds, so return infinity.",
+            lambda h, theta: torch.where(theta * h < 2, 1 / (theta * (1 - theta * h / 2)), torch.nan),
+        ),
+        Mistake(
+            "zero-for-infinity",
+            "You return zero where the chain does not settle; its variance grows beyond all bounds, so return "
+            "infinity.",
+            lambda h, theta: torch.where(theta * h < 2, 1 / (theta * (1 - theta * h / 2)), 0.0),
+        ),
+        Mistake(
             "standard-deviation",
             "You return the standard deviation; the variance is asked for.",
             lambda h, theta: ula_variance(h, theta).sqrt(),
@@ -573,7 +886,7 @@ E4 = Exercise(
             lambda h, theta: 1 / (theta * (1 - theta * h / 2)),
         ),
     ),
-    alternatives=(_variance_from_a_series, _variance_by_iteration, _variance_one_by_one),
+    alternatives=(_variance_from_a_quotient, _variance_and_excess, _variance_one_by_one),
 )
 
 
@@ -594,6 +907,17 @@ def _radius(x):
 
 def _draws(generator, dtype, repeats=6, n=4, d=2):
     return _radius, torch.randn(repeats, n, d, generator=generator, dtype=dtype)
+
+
+def _draws_alike(generator, dtype):
+    metric, draws = _draws(generator, dtype)
+    return metric, draws[:1].repeat(4, 1, 1)
+
+
+def _one_draw_far_away(generator, dtype):
+    metric, draws = _draws(generator, dtype)
+    draws[2] = 1e3 * draws[2]
+    return metric, draws
 
 
 def _first_entry(x):
@@ -636,6 +960,7 @@ E5 = Exercise(
     id="L01-E5",
     title="The noise floor",
     minutes=8,
+    importance=3,
     reference=noise_floor,
     inputs=_draws,
     example=((_first_entry, _tensor([[[1.0], [7.0]], [[2.0], [7.0]], [[6.0], [7.0]]])), (3.0, math.sqrt(7.0))),
@@ -643,12 +968,35 @@ E5 = Exercise(
         Identity("A metric that always says 2.5 has the floor 2.5 with spread 0.", _constant_has_no_spread),
         Identity("The metric sees n points at a time, one draw.", _sees_one_draw_at_a_time),
     ),
-    edge_cases=(("two draws only", partial(_draws, repeats=2)),),
+    edge_cases=(
+        Edge("two draws only", partial(_draws, repeats=2), "sizes"),
+        Edge("31 draws of one point on the line", partial(_draws, repeats=31, n=1, d=1), "sizes"),
+        Edge("3 draws of 31 points in 17 dimensions", partial(_draws, repeats=3, n=31, d=17), "sizes"),
+        Edge("draws that are all the same", _draws_alike, "ties"),
+        Edge("one draw of a very different size", _one_draw_far_away, "far"),
+    ),
+    units={"draws": 1},
+    tolerance=1e-5,
     mistakes=(
         Mistake(
             "all-draws-pooled",
             "You hand all draws to the metric at once; that is the floor of a much larger sample, and far too low.",
             lambda metric, draws: (metric(draws.flatten(0, 1)), 0.0),
+        ),
+        Mistake(
+            "mean-of-all-draws-pooled",
+            "You take the metric of all draws in one heap for the mean; each draw must be judged by itself.",
+            lambda metric, draws: (metric(draws.flatten(0, 1)), noise_floor(metric, draws)[1]),
+        ),
+        Mistake(
+            "exchanged",
+            "You return the standard deviation first; the mean comes first.",
+            lambda metric, draws: noise_floor(metric, draws)[::-1],
+        ),
+        Mistake(
+            "mean-absolute-deviation",
+            "You average the absolute deviations; the standard deviation is the root of the mean square.",
+            _floor_with(lambda values: (values - values.mean()).abs().mean()),
         ),
         Mistake(
             "first-draw-only",
@@ -676,6 +1024,11 @@ E5 = Exercise(
             "median-for-mean",
             "You return the median; the floor of this course is the mean.",
             lambda metric, draws: (statistics.median(map(metric, draws)), noise_floor(metric, draws)[1]),
+        ),
+        Mistake(
+            "lower-median-for-mean",
+            "You return torch's median, the lower of the two middle values; the floor of this course is the mean.",
+            lambda metric, draws: (_values(metric, draws).median().item(), noise_floor(metric, draws)[1]),
         ),
         Mistake(
             "wrong-axis",
