@@ -16,21 +16,21 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.util
 import json
 import os
 import platform
-import re
-import runpy
-import shutil
 import subprocess
 import sys
 import sysconfig
 import time
 from pathlib import Path
 
-OLDEST, NEWEST = (3, 11), (3, 14)  # PyTorch has wheels for these
 ROOT = Path(__file__).resolve().parent
+sys.path.append(str(ROOT / "course"))
+
+from carry import with_answers
+from systems import has_venv, no_wheel, obstacle, system
+
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "koopteach.json"
@@ -45,17 +45,9 @@ USUAL = ["--nbval"]
 QUICK = ["-m", "not slow and not browser and not all"]
 ALL = ["--nbval", "-m", ""]
 
-# Per system: the command that installs a Python of ours, and the command that then starts the course.
-NEW_PYTHON = {
-    "debian": ("sudo apt install python3.11 python3.11-venv", "python3.11 course.py"),
-    "fedora": ("sudo dnf install python3.12", "python3.12 course.py"),
-    "macos": ("brew install python@3.13", "python3.13 course.py"),
-    "windows": ("winget install Python.Python.3.13", "py -3.13 course.py"),
-}
-
 
 def main(arguments: list[str]) -> int:
-    message = obstacle(sys.version_info[:3], has_venv(), system(), has_python)
+    message = obstacle(sys.version_info[:3], has_venv(), system(), lambda python: works(python, "ensurepip"), ME)
     if message:
         print(message, file=sys.stderr)
         return 1
@@ -97,65 +89,6 @@ def obey(arguments: list[str]) -> int:
 
 def say(text: str) -> None:
     print(f"koopteach: {text}", flush=True)
-
-
-# ------------------------------------------------------------------ is this Python good enough?
-
-
-def system() -> str:
-    if sys.platform == "darwin":
-        return "macos"
-    if os.name == "nt":
-        return "windows"
-    return "debian" if shutil.which("apt-get") else "fedora" if shutil.which("dnf") else "other"
-
-
-def has_venv() -> bool:
-    return all(importlib.util.find_spec(module) for module in ("venv", "ensurepip"))  # Debian parts them
-
-
-def has_python(command: str) -> bool:
-    return works(command, "ensurepip")
-
-
-def obstacle(version, venv_found: bool, where: str, installed) -> str | None:
-    """What keeps this Python from running the course and the one command that mends it, or None."""
-    fits = OLDEST <= version[:2] <= NEWEST
-    if fits and venv_found:
-        return None
-    this = ".".join(map(str, version))
-    mend, start = NEW_PYTHON.get(where, ("an installer from https://www.python.org/downloads/", ME))
-    if fits:
-        lacks = f"this Python {this} has no venv module"
-        if where == "debian":
-            mend, start = f"sudo apt install python{version[0]}.{version[1]}-venv", ME
-    else:
-        wants = f"{OLDEST[0]}.{OLDEST[1]} or newer" if version < OLDEST else f"{OLDEST[0]}.{OLDEST[1]} to 3.{NEWEST[1]}"
-        lacks = f"the course needs Python {wants}, and this is {this}"
-        for name in ("python3.14", "python3.13", "python3.12", "python3.11"):
-            if installed(name):
-                return f"koopteach: {lacks}. There is another one here; start with\n    {name} course.py"
-    return f"koopteach: {lacks}. Mend it with\n    {mend}\nand start with\n    {start}"
-
-
-def no_wheel(where: str, machine: str, macos: str, libc: tuple[str, str]) -> str | None:
-    """The sentence for a system for which nobody builds PyTorch, or None."""
-    if where.startswith("macosx") and machine != "arm64":
-        return "PyTorch is no longer built for Macs with an Intel processor; conda (see README) still has it."
-    if where.startswith("macosx") and numbers(macos) < (14,):
-        return f"PyTorch is built for macOS 14 and newer, and this is {macos}."
-    if where.startswith("win") and where != "win-amd64":
-        return f"PyTorch needs the 64-bit Python for Intel and AMD, which Windows on ARM runs, too; this is {where}."
-    if where.startswith("linux") and machine not in ("x86_64", "aarch64"):
-        return f"PyTorch is built for x86_64 and aarch64 processors, and this is {machine}."
-    if where.startswith("linux") and (libc[0] != "glibc" or numbers(libc[1]) < (2, 28)):
-        this = " ".join(libc).strip() or "another C library"
-        return f"PyTorch is built for Linux with glibc 2.28 or newer, and this has {this}."
-    return None
-
-
-def numbers(version: str) -> tuple:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 # ------------------------------------------------------------------ installing
@@ -260,7 +193,7 @@ def deliver(carrying: bool | None = None) -> None:
         seen = {name: shipped.get(f"{folder}/{name}") for name in upstream}
         new = {name: content for name, content in upstream.items() if is_new(content, WORK / folder / name, seen[name])}
         if folder == "exercises":
-            new.update(with_answers(upstream, new, carrying))
+            new.update(with_answers(WORK / folder, upstream, new, carrying, say, ME))
         for name, content in new.items():
             place(content, WORK / folder / name)
         shipped.update({f"{folder}/{name}": digest(content) for name, content in upstream.items()})
@@ -296,44 +229,6 @@ def place(content: bytes, own: Path) -> None:
     write(target, content)
     if version > 1:
         say(f"a newer {own.stem} is here as {target.name!r}, beside yours in work/{own.parent.name}.")
-
-
-def with_answers(upstream: dict, new: dict, carrying: bool | None) -> dict:
-    """Those of the exercise sheets that are to be written with the learner's answers in them."""
-    copies = sorted((WORK / "exercises").glob("*.ipynb"), key=age)
-    if not copies or not (new or carrying):
-        return {}
-    carry = runpy.run_path(str(ROOT / "course" / "carry.py"))["carry"]
-    sheets, broken = carry(upstream, [(path.name, path.read_bytes()) for path in copies])
-    for name in broken:
-        say(f"work/exercises/{name} is no notebook that can be read; it stays as it is.")
-    if not carrying:
-        sheets = {name: sheet for name, sheet in sheets.items() if name in new}
-        listed = ", ".join(Path(name).stem for name in sheets)
-        if sheets and not agreed(f"there are newer sheets: {listed}. Carry your answers into them?"):
-            say(f"{ME} carry does it whenever you like.")
-            return {}
-    for name, sheet in sheets.items():
-        say(f"{Path(name).stem} takes along your answers to {', '.join(sheet.exercises)}; yours stays as it is.")
-    if carrying and not sheets:
-        say("there is nothing to carry: your newest sheets have all your answers.")
-    return {name: sheet.content for name, sheet in sheets.items()}
-
-
-def age(own: Path) -> tuple:
-    """Sorts copies, the one that the learner saved last first; of two of one time the later version."""
-    version = re.search(r"\(version (\d+)\)$", own.stem)
-    return -own.stat().st_mtime, -int(version.group(1)) if version else 0
-
-
-def agreed(question: str) -> bool:
-    """The answer of somebody at a terminal; no, where there is nobody to ask."""
-    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
-        return False
-    try:
-        return input(f"koopteach: {question} [Y/n] ").strip().lower() in ("", "y", "yes")
-    except EOFError:
-        return False
 
 
 def digest(content: bytes) -> str:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+import sys
+from pathlib import Path
+from typing import Callable, Iterator, NamedTuple
 
 HEADING = re.compile(r"^## (L\d\d-E\d+\b)?", re.M)
 CHECK = re.compile(r"""^.*\bcheck\(\s*["'](L\d\d-E\d+)["']\s*,\s*(\w+).*$""", re.M)
@@ -34,6 +35,51 @@ class Carried(NamedTuple):
 
     content: bytes
     exercises: list[str]
+
+
+def with_answers(folder: Path, upstream: dict, new: dict, carrying: bool | None, say: Callable, me: str) -> dict:
+    """Those of the exercise sheets that are to be written with the learner's answers in them.
+
+    Args:
+        folder: of the learner's copies.
+        upstream, new: all of the course's sheets, and those that the learner has not got yet, by file name.
+        carrying: False or None to ask first, and for the sheets in ``new`` alone.
+        say: prints a line.
+        me: the command that starts course.py.
+    """
+    copies = sorted(folder.glob("*.ipynb"), key=age)
+    if not copies or not (new or carrying):
+        return {}
+    sheets, broken = carry(upstream, [(path.name, path.read_bytes()) for path in copies])
+    for name in broken:
+        say(f"work/exercises/{name} is no notebook that can be read; it stays as it is.")
+    if not carrying:
+        sheets = {name: sheet for name, sheet in sheets.items() if name in new}
+        listed = ", ".join(Path(name).stem for name in sheets)
+        if sheets and not agreed(f"there are newer sheets: {listed}. Carry your answers into them?"):
+            say(f"{me} carry does it whenever you like.")
+            return {}
+    for name, sheet in sheets.items():
+        say(f"{Path(name).stem} takes along your answers to {', '.join(sheet.exercises)}; yours stays as it is.")
+    if carrying and not sheets:
+        say("there is nothing to carry: your newest sheets have all your answers.")
+    return {name: sheet.content for name, sheet in sheets.items()}
+
+
+def age(own: Path) -> tuple:
+    """Sorts copies, the one that the learner saved last first; of two of one time the later version."""
+    version = re.search(r"\(version (\d+)\)$", own.stem)
+    return -own.stat().st_mtime, -int(version.group(1)) if version else 0
+
+
+def agreed(question: str) -> bool:
+    """The answer of somebody at a terminal; no, where there is nobody to ask."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    try:
+        return input(f"koopteach: {question} [Y/n] ").strip().lower() in ("", "y", "yes")
+    except EOFError:
+        return False
 
 
 def carry(upstream: dict[str, bytes], copies: list[tuple[str, bytes]]) -> tuple[dict[str, Carried], list[str]]:

@@ -1,11 +1,13 @@
 """A learner's answers in old sheets reach the newer ones, by exercise, and nothing of theirs is ever written over."""
 
+import builtins
 import json
 import os
 import re
 import runpy
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -209,7 +211,7 @@ def test_what_was_carried_once_is_not_carried_again():
 def course(tmp_path):
     """course.py over a tree with one sheet, of which a learner has an old copy with an answer."""
     (tmp_path / "course").mkdir()
-    for name in ("course.py", "course/carry.py"):
+    for name in ("course.py", "course/carry.py", "course/systems.py"):
         shutil.copy(REPOSITORY / name, tmp_path / name)
     for folder in ("notebooks", "exercises"):
         (tmp_path / folder).mkdir()
@@ -235,18 +237,14 @@ class CourseAt:
     def copy(self, name="05_a"):
         return self.root / "work" / "exercises" / f"{name}.ipynb"
 
-    def answers(self, reply):
-        """Let somebody at a terminal reply, or nobody be there."""
-        self.names["deliver"].__globals__["agreed"] = lambda question: reply
-
     def names_here(self):
         return sorted(path.stem for path in self.copy().parent.iterdir())
 
 
-def test_a_newer_sheet_takes_the_answers_along_if_the_learner_wants_it(course, capsys):
+def test_a_newer_sheet_takes_the_answers_along_if_the_learner_wants_it(course, monkeypatch, capsys):
+    monkeypatch.setitem(course.names["with_answers"].__globals__, "agreed", lambda question: "Carry" in question)
     before = course.copy().read_bytes()
     course.ship(NEW["05_a.ipynb"])
-    course.answers(True)
     for _ in range(2):
         course.deliver()
         assert course.names_here() == ["05_a", "05_a (version 2)"]
@@ -258,7 +256,7 @@ def test_a_newer_sheet_takes_the_answers_along_if_the_learner_wants_it(course, c
 def test_without_a_yes_the_sheet_comes_empty_and_carry_does_it_later(course, capsys):
     course.ship(NEW["05_a.ipynb"])
     course.deliver()  # nobody at a terminal
-    assert course.copy("05_a (version 2)").read_bytes() == as_bytes(NEW["05_a.ipynb"])
+    assert sources(course.copy("05_a (version 2)").read_bytes()) == sources(as_bytes(NEW["05_a.ipynb"]))
     assert "carry does it whenever you like" in capsys.readouterr().out
     for _ in range(2):
         course.deliver(carrying=True)
@@ -283,13 +281,29 @@ def test_the_newest_copy_is_the_one_saved_last(course):
     course.ship(NEW["05_a.ipynb"])
     course.deliver(carrying=True)
     assert MINE in sources(course.copy("05_a (version 3)").read_bytes())
-    assert course.names["age"](second) > course.names["age"](course.copy())
+    assert CARRY["age"](second) > CARRY["age"](course.copy())
 
 
 def test_of_two_copies_saved_at_once_the_later_version_is_newer(course):
-    age, second = course.names["age"], course.copy("05_a (version 2)")
+    age, second = CARRY["age"], course.copy("05_a (version 2)")
     shutil.copy2(course.copy(), second)
     assert age(second) < age(course.copy())
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"), [("", True), ("y", True), (" Yes ", True), ("n", False), ("later", False), (None, False)]
+)
+def test_somebody_at_a_terminal_is_asked(monkeypatch, reply, said):
+    def answer(question):
+        assert question == "koopteach: Carry? [Y/n] "
+        if reply is None:
+            raise EOFError  # Ctrl-D
+        return reply
+
+    terminal = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setitem(CARRY["agreed"].__globals__, "sys", SimpleNamespace(stdin=terminal, stdout=terminal))
+    monkeypatch.setattr(builtins, "input", answer)
+    assert CARRY["agreed"]("Carry?") is said
 
 
 # ------------------------------------------------------------------ with the real sheets

@@ -20,8 +20,8 @@ import pytest
 from tests.needs import needs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SOURCE = (REPOSITORY / "course.py").read_text(encoding="utf-8")
-CARRY = (REPOSITORY / "course" / "carry.py").read_text(encoding="utf-8")
+PARTS = ("course/carry.py", "course/systems.py")
+SOURCES = {name: (REPOSITORY / name).read_text(encoding="utf-8") for name in (*PARTS, "course.py")}
 
 
 def load(folder):
@@ -45,7 +45,7 @@ def tree(tmp_path):
     folder = tmp_path / "Kurs für Köpfe"
     folder.mkdir()
     (folder / "course").mkdir()
-    for name in ("course.py", "course/carry.py", "pyproject.toml", "course/pyproject.toml", "constraints.txt"):
+    for name in ("course.py", *PARTS, "pyproject.toml", "course/pyproject.toml", "constraints.txt"):
         shutil.copy(REPOSITORY / name, folder / name)
     notebook(folder / "notebooks", "00_start.ipynb")
     notebook(folder / "notebooks", "05_later.ipynb")
@@ -91,12 +91,12 @@ def course(tree, monkeypatch):
 # ------------------------------------------------------------------ the Python it is started with
 
 
-@pytest.mark.parametrize("source", [SOURCE, CARRY], ids=["course", "carry"])
+@pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
 def test_parses_on_python_3_8(source):
     ast.parse(source, feature_version=(3, 8))
 
 
-@pytest.mark.parametrize("source", [SOURCE, CARRY], ids=["course", "carry"])
+@pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
 def test_needs_the_standard_library_alone(source):
     imports = {
         alias.name if isinstance(node, ast.Import) else node.module
@@ -104,7 +104,7 @@ def test_needs_the_standard_library_alone(source):
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    assert {name.split(".")[0] for name in imports} <= sys.stdlib_module_names
+    assert {name.split(".")[0] for name in imports} <= sys.stdlib_module_names | {"carry", "systems"}
 
 
 @pytest.mark.parametrize(
@@ -118,33 +118,33 @@ def test_needs_the_standard_library_alone(source):
     ],
 )
 def test_an_old_python_is_told_what_to_install(course, where, mend):
-    message = course.obstacle((3, 8, 10), True, where, lambda name: False)
+    message = course.obstacle((3, 8, 10), True, where, lambda name: False, course.ME)
     assert "3.11 or newer, and this is 3.8.10" in message
     assert mend in message
     assert message.count("course.py") == 1
 
 
 def test_a_newer_python_that_is_there_already_is_named(course):
-    message = course.obstacle((3, 9, 2), True, "debian", lambda name: name == "python3.12")
+    message = course.obstacle((3, 9, 2), True, "debian", lambda name: name == "python3.12", course.ME)
     assert message.endswith("python3.12 course.py")
     assert "apt" not in message
 
 
 def test_debians_missing_venv_is_told_with_its_package(course):
-    message = course.obstacle((3, 12, 1), False, "debian", lambda name: True)
+    message = course.obstacle((3, 12, 1), False, "debian", lambda name: True, course.ME)
     assert "no venv module" in message
     assert "sudo apt install python3.12-venv" in message
 
 
 def test_a_python_too_new_for_pytorch_is_told_so(course):
-    message = course.obstacle((3, 15, 0), True, "macos", lambda name: name == "python3.13")
+    message = course.obstacle((3, 15, 0), True, "macos", lambda name: name == "python3.13", course.ME)
     assert "needs Python 3.11 to 3.14, and this is 3.15.0" in message
     assert message.endswith("python3.13 course.py")
 
 
 def test_a_good_python_meets_no_obstacle(course):
-    assert course.obstacle((3, 11, 0), True, "debian", lambda name: False) is None
-    assert course.obstacle((3, 14, 0), True, "other", lambda name: False) is None
+    assert course.obstacle((3, 11, 0), True, "debian", lambda name: False, course.ME) is None
+    assert course.obstacle((3, 14, 0), True, "other", lambda name: False, course.ME) is None
 
 
 @pytest.mark.parametrize(
