@@ -1,6 +1,5 @@
 """Every public name of the package and its home; :mod:`koopteach.lazy` and type checkers read this list."""
 
-from koopteach.dictionaries import Fourier as Fourier
 from koopteach.dictionaries import GaussianRBF as GaussianRBF
 from koopteach.dictionaries import Hermite as Hermite
 from koopteach.dictionaries import Monomials as Monomials
@@ -57,7 +56,6 @@ from koopteach.operators import EDMD as EDMD
 from koopteach.operators import DiffusionMaps as DiffusionMaps
 from koopteach.operators import GeneratorEDMD as GeneratorEDMD
 from koopteach.operators import KernelEDMD as KernelEDMD
-from koopteach.operators import Selection as Selection
 from koopteach.operators import select as select
 from koopteach.operators import spectral_score as spectral_score
 from koopteach.particles import DMPS as DMPS

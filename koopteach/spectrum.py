@@ -29,6 +29,15 @@ class Spectrum(Movable):
         functions: evaluates the eigenfunctions; ``spectrum(x)``, ``.grad`` and ``.contract_grad`` call it.
         report: in words, what the fit kept and what it dropped.
         manifold: the manifold of the fit, or None in R^d. On a manifold all gradients are tangent to it.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> x = torch.randn(5000, 1, generator=torch.Generator().manual_seed(0))
+    >>> spectrum = kt.GeneratorEDMD(kt.Hermite(1, 3)).fit(x).spectrum()
+    >>> spectrum(x).shape, spectrum.grad(x).shape, len(spectrum.truncate(2))
+    (torch.Size([5000, 3]), torch.Size([5000, 3, 1]), 2)
+    >>> bool((spectrum(x).square().mean(0) - 1).abs().max() < 0.01)
+    True
     """
 
     rates: Tensor
@@ -45,17 +54,15 @@ class Spectrum(Movable):
         phi: Callable[[Tensor], Tensor],
         grad: Callable[[Tensor], Tensor] | None = None,
         *,
-        energies: Any = None,
         scale: float = 1.0,
         manifold: Manifold | None = None,
     ) -> Self:
-        """A spectrum given by formulas.
+        """A spectrum given by formulas; its energies are the rates.
 
         Args:
             rates: ``(r,)``, ascending.
             phi: ``x (n, d) -> (n, r)``, of mean 0 and variance 1 under the target.
             grad: ``x (n, d) -> (n, r, d)``; ``None`` differentiates ``phi`` by autograd.
-            energies: ``(r,)``; ``None`` means equal to the rates.
             scale: the target's ``sqrt(trace cov)``.
             manifold: where the functions live, None for R^d.
 
@@ -67,9 +74,8 @@ class Spectrum(Movable):
             raise ValueError(f"Spectrum.from_functions: rates has shape {tuple(rates.shape)}, but (r,) is needed.")
         if not bool(rates.isfinite().all()):
             raise ValueError(f"Spectrum.from_functions: rates must be finite, got {rates.tolist()}.")
-        energies = rates if energies is None else as_float("Spectrum.from_functions", "energies", energies)
         functions = _Formulas(phi, grad or _autograd(phi), len(rates))
-        return cls(rates, energies, float(scale), functions, "exact eigenfunctions", manifold)
+        return cls(rates, rates, float(scale), functions, "exact eigenfunctions", manifold)
 
     def __len__(self) -> int:
         return len(self.rates)

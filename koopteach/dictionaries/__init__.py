@@ -9,9 +9,9 @@ Every dictionary has ``dim``, ``n_features`` and
 None contains the constant: the estimators centre the features, which removes it exactly.
 """
 
-from koopteach.dictionaries.fourier import Fourier, RandomFourierFeatures
+from koopteach.dictionaries.fourier import RandomFourierFeatures
 from koopteach.dictionaries.neural import NeuralDictionary
 from koopteach.dictionaries.polynomial import Hermite, Monomials
 from koopteach.dictionaries.rbf import GaussianRBF, MultiScale
 
-__all__ = ["Fourier", "GaussianRBF", "Hermite", "Monomials", "MultiScale", "NeuralDictionary", "RandomFourierFeatures"]
+__all__ = ["GaussianRBF", "Hermite", "Monomials", "MultiScale", "NeuralDictionary", "RandomFourierFeatures"]

@@ -24,6 +24,14 @@ class NeuralDictionary(Movable):
         layers: ``(weight (in, out), bias (out,))`` of each layer.
         middle: ``(d,)``, subtracted from ``x``.
         scale: ``(d,)``, divides it.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> g = torch.Generator().manual_seed(0)
+    >>> x, y = kt.snapshot_pairs(kt.OrnsteinUhlenbeck(1), 1000, lag=0.3, generator=g)
+    >>> psi = kt.NeuralDictionary.from_pairs(x, y, 1, hidden=8, n_steps=100, generator=g)
+    >>> bool(torch.corrcoef(torch.cat([psi(x), x], 1).T)[0, 1].abs() > 0.95)  # the slowest mode is x
+    True
     """
 
     def __init__(self, layers: tuple[tuple[Tensor, Tensor], ...], middle: Tensor, scale: Tensor) -> None:
@@ -78,7 +86,10 @@ class NeuralDictionary(Movable):
             (randn((a, b), x, generator) / math.sqrt(a), 0.5 * randn((b,), x, generator))
             for a, b in itertools.pairwise(sizes)
         )
-        return cls(layers, x.mean(dim=0), x.std(dim=0).clamp_min(torch.finfo(x.dtype).tiny))
+        middle, spread = x.mean(dim=0), x.std(dim=0)
+        # a coordinate that is constant but for rounding stays what it is
+        rounding = 10 * torch.finfo(x.dtype).eps * middle.abs()
+        return cls(layers, middle, torch.where(spread > rounding, spread, 1.0))
 
     def _train(self, x: Tensor, y: Tensor, n_steps: int, batch: int, generator: torch.Generator | None) -> None:
         weights = [tensor.requires_grad_(True) for layer in self.layers for tensor in layer]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +20,7 @@ class _Polynomials(Movable):
     The total degree is between 1 and ``degree``: ``m = C(dim + degree, dim) - 1`` features.
     """
 
-    def __init__(self, dim: int, degree: int, center=0.0, scale: float = 1.0) -> None:
+    def __init__(self, dim: int, degree: int, center: Any = 0.0, scale: float = 1.0) -> None:
         who = type(self).__name__
         self.dim, self.degree = dim, degree = as_count(who, "dim", dim), as_count(who, "degree", degree)
         self.scale = positive(who, "scale", scale)
@@ -63,7 +65,7 @@ class _Polynomials(Movable):
         coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, None), x)
         return torch.stack([partial @ coefficients for partial in self._partials(x)], dim=2)
 
-    def _partials(self, x: Tensor):
+    def _partials(self, x: Tensor) -> Iterator[Tensor]:
         """Yield the derivative along each coordinate, ``(n, m)``: its factor taken out, and its slope put in."""
         values, slopes = self._one_dimensional(self._scaled(x))
         products = self._products(values)
@@ -100,6 +102,12 @@ class Monomials(_Polynomials):
         dim: dimension ``d``.
         degree: largest total degree.
         center, scale: the polynomials are in ``(x - center) / scale``.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> x, y = 2.0, 3.0
+    >>> kt.Monomials(dim=2, degree=2)(torch.tensor([[x, y]])).tolist() == [[x, y, x * x, x * y, y * y]]
+    True
     """
 
     def _one_dimensional(self, u: Tensor) -> tuple[Tensor, Tensor]:
@@ -120,6 +128,12 @@ class Hermite(_Polynomials):
         dim: dimension ``d``.
         degree: largest total degree.
         center, scale: the polynomials are in ``(x - center) / scale``.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> psi = kt.Hermite(dim=1, degree=3)(torch.randn(100_000, 1, generator=torch.Generator().manual_seed(0)))
+    >>> (psi.T @ psi / 100_000 - torch.eye(3)).abs().max() < 0.1
+    tensor(True)
     """
 
     def _one_dimensional(self, u: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,10 +39,17 @@ class GaussianRBF(Movable):
 
     Raises:
         ValueError: shapes that do not fit or a width that is not positive.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> psi = kt.GaussianRBF([[0.0], [2.0]], widths=1.0)
+    >>> x = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
+    >>> psi(x).round(decimals=3).tolist(), psi.grad(x).shape
+    ([[1.0, 0.135], [0.607, 0.607]], torch.Size([2, 2, 1]))
     """
 
     def __init__(self, centers: Tensor, widths: Tensor | float) -> None:
-        self.centers = as_points("GaussianRBF", "centers", centers)
+        self.centers = as_points("GaussianRBF", "centers", centers).clone()
         m = len(self.centers)
         widths = as_float("GaussianRBF", "widths", widths).to(self.centers)
         if widths.ndim and widths.shape != (m,):
@@ -141,6 +148,14 @@ class MultiScale(Movable):
 
     Raises:
         ValueError: no parts, or parts of different dimensions.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> g = torch.Generator().manual_seed(0)
+    >>> x = kt.GaussianMixture.ring(3, 2.0, 0.3).sample(500, g)
+    >>> psi = kt.MultiScale.from_data(x, n_centers=(20, 5), generator=g)
+    >>> [type(part).__name__ for part in psi.parts], psi(x).shape == (500, psi.n_features)
+    (['GaussianRBF', 'GaussianRBF', 'Monomials'], True)
     """
 
     def __init__(self, parts: Sequence[Dictionary]) -> None:

@@ -5,6 +5,6 @@ from koopteach.operators.edmd import EDMD
 from koopteach.operators.generator import GeneratorEDMD
 from koopteach.operators.kernel import KernelEDMD
 from koopteach.operators.score import spectral_score
-from koopteach.operators.select import Selection, select
+from koopteach.operators.select import select
 
-__all__ = ["EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD", "Selection", "select", "spectral_score"]
+__all__ = ["EDMD", "DiffusionMaps", "GeneratorEDMD", "KernelEDMD", "select", "spectral_score"]

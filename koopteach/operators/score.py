@@ -28,6 +28,13 @@ def spectral_score(spectrum: Spectrum, x: Tensor) -> Callable[[Tensor], Tensor]:
     Raises:
         ValueError: a complex spectrum, or one on a manifold.
 
+    >>> import torch
+    >>> import koopteach as kt
+    >>> x = 2 * torch.randn(5000, 1, generator=torch.Generator().manual_seed(0))
+    >>> score = kt.spectral_score(kt.GeneratorEDMD(kt.Monomials(1, 1)).fit(x).spectrum(), x)
+    >>> abs(float(score(torch.ones(1, 1))) + 0.25) < 0.02  # -y / variance
+    True
+
     Identity: coordinates as dictionary give the score of a Gaussian, ``-C^{-1}(y - mean)``.
     """
     if spectrum.rates.is_complex() or spectrum.manifold is not None:

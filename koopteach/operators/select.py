@@ -93,9 +93,9 @@ def select(
     row says why. Means of correlated folds overstate what they know: compare with ``ties``, which uses differences.
 
     Args:
-        estimators: name -> estimator, or a sequence of estimators. Each has ``fit`` and ``spectrum(n_modes)``. What a
-            dictionary took from all the data (its centres) it keeps, which matters little. They are left fitted on the
-            last fold; the winner on all data.
+        estimators: name -> estimator (names become text), or a sequence of estimators. Each has ``fit`` and
+            ``spectrum(n_modes)``. What a dictionary took from all the data (its centres) it keeps, which matters
+            little. They are left fitted on the last fold; the winner on all data.
         x: samples ``(n, d)``, or the first snapshots of pairs.
         y: one lag later ``(n, d)``, of a reversible process; rows in the order of time if they come from a trajectory.
         n_modes: how many modes matter.
@@ -105,6 +105,14 @@ def select(
     Raises:
         ValueError: nothing to choose from, pairs without a lag or with different ones, complex modes, too few data,
             or no candidate with a finite score.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> x = kt.DoubleWell(2.0).sample(1000, torch.Generator().manual_seed(0))
+    >>> bins = torch.linspace(-2, 2, 9, dtype=x.dtype)[:, None]
+    >>> candidates = {width: kt.GeneratorEDMD(kt.GaussianRBF(bins, width)) for width in (0.05, 0.4)}
+    >>> kt.select(candidates, x, n_modes=2, generator=torch.Generator().manual_seed(0)).name
+    '0.4'
 
     Source: the generalised matrix Rayleigh quotient of McGibbon, Pande 2015, and its form for generators.
     """
@@ -134,7 +142,10 @@ def _named(estimators: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
         estimators = {f"{i}: {type(e).__name__}": e for i, e in enumerate(estimators)}
     if not estimators:
         raise ValueError("select: estimators is empty; give at least one, better several of different widths.")
-    return dict(estimators)
+    named = {str(name): estimator for name, estimator in estimators.items()}
+    if len(named) < len(estimators):
+        raise ValueError(f"select: the names of the estimators read alike: {', '.join(map(repr, estimators))}.")
+    return named
 
 
 def _checked_data(named: dict[str, Any], x: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
@@ -170,7 +181,7 @@ def _try(name: str, estimator: Any, data: tuple, fold: Tensor, folds: int, n_mod
     for k in range(folds):
         try:
             spectrum = estimator.fit(*(part[fold != k] for part in data)).spectrum(n_modes)
-        except ValueError as error:
+        except (ValueError, torch.linalg.LinAlgError) as error:
             score, remark = math.inf if len(data) == 1 else -math.inf, str(error)
         else:
             score = _score(name, spectrum, [part[fold == k] for part in data], n_modes)

@@ -29,7 +29,6 @@ DICTIONARIES = {
     "MultiScale": kt.MultiScale([RBF, kt.Monomials(D, 1)]),
     "Monomials": kt.Monomials(D, 2),
     "Hermite": kt.Hermite(D, 2),
-    "Fourier": kt.Fourier(D, 1, 2 * math.pi),
     "RandomFourierFeatures": kt.RandomFourierFeatures(D, 6, 1.0, seeded()),
     "NeuralDictionary": kt.NeuralDictionary.from_pairs(
         X, X + 0.1 * Y, 2, hidden=4, n_steps=2, batch=20, generator=seeded()

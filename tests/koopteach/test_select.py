@@ -20,8 +20,7 @@ from koopteach import (
     select,
     snapshot_pairs,
 )
-from koopteach.operators import Selection
-from koopteach.operators.select import Tried, _deal, _is_tied
+from koopteach.operators.select import Selection, Tried, _deal, _is_tied
 from tests.tools import seeded
 
 TARGET = QuadrupleWell(2.0)

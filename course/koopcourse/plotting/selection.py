@@ -6,7 +6,7 @@ import math
 
 from koopcourse.plotting.figures import finish, new_figure
 from koopcourse.plotting.style import COLORS
-from koopteach.operators import Selection
+from koopteach.operators.select import Selection
 
 # Scores that differ more than this are drawn on a logarithmic axis.
 _WIDE = 5.0
