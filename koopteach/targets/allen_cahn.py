@@ -9,8 +9,8 @@ from torch import Tensor
 
 from koopteach.tensors import Movable, as_count, as_points, chunks, rand, randn, same_kind
 
-# Neighbouring values of a field differ by about kappa's Gaussian; sums over a grid of a quarter of its width are
-# exact to rounding for smooth functions.
+# The law of a field is a product of factors, of single values and of neighbours' differences; sums over a grid of a
+# quarter of the narrower one's width are exact to rounding.
 _CELLS_PER_WIDTH = 4
 
 
@@ -242,19 +242,22 @@ class AllenCahn(Movable):
         return 0.25 * self.cubic * u**4 - 0.5 * self.growth * u**2
 
     def _values(self) -> Tensor:
-        """A grid that holds all values a field may take, with steps that resolve neighbours' differences.
+        """A grid that holds all values a field may take, with steps that resolve each factor of the law.
 
         The values are ``+-1/2, +-3/2, ...`` steps.
         """
         phase = math.sqrt(max(0.0, self.growth) / self.cubic) if self.cubic else 0.0
-        # stiffness at the bottom of a well; a quartic bottom is as stiff as its own fluctuations make it
-        quartic = math.sqrt(self.cubic) * math.sqrt(self.temperature / self.length)
-        stiff = max(2 * self.growth, -self.growth, quartic)
-        spread = math.sqrt(self.temperature * (1 / math.sqrt(self.kappa * stiff) + 1 / (stiff * self.length)))
-        reach, step = phase + 7 * spread, math.sqrt(self.temperature * self.dx / self.kappa) / _CELLS_PER_WIDTH
-        half = math.ceil(reach / min(step, spread / _CELLS_PER_WIDTH))
+        stiff, heat = self._stiffness(self.length), self.temperature
+        spread = math.sqrt(heat * (1 / math.sqrt(self.kappa * stiff) + 1 / (stiff * self.length)))
+        bond, site = math.sqrt(heat * self.dx / self.kappa), math.sqrt(heat / (self.dx * self._stiffness(self.dx)))
+        reach = phase + 7 * spread
+        half = math.ceil(reach / min(bond, site) * _CELLS_PER_WIDTH)
         steps = torch.arange(-half, half, dtype=self.decay.dtype, device=self.decay.device) + 0.5
         return reach / half * steps
+
+    def _stiffness(self, length: float) -> float:
+        """At the bottom of a well, of so much of the field; a quartic one is as stiff as its fluctuations make it."""
+        return max(2 * self.growth, -self.growth, math.sqrt(self.cubic * self.temperature / length))
 
     def _refuse_step(self, operation: str, dt: float) -> None:
         longest = 2 / self.growth if self.growth > 0 else math.inf

@@ -29,6 +29,7 @@ from koopteach import (
 )
 from tests.tools import seeded
 
+pytestmark = pytest.mark.slow
 RING_BOX, WELL_BOX = (-5.0, 5.0), (-2.2, 2.2)
 SIX = [0.05, 0.1, 0.15, 0.2, 0.25, 0.25]
 PROBLEMS = {

@@ -67,6 +67,18 @@ def test_each_sample_stands_as_often_as_its_weight_says_but_for_rounding():
     assert counts[[0, 11, 29]].tolist() == [0, 0, 0]
 
 
+def test_the_heights_start_at_random():
+    """A weight of one half and one index: either, as often."""
+    first = [int(systematic_resample(torch.zeros(2), 1, seeded(seed))) for seed in range(200)]
+    assert 70 < sum(first) < 130
+
+
+def test_heights_beyond_the_last_sum_belong_to_the_last_that_has_a_weight(monkeypatch):
+    monkeypatch.setattr("koopteach.particles.conditional.rand", lambda *_: torch.tensor(1.0, dtype=torch.float64))
+    log_weights = torch.tensor([0.0, 0.0, -torch.inf, -torch.inf], dtype=torch.float64)
+    assert systematic_resample(log_weights, 2).tolist() == [1, 1]
+
+
 def test_equal_weights_take_every_sample_once():
     assert systematic_resample(torch.zeros(9), 9, seeded(4)).tolist() == list(range(9))
 
@@ -97,6 +109,39 @@ def test_a_constant_likelihood_gives_the_unweighted_spectrum_and_the_prior():
     assert torch.allclose(found.particles, PRIOR, atol=1e-9)
     assert found.exponents == (1.0,)
     assert found.effective_sizes == pytest.approx((N,))
+
+
+@pytest.mark.parametrize("temper", [True, False])
+def test_without_tempering_the_first_samples_are_moved_and_none_is_drawn_twice(temper):
+    for likelihood in (lambda x: torch.zeros(len(x)), observed(1.0, 0.5)):
+        found = conditioned(likelihood, n_particles=50, n_steps=1, temper=temper)
+        assert torch.equal(found.runs[0].particles[0], PRIOR[:50])
+
+
+def test_a_tempered_level_starts_from_samples_drawn_by_its_weights():
+    found = conditioned(observed(3.0, 0.2), n_particles=2000, n_steps=2)
+    start = found.runs[0].particles[0]
+    log_weights = found.exponents[0] * observed(3.0, 0.2)(PRIOR)
+    assert torch.equal(start, PRIOR[systematic_resample(log_weights, 2000, seeded())])
+
+
+def test_later_levels_need_a_quarter_of_the_particles_at_most():
+    """And the first as many of the samples as was asked."""
+    few = conditioned(observed(3.0, 0.2), n_particles=800, n_steps=20)
+    assert few.effective_sizes[0] == pytest.approx(500, rel=1e-6)
+    assert all(size == pytest.approx(200, rel=1e-6) for size in few.effective_sizes[1:-1])
+    assert few.effective_sizes[-1] >= 200 * (1 - 1e-6)
+    many = conditioned(observed(3.0, 0.2), n_particles=4000, n_steps=20, least=400)
+    assert all(size == pytest.approx(400, rel=1e-6) for size in many.effective_sizes[:-1])
+    assert len(few.effective_sizes) > 2
+    assert len(many.effective_sizes) > 2
+
+
+def test_options_are_those_of_kswgd():
+    found = conditioned(observed(1.0, 0.5), n_particles=50, n_steps=1, max_move=1e-3)
+    assert float((found.particles - PRIOR[:50]).abs().max()) <= 1e-3 * found.spectrum.scale * (1 + 1e-9)
+    with pytest.raises(ValueError, match="KSWGD: damping must be at least"):
+        conditioned(observed(1.0, 0.5), damping=-1.0)
 
 
 def test_gaussian_prior_and_likelihood_give_the_gaussian_posterior():
@@ -130,6 +175,7 @@ def test_tempering_reaches_a_posterior_where_the_prior_has_hardly_a_sample():
     assert "exponents (effective sizes) 0." in repr(found)
 
 
+@pytest.mark.slow
 def test_the_default_dictionary_has_its_centres_where_the_weights_are():
     found = condition(PRIOR, observed(1.5, 0.2), n_steps=1, n_particles=50, least=100, generator=seeded())
     mean, variance = posterior(1.5, 0.2)
@@ -137,6 +183,7 @@ def test_the_default_dictionary_has_its_centres_where_the_weights_are():
     assert float((centers - mean).abs().max()) < 5 * math.sqrt(variance)
 
 
+@pytest.mark.slow
 def test_particles_follow_the_dtype_of_the_samples():
     assert condition(PRIOR.float(), lambda x: -(x[:, 0] ** 2), n_steps=1).particles.dtype == torch.float32
 
@@ -157,6 +204,11 @@ ONE_HOT = torch.full((N,), -torch.inf, dtype=torch.float64).index_fill(0, torch.
         (lambda: conditioned(lambda x: ONE_HOT, temper=False), "leave 1 effective samples of 4000"),
         (lambda: conditioned(lambda x: -(x**2)), r"log_likelihood returned shape \(4000, 1\), but \(4000,\) is needed"),
         (lambda: conditioned(lambda x: x[:, 0] * math.nan), "NaN or .inf. They are logarithms"),
+        (
+            lambda: conditioned(lambda x: torch.where(x[:, 0] > 2, math.inf, 0.0)),
+            "holds NaN or .inf. They are logarithms",
+        ),
+        (lambda: effective_sample_size(torch.tensor([0.0, math.inf])), "effective_sample_size: .* holds NaN or .inf"),
         (lambda: conditioned(lambda x: x[:, 0] - math.inf), "all 4000 weights are zero"),
         (lambda: conditioned(observed(0.0, 1.0), n_particles=5000), "n_particles=5000, but x holds 4000 samples"),
         (lambda: conditioned(lambda x: 1e9 * x[:, 0], least=3999.9), "after 0 levels of tempering the exponent is"),

@@ -29,6 +29,7 @@ from koopteach import (
     run_particles,
     sliced_wasserstein2,
 )
+from koopteach.protocols import Sampler
 from tests.tools import seeded
 
 RING = GaussianMixture.ring(6, 3.0, 0.4, [0.05, 0.1, 0.15, 0.2, 0.25, 0.25])
@@ -42,7 +43,70 @@ def run(method, x0, n_steps=10, **options):
     return run_particles(method, x0, n_steps=n_steps, verbose=False, **options)
 
 
+# What all have in common
+
+EXACT = Spectrum.from_functions([1.0, 2.0, 3.0], Hermite(1, 3), Hermite(1, 3).grad)
+LINE = OrnsteinUhlenbeck(1)
+METHODS = {
+    "DMPS": lambda: DMPS(LINE.sample(60, seeded()), 0.6, n_modes=3),
+    "KSWGD": lambda: KSWGD(EXACT),
+    "LAWGD": lambda: LAWGD(EXACT),
+    "Ladder": lambda: Ladder([KSWGD(EXACT.truncate(1)), KSWGD(EXACT)]),
+    "MALA": lambda: MALA(LINE, step_size=0.1),
+    "SVGD": lambda: SVGD(LINE, step_size=0.1, adaptive=True),
+    "ULA": lambda: ULA(LINE, step_size=0.1),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_have_what_a_sampler_needs(name):
+    method, x = METHODS[name](), normal(6, 1)
+    assert isinstance(method, Sampler)
+    assert not isinstance(LINE, Sampler)
+    moved, _, info = method.step(x, method.init(x), progress=0.0, generator=seeded())
+    assert (moved.shape, moved.dtype, isinstance(info, dict)) == (x.shape, x.dtype, True)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_second_run_starts_anew(name):
+    method = METHODS[name]()
+    first, second = (run(method, normal(6, 1), generator=seeded(1)) for _ in range(2))
+    assert torch.equal(first.particles, second.particles)
+    torch.testing.assert_close(first.energy, second.energy, equal_nan=True)
+    assert first.score_evaluations == second.score_evaluations
+
+
 # MALA
+
+
+class Box:
+    """Uniform in the unit box, of a given log density and score."""
+
+    def __init__(self, log_prob, score=torch.zeros_like):
+        self.log_prob, self.score = log_prob, score
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (Box(lambda x: x), r"at points \(9, 2\) log_prob returned shape \(9, 2\) and score \(9, 2\), but \(9,\) and"),
+        (Box(lambda x: x[:1, 0]), r"log_prob returned shape \(1,\)"),
+        (Box(lambda x: x[:, 0], lambda x: x[:, :1]), r"and score \(9, 1\)"),
+        (Box(lambda x: torch.where(x[:, 0] > 0, math.nan, x[:, 0])), r"log_prob or score is NaN at \d of 9 particles"),
+        (Box(lambda x: x[:, 0], lambda x: x * math.nan), "log_prob or score is NaN at 9 of 9 particles. Start where"),
+    ],
+)
+def test_mala_looks_at_what_it_is_told(target, told):
+    with pytest.raises(ValueError, match=f"MALA: .*{told}"):
+        run(MALA(target, step_size=0.1), normal(9, 2))
+
+
+@pytest.mark.parametrize("target", [RING.score, Circle(), 3.0])
+def test_mala_says_what_it_needs_of_a_target(target):
+    with pytest.raises(
+        TypeError, match=r"MALA: target must have log_prob\(x\) and score\(x\), got .*GaussianMixture\("
+    ):
+        MALA(target, step_size=0.1)
 
 
 def test_a_step_of_mala_is_metropolis_rule():
@@ -107,16 +171,8 @@ def test_proposals_out_of_bounds_are_refused_not_fatal():
     assert not result.diverged
     assert float(result.acceptance[-1]) < 0.2
 
-    class Box:
-        """NaN outside the unit box."""
-
-        def log_prob(self, x):
-            return torch.where((x.abs() < 1).all(1), 0.0, math.nan).to(x)
-
-        def score(self, x):
-            return torch.zeros_like(x)
-
-    final = run(MALA(Box(), step_size=0.5), 0.5 * normal(100, 2).clamp(-1, 1), 20, generator=seeded()).final
+    box = Box(lambda x: torch.where((x.abs() < 1).all(1), 0.0, math.nan).to(x))  # NaN outside
+    final = run(MALA(box, step_size=0.5), 0.5 * normal(100, 2).clamp(-1, 1), 20, generator=seeded()).final
     assert bool((final.abs() < 1).all())
 
 
@@ -198,8 +254,6 @@ def test_dmps_descends_its_energy():
 
 # LAWGD
 
-EXACT = Spectrum.from_functions([1.0, 2.0, 3.0], Hermite(1, 3), Hermite(1, 3).grad)
-
 
 def test_lawgd_is_kswgd_on_the_exact_spectrum_in_the_papers_metric():
     x = 0.5 * normal(50, 1) + 1
@@ -237,6 +291,7 @@ def one_scale(x):
     return GeneratorEDMD(psi).fit(x).spectrum()
 
 
+@pytest.mark.slow
 def test_a_ladder_reaches_separated_modes_where_one_level_does_not():
     """The paper's metric with small steps, from one mode of six."""
     x, reference = RING.sample(5000, seeded()), RING.sample(10_000, seeded(1))
@@ -361,8 +416,19 @@ def falls(last, steps=40, shape=1.0):
         (falls(1e-3), False),  # still falling
         ([1e-30] * 41, False),  # started at the target
         ([1.0, *falls(2.0)[:40]], True),  # rising
-        (falls(0.3, steps=10, shape=0.5), False),  # too short to tell
+        (falls(0.3, steps=19, shape=0.5), False),  # too short to tell
+        (falls(0.3, steps=20, shape=0.5), True),
         ([math.nan] * 41, False),
+        # where it ends, flat at the end: above and below a ten-thousandth of its highest
+        ([1.0] + [1.1e-4] * 40, True),
+        ([1.0] + [0.9e-4] * 40, False),
+        # how much of it the last quarter took
+        ([1.0] * 31 + [0.51] * 10, True),
+        ([1.0] * 31 + [0.49] * 10, False),
+        ([1.0] * 30 + [0.49] * 11, True),  # the fall is before the last quarter
+        # far below what double precision knows of the particles' size
+        ([1.1e-12] * 41, True),
+        ([0.9e-12] * 41, False),
     ],
 )
 def test_a_stall_is_an_energy_that_stays_up(energies, stalled):
@@ -393,6 +459,7 @@ def test_a_stall_is_said_in_one_line_with_the_knob(limited, told, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_the_papers_metric_stalls_between_narrow_modes_and_the_damped_one_does_not(capsys):
     ring = GaussianMixture.ring(8, 3.0, 0.3)
     x = ring.sample(4000, seeded())
@@ -419,6 +486,15 @@ def test_an_interrupted_or_lost_run_has_not_stalled():
         result = run(Stopped(falls(0.3, shape=0.5), limited), 1 + normal(3, 1).abs(), 40)
         assert result.interrupted or result.diverged
         assert not result.stalled
+
+
+@pytest.mark.parametrize("width", [0.5, 2.0])
+def test_a_kernel_reaches_as_far_as_it_is_a_thousandth(width):
+    """Whom a run calls out of reach."""
+    psi = GaussianRBF([[0.0], [10.0 * width]], width)
+    at = [width * math.sqrt(-2 * math.log(share)) for share in (1.1e-3, 0.9e-3)]
+    assert psi.reaches(torch.tensor(at, dtype=torch.float64)[:, None]).tolist() == [True, False]
+    assert psi.reaches(10 * width - torch.tensor(at, dtype=torch.float64)[:, None]).tolist() == [True, False]
 
 
 def test_rivals_on_a_manifolds_spectrum_stay_there():

@@ -116,6 +116,24 @@ def test_at_equilibrium_every_damping_is_the_papers(damping):
     torch.testing.assert_close(w, m / energies, rtol=1e-10, atol=0)
 
 
+@pytest.mark.parametrize("damping", [0.1, 1.0, 10.0])
+def test_where_rounding_spoils_cholesky_the_eigenvalues_serve(damping, monkeypatch):
+    """The other way of solving the same system, forced; metrics far from equilibrium, in any units."""
+    slopes, energies = normal(40, 6), normal(6, seed=1).abs() * torch.logspace(-3, 3, 6)
+    m, metric = normal(6, seed=2), 1e3 * slopes.T @ slopes
+    known = (1 + damping) * torch.linalg.solve(metric + damping * torch.diag(energies), m)
+    torch.testing.assert_close(damped_weights(m, metric, energies, damping), known, rtol=1e-8, atol=0)
+
+    def fails(*_):
+        raise torch.linalg.LinAlgError
+
+    monkeypatch.setattr(torch.linalg, "cholesky", fails)
+    torch.testing.assert_close(damped_weights(m, metric, energies, damping), known, rtol=1e-8, atol=0)
+    # eigenvalues that rounding has made negative count as zero
+    off = metric - 1e-9 * float(metric.trace()) * torch.outer(energies.sqrt(), energies.sqrt())
+    assert bool(damped_weights(m, off, energies, damping).isfinite().all())
+
+
 def test_at_equilibrium_every_moment_decays_at_rate_one():
     """Particles at the target's quantiles, moved by a ten-thousandth."""
     exact = Spectrum.from_functions([1.0, 2.0, 3.0], Hermite(1, 3), Hermite(1, 3).grad)
@@ -190,11 +208,13 @@ def test_particles_have_no_order_and_copies_no_weight(spectrum, damping):
 
 
 @pytest.mark.parametrize("damping", METRICS)
-def test_turning_everything_turns_the_velocity(data, damping):
-    turn = torch.linalg.qr(normal(2, 2, seed=3)).Q
-    z, x = data[:20], normal(30, 2)
+def test_turning_everything_turns_the_velocity(damping):
+    """In space, where a turn is not its own inverse."""
+    turn, data = torch.linalg.qr(normal(3, 3, seed=3)).Q, normal(400, 3, seed=5) * torch.tensor([1.0, 2.0, 0.5])
+    assert float((turn - turn.T).abs().max()) > 0.3
+    z, x = data[:20], normal(30, 3)
     fits = [
-        GeneratorEDMD(MultiScale([GaussianRBF(c, 0.8), Monomials(2, 2)])).fit(points).spectrum()
+        GeneratorEDMD(MultiScale([GaussianRBF(c, 0.8), Monomials(3, 2)])).fit(points).spectrum()
         for points, c in ((data, z), (data @ turn, z @ turn))
     ]
     turned = KSWGD(fits[1], damping=damping).velocity(x @ turn)
@@ -300,6 +320,20 @@ def test_the_noise_is_as_long_in_every_dimension():
 def test_bad_numbers_are_named(spectrum, options, told):
     with pytest.raises(ValueError, match=told):
         KSWGD(spectrum, **options)
+
+
+def test_modes_that_are_flat_on_the_data_are_refused(spectrum):
+    """In units of the data's size, so that no unit of length makes a mode flat."""
+    least = 1e-30 / spectrum.scale**2
+    for energy, refused in ((1.01 * least, False), (0.99 * least, True)):
+        energies = spectrum.energies.clone()
+        energies[3] = energy
+        flat = replace(spectrum, energies=energies)
+        if refused:
+            with pytest.raises(ValueError, match=r"KSWGD: the spectrum has a mode of energy .*wider kernels"):
+                KSWGD(flat)
+        else:
+            KSWGD(flat)
 
 
 def test_complex_rates_are_refused():
@@ -509,12 +543,30 @@ def test_nan_is_divergence():
     assert run(Nan(), normal(3, 1)).diverged
 
 
-def test_particles_far_from_the_origin_are_not_lost():
-    class Still(Drift):
-        def step(self, x, state, *, progress, generator=None):
-            return x, state, {}
+class Jump(Drift):
+    """Puts the first particle somewhere."""
 
-    assert not run(Still(), normal(3, 1) + 1e6).diverged
+    def __init__(self, to):
+        self.to = to
+
+    def step(self, x, state, *, progress, generator=None):
+        return torch.cat([torch.full_like(x[:1], self.to), x[1:]]), state, {}
+
+
+@pytest.mark.parametrize(
+    ("far", "lost"), [(0.0, False), (299.0, False), (301.0, True), (-301.0, True), (math.inf, True)]
+)
+def test_particles_are_lost_a_hundred_times_further_out_than_they_were(far, lost):
+    x0 = torch.tensor([[1.0], [-3.0]], dtype=torch.float64)
+    assert run(Jump(far), x0).diverged is lost
+    assert not run(Jump(1e6), x0 + 1e6).diverged
+
+
+def test_particles_are_lost_a_hundred_times_further_out_than_the_data_reach(spectrum):
+    method, x0 = Jump(50.0 * spectrum.scale), torch.full((2, 1), 1e-3, dtype=torch.float64)
+    assert run(method, x0).diverged
+    method.spectrum = spectrum
+    assert not run(method, x0).diverged
 
 
 @pytest.mark.parametrize(
