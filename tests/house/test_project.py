@@ -13,6 +13,7 @@ import pytest
 
 from koopcourse import doctor
 from tests import pins as resolver
+from tests.house.test_structure import HOMES
 from tests.needs import needs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,8 +130,9 @@ def test_the_citation_names_the_software_and_the_papers():
     assert all(person["family-names"] for paper in citation["references"] for person in paper["authors"])
 
 
-def test_the_readmes_links_lead_somewhere():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
@@ -148,6 +150,13 @@ def test_the_workflow_runs_the_same_two_commands():
     commands = [step["run"] for step in job["steps"] if "run" in step]
     assert commands == ["python course.py setup --dev", "python course.py test"]
     assert job["strategy"]["matrix"]["python"][0] == resolver.OLDEST.rpartition(".")[0]
+
+
+def test_the_architecture_page_draws_the_floors():
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    block = page.split("## The floors of koopteach")[1].split("```")[1].strip()
+    drawn = [{name for name in re.split(r" {2,}", line) if " " not in name} for line in block.splitlines()]
+    assert drawn[::-1] == [set(floor) for floor in HOMES["koopteach"] if floor != ("__main__",)]
 
 
 @pytest.mark.slow
