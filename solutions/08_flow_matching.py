@@ -29,8 +29,8 @@ box = (-3.0, 3.0)
 # %% [markdown]
 # ## L08-E1 Point and target
 #
-# *warm-up, 7 minutes.* One batch of conditional flow matching. Given noise `x0` `(n, d)`, data `x1` `(n, d)` and times
-# `t` `(n,)`, one for each pair, return the two tensors of equation (2),
+# *warm-up, 7 minutes, importance 3 of 3.* One batch of conditional flow matching. Given noise `x0` `(n, d)`, data `x1` `(n, d)`
+# and times `t` `(n,)` in $[0,1]$, both ends included, one for each pair, return the point and the velocity of equation (2),
 #
 # $$x_t=(1-t)\,x_0+t\,x_1,\qquad u=x_1-x_0,$$
 #
@@ -95,13 +95,14 @@ kc.show("what is left of the target: the lines cross", (target - fitted).norm() 
 # %% [markdown]
 # ## L08-E2 The best velocity for given data
 #
-# *core, 12 minutes.* The data are the $m$ rows of `data`, each with probability $1/m$; noise is paired with them at random.
+# *core, 12 minutes, importance 3 of 3.* The data are the $m$ rows of `data`, each with probability $1/m$; noise is paired with them at random.
 # Given $x_1$, the point $x_t$ is $N(t\,x_1,(1-t)^2I)$, and the line through $x$ that ends in $x_1$ has the velocity
 # $(x_1-x)/(1-t)$. So the conditional mean (3) is
 #
 # $$v^*(x,t)=\frac{\sum_jp_j(x)\,x_1^{(j)}-x}{1-t},\qquad p_j(x)\propto\exp\Big(-\frac{|x-t\,x_1^{(j)}|^2}{2(1-t)^2}\Big),$$
 #
-# where the $p_j(x)$ sum to one. Return it for points `x` `(n, d)`, one number `t` in $[0,1)$ and `data` `(m, d)`.
+# where the $p_j(x)$ sum to one. Return it for points `x` `(n, d)`, one number `t` in $[0,1)$ and `data` `(m, d)`; it must also be
+# right, and finite, for points far from all data.
 #
 # *Example.* On the line, with `data = [[-2], [2]]` and `t = 0.5`: at `x = 0` both are as likely and the velocity is 0. At
 # `x = 1` the squared distances to $\mp1$ are 4 and 0, the exponents $-8$ and 0, hence $p=(0.0003,\,0.9997)$ and
@@ -169,11 +170,12 @@ kc.show("98 % of the samples within 0.05 of a datum", bool((nearest < 0.05).doub
 # %% [markdown]
 # ## L08-E3 The midpoint method
 #
-# *core, 8 minutes.* Solve $\dot x=v(x,t)$ from $t=0$ to $t=1$ by `n_steps` equal midpoint steps,
+# *core, 8 minutes, importance 2 of 3.* Solve $\dot x=v(x,t)$ from $t=0$ to $t=1$ by `n_steps` equal midpoint steps,
 #
 # $$x\leftarrow x+h\,v\big(x+\tfrac h2\,v(x,t),\ t+\tfrac h2\big),\qquad h=1/n.$$
 #
-# `velocity(x, t)` takes points `(n, d)` and a number. Return the end points `(n, d)`; do not change `x` in place.
+# `velocity(x, t)` takes points `(n, d)` and a number (a tensor without axes will do). Take exactly `n_steps` steps, whatever
+# rounding does to the times. Return the end points `(n, d)`; do not change `x` in place.
 #
 # *Example.* $v=x+2t$ from $x=2$ in one step: $v(2,0)=2$, the middle is $2+\frac12\cdot2=3$, its velocity
 # $3+2\cdot\frac12=4$, and the end $2+4=6$.
@@ -241,9 +243,9 @@ assert 3.5 < ratios[-1] < 4.5
 # %% [markdown]
 # ## L08-E4 Pairs by optimal transport
 #
-# *core, 8 minutes.* Given noise `x0` and data `x1`, both `(n, d)`, return the rows of `x1` in the order that pairs row
+# *core, 8 minutes, importance 2 of 3.* Given noise `x0` and data `x1`, both `(n, d)`, return the rows of `x1` in the order that pairs row
 # $i$ of the result with row $i$ of `x0`, so that $\sum_i|x_0^{(i)}-x_1^{(\sigma(i))}|^2$ is least among all
-# permutations $\sigma$. SciPy solves it: `rows, columns = linear_sum_assignment(cost)` takes the costs `(n, n)` as a numpy
+# permutations $\sigma$ (where several are best, any of them). SciPy solves it: `rows, columns = linear_sum_assignment(cost)` takes the costs `(n, n)` as a numpy
 # array and returns numpy arrays; row `rows[i]`, which is $i$, belongs to column `columns[i]`. (`torch.as_tensor(columns)` makes an index.)
 #
 # *Example.* `x0 = [[0], [1], [4]]` and `x1 = [[4.5], [0.5], [1.5]]`: the result is `[[0.5], [1.5], [4.5]]`.
@@ -312,12 +314,14 @@ assert lengths["in your order"] < 0.3 * lengths["as they came"]
 # %% [markdown]
 # ## L08-E5 How straight is a flow?
 #
-# *core, 8 minutes.* From the states of $n$ paths at $k$ equal times from 0 to 1, `path` `(k, n, d)`, compute equation (7),
+# *core, 8 minutes, importance 2 of 3.* From the states of $n$ paths at $k\geq2$ equal times from 0 to 1, `path` `(k, n, d)`,
+# compute equation (7),
 #
 # $$S=\frac{\mathbb E\int_0^1|v|^2\,dt}{\mathbb E|D|^2}-1,\qquad D=x(1)-x(0),$$
 #
 # a number. The velocity between two states is their difference over the time $1/(k-1)$; the integral is the mean over
-# the $k-1$ moves, and $\mathbb E$ the mean over the paths, *above and below the line separately*.
+# the $k-1$ moves, and $\mathbb E$ the mean over the paths, *above and below the line separately*. At least one path ends away from
+# its start.
 #
 # *Example.* One path `[0, 0], [1, 1], [2, 0]`: two moves of squared length 2 in a time of one half, so $|v|^2=2/(1/2)^2=8$; and
 # $|D|^2=4$. So $S=8/4-1=1$.

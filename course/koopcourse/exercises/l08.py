@@ -9,10 +9,9 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
 from koopteach.flow_matching.paths import linear_path, ot_permutation
 from koopteach.flow_matching.solvers import integrate
-from koopteach.flow_matching.straightness import straightness
 
 TITLE = "Flow matching: learn a velocity that carries noise to data"
 
@@ -32,8 +31,17 @@ def _batch(generator, dtype, n=6, d=3):
     return x0, x1 + 1, 0.1 + 0.8 * torch.rand(n, generator=generator, dtype=dtype)
 
 
-def _as_many_points_as_coordinates(generator, dtype):
-    return _batch(generator, dtype, n=3)
+def _at_both_ends(generator, dtype):
+    """Times 0 and 1 exactly, and a pair whose noise is its datum."""
+    x0, x1, t = _batch(generator, dtype)
+    t[:2], t[2:4], x1[4] = 0, 1, x0[4]
+    return x0, x1, t
+
+
+def _batch_far_apart(generator, dtype):
+    x0, x1, t = _batch(generator, dtype)
+    size = torch.logspace(-3, 3, len(t), dtype=dtype)[:, None]
+    return size * x0, size.flip(0) * x1, t
 
 
 def _pair_in_a_loop(x0, x1, t):
@@ -41,10 +49,16 @@ def _pair_in_a_loop(x0, x1, t):
     return x_t, x1 - x0
 
 
+def _way_left_over_time_left(x0, x1, t):
+    x_t, _ = training_pair(x0, x1, t)
+    return x_t, (x1 - x_t) / (1 - t[:, None])
+
+
 E1 = Exercise(
     id="L08-E1",
     title="Point and target",
     minutes=7,
+    importance=3,
     reference=training_pair,
     inputs=_batch,
     example=(
@@ -64,9 +78,13 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single pair", lambda generator, dtype: _batch(generator, dtype, n=1)),
-        ("as many points as coordinates", _as_many_points_as_coordinates),
+        Edge("a single pair", partial(_batch, n=1), "sizes"),
+        Edge("as many points as coordinates", partial(_batch, n=3), "sizes"),
+        Edge("31 pairs in 17 dimensions", partial(_batch, n=31, d=17), "sizes"),
+        Edge("times 0 and 1", _at_both_ends, "ties"),
+        Edge("pairs of very different size", _batch_far_apart, "far"),
     ),
+    units={"x0": 1, "x1": 1},
     mistakes=(
         Mistake(
             "swapped-end-points",
@@ -82,6 +100,21 @@ E1 = Exercise(
             "backward-target",
             "Your target points from the data to the noise; a car on the line drives to x1, with x1 - x0.",
             lambda x0, x1, t: (linear_path(x0, x1, t[:, None])[0], x0 - x1),
+        ),
+        Mistake(
+            "divided-by-the-time-left",
+            "Your target is (x1 - x_t)/(1 - t), which is 0/0 at t = 1; x1 - x0 needs no division.",
+            _way_left_over_time_left,
+        ),
+        Mistake(
+            "pair-in-the-other-order",
+            "You return (velocity, point); the pair begins with the point.",
+            lambda x0, x1, t: training_pair(x0, x1, t)[::-1],
+        ),
+        Mistake(
+            "noise-not-shrunk",
+            "Your point is x0 + t x1; on its way to the data the noise fades, by the factor 1 - t.",
+            lambda x0, x1, t: (x0 + t[:, None] * x1, x1 - x0),
         ),
         Mistake(
             "one-time-for-the-batch",
@@ -117,9 +150,38 @@ def data_velocity(x, t, data):
     return (p @ data - x) / (1 - t)
 
 
-def _few_data(generator, dtype, n=5, m=6, d=2):
+def _few_data(generator, dtype, n=5, m=6, d=2, t=None):
     x, data = torch.randn(n, d, generator=generator, dtype=dtype), torch.randn(m, d, generator=generator, dtype=dtype)
-    return 0.5 * x, 0.3 + 0.2 * float(torch.rand((), generator=generator)), data
+    drawn = 0.3 + 0.2 * float(torch.rand((), generator=generator))
+    return 0.5 * x, drawn if t is None else t, data
+
+
+def _far_from_the_data(generator, dtype, near=0):
+    """Points at distances from 60 to 100, all but the first few."""
+    x, t, data = _few_data(generator, dtype)
+    x[near:] *= (torch.linspace(60, 100, len(x), dtype=dtype)[:, None] / x.norm(dim=1, keepdim=True))[near:]
+    return x, t, data
+
+
+def _data_of_many_sizes(generator, dtype):
+    x, t, data = _few_data(generator, dtype)
+    return x, t, torch.logspace(-2, 2, len(data), dtype=dtype)[:, None] * data
+
+
+def _equal_data(generator, dtype):
+    """Data of which two are equal, and a point half-way between two others, which are equally likely there."""
+    x, t, data = _few_data(generator, dtype)
+    data[1], x[0] = data[0], t * (data[2] + data[3]) / 2
+    return x, t, data
+
+
+def _exponents(x, t, data):
+    return -(x[:, None] - t * data).square().sum(2) / (2 * (1 - t) ** 2)
+
+
+def _mean_velocity(p, x, t, data):
+    """With weights that need not sum to one."""
+    return (p @ data / p.sum(1, keepdim=True) - x) / (1 - t)
 
 
 def _weights(x, t, data, variance):
@@ -128,7 +190,8 @@ def _weights(x, t, data, variance):
 
 def _velocity_by_bayes(x, t, data):
     noise = (x[:, None] - t * data) / (1 - t)  # the x0 of each line through x
-    p = torch.exp(-noise.square().sum(2) / 2)
+    square = noise.square().sum(2)
+    p = torch.exp((square.amin(1, keepdim=True) - square) / 2)
     lines = data - noise
     return (p[:, :, None] * lines).sum(1) / p.sum(1, keepdim=True)
 
@@ -145,6 +208,7 @@ E2 = Exercise(
     id="L08-E2",
     title="The best velocity for given data",
     minutes=12,
+    importance=3,
     reference=data_velocity,
     inputs=_few_data,
     example=(
@@ -164,9 +228,20 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single datum", lambda generator, dtype: _few_data(generator, dtype, m=1)),
-        ("many coordinates", lambda generator, dtype: _few_data(generator, dtype, d=5)),
+        Edge("a single datum", partial(_few_data, m=1), "sizes"),
+        Edge("a single point on the line", partial(_few_data, n=1, d=1), "sizes"),
+        Edge("as many points as data and coordinates", partial(_few_data, n=3, m=3, d=3), "sizes"),
+        Edge("31 points and 40 data in 17 dimensions", partial(_few_data, n=31, m=40, d=17), "sizes"),
+        Edge("equal data and points half-way", _equal_data, "ties"),
+        Edge("time 0", partial(_few_data, t=0.0), "ties"),
+        Edge("a time close to one", partial(_few_data, t=0.99)),
+        Edge("points far from all data", _far_from_the_data, "far"),
+        Edge(
+            "points of which some are near the data and some far from them", partial(_far_from_the_data, near=2), "far"
+        ),
+        Edge("data of very different size", _data_of_many_sizes, "far"),
     ),
+    without={"units": "the noise has the standard deviation one, which is the unit of length"},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -200,6 +275,39 @@ E2 = Exercise(
             lambda x, t, data: (data[_weights(x, t, data, 1.0).argmax(1)] - x) / (1 - t),
         ),
         Mistake(
+            "half-missing",
+            "You divide by (1 - t)^2; the exponent of a normal density is the square over twice the variance.",
+            lambda x, t, data: (_weights(x, t, data, (1 - t) ** 2 / 2) @ data - x) / (1 - t),
+        ),
+        Mistake(
+            "distance-not-squared",
+            "Your exponents hold the distance; in a normal density it is the squared distance that counts.",
+            lambda x, t, data: _mean_velocity(
+                torch.softmax(-torch.cdist(x, t * data) / (2 * (1 - t) ** 2), dim=1), x, t, data
+            ),
+        ),
+        Mistake(
+            "exponential-first",
+            "You sum plain exponentials; far from all data all of them underflow, and 0/0 is no number. Softmax shifts "
+            "them first.",
+            lambda x, t, data: _mean_velocity(_exponents(x, t, data).exp(), x, t, data),
+        ),
+        Mistake(
+            "one-shift-for-all-points",
+            "You shift all exponents by the largest of the table; each point needs its own largest, along dim=1.",
+            lambda x, t, data: _mean_velocity(
+                (_exponents(x, t, data) - _exponents(x, t, data).max()).exp(), x, t, data
+            ),
+        ),
+        Mistake(
+            "small-number-in-the-sum",
+            "You add 1e-12 to the sum of the weights; far from all data the weights are smaller than that.",
+            lambda x, t, data: (
+                (_exponents(x, t, data).exp() @ data / (_exponents(x, t, data).exp().sum(1, keepdim=True) + 1e-12) - x)
+                / (1 - t)
+            ),
+        ),
+        Mistake(
             "softmax-over-points",
             "Your probabilities sum to one over the points x; for each x they must sum to one over the data.",
             lambda x, t, data: (
@@ -221,12 +329,24 @@ def midpoint(velocity, x, n_steps):
 
 
 def _field(x, t):
-    """Turns, contracts and depends on time, so that every slip shows."""
-    return torch.stack([x[:, 1] * (1 + 2 * t), -x[:, 0] + t * x[:, 1] - t**2], dim=1)
+    """Mixes coordinates and depends on time, so that every slip shows."""
+    return (1 + 2 * t) * x.roll(1, dims=1) - 1.5 * x + t * x.flip(1) - t**2
 
 
-def _starts(generator, dtype, n_steps=4):
-    return _field, 1 + torch.randn(5, 2, generator=generator, dtype=dtype), n_steps
+def _starts(generator, dtype, n_steps=4, n=5, d=2):
+    return _field, 1 + torch.randn(n, d, generator=generator, dtype=dtype), n_steps
+
+
+def _in_units_of(unit, generator, dtype):
+    """A number, or one for each point."""
+    field, x, n_steps = _starts(generator, dtype)
+    return lambda x, t: unit * field(x / unit, t), unit * x, n_steps
+
+
+def _at_rest(generator, dtype):
+    _, x, n_steps = _starts(generator, dtype)
+    x[:2] = 0
+    return lambda x, t: -x * (1 + t), x, n_steps
 
 
 def _steps(move):
@@ -249,10 +369,26 @@ def _until_the_time_is_up(velocity, x, n_steps):
     return x
 
 
+def _by_a_running_clock(velocity, x, n_steps):
+    h, t = 1 / n_steps, 0.0
+    while t < 1:
+        x = x + h * velocity(x + h / 2 * velocity(x, t), t + h / 2)
+        t += h
+    return x
+
+
+def _without_the_last_step(velocity, x, n_steps):
+    h = 1 / n_steps
+    for i in range(n_steps - 1):
+        x = x + h * velocity(x + h / 2 * velocity(x, i * h), (i + 0.5) * h)
+    return x
+
+
 E3 = Exercise(
     id="L08-E3",
     title="The midpoint method",
     minutes=8,
+    importance=2,
     reference=midpoint,
     inputs=_starts,
     example=((lambda x, t: x + 2 * t, _tensor([[2.0]]), 1), _tensor([[6.0]])),
@@ -268,7 +404,20 @@ E3 = Exercise(
             lambda answer, args: _evaluations(answer, args[1], 3) == 6,
         ),
     ),
-    edge_cases=(("a single step", lambda generator, dtype: _starts(generator, dtype, n_steps=1)),),
+    edge_cases=(
+        Edge("a single step", partial(_starts, n_steps=1), "sizes"),
+        Edge("a single point on the line", partial(_starts, n=1, d=1), "sizes"),
+        Edge("31 points in 17 dimensions", partial(_starts, n=31, d=17), "sizes"),
+        Edge("ten steps, whose times do not add up to one exactly", partial(_starts, n_steps=10), "ties"),
+        Edge("points at rest", _at_rest, "ties"),
+        Edge("very short lengths", partial(_in_units_of, 1e-4), "units"),
+        Edge("very long lengths", partial(_in_units_of, 1e4), "units"),
+        Edge(
+            "points of very different size",
+            lambda generator, dtype: _in_units_of(torch.logspace(-3, 3, 5, dtype=dtype)[:, None], generator, dtype),
+            "far",
+        ),
+    ),
     mistakes=(
         Mistake(
             "euler",
@@ -294,6 +443,32 @@ E3 = Exercise(
             "whole-step-to-the-middle",
             "You look at x + h v(x, t), the end of the step; the middle is half a step away.",
             _steps(lambda v, x, t, h: x + h * v(x + h * v(x, t), t + h / 2)),
+        ),
+        Mistake(
+            "heun",
+            "You average the velocities at both ends of the step; midpoint takes one velocity, that of the middle.",
+            _steps(lambda v, x, t, h: x + h / 2 * (v(x, t) + v(x + h * v(x, t), t + h))),
+        ),
+        Mistake(
+            "end-time-in-the-middle",
+            "Your second velocity is taken at the time t + h, the end of the step; the middle is at t + h/2.",
+            _steps(lambda v, x, t, h: x + h * v(x + h / 2 * v(x, t), t + h)),
+        ),
+        Mistake(
+            "middle-time-twice",
+            "Your first velocity, too, is taken at the time t + h/2; at the start of the step it is still t.",
+            _steps(lambda v, x, t, h: x + h * v(x + h / 2 * v(x, t + h / 2), t + h / 2)),
+        ),
+        Mistake(
+            "last-step-missing",
+            "You take one step too few; n steps of 1/n lead to the time 1.",
+            _without_the_last_step,
+        ),
+        Mistake(
+            "clock-of-rounded-sums",
+            "You step while t < 1 and add h to t: ten times 0.1 is a bit less than 1, and an extra step follows. Count "
+            "steps.",
+            _by_a_running_clock,
         ),
         Mistake(
             "time-stands-still",
@@ -326,6 +501,25 @@ def _clouds(generator, dtype, n=12, d=2):
     return tuple(torch.randn(2, n, d, generator=generator, dtype=dtype))
 
 
+def _clouds_of_many_sizes(generator, dtype):
+    return tuple(torch.logspace(-1, 2, len(x), dtype=dtype)[:, None] * x for x in _clouds(generator, dtype))
+
+
+def _equal_data_points(generator, dtype):
+    x0, x1 = _clouds(generator, dtype)
+    x1[:3], x1[3] = x1[0], x0[5]
+    return x0, x1
+
+
+def _least_with_equal_noises(answer, args):
+    """Then several orders are best, and any of them will do."""
+    x0, x1 = args[0].clone(), args[1]
+    x0[:4], x0[5] = x0[0], x1[2]
+    best = (transport_pairs(x0, x1) - x0).square().sum()
+    mine = answer(x0, x1)
+    return agree((mine - x0).square().sum(), best, 1e-5) and agree(_sorted_rows(mine), _sorted_rows(x1))
+
+
 def _columns(cost):
     return torch.as_tensor(linear_sum_assignment(cost.double().numpy())[1])
 
@@ -351,6 +545,7 @@ E4 = Exercise(
     id="L08-E4",
     title="Pairs by optimal transport",
     minutes=8,
+    importance=2,
     reference=transport_pairs,
     inputs=_clouds,
     example=(
@@ -373,11 +568,19 @@ E4 = Exercise(
             "Data that are the noise, moved by one vector and shuffled, find their own noise.",
             lambda answer, args: agree(answer(args[0], (args[0] + 3).flip(0).roll(1, 0)), args[0] + 3, 1e-6),
         ),
+        Identity(
+            "The sum is least also where noises are equal, and several orders are best.", _least_with_equal_noises
+        ),
     ),
     edge_cases=(
-        ("a single pair", lambda generator, dtype: _clouds(generator, dtype, n=1)),
-        ("points on the line", lambda generator, dtype: _clouds(generator, dtype, d=1)),
+        Edge("a single pair", partial(_clouds, n=1), "sizes"),
+        Edge("points on the line", partial(_clouds, d=1), "sizes"),
+        Edge("as many points as coordinates", partial(_clouds, n=3, d=3), "sizes"),
+        Edge("31 pairs in 17 dimensions", partial(_clouds, n=31, d=17), "sizes"),
+        Edge("equal data", _equal_data_points, "ties"),
+        Edge("points of very different size", _clouds_of_many_sizes, "far"),
     ),
+    units={"x0": 1, "x1": 1},
     mistakes=(
         Mistake(
             "inverse-permutation",
@@ -403,6 +606,26 @@ E4 = Exercise(
             "sorted-by-one-coordinate",
             "You sort both by their first coordinate, which is optimal on the line and nowhere else.",
             lambda x0, x1: x1[x1[:, 0].argsort()][x0[:, 0].argsort().argsort()],
+        ),
+        Mistake(
+            "distance-not-squared",
+            "You minimise the sum of the distances; the squares of the distances must have the least sum.",
+            lambda x0, x1: x1[_columns(_square(x0, x1).sqrt())],
+        ),
+        Mistake(
+            "differences-summed-before-squaring",
+            "You sum the differences over the coordinates and square the sum; square each difference, then sum.",
+            lambda x0, x1: x1[_columns((x0[:, None] - x1).sum(2).square())],
+        ),
+        Mistake(
+            "angles-alone",
+            "You compare directions, as if all rows had the length one; lengths count in |x0 - x1|^2.",
+            lambda x0, x1: x1[_columns(-(x0 / x0.norm(dim=1, keepdim=True)) @ (x1 / x1.norm(dim=1, keepdim=True)).T)],
+        ),
+        Mistake(
+            "noise-for-data",
+            "You put the noise in another order and return it; wanted are the rows of x1.",
+            lambda x0, x1: x0[_columns(_square(x0, x1))],
         ),
         Mistake(
             "the-noise-reordered",
@@ -433,25 +656,28 @@ def _greedy(cost):
 # --- L08-E5 -------------------------------------------------------------------------------------------------
 
 
-class _Recorded:
-    """A flow whose states are known."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def trajectory(self, x0, times):
-        return self.path
-
-
 def bending(path):
     """Equation (7) from states at equal times, (k, n, d)."""
-    return straightness(_Recorded(path), path[0], n_times=len(path)).deviation
+    moves, ends, k = _parts(path)
+    return k * moves.square().sum() / ends.square().sum() - 1
 
 
 def _paths(generator, dtype, k=6, n=4, d=2):
     start, end = torch.randn(2, n, d, generator=generator, dtype=dtype)
     t = torch.linspace(0, 1, k, dtype=dtype)[:, None, None]
     return (start + t * (end - start) + t * (1 - t) * torch.randn(n, d, generator=generator, dtype=dtype),)
+
+
+def _with_stops(generator, dtype):
+    """One path waits for a step, one comes back to its start."""
+    (path,) = _paths(generator, dtype)
+    path[3, 0], path[-1, 1] = path[2, 0], path[0, 1]
+    return (path,)
+
+
+def _paths_of_many_sizes(generator, dtype):
+    (path,) = _paths(generator, dtype)
+    return (torch.logspace(-3, 3, path.shape[1], dtype=dtype)[:, None] * path,)
 
 
 def _parts(path):
@@ -480,6 +706,7 @@ E5 = Exercise(
     id="L08-E5",
     title="How straight is a flow?",
     minutes=8,
+    importance=2,
     reference=bending,
     inputs=_paths,
     example=((_tensor([[[0.0, 0.0]], [[1.0, 1.0]], [[2.0, 0.0]]]),), 1.0),
@@ -494,9 +721,14 @@ E5 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single path", lambda generator, dtype: _paths(generator, dtype, n=1)),
-        ("three states of each path", lambda generator, dtype: _paths(generator, dtype, k=3)),
+        Edge("a single path on the line", partial(_paths, n=1, d=1), "sizes"),
+        Edge("two states of each path", partial(_paths, k=2), "sizes"),
+        Edge("three states of each path", partial(_paths, k=3), "sizes"),
+        Edge("31 paths in 17 dimensions", partial(_paths, n=31, d=17), "sizes"),
+        Edge("a path that waits and one that comes back", _with_stops, "ties"),
+        Edge("paths of very different size", _paths_of_many_sizes, "far"),
     ),
+    units={"path": 1},
     mistakes=(
         Mistake(
             "moves-for-velocities",
@@ -526,7 +758,46 @@ E5 = Exercise(
         Mistake(
             "states-counted-for-moves",
             "There are k states and k - 1 moves; the time of a move is 1 / (k - 1).",
-            lambda path: float(len(path) * _energy(path).sum() / _parts(path)[2] / _parts(path)[1].square().sum() - 1),
+            lambda path: (len(path) / (len(path) - 1)) ** 2 * (bending(path) + 1) - 1,
+        ),
+        Mistake(
+            "states-counted-in-the-sum",
+            "There are k states and k - 1 moves; both the time of a move and the mean have k - 1 in them.",
+            lambda path: len(path) / (len(path) - 1) * (bending(path) + 1) - 1,
+        ),
+        Mistake(
+            "two-moves-always",
+            "You take the time of a move for 1/2, as in the example; with k states it is 1 / (k - 1).",
+            lambda path: 4 / (len(path) - 1) ** 2 * (bending(path) + 1) - 1,
+        ),
+        Mistake(
+            "mean-over-coordinates-above",
+            "You average over the coordinates above the line and sum over them below; a square is a sum in both.",
+            lambda path: (bending(path) + 1) / path.shape[2] - 1,
+        ),
+        Mistake(
+            "paths-averaged-before-squaring",
+            "You average D over the paths and square the mean; paths that go different ways cancel. Square first.",
+            lambda path: _energy(path).mean() / _parts(path)[1].mean(0).square().sum() - 1,
+        ),
+        Mistake(
+            "distance-from-the-chord",
+            "You measure how far the states lie from the straight line; S compares velocities, not places.",
+            lambda path: (path - _straighten((path,))).square().sum(2).mean() / _parts(path)[1].square().sum(1).mean(),
+        ),
+        Mistake(
+            "velocities-of-two-moves",
+            "You take velocities at the states, over two moves each, which rounds the corners; take one for each move.",
+            lambda path: (
+                torch.gradient(path, spacing=1 / (len(path) - 1), dim=0)[0].square().sum(2).mean()
+                / _parts(path)[1].square().sum(1).mean()
+                - 1
+            ),
+        ),
+        Mistake(
+            "small-number-below-the-line",
+            "You add 1e-6 below the line; a picture a thousandth as large then has another S.",
+            lambda path: _energy(path).mean() / (_parts(path)[1].square().sum(1).mean() + 1e-6) - 1,
         ),
     ),
     alternatives=(
