@@ -138,6 +138,16 @@ def test_links_lead_somewhere(page):
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+@pytest.mark.slow
+def test_the_readmes_example_does_what_it_says(capsys):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    torch = needs("torch")
+    torch.manual_seed(0)
+    exec(re.search(r"```python\n(.*?)```", text, re.S)[1], names := {})
+    assert "tensor(" in capsys.readouterr().out
+    assert abs(names["kt"].mode_weights(names["run"].final, names["ring"].modes) - 1 / 8).max() < 0.05
+
+
 def test_ci_runs_the_readmes_test_command():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert "python3 course.py test" in script
