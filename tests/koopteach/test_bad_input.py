@@ -374,7 +374,6 @@ NUMBERS = {
     "GaussianRBF widths": (lambda v: kt.GaussianRBF(CENTERS, v), "widths", 0),
     "Monomials scale": (lambda v: kt.Monomials(D, 2, scale=v), "scale", 0),
     "Monomials center": (lambda v: kt.Monomials(D, 2, center=v), "center", math.inf),
-    "Fourier period": (lambda v: kt.Fourier(D, 1, v), "period", 0),
     "RandomFourierFeatures width": (lambda v: kt.RandomFourierFeatures(D, 3, v), "width", 0),
     "GaussianMixture stds": (lambda v: kt.GaussianMixture(CENTERS, v), "stds", 0),
     "GaussianMixture weights": (lambda v: kt.GaussianMixture(CENTERS, 1.0, [1.0, 1, 1, 1, v]), "weights", 0),
@@ -432,7 +431,7 @@ OPTIONAL = (  # None has a meaning
     "KSWGD max_move",
     "SVGD bandwidth",
 )
-SEVERAL = ("GaussianRBF widths", "Monomials center", "Fourier period", "GaussianMixture stds")  # one for each
+SEVERAL = ("GaussianRBF widths", "Monomials center", "GaussianMixture stds")  # one for each
 NO_NUMBERS = ["0.1", "", b"1", None, [1.0, 2.0], torch.ones(2), 1 + 1j, {}]
 
 
@@ -463,7 +462,6 @@ COUNTS = {
     "NeuralDictionary n_features": (lambda v: kt.NeuralDictionary.from_pairs(X, Y, v), "n_features"),
     "Monomials dim": (lambda v: kt.Monomials(v, 2), "dim"),
     "Hermite degree": (lambda v: kt.Hermite(2, v), "degree"),
-    "Fourier order": (lambda v: kt.Fourier(2, v, 1.0), "order"),
     "RandomFourierFeatures n": (lambda v: kt.RandomFourierFeatures(2, v, 1.0), "n"),
     "OrnsteinUhlenbeck dim": (kt.OrnsteinUhlenbeck, "dim"),
     "GaussianMixture.ring k": (lambda v: kt.GaussianMixture.ring(v, 1.0, 1.0), "k"),

@@ -90,6 +90,32 @@ def test_the_exponent_never_rises_above_zero():
     assert float(psi(psi.centers).max()) <= 1.0
 
 
+def test_what_the_caller_does_with_his_tensors_changes_nothing():
+    centers, widths, center = normal(6, 2), normal(6, seed=1).abs() + 0.5, normal(2, seed=2)
+    x = normal(9, 2, seed=3)
+    for psi, theirs in (
+        (GaussianRBF(centers, widths), (centers, widths)),
+        (Monomials(2, 2, center=center), (center,)),
+        (MultiScale([GaussianRBF(centers, widths), Hermite(2, 2, center=center)]), (centers, widths, center)),
+    ):
+        before = [psi(x), psi.grad(x), getattr(psi, "centers", center).clone(), getattr(psi, "widths", center).clone()]
+        for tensor in theirs:
+            tensor.add_(1.0)
+        after = [psi(x), psi.grad(x), getattr(psi, "centers", center - 1), getattr(psi, "widths", center - 1)]
+        for a, b in zip(after, before):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-15)
+
+
+def test_a_kernel_is_felt_above_a_thousandth():
+    psi = GaussianRBF([[0.0]], 2.0)
+    edge = 2 * math.sqrt(2 * math.log(1000))
+    x = torch.tensor([[0.0], [0.99 * edge], [-0.99 * edge], [1.01 * edge]], dtype=torch.float64)
+    assert psi.reaches(x).tolist() == [True, True, True, False]
+    both = MultiScale([psi, GaussianRBF([[2 * edge]], 2.0), Monomials(1, 2)])
+    assert both.reaches(x).tolist() == [True] * 4  # any of them
+    assert both.reaches(x + 10 * edge).tolist() == [False] * 4  # the tail reaches everywhere and does not count
+
+
 def test_monomials_are_powers_in_order_of_degree():
     psi, x = Monomials(2, 3, center=[1.0, 2.0], scale=2.0), normal(6, 2)
     a, b = ((x - torch.tensor([1.0, 2.0])) / 2).T
@@ -163,6 +189,28 @@ def test_scales_stand_side_by_side(tail, more):
         spread = psi(x)[:, -more:][:, :2]  # the coordinates, scaled so that their variances add up to one
         assert float(spread.mean(0).abs().max()) < 1e-12
         assert float(spread.var(0, correction=0).sum()) == pytest.approx(1)
+
+
+def test_the_defaults_are_three_scales_and_a_quadratic_tail():
+    x = normal(2000, 2, seed=5)
+    parts = MultiScale.from_data(x, generator=seeded()).parts
+    kernels, tail = parts[:3], parts[3]
+    assert [type(part) for part in parts] == [GaussianRBF] * 3 + [Monomials]
+    assert [0.5 * n < part.n_features <= n for part, n in zip(kernels, (250, 60, 20))] == [True] * 3
+    widths = [float(part.widths[0]) for part in kernels]
+    assert widths == sorted(widths)
+    assert tail.degree == 2
+    torch.testing.assert_close(tail.center, x.mean(0))
+    assert tail.scale == pytest.approx(float(x.var(0, correction=0).sum().sqrt()))
+
+
+def test_one_centre_for_each_cluster_is_its_mean():
+    """Lloyd's steps go on until nothing moves."""
+    corners = 20.0 * torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]], dtype=torch.float64)
+    x = (corners[:, None] + normal(4, 50, 2)).reshape(200, 2)
+    found = GaussianRBF.from_data(x, 4, seeded(3)).centers
+    means = x.reshape(4, 50, 2).mean(1)
+    torch.testing.assert_close(found[torch.cdist(means, found).argmin(1)], means)
 
 
 def test_data_in_other_units_have_the_same_features():

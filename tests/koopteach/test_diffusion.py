@@ -161,6 +161,20 @@ def test_modes_the_bandwidth_blurs_are_dropped():
     assert bool((0.5 * spectrum.rates < 0.9).all())
 
 
+def test_a_second_fit_starts_anew():
+    x, y = normal(200, 2), normal(300, 2, seed=1)
+    used, fresh = DiffusionMaps(0.6).fit(x), DiffusionMaps(0.6).fit(y)
+    used.spectrum(3)
+    one, other = used.fit(y).spectrum(5), fresh.spectrum(5)
+    assert torch.equal(one.rates, other.rates)
+    assert torch.equal(one(x), other(x))
+    assert (one.scale, one.report) == (other.scale, other.report)
+    with pytest.raises(ValueError, match="at least 3 are needed"):
+        used.fit(y[:2])
+    with pytest.raises(RuntimeError, match="nothing was fitted yet"):
+        used.spectrum()
+
+
 def test_single_precision_agrees():
     x = QuadrupleWell(1.0).sample(500, seeded())
     exact, single = (DiffusionMaps(0.6).fit(z).spectrum(6) for z in (x, x.float()))

@@ -140,6 +140,20 @@ def test_single_precision_agrees(n, monkeypatch):
     torch.testing.assert_close(single.rates.double(), exact.rates, rtol=1e-2, atol=0)  # eps / 1e-5
 
 
+def test_a_second_fit_starts_anew():
+    used = KernelEDMD(1.0, lag=LAG).fit(*ou_pairs(400, seed=1))
+    used.spectrum(3)
+    pairs = ou_pairs(300)
+    one, other = (e.fit(*pairs).spectrum(4) for e in (used, KernelEDMD(1.0, lag=LAG)))
+    assert torch.equal(one.rates, other.rates)
+    assert torch.equal(one.energies, other.energies)
+    assert (one.scale, one.report) == (other.scale, other.report)
+    with pytest.raises(ValueError, match="explains all points"):
+        used.fit(torch.ones(9, 2), torch.ones(9, 2))
+    with pytest.raises(RuntimeError, match="nothing was fitted yet"):
+        used.spectrum()
+
+
 def test_scaled_data_have_the_same_spectrum():
     x, y = ou_pairs(400)
     one = KernelEDMD(1.0, lag=LAG).fit(x, y).spectrum(5)

@@ -66,6 +66,27 @@ def test_the_generator_decides_the_network_and_other_units_do_not():
     torch.testing.assert_close(scaled(64 * x + 64), one(x + 1), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e6])
+def test_a_constant_coordinate_is_no_direction(value):
+    """Divided by its spread it would be nothing over nothing, or rounding blown up."""
+    x, y = (torch.cat([z, torch.full((len(z), 1), value, dtype=z.dtype)], 1) for z in pairs(300))
+    psi = NeuralDictionary.from_pairs(x, y, 2, n_steps=3, batch=50, generator=seeded())
+    assert bool(psi(x).isfinite().all())
+    assert float(psi.grad(x).abs().max()) < 1e3
+    torch.testing.assert_close(psi.scale, torch.cat([x[:, :2].std(0), torch.ones(1).double()]))
+
+
+def test_the_first_weights_keep_the_size_of_what_goes_through():
+    """Fan-in scaling: a wide layer's outputs have variance one, its biases half of that scale."""
+    x = normal(500, 30)
+    psi = NeuralDictionary._fresh(x, 400, 200, seeded())
+    for weight, bias in psi.layers:
+        assert float(weight.std()) * math.sqrt(len(weight)) == pytest.approx(1, rel=0.1)
+        assert float(bias.std()) == pytest.approx(0.5, rel=0.25)
+    torch.testing.assert_close(psi.middle, x.mean(0))
+    torch.testing.assert_close(psi.scale, x.std(0))
+
+
 def test_it_is_an_ordinary_dictionary(learned):
     x = normal(10, 2)
     assert not learned(x).requires_grad

@@ -22,7 +22,7 @@ from koopteach import (
     tensors,
 )
 from koopteach.operators import edmd
-from koopteach.operators.linear_algebra import whiten
+from koopteach.operators.linear_algebra import MOST_MODES, Size, rounding, whiten
 from tests.tools import seeded
 
 RING = GaussianMixture.ring(3, 2.0, 0.5)
@@ -126,6 +126,64 @@ def test_the_error_shrinks_like_one_over_root_n(estimate):
     slope = math.log(errors[-1] / errors[0]) / math.log(sizes[-1] / sizes[0])
     assert -0.65 < slope < -0.35
     assert errors[-1] < 0.1
+
+
+def test_weights_add_up_in_double_precision():
+    """A hundred pieces, each lost in float32 beside the first."""
+    x = normal(64, 1).float()
+    heavy, light = torch.full((64,), 1e8), torch.ones(64)
+    fitted = GeneratorEDMD(Hermite(1, 2)).partial_fit(x, heavy)
+    for _ in range(100):
+        fitted.partial_fit(x + 1, light)
+    total = 64 * (1e8 + 100)
+    assert float(fitted._weight) == total
+    features = 1e8 * Hermite(1, 2)(x.double()).sum(0) + 100 * Hermite(1, 2)(x.double() + 1).sum(0)
+    torch.testing.assert_close(fitted._psi, features, rtol=0, atol=1e-6 * total)
+    assert fitted._psi.dtype == fitted._gram.dtype == torch.float64
+
+
+class Steps:
+    """Features without a slope: the sign of each coordinate."""
+
+    dim = n_features = 2
+
+    def __call__(self, x):
+        return x.sign()
+
+    def grad(self, x):
+        return x.new_zeros(len(x), 2, 2)
+
+
+def test_no_rate_is_zero_or_below():
+    """Samplers divide by them, so that what vanishes is kept as the smallest positive number."""
+    rates = GeneratorEDMD(Steps()).fit(normal(200, 2)).spectrum().rates
+    assert bool((rates > 0).all())
+    assert float(rates.max()) < 1e-300
+
+
+class Line:
+    """A manifold with what the protocol asks for and nothing else: the first axis of the plane."""
+
+    dim = 2
+
+    def project(self, x):
+        return x * x.new_tensor([1.0, 0.0])
+
+    def tangent(self, x, v):
+        return v * v.new_tensor([1.0, 0.0])
+
+
+def test_a_manifold_of_ones_own_will_do():
+    x = Line().project(normal(3000, 2))
+    psi = GaussianRBF(normal(12, 2, seed=1), 1.0)
+    flat = GeneratorEDMD(psi).fit(x).spectrum(2)
+    own = GeneratorEDMD(psi, manifold=Line()).fit(x).spectrum(2)
+    torch.testing.assert_close(own.rates, torch.tensor([1.0, 2.0]).double(), rtol=0.1, atol=0)
+    assert bool((flat.rates > own.rates).all())  # slopes across the line count as energy
+    y = Line().project(0.8 * x + 0.6 * normal(3000, 2, seed=2))
+    pairs = EDMD(psi, lag=-math.log(0.8), manifold=Line()).fit(x, y).spectrum(2)
+    torch.testing.assert_close(pairs.energies, torch.tensor([1.0, 2.0]).double(), rtol=0.2, atol=0)
+    assert float(pairs.grad(x[:5])[..., 1].abs().max()) == 0
 
 
 def test_whole_weights_are_repeated_points():
@@ -254,6 +312,13 @@ def test_energies_are_the_dirichlet_energies_of_the_functions(options):
     assert spectrum.scale == pytest.approx(float(x.var(0, correction=0).sum().sqrt()))
 
 
+@pytest.mark.parametrize("n", [3000, 9000])
+def test_energies_are_means_over_the_pairs_that_are_kept(n):
+    """Of 9,000 pairs every fourth is kept; the energies of a process in our clock are its rates."""
+    spectrum = EDMD(Hermite(1, 2), lag=0.3).fit(*ou_pairs(n, dim=1)).spectrum()
+    torch.testing.assert_close(spectrum.energies, torch.tensor([1.0, 2.0]).double(), rtol=0.06, atol=0)
+
+
 def test_rates_do_not_depend_on_the_lag():
     rates = [EDMD(Hermite(2, 2), lag=lag).fit(*ou_pairs(60_000, lag)).spectrum().rates for lag in (0.1, 0.5)]
     for found in rates:
@@ -378,6 +443,86 @@ def test_single_precision_pairs(reversible):
 
 
 # Both
+
+
+@pytest.mark.parametrize("make", [GeneratorEDMD, partial(EDMD, lag=0.3), partial(EDMD, lag=0.3, reversible=False)])
+@pytest.mark.parametrize("first", [torch.float64, torch.float32])
+def test_a_second_fit_starts_anew(make, first):
+    """Other data, another dtype, more of them or fewer: nothing of the first fit is left."""
+    data, before = (ou_pairs(n, seed=n)[: 1 if make is GeneratorEDMD else 2] for n in (800, 5000))
+    used = make(Hermite(2, 2)).fit(*(part.to(first) for part in before))
+    used.spectrum()
+    assert_identical(used.fit(*data), make(Hermite(2, 2)).fit(*data))
+
+
+def assert_identical(fitted, fresh):
+    one, other = fitted.spectrum(), fresh.spectrum()
+    assert torch.equal(one.rates, other.rates)
+    assert torch.equal(one.energies, other.energies)
+    assert (one.scale, one.report) == (other.scale, other.report)
+
+
+@pytest.mark.parametrize("make", [GeneratorEDMD, partial(EDMD, lag=0.3)])
+def test_a_fit_that_fails_leaves_nothing_of_the_one_before(make):
+    data = ou_pairs(500)[: 1 if make is GeneratorEDMD else 2]
+    fitted = make(Hermite(2, 2)).fit(*data)
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        fitted.fit(*(part * math.nan for part in data))
+    with pytest.raises(RuntimeError, match="nothing was fitted yet"):
+        fitted.spectrum()
+
+
+@pytest.mark.parametrize("make", [GeneratorEDMD, partial(EDMD, lag=0.3)])
+def test_pieces_of_another_precision_are_refused(make):
+    data = ou_pairs(500)[: 1 if make is GeneratorEDMD else 2]
+    fitted = make(Hermite(2, 2)).partial_fit(*data)
+    with pytest.raises(TypeError, match=r"partial_fit: the points are torch.float32.*what was seen before is torch.fl"):
+        fitted.partial_fit(*(part.float() for part in data))
+
+
+@pytest.mark.parametrize("psi", [Hermite(2, 2), GaussianRBF(normal(70, 2), 1.0)], ids=["Hermite", "RBF"])
+def test_a_fit_leaves_all_products_to_torch(psi, monkeypatch):
+    """Another library's threads and torch's wait for each other in turn: a fit on two threads took 60 times as long."""
+    x, y = ou_pairs(500)
+
+    def refuse(*_, **__):
+        raise AssertionError("the data were handed to another library")
+
+    for way_out in ("numpy", "__array__", "__dlpack__", "data_ptr", "tolist"):
+        monkeypatch.setattr(torch.Tensor, way_out, refuse)
+    fits = [GeneratorEDMD(psi).fit(x), GeneratorEDMD(psi).fit(x, torch.ones(500))]
+    fits += [EDMD(psi, lag=0.3, reversible=kind).fit(x, y) for kind in (True, False)]
+    for fitted in fits:
+        spectrum = fitted.spectrum(3)
+        spectrum(x), spectrum.mean(x), spectrum.grad(x), spectrum.contract_grad(x, spectrum.rates)
+
+
+@pytest.mark.slow
+def test_two_hundred_modes_are_kept_unless_somebody_asks():
+    assert MOST_MODES == 200
+    fitted = GeneratorEDMD(GaussianRBF(normal(260, 2), 0.1)).fit(normal(3000, 2, seed=1))
+    assert len(fitted.spectrum()) == 200
+    assert len(fitted.spectrum(230)) == 230
+
+
+def test_the_size_of_weighted_points_by_hand():
+    """Points 0, 1 and 3 with weights 1, 2 and 1: mean 5/4, variance 19/16."""
+    size = Size()
+    size.add(torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [2.0]]))
+    size.add(torch.tensor([[3.0]]), torch.tensor([[1.0]]))
+    assert float(size) == pytest.approx(math.sqrt(19) / 4)
+
+
+def test_rounding_is_that_of_the_mean_squares():
+    assert rounding(torch.tensor([1.0, 2.0]), torch.float32) == pytest.approx(12 * torch.finfo(torch.float32).eps)
+
+
+def test_directions_are_cut_at_the_tolerance_or_at_rounding():
+    gram = torch.diag(torch.tensor([1e-9, 1e-7, 1e-3, 1.0], dtype=torch.float64))
+    assert [whiten(gram, tol, "EDMD").shape[1] for tol in (0.0, 1e-8, 1e-5)] == [4, 3, 2]
+    assert whiten(gram, 0.0, "EDMD", rounding=1e-6).shape[1] == 2
+    with pytest.raises(ValueError, match=r"^EDMD.spectrum: every feature is constant"):
+        whiten(gram, 0.0, "EDMD", rounding=1.0)
 
 
 def generator_fit():

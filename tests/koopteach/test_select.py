@@ -152,6 +152,39 @@ def test_the_best_is_fitted_on_all_data_and_repeats():
     assert again.table == chosen.table
 
 
+def test_names_may_be_numbers():
+    x = normal(500, 2)
+    candidates = {0.5: GeneratorEDMD(Hermite(2, 1)), 2: GeneratorEDMD(Hermite(2, 2))}
+    chosen = select(candidates, x, n_modes=2, generator=seeded())
+    assert [row.name for row in chosen.table] == ["0.5", "2"]
+    assert "0.5 " in repr(chosen)
+    with pytest.raises(ValueError, match=r"select: the names of the estimators read alike: 2, '2'"):
+        select({2: candidates[2], "2": candidates[2]}, x, n_modes=2)
+
+
+def test_a_fit_that_breaks_down_scores_worst_and_says_why():
+    class Breaking(Given):
+        def fit(self, x, y=None):
+            raise torch.linalg.LinAlgError("linalg.eigh: failed to converge")
+
+    line = Given(lambda z: z, [1.0, 1.0])
+    chosen = select({"breaks": Breaking(lambda z: z, [1.0]), "line": line}, normal(200, 2), n_modes=2)
+    assert (chosen.name, chosen.table[0].score) == ("line", math.inf)
+    assert "failed to converge" in str(chosen)
+
+
+def test_a_difference_of_two_standard_errors_is_no_tie():
+    """Differences 1, 1, 1, 1 + c scatter by c / 4, of which two are less than the mean for small c."""
+    best = Tried("best", 0.0, 0.0, (0.0,) * 4)
+
+    def tied(c):
+        folds = (1.0, 1.0, 1.0, 1.0 + c)
+        return _is_tied(Tried("other", sum(folds) / 4, 0.0, folds), best)
+
+    # mean 1 + c/4 against 2 * c/4
+    assert [tied(c) for c in (3.9, 4.1)] == [False, True]
+
+
 def test_equals_are_tied_and_it_is_said():
     x = normal(500, 2)
     psi = Hermite(2, 2)

@@ -1,5 +1,6 @@
 """Checked input, chunks, random numbers, and moving objects between devices and dtypes."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from koopteach.tensors import (
     is_traced,
     jvp,
     map_chunks,
+    median_square_distance,
     not_negative,
     positive,
     rand,
@@ -202,3 +204,54 @@ def test_a_power_of_a_symmetric_matrix(power):
 
 def test_what_rounding_made_negative_counts_as_zero():
     assert torch.equal(symmetric_power(torch.diag(torch.tensor([4.0, -1e-9]))), torch.diag(torch.tensor([2.0, 0.0])))
+
+
+def test_the_median_distance_is_that_of_all_points_in_any_order():
+    """As many are near zero as far out, first all of these, then all of those."""
+    x = torch.cat([torch.zeros(500, 2), 10 * torch.randn(500, 2, generator=seeded(1))]).double()
+    everything = torch.pdist(x).square().median()
+    for points in (x, x.flip(0), x[torch.randperm(1000, generator=seeded(2))]):
+        torch.testing.assert_close(median_square_distance(points), everything, rtol=0.25, atol=0)
+    few = x[490:510]
+    assert median_square_distance(few) == torch.pdist(few).square().median()
+
+
+def test_where_there_is_no_distance_it_is_one():
+    for x in (torch.ones(1, 2), torch.ones(9, 2)):
+        assert median_square_distance(x) == 1
+
+
+def test_warnings_of_torch_about_its_own_helpers_stay_inside():
+    """Of this kind alone: what a user's function warns of is his to see."""
+
+    def noisy(message, kind):
+        def f(y):
+            warnings.warn(message, kind, stacklevel=1)
+            return y**2
+
+        return f
+
+    x = torch.ones(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for kind in (DeprecationWarning, FutureWarning):
+            jvp(noisy("`torch.jit.script` is deprecated. Please switch", kind), (x,), (x,))
+            jvp(noisy("`torch.jit.script` is not supported in Python 3.14+", kind), (x,), (x,))
+    with pytest.warns(FutureWarning, match="mine"):
+        jvp(noisy("mine", FutureWarning), (x,), (x,))
+
+
+def test_numbers_are_drawn_where_the_stream_lives():
+    """A stream without a place draws where the points are; its place wins."""
+    like = torch.empty(3, device="meta")
+    assert device_of(None, like).type == "meta"
+    assert device_of(seeded(), like).type == "cpu"
+    for draw in (rand, randn):
+        assert draw((2,), like, seeded()).is_meta
+    assert random_rows(like, 2, seeded()).is_meta
+
+
+def test_chunks_have_a_number_of_rows_at_least():
+    assert [part.stop - part.start for part in chunks(100, 10**9, at_least=40)] == [40, 40, 20]
+    assert [part.stop - part.start for part in chunks(20, 10**9)] == [16, 4]
+    assert next(iter(chunks(10**6, 5))).stop == tensors.CHUNK_NUMBERS // 5
