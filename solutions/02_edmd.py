@@ -35,7 +35,7 @@ psi_x, psi_y = with_constant(bumps, x), with_constant(bumps, y)
 # %% [markdown]
 # ## L02-E1 The two matrices of EDMD
 #
-# *warm-up, 6 minutes.* From the features `psi_x` and `psi_y`, each `(n, m)`, row $i$ for pair $i$, return the two matrices of equation (3),
+# *warm-up, 6 minutes, importance 3 of 3.* From the features `psi_x` and `psi_y`, each `(n, m)`, row $i$ for pair $i$, return the two matrices of equation (3),
 #
 # $$G=\frac1n\sum_i\psi(x_i)\,\psi(x_i)^{\mathsf T},\qquad A=\frac1n\sum_i\psi(x_i)\,\psi(y_i)^{\mathsf T},$$
 #
@@ -102,7 +102,7 @@ assert torch.allclose(A.sum(), (psi_x.sum(1) * psi_y.sum(1)).mean())
 # %% [markdown]
 # ## L02-E2 The Koopman matrix
 #
-# *core, 8 minutes.* From `gram` $=G$ and `cross` $=A$, each `(m, m)`, return $\mathbf K=G^+A$, `(m, m)`. $G$ may be singular, because features may be redundant or zero on all the data: use the pseudo-inverse $G^+$, not the inverse.
+# *core, 8 minutes, importance 3 of 3.* From `gram` $=G$ and `cross` $=A$, each `(m, m)`, return $\mathbf K=G^+A$, `(m, m)`. $G$ may be singular, because features may be redundant or zero on all the data: use the pseudo-inverse $G^+$, not the inverse. An eigenvalue of $G$ counts as zero if it is below some $10^{-10}$ times the largest, whatever the features' unit.
 #
 # *Example.* `gram = [[2, 0], [0, 4]]`, `cross = [[1, 2], [2, 2]]`: row 1 is divided by 2 and row 2 by 4, `K = [[0.5, 1], [0.5, 0.5]]`.
 #
@@ -113,7 +113,7 @@ assert torch.allclose(A.sum(), (psi_x.sum(1) * psi_y.sum(1)).mean())
 def koopman_matrix(gram, cross):
     """K = G^+ A, (m, m)."""
     ### BEGIN SOLUTION
-    inverse = torch.linalg.pinv(gram, hermitian=True)
+    inverse = torch.linalg.pinv(gram, rtol=1e-10, hermitian=True)
     return inverse @ cross
     ### END SOLUTION
 
@@ -129,13 +129,13 @@ koopman_matrix = check("L02-E2", koopman_matrix)
 # </details>
 # <details><summary>Hint 2: formula</summary>
 #
-# $G\mathbf K=A$, hence $\mathbf K=G^+A$ with $G^+$ on the left. `torch.linalg.pinv` makes $G^+$; it leaves out directions whose eigenvalue is nearly zero.
+# $G\mathbf K=A$, hence $\mathbf K=G^+A$ with $G^+$ on the left. `torch.linalg.pinv` makes $G^+$; it leaves out directions whose eigenvalue is below `rtol` times the largest.
 #
 # </details>
 # <details><summary>Hint 3: skeleton</summary>
 #
 # ```python
-# inverse = torch.linalg.pinv(___, hermitian=True)
+# inverse = torch.linalg.pinv(___, rtol=___, hermitian=True)
 # return ___
 # ```
 #
@@ -171,7 +171,7 @@ assert (mu[:4] - exact).abs().max() < 0.05
 # %% [markdown]
 # ## L02-E3 From eigenvalues to rates
 #
-# *warm-up, 5 minutes.* Return the rates that belong to the eigenvalues `mu` `(r,)`, between 0 and 1, of pairs that are a time `lag` apart: a tensor `(r,)`.
+# *warm-up, 5 minutes, importance 3 of 3.* Return the rates that belong to the eigenvalues `mu` `(r,)`, $0<\mu\le1$ and however small, of pairs that are a time `lag` apart: a tensor `(r,)`.
 #
 # *Example.* With `lag = 0.1` and `mu = [1, 0.9, 0.5]` the rates are `[0, 1.05, 6.93]`.
 #
@@ -222,19 +222,19 @@ assert torch.allclose(mine, package.rates.real, rtol=0.02)
 # %% [markdown]
 # ## L02-E4 Relaxation times on two clocks
 #
-# *core, 8 minutes.* A physicist simulates $dX=-\nabla V\,dt+\sqrt{2/\beta}\,dW$, records pairs that are `lag` apart **on their clock**, and finds the eigenvalues `mu` `(r,)`. Return the pair of tensors
+# *core, 8 minutes, importance 2 of 3.* A physicist simulates $dX=-\nabla V\,dt+\sqrt{2/\beta}\,dW$, records pairs that are `lag` apart **on their clock**, and finds the eigenvalues `mu` `(r,)`, $0<\mu\le1$. Return the pair of tensors
 # `(theirs, ours)`, each `(r,)`: the relaxation times on the physicist's clock, and those of the same system in the course's clock, $dX=-\beta\nabla V\,dt+\sqrt2\,dW$.
 #
 # *Example.* `mu = [0.3679, 0.1353]`, which is $[e^{-1},e^{-2}]$, `lag = 2` and `beta = 4` give `theirs = [2, 1]` and `ours = [0.5, 0.25]`.
 #
-# *It must hold that* the clocks agree at `beta = 1`, and that squared eigenvalues at twice the lag change nothing.
+# *It must hold that* the clocks agree at `beta = 1`, that squared eigenvalues at twice the lag change nothing, and that $\mu=1$, which never decays, takes the time `inf` (not `-inf`).
 
 
 # %%
 def relaxation_times(mu, lag, beta):
     """Relaxation times on the physicist's clock and on ours, each (r,)."""
     ### BEGIN SOLUTION
-    theirs = -lag / torch.log(mu)
+    theirs = lag / torch.log(mu).abs()
     return theirs, theirs / beta
     ### END SOLUTION
 
@@ -250,7 +250,7 @@ relaxation_times = check("L02-E4", relaxation_times)
 # </details>
 # <details><summary>Hint 2: formula</summary>
 #
-# A step $h$ of the physicist is a step $h/\beta$ of ours: $h\,(-\nabla V)=\frac h\beta(-\beta\nabla V)$, and the noise agrees, $2h/\beta$. All times scale alike.
+# A step $h$ of the physicist is a step $h/\beta$ of ours: $h\,(-\nabla V)=\frac h\beta(-\beta\nabla V)$, and the noise agrees, $2h/\beta$. All times scale alike. Mind that torch's $\log1$ is $+0$: divide by $|\log\mu|$, which is never a negative zero.
 #
 # </details>
 # <details><summary>Hint 3: skeleton</summary>
@@ -310,7 +310,7 @@ assert all(abs(a / (beta * float(b)) - 1) < 0.25 for a, b, beta in zip(theirs, e
 # %% [markdown]
 # ## L02-E5 Decay and frequency
 #
-# *core, 8 minutes.* Data that rotate have complex eigenvalues $\mu=e^{-\lambda\tau}$. Given `mu` `(r,)`, complex, and the `lag`, return the pair of real tensors `(decay, frequency)`, each `(r,)`: $|\mu|$ shrinks by $e^{-\text{decay}\cdot\tau}$ in one lag, and $\mu$ has turned by the angle $\text{frequency}\cdot\tau$, anticlockwise positive, between $-\pi$ and $\pi$.
+# *core, 8 minutes, importance 2 of 3.* Data that rotate have complex eigenvalues $\mu=e^{-\lambda\tau}$. Given `mu` `(r,)`, complex, and the `lag`, return the pair of real tensors `(decay, frequency)`, each `(r,)`: $|\mu|$ shrinks by $e^{-\text{decay}\cdot\tau}$ in one lag, and $\mu$ has turned by the angle $\text{frequency}\cdot\tau$, anticlockwise positive, between $-\pi$ and $\pi$; half a turn counts as $+\pi$.
 #
 # *Example.* `lag = 0.5` and `mu = [0.5i, 0.3679]`. The first shrinks to one half and makes a quarter turn: decay 1.386, frequency 3.142. The second is $e^{-1}$: decay 2, frequency 0.
 #
@@ -386,7 +386,7 @@ assert all(abs(f - omega) < 0.3 for f, tau in zip(frequencies, lags) if tau < 0.
 # %% [markdown]
 # ## L02-E6 Whitening with truncation
 #
-# *challenge, 10 minutes.* Let $G=U\,\mathrm{diag}(e)\,U^{\mathsf T}$, with eigenvalues `values` $=e$ `(m,)` and eigenvectors `vectors` $=U$ `(m, m)`, one a column, as `torch.linalg.eigh` returns them. **Whitening** makes new features,
+# *challenge, 10 minutes, importance 3 of 3.* Let $G=U\,\mathrm{diag}(e)\,U^{\mathsf T}$, with eigenvalues `values` $=e$ `(m,)` and eigenvectors `vectors` $=U$ `(m, m)`, one a column, as `torch.linalg.eigh` returns them: ascending, the smallest perhaps below zero by rounding. **Whitening** makes new features,
 # uncorrelated and of size one. Return the matrix $W=U e^{-1/2}$ `(m, q)`, built from the $q$ directions with $e_k>\mathrm{tol}\cdot e_{\max}$ alone, in their order.
 #
 # *Example.* `values = [0.02, 4, 100]`, `vectors = [[0, 1, 0], [0, 0, 1], [1, 0, 0]]`, `tol = 1e-3`. The first direction is below $10^{-3}\cdot100$ and goes; the others are divided by 2 and 10: `W = [[0.5, 0], [0, 0.1], [0, 0]]`.

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
 from koopteach.dictionaries import Monomials
 from koopteach.operators import EDMD
 from koopteach.operators.linear_algebra import whiten
@@ -32,6 +32,19 @@ def _features(generator, dtype, n=9, m=4):
     return psi_x, 0.6 * psi_x + 0.8 * torch.randn(n, m, generator=generator, dtype=dtype)
 
 
+def _repeated_and_dead(generator, dtype):
+    """The same pair twice, two equal features, and one that is zero on all data."""
+    psi_x, psi_y = _features(generator, dtype)
+    for psi in (psi_x, psi_y):
+        psi[1], psi[:, 2], psi[:, 3] = psi[0], psi[:, 1], 0
+    return psi_x, psi_y
+
+
+def _features_of_many_sizes(generator, dtype):
+    scale = torch.logspace(-2, 2, 4, dtype=dtype)
+    return tuple(scale * psi for psi in _features(generator, dtype))
+
+
 def _gram_in_a_loop(psi_x, psi_y):
     gram, cross = (torch.zeros(psi_x.shape[1], psi_x.shape[1], dtype=psi_x.dtype) for _ in range(2))
     for a, b in zip(psi_x, psi_y):
@@ -53,6 +66,7 @@ E1 = Exercise(
     id="L02-E1",
     title="The two matrices of EDMD",
     minutes=6,
+    importance=3,
     reference=gram_matrices,
     inputs=_features,
     example=(
@@ -64,9 +78,13 @@ E1 = Exercise(
         Identity("Three times the features of y make three times A.", _linear_in_tomorrow),
     ),
     edge_cases=(
-        ("a single pair", partial(_features, n=1)),
-        ("a single feature", partial(_features, m=1)),
+        Edge("a single pair", partial(_features, n=1), "sizes"),
+        Edge("2 pairs and 17 features", partial(_features, n=2, m=17), "sizes"),
+        Edge("31 pairs and a single feature", partial(_features, n=31, m=1), "sizes"),
+        Edge("a repeated pair, equal features and one that is zero", _repeated_and_dead, "ties"),
+        Edge("features of very different size", _features_of_many_sizes, "far"),
     ),
+    units={"psi_x": 1, "psi_y": 1},
     mistakes=(
         Mistake(
             "sum-over-the-pairs",
@@ -88,6 +106,32 @@ E1 = Exercise(
             "gram-of-y",
             "Your G is made of the features of y; the regression predicts from x, so G holds those of x.",
             lambda psi_x, psi_y: (psi_y.T @ psi_y / len(psi_x), psi_x.T @ psi_y / len(psi_x)),
+        ),
+        Mistake(
+            "gram-of-both",
+            "Your G averages over x and y; the regression predicts from x alone, so G holds its features.",
+            lambda psi_x, psi_y: (
+                (psi_x.T @ psi_x + psi_y.T @ psi_y) / (2 * len(psi_x)),
+                psi_x.T @ psi_y / len(psi_x),
+            ),
+        ),
+        Mistake(
+            "made-symmetric",
+            "You average A with its transpose; that is for reversible data, and the plain A is asked for.",
+            lambda psi_x, psi_y: (
+                psi_x.T @ psi_x / len(psi_x),
+                (psi_x.T @ psi_y + psi_y.T @ psi_x) / (2 * len(psi_x)),
+            ),
+        ),
+        Mistake(
+            "divided-by-one-less",
+            "You divide by n - 1; both matrices are plain means over the n pairs.",
+            lambda psi_x, psi_y: (psi_x.T @ psi_x / (len(psi_x) - 1), psi_x.T @ psi_y / (len(psi_x) - 1)),
+        ),
+        Mistake(
+            "exchanged",
+            "You return A first; the pair is (G, A).",
+            lambda psi_x, psi_y: gram_matrices(psi_x, psi_y)[::-1],
         ),
         Mistake(
             "divided-by-the-features",
@@ -135,9 +179,23 @@ def _with_a_dead_feature(generator, dtype):
     return gram, cross
 
 
+def _with_equal_features(generator, dtype):
+    """Two features that agree on all data."""
+    gram, cross = _regular(generator, dtype)
+    for matrix in (gram, cross):
+        matrix[-1] = matrix[-2]
+        matrix[:, -1] = matrix[:, -2]
+    return gram, cross
+
+
+def _features_of_many_units(generator, dtype):
+    scale = torch.logspace(-6, -3, 4, dtype=dtype)
+    return tuple(scale[:, None] * matrix * scale for matrix in _regular(generator, dtype))
+
+
 def _by_eigenvectors(gram, cross):
     values, vectors = torch.linalg.eigh(gram)
-    keep = values > 1e-8 * values[-1]
+    keep = values > 1e-10 * values[-1]
     return vectors[:, keep] @ (vectors[:, keep].T @ cross / values[keep, None])
 
 
@@ -163,6 +221,7 @@ E2 = Exercise(
     id="L02-E2",
     title="The Koopman matrix",
     minutes=8,
+    importance=3,
     reference=koopman_matrix,
     inputs=_regular,
     example=(
@@ -178,9 +237,13 @@ E2 = Exercise(
         Identity("Its eigenvalues give the rates of koopteach's EDMD.", _same_rates_as_the_package),
     ),
     edge_cases=(
-        ("a feature that is zero on all data", _with_a_dead_feature),
-        ("a single feature", partial(_regular, m=1)),
+        Edge("a feature that is zero on all data", _with_a_dead_feature, "ties"),
+        Edge("two features that are equal on all data", _with_equal_features, "ties"),
+        Edge("a single feature", partial(_regular, m=1), "sizes"),
+        Edge("17 features", partial(_regular, m=17), "sizes"),
+        Edge("features of very different size, all of them small", _features_of_many_units, "far"),
     ),
+    units={"gram": 2, "cross": 2},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -209,6 +272,33 @@ E2 = Exercise(
             lambda gram, cross: cross / gram,
         ),
         Mistake(
+            "divided-by-the-diagonal",
+            "You divide by the diagonal of G alone; its other entries say how the features overlap, and count, too.",
+            lambda gram, cross: cross / gram.diagonal()[:, None],
+        ),
+        Mistake(
+            "entrywise-product",
+            "You multiply G^+ and A entry by entry (*); the matrix product is @.",
+            lambda gram, cross: torch.linalg.pinv(gram) * cross,
+        ),
+        Mistake(
+            "arguments-exchanged",
+            "You compute A^+ G; the regression divides by G, which belongs to x: K = G^+ A.",
+            lambda gram, cross: torch.linalg.pinv(cross) @ gram,
+        ),
+        Mistake(
+            "ridge",
+            "You add a ridge of 1e-6 to G; it has a unit and changes K. What is zero is left out by the "
+            "pseudo-inverse.",
+            lambda gram, cross: torch.linalg.solve(gram + 1e-6 * torch.eye(len(gram), dtype=gram.dtype), cross),
+        ),
+        Mistake(
+            "absolute-cutoff",
+            "You leave out eigenvalues below 1e-6 in size; compare with the largest one, or the features' unit "
+            "decides.",
+            lambda gram, cross: torch.linalg.pinv(gram, atol=1e-6, rtol=0.0, hermitian=True) @ cross,
+        ),
+        Mistake(
             "singular-not-caught",
             "You solve with G itself, which stops where features are redundant or dead; use the pseudo-inverse G^+.",
             lambda gram, cross: torch.linalg.solve(gram, cross),
@@ -235,6 +325,15 @@ def _eigenvalues(generator, dtype, r=5, low=0.15, high=0.95):
     return mu.sort(descending=True).values, 0.3 + 0.5 * torch.rand((), generator=generator).item()
 
 
+def _one_and_equal(generator, dtype):
+    """The constant's eigenvalue, 1, and one that repeats."""
+    return torch.tensor([1.0, 1.0, 0.5, 0.5], dtype=dtype), 0.25
+
+
+def _of_many_sizes(generator, dtype):
+    return torch.logspace(-12, -1, 5, dtype=dtype).flip(0), 0.7
+
+
 def _has_rate_three(answer, args):
     mu, lag = args
     return agree(answer(torch.full_like(mu, math.exp(-3 * lag)), lag), torch.full_like(mu, 3.0))
@@ -244,6 +343,7 @@ E3 = Exercise(
     id="L02-E3",
     title="From eigenvalues to rates",
     minutes=5,
+    importance=3,
     reference=rates,
     inputs=_eigenvalues,
     example=((_tensor([1.0, 0.9, 0.5]), 0.1), _tensor([0.0, 10 * math.log(10 / 9), 10 * math.log(2.0)])),
@@ -254,7 +354,13 @@ E3 = Exercise(
             lambda answer, args: agree(answer(args[0] ** 2, 2 * args[1]), answer(*args)),
         ),
     ),
-    edge_cases=(("a single eigenvalue", partial(_eigenvalues, r=1)),),
+    edge_cases=(
+        Edge("a single eigenvalue", partial(_eigenvalues, r=1), "sizes"),
+        Edge("31 eigenvalues", partial(_eigenvalues, r=31), "sizes"),
+        Edge("the eigenvalue 1, and one that repeats", _one_and_equal, "ties"),
+        Edge("eigenvalues down to 1e-12", _of_many_sizes, "far"),
+    ),
+    units={"lag": 1},
     mistakes=(
         Mistake(
             "first-order",
@@ -270,6 +376,27 @@ E3 = Exercise(
             "times-the-lag",
             "You multiply by the lag; a rate is a decay per time, so divide by it.",
             lambda mu, lag: -mu.log() * lag,
+        ),
+        Mistake(
+            "divided-by-the-largest",
+            "You divide by the largest eigenvalue first; each rate belongs to its own, whether or not 1 is among them.",
+            lambda mu, lag: -(mu / mu.max()).log() / lag,
+        ),
+        Mistake(
+            "small-number-in-the-logarithm",
+            "You add 1e-8 before the logarithm; an eigenvalue of that size then gets another rate.",
+            lambda mu, lag: -(mu + 1e-8).log() / lag,
+        ),
+        Mistake(
+            "binary-logarithm",
+            "You use the logarithm to base 2, which counts halvings; mu = e^(-rate lag) asks for the natural one.",
+            lambda mu, lag: -mu.log2() / lag,
+        ),
+        Mistake(
+            "first-order-backwards",
+            "You use (1 / mu - 1) / lag, which is right only for mu near 1; decay is exponential, so take the "
+            "logarithm.",
+            lambda mu, lag: (1 / mu - 1) / lag,
         ),
         Mistake(
             "per-lag",
@@ -289,7 +416,7 @@ E3 = Exercise(
     ),
     alternatives=(
         lambda mu, lag: (1 / mu).log() / lag,
-        lambda mu, lag: -torch.log1p(mu - 1) / lag,
+        lambda mu, lag: -math.log(2) * mu.log2() / lag,
         lambda mu, lag: torch.stack([-math.log(value) / lag * torch.ones_like(value) for value in mu]),
     ),
 )
@@ -299,8 +426,8 @@ E3 = Exercise(
 
 
 def relaxation_times(mu, lag, beta):
-    """-lag / log(mu) on the clock of the lag, and that over beta on ours."""
-    theirs = -lag / mu.log()
+    """lag / |log(mu)| on the clock of the lag, and that over beta on ours; infinite for mu = 1."""
+    theirs = lag / mu.log().abs()
     return theirs, theirs / beta
 
 
@@ -309,18 +436,24 @@ def _on_their_clock(generator, dtype, r=4, coldest=5.0):
     return mu, lag, coldest * (0.4 + 0.6 * torch.rand((), generator=generator).item())
 
 
+def _one_on_their_clock(make, generator, dtype):
+    mu, lag = make(generator, dtype)
+    return mu, lag, 3.0
+
+
 def _times_with(theirs, ours):
     return lambda mu, lag, beta: (theirs(mu, lag, beta), ours(mu, lag, beta))
 
 
 def _right(mu, lag, beta):
-    return -lag / mu.log()
+    return lag / mu.log().abs()
 
 
 E4 = Exercise(
     id="L02-E4",
     title="Relaxation times on two clocks",
     minutes=8,
+    importance=2,
     reference=relaxation_times,
     inputs=_on_their_clock,
     example=(
@@ -338,9 +471,13 @@ E4 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single eigenvalue", partial(_on_their_clock, r=1)),
+        Edge("a single eigenvalue", partial(_on_their_clock, r=1), "sizes"),
+        Edge("31 eigenvalues", partial(_on_their_clock, r=31), "sizes"),
         ("a hot system, beta below one", partial(_on_their_clock, coldest=0.5)),
+        Edge("the eigenvalue 1, and one that repeats", partial(_one_on_their_clock, _one_and_equal), "ties"),
+        Edge("eigenvalues down to 1e-12", partial(_one_on_their_clock, _of_many_sizes), "far"),
     ),
+    units={"lag": 1},
     mistakes=(
         Mistake(
             "clock-the-wrong-way",
@@ -351,6 +488,25 @@ E4 = Exercise(
             "one-clock",
             "You return the same times twice; on our clock, where the force is beta times as strong, they are shorter.",
             _times_with(_right, _right),
+        ),
+        Mistake(
+            "lag-on-our-clock",
+            "You take the lag for a time of our clock; the physicist recorded it on theirs, and ours is shorter by "
+            "beta.",
+            _times_with(lambda mu, lag, beta: beta * _right(mu, lag, beta), _right),
+        ),
+        Mistake(
+            "lag-left-out",
+            "You count in lags; a time is so many lags, so multiply by the lag.",
+            _times_with(
+                lambda mu, lag, beta: _right(mu, 1.0, beta), lambda mu, lag, beta: _right(mu, 1.0, beta) / beta
+            ),
+        ),
+        Mistake(
+            "minus-infinity",
+            "Your time for mu = 1 is minus infinity: -lag / log(1) divides by zero. What never decays takes plus "
+            "infinity.",
+            _times_with(lambda mu, lag, beta: -lag / mu.log(), lambda mu, lag, beta: -lag / mu.log() / beta),
         ),
         Mistake(
             "clocks-swapped",
@@ -383,7 +539,7 @@ E4 = Exercise(
     ),
     alternatives=(
         lambda mu, lag, beta: (lag / (1 / mu).log(), (lag / beta) / (1 / mu).log()),
-        lambda mu, lag, beta: tuple(1 / (-mu.log() / tau) for tau in (lag, lag / beta)),
+        lambda mu, lag, beta: tuple(1 / (mu.log().abs() / tau) for tau in (lag, lag / beta)),
     ),
 )
 
@@ -401,6 +557,23 @@ def _rotating(generator, dtype, r=5):
     decay = 0.4 + torch.rand(r, generator=generator, dtype=dtype)
     angle = 2.6 * (2 * torch.rand(r, generator=generator, dtype=dtype) - 1)
     return torch.polar(torch.exp(-decay * lag), angle), lag
+
+
+def _on_the_axes(generator, dtype):
+    """No decay, no turn, quarter turns both ways, and one that repeats."""
+    real = torch.tensor([1.0, 0.5, 0.0, 0.0, 0.5], dtype=dtype)
+    imaginary = torch.tensor([0.0, 0.0, 1.0, -0.5, 0.0], dtype=dtype)
+    return torch.complex(real, imaginary), 0.5
+
+
+def _of_many_decays(generator, dtype):
+    _, lag = _rotating(generator, dtype)
+    return torch.polar(torch.logspace(-12, 0, 5, dtype=dtype), torch.linspace(-3, 3, 5, dtype=dtype)), lag
+
+
+def _with_angle(angle):
+    """An answer whose frequency is ``angle(mu) / lag``."""
+    return lambda mu, lag: (-mu.abs().log() / lag, angle(mu) / lag)
 
 
 def _conjugates(answer, args):
@@ -423,6 +596,7 @@ E5 = Exercise(
     id="L02-E5",
     title="Decay and frequency",
     minutes=8,
+    importance=2,
     reference=decay_and_frequency,
     inputs=_rotating,
     example=(
@@ -433,12 +607,51 @@ E5 = Exercise(
         Identity("Conjugate eigenvalues decay alike and turn in opposite directions.", _conjugates),
         Identity("mu = e^(-decay lag) (cos + i sin)(frequency lag).", _rebuilds),
     ),
-    edge_cases=(("a negative eigenvalue, half a turn in one lag", _negative),),
+    edge_cases=(
+        Edge("a negative eigenvalue, half a turn in one lag", _negative, "ties"),
+        Edge("eigenvalues on the axes", _on_the_axes, "ties"),
+        Edge("a single eigenvalue", partial(_rotating, r=1), "sizes"),
+        Edge("31 eigenvalues", partial(_rotating, r=31), "sizes"),
+        Edge("eigenvalues of very different size", _of_many_decays, "far"),
+    ),
+    units={"lag": 1},
     mistakes=(
         Mistake(
             "real-part",
             "You take the logarithm of the real part; turning makes that small without any decay: use |mu|.",
             lambda mu, lag: (-mu.real.log() / lag, mu.angle() / lag),
+        ),
+        Mistake(
+            "size-of-the-real-part",
+            "You take the size of the real part for that of mu; turning makes it small without any decay: use |mu|.",
+            lambda mu, lag: (-mu.real.abs().log() / lag, mu.angle() / lag),
+        ),
+        Mistake(
+            "half-plane-lost",
+            "Your angle is the arctangent of a quotient, which confuses mu with -mu; atan2 or angle knows the half "
+            "plane.",
+            _with_angle(lambda mu: torch.atan(mu.imag / mu.real)),
+        ),
+        Mistake(
+            "direction-lost",
+            "Your angle is an arccosine, never negative; conjugate eigenvalues turn in opposite directions.",
+            _with_angle(lambda mu: torch.acos(mu.real / mu.abs())),
+        ),
+        Mistake(
+            "quarter-turns-only",
+            "Your angle is an arcsine, which never exceeds a quarter turn; atan2 or angle goes up to half a turn.",
+            _with_angle(lambda mu: torch.asin(mu.imag / mu.abs())),
+        ),
+        Mistake(
+            "angles-up-to-two-pi",
+            "Your angles run from 0 to 2 pi; they should lie between -pi and pi, so that turning clockwise is "
+            "negative.",
+            _with_angle(lambda mu: mu.angle() % (2 * math.pi)),
+        ),
+        Mistake(
+            "exchanged",
+            "You return the frequency first; the pair is (decay, frequency).",
+            lambda mu, lag: decay_and_frequency(mu, lag)[::-1],
         ),
         Mistake(
             "imaginary-part",
@@ -490,15 +703,20 @@ def whitening(values, vectors, tol):
     return vectors[:, keep] / values[keep].sqrt()
 
 
-def _eigenpairs(generator, dtype, kept=3, dropped=2):
+def _eigenpairs(generator, dtype, kept=3, dropped=3):
     """Eigenvalues in ascending order, as eigh returns them: a few far below tol, rounding below zero among them."""
     m = kept + dropped
     basis = torch.linalg.qr(torch.randn(m, m, generator=generator, dtype=torch.float64)).Q
     large = 20 * (0.2 + 0.8 * torch.rand(kept, generator=generator, dtype=torch.float64)).sort().values
-    # below tol times the largest, but not below tol
+    # below tol times the largest, but not below tol; one below that, but not in the roots
     small = 5e-3 * (0.8 + 0.4 * torch.rand(dropped, generator=generator, dtype=torch.float64)).sort().values
-    small[:1] = -1e-9
+    small[:1], small[1:2] = -1e-9, 2e-4
     return torch.cat([small, large]).to(dtype), basis.to(dtype), 1e-3
+
+
+def _with_eigenvalues(values, tol, generator, dtype):
+    turn = torch.randn(len(values), len(values), generator=generator, dtype=dtype)
+    return torch.tensor(values, dtype=dtype), torch.linalg.qr(turn).Q, tol
 
 
 def _whitens(answer, args):
@@ -523,6 +741,11 @@ def _whitening_in_a_loop(values, vectors, tol):
     top = float(values.max())
     columns = [vectors[:, k] * float(e) ** -0.5 for k, e in enumerate(values) if float(e) > tol * top]
     return torch.stack(columns, dim=1)
+
+
+def _cut(values, vectors, keep):
+    """Whitening on the directions in ``keep``."""
+    return vectors[:, keep] / values[keep].sqrt()
 
 
 def _kept(values, vectors, tol):
@@ -555,6 +778,7 @@ E6 = Exercise(
     id="L02-E6",
     title="Whitening with truncation",
     minutes=10,
+    importance=3,
     reference=whitening,
     inputs=_eigenpairs,
     example=(
@@ -566,7 +790,21 @@ E6 = Exercise(
         Identity("Features ten times as large make W ten times smaller.", _unit_free),
         Identity("W W^T is that of koopteach's own whitening.", _same_span_as_the_package),
     ),
-    edge_cases=(("nothing to drop", partial(_eigenpairs, dropped=0)),),
+    edge_cases=(
+        ("nothing to drop", partial(_eigenpairs, dropped=0)),
+        Edge("a single direction", partial(_eigenpairs, kept=1, dropped=0), "sizes"),
+        Edge("17 directions kept of 31", partial(_eigenpairs, kept=17, dropped=14), "sizes"),
+        # tol times the largest is 1, without rounding
+        Edge(
+            "eigenvalues at the bound, just below and just above it",
+            partial(_with_eigenvalues, [0.0, 0.999, 1.0, 1.001, 512.0, 1024.0, 1024.0], 2.0**-10),
+            "ties",
+        ),
+        Edge(
+            "eigenvalues from 1e-9 to 1e3, all kept", partial(_with_eigenvalues, [1e-9, 1e-5, 0.1, 1e3], 1e-14), "far"
+        ),
+    ),
+    units={"values": 2},
     mistakes=(
         Mistake(
             "wrong-power",
@@ -581,7 +819,45 @@ E6 = Exercise(
         Mistake(
             "absolute-tolerance",
             "You compare with tol itself, so that the features' unit decides; compare with tol times the largest.",
-            lambda values, vectors, tol: vectors[:, values > tol] / values[values > tol].sqrt(),
+            lambda values, vectors, tol: _cut(values, vectors, values > tol),
+        ),
+        Mistake(
+            "roots-compared",
+            "You compare the roots of the eigenvalues with tol times the largest root; that keeps everything above "
+            "tol^2.",
+            lambda values, vectors, tol: _cut(values, vectors, values.clamp_min(0).sqrt() > tol * values.max().sqrt()),
+        ),
+        Mistake(
+            "compared-with-the-sum",
+            "You compare with tol times the sum of the eigenvalues; the largest one is the yardstick.",
+            lambda values, vectors, tol: _cut(values, vectors, values > tol * values.sum()),
+        ),
+        Mistake(
+            "bound-kept",
+            "You keep an eigenvalue that equals tol times the largest; only those above it are kept.",
+            lambda values, vectors, tol: _cut(values, vectors, values >= tol * values.max()),
+        ),
+        Mistake(
+            "clamped-for-dropped",
+            "You lift small eigenvalues to the bound and keep all directions; those below it must be dropped.",
+            lambda values, vectors, tol: vectors / values.clamp_min(tol * float(values.max())).sqrt(),
+        ),
+        Mistake(
+            "zero-columns",
+            "You leave a column of zeros for each dropped direction; W has one column for each that is kept.",
+            lambda values, vectors, tol: torch.where(
+                values > tol * values.max(), vectors / values.abs().sqrt(), torch.zeros_like(vectors)
+            ),
+        ),
+        Mistake(
+            "turned-back",
+            "You multiply by U^T once more; that whitens, too, but the matrix asked for is U e^(-1/2), (m, q).",
+            lambda values, vectors, tol: whitening(values, vectors, tol) @ vectors[:, values > tol * values.max()].T,
+        ),
+        Mistake(
+            "largest-first",
+            "You put the largest direction first; the columns keep the order of the eigenvalues.",
+            lambda values, vectors, tol: whitening(values, vectors, tol).flip(1),
         ),
         Mistake(
             "rows-for-columns",
@@ -606,9 +882,9 @@ E6 = Exercise(
     ),
     alternatives=(
         _whitening_in_a_loop,
-        lambda values, vectors, tol: (vectors @ torch.diag(values.clamp_min(1e-30) ** -0.5))[
-            :, values / values.max() > tol
-        ],
+        lambda values, vectors, tol: (
+            vectors[:, values / values.max() > tol] @ torch.diag(values[values / values.max() > tol] ** -0.5)
+        ),
         lambda values, vectors, tol: torch.einsum(
             "ik,k->ik",
             vectors[:, values > tol * values[-1]],
