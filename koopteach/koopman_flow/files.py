@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from koopteach.files import fill, load_weights, save_weights
+from koopteach.files import fill, load_weights, part, save_weights
 from koopteach.flow_matching import FourierNet
 from koopteach.koopman_flow.free import FreeGenerator
 from koopteach.koopman_flow.lifting import Lifting, ModeSum, PathLift, StateLift
@@ -32,19 +32,17 @@ def save_lifting(path: str | Path, lifting: Lifting, rest: dict[str, Tensor]) ->
 
 
 def load_lifting(path: str | Path) -> tuple[Lifting, dict[str, Tensor]]:
-    """The lifting of a file, and the rest of its tensors.
+    """The lifting of a file, and all of its tensors.
 
     Raises:
         FileNotFoundError, ValueError: no such file; truncated, foreign, or not whole.
     """
     config, tensors = load_weights(path, _KIND)
-    weights = {name: tensors.pop(name) for name in list(tensors) if name.startswith("lifting.")}
     try:
         lifting = _BUILDERS[config["lifting"]](config["sizes"], config["n_pairs"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"load: {path} describes no lifting of this version: {error!r}.") from error
-    fill(lifting, {name.removeprefix("lifting."): tensor for name, tensor in weights.items()}, path)
-    return lifting, tensors
+    return fill(lifting, part(tensors, "lifting"), path), tensors
 
 
 def _state(sizes: dict, n_pairs: int) -> StateLift:
