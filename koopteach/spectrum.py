@@ -11,7 +11,17 @@ import torch
 from torch import Tensor
 
 from koopteach.protocols import Dictionary, Functions, Manifold
-from koopteach.tensors import Movable, as_coefficients, as_count, as_float, as_points, chunks, map_chunks, same_kind
+from koopteach.tensors import (
+    Movable,
+    as_coefficients,
+    as_count,
+    as_float,
+    as_points,
+    chunks,
+    is_traced,
+    map_chunks,
+    same_kind,
+)
 
 # With three to twenty modes particles ended at 1.5 to 8 noise floors.
 _FEWEST_MODES = 20
@@ -231,19 +241,32 @@ class _Formulas:
         return self.count
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.phi(x)[:, : self.count]
+        return self._looked_at("phi", self.phi(x), (len(x), self.count))[:, : self.count]
 
     def sum(self, x: Tensor) -> Tensor:
         return self(x).sum(dim=0)
 
     def grad(self, x: Tensor) -> Tensor:
-        return self.gradient(x)[:, : self.count]
+        return self._looked_at("grad", self.gradient(x), (len(x), self.count, x.shape[1]))[:, : self.count]
 
     def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
         return torch.einsum("nrd,r->nd", self.grad(x), weights)
 
     def first(self, r: int) -> _Formulas:
         return replace(self, count=r)
+
+    def _looked_at(self, name: str, values: Tensor, needed: tuple[int, ...]) -> Tensor:
+        """Another shape would be spread over the modes or the coordinates silently."""
+        found = tuple(values.shape)
+        fits = (
+            len(found) == len(needed) and found[1] >= needed[1] and (found[0], *found[2:]) == (needed[0], *needed[2:])
+        )
+        if not fits:
+            raise ValueError(f"Spectrum.from_functions: {name} returned shape {found}, but {needed} is needed.")
+        if not is_traced(values) and bool(values.isnan().any()):
+            bad = int(values.isnan().flatten(1).any(dim=1).sum())
+            raise ValueError(f"Spectrum.from_functions: {name} is NaN at {bad} of {needed[0]} points.")
+        return values
 
 
 def _autograd(phi: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

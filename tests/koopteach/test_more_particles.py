@@ -281,6 +281,27 @@ def test_lawgd_moves_the_mean_at_rate_one():
     torch.testing.assert_close(result.final.mean(), 0.1 * torch.tensor((1 - h) ** 20, dtype=torch.float64))
 
 
+@pytest.mark.parametrize(
+    ("phi", "grad", "told"),
+    [
+        (lambda x: x, None, r"phi returned shape \(9, 1\), but \(9, 2\) is needed"),
+        (lambda x: torch.cat([x, x], 1).T, None, r"phi returned shape \(2, 9\)"),
+        (lambda x: x[:, 0], None, r"phi returned shape \(9,\)"),
+        (lambda x: torch.cat([x, x / 0 * 0], 1), None, "phi is NaN at 9 of 9 points"),
+        (lambda x: torch.cat([x, x**2], 1), lambda x: torch.ones(9, 1, 1).to(x), r"grad returned shape \(9, 1, 1\)"),
+        (
+            lambda x: torch.cat([x, x**2], 1),
+            lambda x: torch.ones(9, 2).to(x),
+            r"grad returned shape \(9, 2\), but \(9, 2, 1\)",
+        ),
+        (lambda x: torch.cat([x, x**2], 1), lambda x: torch.ones(9, 2, 1).to(x) * math.nan, "grad is NaN at 9"),
+    ],
+)
+def test_lawgds_eigenfunctions_are_as_many_as_the_rates(phi, grad, told):
+    with pytest.raises(ValueError, match=f"Spectrum.from_functions: {told}"):
+        LAWGD(Spectrum.from_functions([1.0, 2.0], phi, grad)).velocity(normal(9, 1))
+
+
 # The ladder
 
 
