@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,6 +21,19 @@ _RUNS_PER_FOLD = 20
 
 # Differences from the best within so many standard errors are luck.
 _TIE = 2.0
+
+
+class Estimator(Protocol):
+    """What is compared: it has ``fit`` of the data, and then a ``spectrum`` of so many modes."""
+
+    @property
+    def fit(self) -> Callable[..., Any]:
+        """Takes samples, or both snapshots of pairs; returns the estimator."""
+        ...
+
+    def spectrum(self, n_modes: int, /) -> Spectrum:
+        """The slowest modes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +61,7 @@ class Selection:
     """
 
     table: tuple[Tried, ...]
-    best: Any
+    best: Estimator
     name: str
     ties: tuple[str, ...]
     larger_is_better: bool
@@ -71,7 +84,7 @@ class Selection:
 
 
 def select(
-    estimators: Mapping[str, Any] | Sequence[Any],
+    estimators: Mapping[Any, Estimator] | Sequence[Estimator],
     x: Tensor,
     y: Tensor | None = None,
     *,
@@ -137,7 +150,7 @@ def select(
     )
 
 
-def _named(estimators: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
+def _named(estimators: Mapping[Any, Estimator] | Sequence[Estimator]) -> dict[str, Estimator]:
     if not isinstance(estimators, Mapping):
         estimators = {f"{i}: {type(e).__name__}": e for i, e in enumerate(estimators)}
     if not estimators:
@@ -148,7 +161,7 @@ def _named(estimators: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
     return named
 
 
-def _checked_data(named: dict[str, Any], x: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
+def _checked_data(named: dict[str, Estimator], x: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
     """What ``fit`` takes: ``(x,)`` or ``(x, y)``."""
     lags = {name: getattr(estimator, "lag", None) for name, estimator in named.items()}
     if y is None:
@@ -176,7 +189,7 @@ def _deal(n: int, folds: int, generator: torch.Generator | None) -> Tensor:
     return torch.from_numpy(order % folds)[run]
 
 
-def _try(name: str, estimator: Any, data: tuple, fold: Tensor, folds: int, n_modes: int) -> Tried:
+def _try(name: str, estimator: Estimator, data: tuple, fold: Tensor, folds: int, n_modes: int) -> Tried:
     scores, remark = [], ""
     for k in range(folds):
         try:
