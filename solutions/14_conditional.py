@@ -34,7 +34,7 @@ def log_likelihood(x, std):
 # %% [markdown]
 # ## L14-E1 How many samples are left
 #
-# *warm-up, 6 minutes.* Weights $w_i$ are given by their logarithms `log_w` `(n,)`; `-inf` is a weight of zero. Return the
+# *warm-up, 6 minutes, importance 3 of 3.* Weights $w_i$ are given by their logarithms `log_w` `(n,)`; `-inf` is a weight of zero. Return the
 # effective sample size, a number:
 #
 # $$n_\mathrm{eff}=\frac{(\sum_iw_i)^2}{\sum_iw_i^2}.$$
@@ -95,8 +95,8 @@ plotting.curves(
 # %% [markdown]
 # ## L14-E2 The two matrices of the conditioned law
 #
-# *core, 10 minutes.* `psi` `(n, m)` are features of the prior's samples, `slopes` `(n, m, d)` their gradients, `w` `(n,)`
-# weights of any scale. Return the pair `(S, G)`, both `(m, m)`, of the conditioned law:
+# *core, 10 minutes, importance 3 of 3.* `psi` `(n, m)` are features of the prior's samples, `slopes` `(n, m, d)` their gradients, `w` `(n,)`
+# weights of any scale, some of them perhaps zero. Return the pair `(S, G)`, both `(m, m)`, of the conditioned law:
 #
 # $$S_{ij}=\mathbb E_w[\nabla\psi_i\cdot\nabla\psi_j],\qquad G_{ij}=\mathrm{Cov}_w(\psi_i,\psi_j).$$
 #
@@ -161,11 +161,12 @@ for name, w in (("prior", torch.ones_like(x[:, 0])), ("sum 1 ± 0.4", log_likeli
 # %% [markdown]
 # ## L14-E3 How much of the likelihood at once
 #
-# *core, 9 minutes.* `log_likelihood` `(n,)` at the samples, and a number `least`. Return the largest $\tau\in(0,1]$ for which
+# *core, 9 minutes, importance 2 of 3.* `log_likelihood` `(n,)` at the samples, and a number `least`. Return the largest $\tau\in(0,1]$ for which
 # the weights $e^{\tau\log\ell}$ keep at least `least` effective samples; the number falls as $\tau$ grows. You may call
-# `effective_size`. Six correct digits are enough.
+# `effective_size`. Six correct digits are enough, also where the number is as small as 0.00001. The likelihoods are finite
+# and `least` is below `n`.
 #
-# *Example.* `log_likelihood = [0, -4 log 3]`, `least = 1.6`: the weights 1 and 1/3 have 1.6 effective samples, so 0.25.
+# *Example.* `log_likelihood = [0, -log(3) / 0.3]`, `least = 1.6`: the weights 1 and 1/3 have 1.6 effective samples, so 0.3.
 #
 # *It must hold that* `1.0` comes out where the whole likelihood keeps as many.
 
@@ -237,8 +238,8 @@ plotting.curves(
 # %% [markdown]
 # ## L14-E4 The weight of a path
 #
-# *core, 7 minutes.* Walkers die at a rate that depends on where they are. `killing` `(k, n)` holds the rate along `n` paths at `k`
-# times that are `dt` apart. Return `(n,)`, the **logarithm** of each path's chance to survive, $-\int V(X_t)\,dt$, by the
+# *core, 7 minutes, importance 2 of 3.* Walkers die at a rate that depends on where they are. `killing` `(k, n)` holds the rate along `n` paths at `k`
+# times that are `dt` apart, `k` at least 2. Return `(n,)`, the **logarithm** of each path's chance to survive, $-\int V(X_t)\,dt$, by the
 # trapezoid rule.
 #
 # *Example.* `killing = [[1, 0], [2, 0], [5, 4]]`, `dt = 0.5`: the first integral is $0.5\,(1.5+3.5)=2.5$, so `[-2.5, -1]`.

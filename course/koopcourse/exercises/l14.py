@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
 
 TITLE = "Conditional sampling: weigh the prior, move the particles"
 
@@ -29,6 +30,16 @@ def _log_weights(generator, dtype, n=12, spread=1.2, shift=0.4):
     return (spread * torch.randn(n, generator=generator, dtype=dtype) + shift,)
 
 
+def _one_far_above(generator, dtype):
+    (log_w,) = _log_weights(generator, dtype)
+    log_w[0], log_w[7] = -math.inf, log_w[7] + 800
+    return (log_w,)
+
+
+def _equal_but_for_zeros(generator, dtype):
+    return (torch.tensor([-math.inf, -math.inf, 0.3, 0.3, 0.3, -math.inf, 0.3], dtype=dtype),)
+
+
 def _size_by_logsumexp(log_w):
     return torch.exp(2 * torch.logsumexp(log_w, 0) - torch.logsumexp(2 * log_w, 0))
 
@@ -43,6 +54,7 @@ E1 = Exercise(
     id="L14-E1",
     title="How many samples are left",
     minutes=6,
+    importance=3,
     reference=effective_size,
     inputs=_log_weights,
     example=((_tensor([0.0, math.log(3.0), -math.inf]),), 1.6),
@@ -63,14 +75,33 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single sample", lambda generator, dtype: _log_weights(generator, dtype, n=1)),
-        ("very small likelihoods", lambda generator, dtype: _log_weights(generator, dtype, shift=-2000.0)),
+        ("very small likelihoods", partial(_log_weights, shift=-2000.0)),
+        Edge("a single sample", partial(_log_weights, n=1), "sizes"),
+        Edge("31 samples", partial(_log_weights, n=31), "sizes"),
+        Edge("equal weights and weights of zero", _equal_but_for_zeros, "ties"),
+        Edge("one weight far above the others", _one_far_above, "far"),
     ),
+    without={"units": "the logarithm of a weight has no unit"},
     mistakes=(
         Mistake(
             "overflow",
             "You take the exponential of the logarithms as they are; subtract the largest first, or use softmax.",
             lambda log_w: log_w.exp().sum() ** 2 / log_w.exp().square().sum(),
+        ),
+        Mistake(
+            "shifted-by-the-mean",
+            "You subtract the mean of the logarithms, -inf as soon as one weight is zero; subtract the largest.",
+            lambda log_w: (log_w - log_w.mean()).exp().sum() ** 2 / (log_w - log_w.mean()).exp().square().sum(),
+        ),
+        Mistake(
+            "upside-down",
+            "You have the fraction upside down: the square of the sum stands above, the sum of the squares below.",
+            lambda log_w: torch.softmax(log_w, 0).square().sum(),
+        ),
+        Mistake(
+            "zeros-not-counted",
+            "You count the weights that are not zero; unequal weights count for less than their number.",
+            lambda log_w: float((log_w > -math.inf).sum()),
         ),
         Mistake(
             "share",
@@ -120,6 +151,19 @@ def _features(generator, dtype, n=8, m=3, d=2):
     return psi, slopes, 0.2 + 2 * torch.rand(n, generator=generator, dtype=dtype)
 
 
+def _alike(generator, dtype):
+    """Samples twice at one place, equal weights, weights of zero."""
+    psi, slopes, _ = _features(generator, dtype)
+    w = torch.tensor([1.0, 1.0, 0.0, 1.0], dtype=dtype)
+    return torch.cat([psi[:4], psi[:4]]), torch.cat([slopes[:4], slopes[:4]]), torch.cat([w, w])
+
+
+def _columns_apart(generator, dtype):
+    psi, slopes, w = _features(generator, dtype)
+    spread = torch.tensor([1e-3, 1.0, 1e3], dtype=dtype)
+    return psi * spread, slopes * spread[:, None], w * torch.logspace(-6, 0, len(w), dtype=dtype)
+
+
 def _matrices_by_roots(psi, slopes, w):
     root = (w / w.sum()).sqrt()
     flat = (root[:, None, None] * slopes).transpose(1, 2).flatten(0, 1)
@@ -135,6 +179,16 @@ def _matrices_in_a_loop(psi, slopes, w):
         S += p[k] * slopes[k] @ slopes[k].T
         G += p[k] * torch.outer(psi[k] - mean, psi[k] - mean)
     return S, G
+
+
+def _sums(psi, slopes, w):
+    S, G = weighted_matrices(psi, slopes, w)
+    return S * w.sum(), G * w.sum()
+
+
+def _unbiased(psi, slopes, w):
+    S, G = weighted_matrices(psi, slopes, w)
+    return S, G / (1 - (w / w.sum()).square().sum())
 
 
 def _matrices(mean=None, gram=None, stiffness=None):
@@ -157,6 +211,7 @@ E2 = Exercise(
     id="L14-E2",
     title="The two matrices of the conditioned law",
     minutes=10,
+    importance=3,
     reference=weighted_matrices,
     inputs=_features,
     example=(
@@ -186,7 +241,10 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single feature", lambda generator, dtype: _features(generator, dtype, m=1)),
+        Edge("a single feature in 17 dimensions", partial(_features, m=1, d=17), "sizes"),
+        Edge("31 samples and 5 features on the line", partial(_features, n=31, m=5, d=1), "sizes"),
+        Edge("samples that stand at one place", _alike, "ties"),
+        Edge("features and weights of very different size", _columns_apart, "far"),
         (
             "samples that the likelihood excludes",
             lambda generator, dtype: (
@@ -195,7 +253,36 @@ E2 = Exercise(
             ),
         ),
     ),
+    units={"psi": 1, "slopes": 2, "w": 3},
     mistakes=(
+        Mistake(
+            "order-of-the-pair",
+            "You return G first; the pair is (S, G), the slopes' matrix before the features'.",
+            lambda psi, slopes, w: weighted_matrices(psi, slopes, w)[::-1],
+        ),
+        Mistake(
+            "sums-not-divided",
+            "You add up with the weights as they are; divide by their sum, since a factor must not matter.",
+            _sums,
+        ),
+        Mistake(
+            "sample-covariance",
+            "You divide by 1 - sum p^2, as an unbiased covariance does; the conditioned law is just these samples.",
+            _unbiased,
+        ),
+        Mistake(
+            "mean-over-directions",
+            "You take the mean over the d directions; the scalar product of two slopes is their sum.",
+            lambda psi, slopes, w: (
+                weighted_matrices(psi, slopes, w)[0] / slopes.shape[2],
+                weighted_matrices(psi, slopes, w)[1],
+            ),
+        ),
+        Mistake(
+            "softmax-of-the-weights",
+            "You take a softmax of the weights, as if they were logarithms; they are weights already.",
+            lambda psi, slopes, w: weighted_matrices(psi, slopes, torch.softmax(w, 0)),
+        ),
         Mistake(
             "prior-mean",
             "You subtract the mean under the prior; the conditioned law has a mean of its own, the weighted one.",
@@ -252,17 +339,28 @@ def _likelihoods(generator, dtype, n=40, spread=3.0, least=12.5):
     return spread * torch.randn(n, generator=generator, dtype=dtype).abs().neg(), least
 
 
+def _levels(generator, dtype):
+    """Two levels of likelihood, of which just enough is kept: both answers, all at once and a hair less, are right."""
+    return torch.tensor([0.0, -math.log(3.0)] * 5, dtype=dtype), 8.0
+
+
+def _one_far_likelier(generator, dtype):
+    values, least = _likelihoods(generator, dtype)
+    values[5] += 800
+    return values, least
+
+
 def _exponent_by_scipy(log_likelihood, least):
     from scipy.optimize import brentq
 
     if effective_size(log_likelihood) >= least:
         return 1.0
-    return brentq(lambda tau: effective_size(tau * log_likelihood) - least, 0.0, 1.0, xtol=1e-12)
+    return brentq(lambda tau: effective_size(tau * log_likelihood) - least, 0.0, 1.0, xtol=1e-15)
 
 
 def _exponent_by_golden_tenths(log_likelihood, least):
     tau = 0.0
-    for digit in range(1, 11):
+    for digit in range(1, 16):
         step = 10.0**-digit
         for _ in range(10 if digit == 1 else 9):
             if tau + step <= 1 and effective_size((tau + step) * log_likelihood) >= least:
@@ -270,12 +368,24 @@ def _exponent_by_golden_tenths(log_likelihood, least):
     return min(tau, 1.0)
 
 
-def _bisect(enough, start=(0.0, 1.0), returns=lambda low, high: low):
-    """The answer with another condition or another result."""
+def _halved(log_likelihood, least):
+    tau = 1.0
+    while effective_size(tau * log_likelihood) < least:
+        tau /= 2
+    return tau
+
+
+def _proportional(log_likelihood, least):
+    n, left = len(log_likelihood), effective_size(log_likelihood)
+    return min(1.0, (n - least) / (n - left))
+
+
+def _bisect(enough, start=(0.0, 1.0), returns=lambda low, high: low, steps=60):
+    """The answer with another condition, another result or fewer steps."""
 
     def answer(log_likelihood, least):
         low, high = start
-        for _ in range(60):
+        for _ in range(steps):
             middle = (low + high) / 2
             low, high = (middle, high) if enough(middle, log_likelihood, least) else (low, middle)
         return returns(low, high)
@@ -287,9 +397,10 @@ E3 = Exercise(
     id="L14-E3",
     title="How much of the likelihood at once",
     minutes=9,
+    importance=2,
     reference=first_exponent,
     inputs=_likelihoods,
-    example=((_tensor([0.0, -4 * math.log(3.0)]), 1.6), 0.25),
+    example=((_tensor([0.0, -math.log(3.0) / 0.3]), 1.6), 0.3),
     identities=(
         Identity(
             "A common factor of the likelihood changes nothing.",
@@ -305,8 +416,14 @@ E3 = Exercise(
             "a likelihood that may come at once",
             lambda generator, dtype: (0.01 * torch.randn(30, generator=generator, dtype=dtype), 10.0),
         ),
-        ("a sharp likelihood", lambda generator, dtype: _likelihoods(generator, dtype, spread=60.0)),
+        ("a sharp likelihood", partial(_likelihoods, spread=60.0)),
+        Edge("a likelihood like a needle", partial(_likelihoods, spread=3e5), "units"),
+        Edge("three samples, two to keep", partial(_likelihoods, n=3, least=2.0), "sizes"),
+        Edge("500 samples", partial(_likelihoods, n=500, least=100.0), "sizes"),
+        Edge("two levels of likelihood, of which just enough is kept", _levels, "ties"),
+        Edge("one sample that is far likelier", _one_far_likelier, "far"),
     ),
+    units={"log_likelihood": 1},
     mistakes=(
         Mistake(
             "wrong-half",
@@ -327,6 +444,21 @@ E3 = Exercise(
             "likelihood-times-tau",
             "You multiply the likelihood by tau; a factor changes no weights. The exponent multiplies its logarithm.",
             _bisect(lambda tau, values, least: effective_size(values + math.log(tau)) >= least),
+        ),
+        Mistake(
+            "too-few-digits",
+            "Your search stops at a millionth; of a sharp likelihood the exponent is so small that no digits are left.",
+            _bisect(lambda tau, values, least: effective_size(tau * values) >= least, steps=20),
+        ),
+        Mistake(
+            "proportional",
+            "You draw a straight line from n samples at 0 to those at 1; it does not fall in proportion. Search.",
+            _proportional,
+        ),
+        Mistake(
+            "a-power-of-two",
+            "You halve until enough are left; the largest exponent lies between that one and its double. Go on.",
+            _halved,
         ),
         Mistake(
             "beyond-one",
@@ -357,11 +489,26 @@ def _paths(generator, dtype, k=6, n=5):
     return rates, 0.2 + 0.3 * float(torch.rand((), generator=generator))
 
 
+def _quiet_paths(generator, dtype):
+    return torch.tensor([[0.0, 1.5, 0.0], [0.0, 1.5, 2.0], [0.0, 1.5, 0.0]], dtype=dtype), 0.25
+
+
+def _unequal_paths(generator, dtype):
+    rates, dt = _paths(generator, dtype, n=3)
+    return rates * torch.tensor([1e-6, 1.0, 1e3], dtype=dtype), dt
+
+
 def _survival_in_a_loop(killing, dt):
     total = torch.zeros_like(killing[0])
     for before, after in pairwise(killing):
         total = total - dt * (before + after) / 2
     return total
+
+
+def _simpson(killing, dt):
+    from scipy.integrate import simpson
+
+    return -torch.as_tensor(simpson(killing.numpy(), dx=dt, axis=0)).to(killing)
 
 
 E4 = Exercise(
@@ -392,9 +539,12 @@ E4 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single step", lambda generator, dtype: _paths(generator, dtype, k=2)),
-        ("a single path", lambda generator, dtype: _paths(generator, dtype, n=1)),
+        Edge("a single step", partial(_paths, k=2), "sizes"),
+        Edge("a single path of 31 times", partial(_paths, k=31, n=1), "sizes"),
+        Edge("rates of zero and equal rates", _quiet_paths, "ties"),
+        Edge("a path that dies at once beside one that does not", _unequal_paths, "far"),
     ),
+    units={"killing": 1},
     mistakes=(
         Mistake(
             "sign",
@@ -415,6 +565,26 @@ E4 = Exercise(
             "left-sum",
             "You use the value at the start of each step; the trapezoid rule takes the mean of start and end.",
             lambda killing, dt: -dt * killing[:-1].sum(0),
+        ),
+        Mistake(
+            "right-sum",
+            "You use the value at the end of each step; the trapezoid rule takes the mean of start and end.",
+            lambda killing, dt: -dt * killing[1:].sum(0),
+        ),
+        Mistake(
+            "half-forgotten",
+            "You add start and end of each step and forget to halve: the trapezoid takes their mean.",
+            lambda killing, dt: 2 * survival(killing, dt),
+        ),
+        Mistake(
+            "along-the-paths",
+            "You integrate over the paths; the first axis is the time.",
+            lambda killing, dt: survival(killing.T, dt),
+        ),
+        Mistake(
+            "simpson",
+            "That is Simpson's rule; the trapezoid rule is asked for, all inner values with the weight of one step.",
+            _simpson,
         ),
         Mistake(
             "mean-over-time",
