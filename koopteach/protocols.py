@@ -74,11 +74,11 @@ class Target(Protocol):
         """``n`` independent samples ``(n, d)``."""
         ...
 
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(self, x: Tensor, /) -> Tensor:
         """The logarithm of the density, perhaps up to a constant: ``(n, d) -> (n,)``."""
         ...
 
-    def score(self, x: Tensor) -> Tensor:
+    def score(self, x: Tensor, /) -> Tensor:
         """The gradient of that logarithm: ``(n, d) -> (n, d)``."""
         ...
 
