@@ -54,6 +54,6 @@ def built(config: dict[str, Any], numbers: dict[str, Tensor], path: str | Path) 
         if chart:
             centres = [numbers[key] for key in ("to_data.centres", "to_noise.centres") if key in numbers]
             found = ConvexChart(*map(ConvexMap, centres), inner=inner)
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"load: {path} describes no interpolant of this version: {error!r}.") from error
     return fill(found, numbers, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from koopteach.tensors import jvp
+from koopteach.tensors import as_count, jvp
 
 # The Jacobian of an inverse is checked up to so many coordinates; above, it costs more than it tells.
 _MOST_CHECKED = 64
@@ -25,7 +25,7 @@ class Interpolant(nn.Module):
         gaussian_source: whether the field is straight only for noise N(0, I).
 
     Raises:
-        ValueError: ``dim`` below one.
+        TypeError, ValueError: ``dim`` that is no whole number of at least one.
 
     Source: Shankar and Geffner 2025, arXiv 2503.20719.
 
@@ -46,9 +46,7 @@ class Interpolant(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        if not (isinstance(dim, int) and dim >= 1):
-            raise ValueError(f"{type(self).__name__}: dim must be a whole number of at least 1, got {dim!r}.")
-        self.dim = dim
+        self.dim = as_count(type(self).__name__, "dim", dim)
 
     def value(self, x0: Tensor, x1: Tensor, t: float | Tensor) -> Tensor:
         """``I_t(x0, x1)``, ``(..., d)``.

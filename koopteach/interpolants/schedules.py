@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from koopteach.interpolants.interpolant import Interpolant
-from koopteach.tensors import jvp
+from koopteach.tensors import as_count, jvp
 
 
 class Schedule(Interpolant):
@@ -104,7 +104,7 @@ class LearnedSchedule(Schedule):
         series: the coefficients of P and Q, ``(2, degree, 1)``; :func:`straighten` trains them.
 
     Raises:
-        ValueError: ``dim`` or ``degree`` below one.
+        TypeError, ValueError: ``dim`` or ``degree`` that is no whole number of at least one.
 
     Example:
         >>> import koopteach as kt, torch
@@ -117,8 +117,7 @@ class LearnedSchedule(Schedule):
 
     def __init__(self, dim: int, *, degree: int = 6) -> None:
         super().__init__(dim)
-        if degree < 1:
-            raise ValueError(f"LearnedSchedule: degree must be at least 1, got {degree}.")
+        degree = as_count("LearnedSchedule", "degree", degree)
         self.series = nn.Parameter(torch.zeros(2, degree, 1), requires_grad=False)
 
     def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
