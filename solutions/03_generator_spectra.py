@@ -28,7 +28,7 @@ line = torch.linspace(-1.7, 1.7, 120, dtype=torch.float64)[:, None]
 # %% [markdown]
 # ## L03-E1 The Dirichlet form
 #
-# *core, 8 minutes.* From the gradients `slopes` `(n, m, d)` of $m$ features at $n$ points return $S$ `(m, m)`,
+# *core, 8 minutes, importance 3 of 3.* From the gradients `slopes` `(n, m, d)` of $m$ features at $n$ points return $S$ `(m, m)`,
 #
 # $$S_{ij}=\mathbb E[\nabla\psi_i\cdot\nabla\psi_j],$$
 #
@@ -96,8 +96,8 @@ assert torch.allclose(c @ S @ c, (bumps.grad(x)[:, :, 0] @ c).square().mean())
 # %% [markdown]
 # ## L03-E2 The rates, in the space that the data see
 #
-# *core, 10 minutes.* Return the eigenvalues of $Sa=\lambda Ga$, ascending, from `stiffness` $=S$ and `gram` $=G$, each `(m, m)`, and `tol`. $G$ may be singular: only directions of $G$
-# with eigenvalues above `tol` times the largest one count. Whiten with those, as in lesson 02, and take the eigenvalues of $W^{\mathsf T}SW$. The result has as many entries as there are such directions.
+# *core, 10 minutes, importance 3 of 3.* Return the eigenvalues of $Sa=\lambda Ga$, ascending, from `stiffness` $=S$ and `gram` $=G$, each `(m, m)`, and `tol`. $G$ may be singular: only directions of $G$
+# with eigenvalues above `tol` times the largest one count. Whiten with those, as in lesson 02, and take the eigenvalues of $W^{\mathsf T}SW$. The result has as many entries as there are such directions. `tol` is well above the rounding of the dtype, and works in any units.
 #
 # *Example.* `stiffness = diag(2, 12, 1e-9)`, `gram = diag(1, 4, 1e-12)`, `tol = 1e-8`: the third direction is below $4\cdot10^{-8}$ and is dropped, the rates are `[2, 3]`.
 #
@@ -172,8 +172,12 @@ assert torch.allclose(rates[3], kt.GeneratorEDMD(bumps).fit(x).spectrum(3).rates
 # %% [markdown]
 # ## L03-E3 Both sides of Feynman-Kac
 #
-# *core, 10 minutes.* Walkers have started at one point $x$ and moved for the time `t`. Given $\phi(x)$ as `phi_start` `(r,)`, the values $\phi(X_t)$ of $n$ walkers as `phi_end` `(n, r)`, and the
-# `rates` `(r,)`, return three tensors `(claim, mean, error)`, each `(r,)`: the left side of equation (6), the average on its right side, and the **standard error** of that average, from the standard deviation with $n-1$.
+# *core, 10 minutes, importance 2 of 3.* Walkers have started at one point $x$ and moved for the time `t`. Given $\phi(x)$ as `phi_start` `(r,)`, the values $\phi(X_t)$ of $n\ge2$ walkers as `phi_end` `(n, r)`, and the
+# `rates` `(r,)`, return three tensors `(claim, mean, error)`, each `(r,)`: of equation (6),
+#
+# $$e^{-\lambda_kt}\,\phi_k(x)=\mathbb E[\phi_k(X_t)\mid X_0=x],$$
+#
+# the left side, the walkers' average for its right side, and the **standard error** of that average, from the standard deviation with $n-1$.
 #
 # *Example.* One mode with `phi_start = [2]`, `rates = [0.6931]`, which is $\log2$, and `t = 1`: the claim is `[1]`. Four walkers at `phi_end = [[0], [1], [2], [1]]` have the mean `[1]`; their
 # variance is $2/3$, so the error is $\sqrt{(2/3)/4}$ = `[0.4082]`.
@@ -248,7 +252,11 @@ assert ((mean - claim) / error).abs().max() < 8
 # %% [markdown]
 # ## L03-E4 The rates of a diffusion map
 #
-# *core, 12 minutes.* From points `x` `(n, d)` build the walk of equation (3) with $\alpha=\frac12$ for the given `eps`, and return its `count` slowest rates $(1-\mu)/\varepsilon$, ascending, `(count,)`, without the zero rate of the constant.
+# *core, 12 minutes, importance 2 of 3.* From points `x` `(n, d)` build the walk of equation (3) with $\alpha=\frac12$ for the given `eps`,
+#
+# $$k_{ij}=e^{-|x_i-x_j|^2/4\varepsilon},\qquad q_j=\sum_ik_{ij},\qquad P_{ij}=\frac{k_{ij}\,q_j^{-1/2}}{\sum_lk_{il}\,q_l^{-1/2}},$$
+#
+# and return its `count` slowest rates $(1-\mu)/\varepsilon$, ascending, `(count,)`, from the eigenvalues $\mu$ of $P$. Leave out one zero rate, that of the constant; islands without a bridge have more of them.
 #
 # *Example.* `x = [[0], [1], [3]]`, `eps = 0.5`, `count = 2` give `[0.298, 1.550]`.
 #
@@ -259,7 +267,8 @@ assert ((mean - claim) / error).abs().max() < 8
 def walk_rates(x, eps, count):
     """The slowest rates of a diffusion map, (count,)."""
     ### BEGIN SOLUTION
-    k = torch.exp(-(torch.cdist(x, x) ** 2) / (4 * eps))
+    square = ((x[:, None] - x) ** 2).sum(dim=2)
+    k = torch.exp(-square / (4 * eps))
     k = k / k.sum(dim=1).sqrt()
     P = k / k.sum(dim=1, keepdim=True)
     mu = torch.linalg.eigvals(P).real.sort(descending=True).values
@@ -278,13 +287,14 @@ walk_rates = check("L03-E4", walk_rates)
 # </details>
 # <details><summary>Hint 2: formula</summary>
 #
-# $k_{ij}=e^{-|x_i-x_j|^2/4\varepsilon}$, $q_j=\sum_ik_{ij}$, $P_{ij}=k_{ij}q_j^{-1/2}\big/\sum_lk_{il}q_l^{-1/2}$. The largest eigenvalue is 1.
+# `x[:, None] - x` holds all differences, `(n, n, d)`. (`torch.cdist` is quicker, but loses digits far from the origin.) Column $j$ is divided by $\sqrt{q_j}$, then each row by its sum. The largest eigenvalue is 1.
 #
 # </details>
 # <details><summary>Hint 3: skeleton</summary>
 #
 # ```python
-# k = torch.exp(-torch.cdist(x, x) ** 2 / (___))
+# square = ((x[:, None] - x) ** 2).sum(dim=2)
+# k = torch.exp(-square / (___))
 # k = k / ___
 # P = k / k.sum(dim=___, keepdim=True)
 # mu = torch.linalg.eigvals(P).real.sort(descending=True).values
@@ -322,7 +332,7 @@ assert torch.allclose(rates[4], kt.DiffusionMaps(0.2).fit(few).spectrum(3).rates
 # %% [markdown]
 # ## L03-E5 Off the samples
 #
-# *core, 8 minutes.* An eigenvector `psi` of the walk has one value a sample. Extend it to new points `u` `(p, d)` by equation (4),
+# *core, 8 minutes, importance 2 of 3.* An eigenvector `psi` of the walk has one value a sample. Extend it to new points `u` `(p, d)` by equation (4),
 #
 # $$\phi(u)=\frac1\mu\sum_jp_j(u)\,\psi_j,\qquad p_j(u)\propto e^{-|u-x_j|^2/4\varepsilon}\,q_j^{-1/2},\qquad\sum_jp_j(u)=1,$$
 #
@@ -331,16 +341,15 @@ assert torch.allclose(rates[4], kt.DiffusionMaps(0.2).fit(few).spectrum(3).rates
 # *Example.* One new point `u = [[0]]` midway between the samples `[[-1], [1]]` with `q = [1, 4]`: the weights are as $1:\frac12$, so $p=(\frac23,\frac13)$. With `psi = [[3], [0]]` and `mu = [0.5]` the value is
 # $\frac1{0.5}\cdot\frac23\cdot3$ = `[[4]]`.
 #
-# *It must hold that* at the samples an eigenvector comes back, and that a constant with $\mu=1$ stays constant.
+# *It must hold that* at the samples an eigenvector comes back, and that a constant with $\mu=1$ stays constant: also where $u$ is so far away that every kernel underflows.
 
 
 # %%
 def extend(u, x, q, psi, mu, eps):
     """Eigenfunctions at new points, (p, r)."""
     ### BEGIN SOLUTION
-    weight = torch.exp(-(torch.cdist(u, x) ** 2) / (4 * eps)) / q.sqrt()
-    p = weight / weight.sum(dim=1, keepdim=True)
-    return p @ psi / mu
+    logs = -(torch.cdist(u, x) ** 2) / (4 * eps) - q.log() / 2
+    return torch.softmax(logs, dim=1) @ psi / mu
     ### END SOLUTION
 
 
@@ -355,15 +364,14 @@ extend = check("L03-E5", extend)
 # </details>
 # <details><summary>Hint 2: formula</summary>
 #
-# Weights $w_j=e^{-|u-x_j|^2/4\varepsilon}/\sqrt{q_j}$, probabilities $p_j=w_j/\sum_lw_l$, value $\frac1\mu\sum_jp_j\psi_j$.
+# Weights $w_j=e^{-|u-x_j|^2/4\varepsilon}/\sqrt{q_j}$, probabilities $p_j=w_j/\sum_lw_l$, value $\frac1\mu\sum_jp_j\psi_j$. `torch.softmax` makes $p$ from the logarithms $\log w_j$, and never divides zero by zero.
 #
 # </details>
 # <details><summary>Hint 3: skeleton</summary>
 #
 # ```python
-# weight = torch.exp(-torch.cdist(u, x) ** 2 / (___)) / ___
-# p = weight / weight.sum(dim=___, keepdim=True)
-# return ___
+# logs = -torch.cdist(u, x) ** 2 / (___) - ___
+# return torch.softmax(logs, dim=___) @ ___
 # ```
 #
 # </details>
@@ -398,13 +406,13 @@ assert (extend(few, few, q, psi, mu, eps) - psi).abs().max() < 1e-6
 # %% [markdown]
 # ## L03-E6 The score of a density estimate
 #
-# *core, 8 minutes.* Put a Gaussian of standard deviation $b$ on each datum. Return the gradient of the logarithm of their mean at points `u` `(p, d)`, from the data `x` `(n, d)` and `bandwidth` $=b$:
+# *core, 8 minutes, importance 2 of 3.* Put a Gaussian of standard deviation $b$ on each datum. Return the gradient of the logarithm of their mean at points `u` `(p, d)`, from the data `x` `(n, d)` and `bandwidth` $=b$:
 #
 # $$s_b(u)=\frac{\sum_jp_j(u)\,x_j-u}{b^2},\qquad p_j(u)\propto e^{-|u-x_j|^2/2b^2},\qquad\sum_jp_j(u)=1.$$
 #
 # *Example.* Data `[[-1], [1]]`, `bandwidth = 1`. At `u = 0` both pull alike, the score is 0. At `u = 1` the weights are as $e^{-2}:1$, that is $0.119$ and $0.881$; their mean is $0.762$, the score $-0.238$.
 #
-# *It must hold that* a single point pulls straight and linearly, and that moving data and points together changes nothing.
+# *It must hold that* a single point pulls straight and linearly, also from so far away that every kernel underflows, and that moving data and points together changes nothing.
 
 
 # %%

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
 from koopteach.langevin import kde_score
 from koopteach.operators import DiffusionMaps
 from koopteach.operators.linear_algebra import whiten
@@ -31,6 +31,17 @@ def _slopes(generator, dtype, n=7, m=4, d=3):
     return (0.5 + torch.randn(n, m, d, generator=generator, dtype=dtype),)
 
 
+def _repeated_and_flat(generator, dtype):
+    """The same point twice, two features of equal slope, and one that is flat."""
+    (slopes,) = _slopes(generator, dtype)
+    slopes[1], slopes[:, 2], slopes[:, 3] = slopes[0], slopes[:, 1], 0
+    return (slopes,)
+
+
+def _slopes_of_many_sizes(generator, dtype):
+    return (_slopes(generator, dtype)[0] * torch.logspace(-2, 2, 4, dtype=dtype)[:, None],)
+
+
 def _form_in_a_loop(slopes):
     total = torch.zeros(slopes.shape[1], slopes.shape[1], dtype=slopes.dtype)
     for point in slopes:
@@ -49,6 +60,7 @@ E1 = Exercise(
     id="L03-E1",
     title="The Dirichlet form",
     minutes=8,
+    importance=3,
     reference=dirichlet_form,
     inputs=_slopes,
     example=(
@@ -63,10 +75,14 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single point", partial(_slopes, n=1)),
-        ("points on the line", partial(_slopes, d=1)),
-        ("a single feature", partial(_slopes, m=1)),
+        Edge("a single point", partial(_slopes, n=1), "sizes"),
+        Edge("31 points on the line", partial(_slopes, n=31, d=1), "sizes"),
+        Edge("a single feature", partial(_slopes, m=1), "sizes"),
+        Edge("2 points and 5 features in 17 dimensions", partial(_slopes, n=2, m=5, d=17), "sizes"),
+        Edge("a repeated point, equal slopes and a flat feature", _repeated_and_flat, "ties"),
+        Edge("features of very different slope", _slopes_of_many_sizes, "far"),
     ),
+    units={"slopes": 1},
     mistakes=(
         Mistake(
             "sum-over-the-points",
@@ -87,6 +103,26 @@ E1 = Exercise(
             "centred-slopes",
             "You subtract the mean gradient first; a constant slope is energy like any other.",
             lambda slopes: torch.einsum("nid,njd->ij", slopes - slopes.mean(0), slopes - slopes.mean(0)) / len(slopes),
+        ),
+        Mistake(
+            "product-of-lengths",
+            "You multiply the lengths of the gradients; a scalar product knows their angle and has a sign.",
+            lambda slopes: torch.einsum("ni,nj->ij", slopes.norm(dim=2), slopes.norm(dim=2)) / len(slopes),
+        ),
+        Mistake(
+            "divided-by-the-features",
+            "You divide by the number of features m; the mean is over the n points, the first axis.",
+            lambda slopes: torch.einsum("nid,njd->ij", slopes, slopes) / slopes.shape[1],
+        ),
+        Mistake(
+            "divided-by-one-less",
+            "You divide by n - 1; S is a plain mean over the n points.",
+            lambda slopes: torch.einsum("nid,njd->ij", slopes, slopes) / (len(slopes) - 1),
+        ),
+        Mistake(
+            "coordinates-by-coordinates",
+            "You multiply the wrong axes, which compares coordinates, (d, d); features with features is (m, m).",
+            lambda slopes: torch.einsum("nid,nie->de", slopes, slopes) / len(slopes),
         ),
         Mistake(
             "product-of-means",
@@ -121,18 +157,38 @@ def _problem(generator, dtype, m=4, sizes=None):
     return (half @ half.T / (2 * m)).to(dtype), (0.5 * (gram + gram.T)).to(dtype), 1e-4
 
 
-def _with_a_dead_feature(generator, dtype, m=4):
-    """One feature is zero on all the data: nothing of it in S or G, up to rounding in the fourth direction."""
-    stiffness, gram, tol = _problem(generator, torch.float64, m)
-    for matrix in (stiffness, gram):
-        matrix[-1], matrix[:, -1] = 0, 0
-    gram[-1, -1], stiffness[-1, -1] = 1e-6, 2e-5
+def _with_dead_features(generator, dtype, kept=3):
+    """Two features are nearly zero on all the data, one of them less than tol^2 of the others."""
+    stiffness, gram, tol = _problem(generator, torch.float64, kept + 2)
+    for k, square, energy in ((-1, 1e-6, 2e-5), (-2, 1e-9, 3e-8)):
+        for matrix, size in ((gram, square), (stiffness, energy)):
+            matrix[k], matrix[:, k] = 0, 0
+            matrix[k, k] = size
     return stiffness.to(dtype), gram.to(dtype), tol
 
 
-def _small_units(generator, dtype):
-    stiffness, gram, tol = _with_a_dead_feature(generator, torch.float64)
-    return (1e-5 * stiffness).to(dtype), (1e-5 * gram).to(dtype), tol
+def _with_equal_features(generator, dtype):
+    """Two features that agree on all data."""
+    stiffness, gram, tol = _problem(generator, dtype)
+    twice = torch.eye(4, dtype=dtype)
+    twice[3] = twice[2]
+    return twice @ stiffness @ twice.T, twice @ gram @ twice.T, tol
+
+
+def _around_the_bound(generator, dtype):
+    """Eigenvalues of G a little below and above tol times the largest, of which there are two."""
+    return _problem(generator, dtype, 5, torch.tensor([0.9e-4, 1.2e-4, 0.5, 1.0, 1.0], dtype=torch.float64))
+
+
+def _features_of_many_sizes(generator, dtype):
+    stiffness, gram, _ = _problem(generator, dtype)
+    scale = torch.logspace(-1.5, 1.5, 4, dtype=dtype)
+    return scale[:, None] * stiffness * scale, scale[:, None] * gram * scale, 1e-10
+
+
+def _in_other_time_units(factor, generator, dtype):
+    stiffness, gram, tol = _problem(generator, dtype)
+    return factor * stiffness, gram, tol
 
 
 def _in_the_span(stiffness, gram, tol):
@@ -155,6 +211,21 @@ def _whitened(stiffness, gram, keep, power=-0.5):
     return torch.linalg.eigvalsh(w.T @ stiffness @ w)
 
 
+def _by_features(stiffness, gram, tol):
+    keep = gram.diagonal() > tol * gram.diagonal().max()
+    return torch.linalg.eigvalsh(_whitened_by_cholesky(stiffness[keep][:, keep], gram[keep][:, keep]))
+
+
+def _whitened_by_cholesky(stiffness, gram):
+    inverse = torch.linalg.inv(torch.linalg.cholesky(gram))
+    return inverse @ stiffness @ inverse.T
+
+
+def _zeros_for_dropped(stiffness, gram, tol):
+    rates = generator_rates(stiffness, gram, tol)
+    return torch.cat([rates.new_zeros(len(gram) - len(rates)), rates]).sort().values
+
+
 def _with_a_ridge(stiffness, gram, tol):
     values, vectors = torch.linalg.eigh(gram)
     w = vectors / (values + tol * values.max()).sqrt()
@@ -170,8 +241,9 @@ E2 = Exercise(
     id="L03-E2",
     title="The rates, in the space that the data see",
     minutes=10,
+    importance=3,
     reference=generator_rates,
-    inputs=_with_a_dead_feature,
+    inputs=_with_dead_features,
     example=(
         (
             _tensor([[2.0, 0.0, 0.0], [0.0, 12.0, 0.0], [0.0, 0.0, 1e-9]]),
@@ -192,9 +264,15 @@ E2 = Exercise(
     ),
     edge_cases=(
         ("a regular G", _problem),
-        ("features measured in small units", _small_units),
-        ("a single feature", partial(_problem, m=1)),
+        Edge("a single feature", partial(_problem, m=1), "sizes"),
+        Edge("17 features and two dead ones", partial(_with_dead_features, kept=17), "sizes"),
+        Edge("two features that are equal on all data", _with_equal_features, "ties"),
+        Edge("directions around the bound", _around_the_bound, "ties"),
+        Edge("features of very different size", _features_of_many_sizes, "far"),
+        Edge("a much longer unit of time", partial(_in_other_time_units, 1e4), "units"),
+        Edge("a much shorter unit of time", partial(_in_other_time_units, 1e-4), "units"),
     ),
+    units={"stiffness": 2, "gram": 2},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -221,6 +299,36 @@ E2 = Exercise(
             "absolute-tolerance",
             "You compare with tol itself; relative to the largest eigenvalue it does not depend on the features' unit.",
             lambda stiffness, gram, tol: _whitened(stiffness, gram, lambda values: values > tol),
+        ),
+        Mistake(
+            "roots-compared",
+            "You compare the roots of the eigenvalues with tol times the largest root; that keeps everything above "
+            "tol^2.",
+            lambda stiffness, gram, tol: _whitened(
+                stiffness, gram, lambda values: values.clamp_min(0).sqrt() > tol * values.max().sqrt()
+            ),
+        ),
+        Mistake(
+            "compared-with-the-trace",
+            "You compare with tol times the trace of G; the largest eigenvalue is the yardstick.",
+            lambda stiffness, gram, tol: _whitened(stiffness, gram, lambda values: values > tol * gram.trace()),
+        ),
+        Mistake(
+            "features-dropped-not-directions",
+            "You drop features whose own entry of G is small; two equal features are large, and still one direction "
+            "is dead.",
+            _by_features,
+        ),
+        Mistake(
+            "zeros-for-dropped",
+            "You return a zero for each dropped direction; those would be spurious slow modes. Return only the "
+            "rates kept.",
+            _zeros_for_dropped,
+        ),
+        Mistake(
+            "descending",
+            "You return the largest rate first; this course sorts rates in ascending order.",
+            lambda stiffness, gram, tol: generator_rates(stiffness, gram, tol).flip(0),
         ),
         Mistake(
             "root-of-the-wrong-sign",
@@ -253,6 +361,52 @@ def _walkers(generator, dtype, n=6, r=3):
     return phi_start, phi_end, rates, 0.3 + 0.5 * float(torch.rand((), generator=generator))
 
 
+def _at_rest(generator, dtype, t=0.0):
+    """The constant, which has the rate 0, a rate that repeats, and walkers that agree."""
+    phi_start, phi_end, rates, _ = _walkers(generator, dtype)
+    phi_end[:, 0], rates[0], rates[2] = phi_start[0], 0, rates[1]
+    return phi_start, phi_end, rates, t
+
+
+def _modes_of_many_sizes(generator, dtype):
+    phi_start, phi_end, rates, t = _walkers(generator, dtype)
+    size = torch.tensor([1e-3, 1.0, 1e3], dtype=dtype)
+    return size * phi_start, size * phi_end, rates, t
+
+
+def _in_other_time_units(factor, generator, dtype):
+    phi_start, phi_end, rates, t = _walkers(generator, dtype)
+    return phi_start, phi_end, rates / factor, factor * t
+
+
+def _fast_and_slow(generator, dtype):
+    phi_start, phi_end, _, t = _walkers(generator, dtype)
+    return phi_start, phi_end, torch.tensor([1e-6, 1.0, 2000.0], dtype=dtype), t
+
+
+def _with_error(error):
+    """Claim and mean are right; the third is ``error(phi_end, claim)``."""
+
+    def wrong(phi_start, phi_end, rates, t):
+        claim, mean, _ = feynman_kac(phi_start, phi_end, rates, t)
+        return claim, mean, error(phi_end, claim)
+
+    return wrong
+
+
+def _with_claim(claim):
+    """Mean and error are right; the first is ``claim(phi_start, rates, t)``."""
+    return lambda phi_start, phi_end, rates, t: (
+        claim(phi_start, rates, t),
+        *feynman_kac(phi_start, phi_end, rates, t)[1:],
+    )
+
+
+def _mean_discounted(phi_start, phi_end, rates, t):
+    claim, mean, error = feynman_kac(phi_start, phi_end, rates, t)
+    return claim, torch.exp(-rates * t) * mean, error
+
+
 def _by_hand(phi_start, phi_end, rates, t):
     n = phi_end.shape[0]
     mean = phi_end.sum(0) / n
@@ -278,6 +432,7 @@ E3 = Exercise(
     id="L03-E3",
     title="Both sides of Feynman-Kac",
     minutes=10,
+    importance=2,
     reference=feynman_kac,
     inputs=_walkers,
     example=(
@@ -293,25 +448,47 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
-        ("two walkers", partial(_walkers, n=2)),
-        ("a single mode", partial(_walkers, r=1)),
+        Edge("two walkers", partial(_walkers, n=2), "sizes"),
+        Edge("31 walkers and a single mode", partial(_walkers, n=31, r=1), "sizes"),
+        Edge("17 modes", partial(_walkers, r=17), "sizes"),
+        Edge("the time 0, a rate 0 and walkers that agree", _at_rest, "ties"),
+        Edge("a rate 0, a rate that repeats and walkers that agree", partial(_at_rest, t=0.7), "ties"),
+        Edge("modes of very different size", _modes_of_many_sizes, "far"),
+        Edge("rates from 1e-6 to 2000", _fast_and_slow, "far"),
+        Edge("a much shorter unit of time", partial(_in_other_time_units, 1e4), "units"),
+        Edge("a much longer unit of time", partial(_in_other_time_units, 1e-4), "units"),
     ),
+    units={"phi_start": 1, "phi_end": 1},
     mistakes=(
         Mistake(
             "growing",
             "Your claim grows with time: the average of an eigenfunction decays, so the exponent needs a minus sign.",
-            lambda phi_start, phi_end, rates, t: (
-                torch.exp(rates * t) * phi_start,
-                *feynman_kac(phi_start, phi_end, rates, t)[1:],
-            ),
+            _with_claim(lambda phi_start, rates, t: torch.exp(rates * t) * phi_start),
         ),
         Mistake(
             "start-forgotten",
             "Your claim is the decay alone; it multiplies the value of phi at the start.",
-            lambda phi_start, phi_end, rates, t: (
-                torch.exp(-rates * t),
-                *feynman_kac(phi_start, phi_end, rates, t)[1:],
-            ),
+            _with_claim(lambda phi_start, rates, t: torch.exp(-rates * t)),
+        ),
+        Mistake(
+            "linear-decay",
+            "You have 1 - rate t, right only for short times; the decay is exponential.",
+            _with_claim(lambda phi_start, rates, t: (1 - rates * t) * phi_start),
+        ),
+        Mistake(
+            "claim-without-time",
+            "Your claim does not know the time; in the time t a mode decays by exp(-rate t).",
+            _with_claim(lambda phi_start, rates, t: torch.exp(-rates) * phi_start),
+        ),
+        Mistake(
+            "mean-discounted",
+            "You discount the mean by exp(-rate t) as well; the walkers have decayed by moving.",
+            _mean_discounted,
+        ),
+        Mistake(
+            "exchanged",
+            "You return the mean first; the order is claim, mean, error.",
+            lambda *args: (feynman_kac(*args)[1], feynman_kac(*args)[0], feynman_kac(*args)[2]),
         ),
         Mistake(
             "discounted-twice",
@@ -321,25 +498,43 @@ E3 = Exercise(
         Mistake(
             "spread-for-error",
             "You return the standard deviation of the walkers; the error of their mean is smaller by the root of n.",
-            lambda phi_start, phi_end, rates, t: (
-                *feynman_kac(phi_start, phi_end, rates, t)[:2],
-                phi_end.std(0),
-            ),
+            _with_error(lambda phi_end, claim: phi_end.std(0)),
         ),
         Mistake(
             "divided-by-n",
             "You divide by n; the variance of a mean falls like 1/n, its deviation like one over the root.",
-            lambda phi_start, phi_end, rates, t: (
-                *feynman_kac(phi_start, phi_end, rates, t)[:2],
-                phi_end.std(0) / len(phi_end),
-            ),
+            _with_error(lambda phi_end, claim: phi_end.std(0) / len(phi_end)),
         ),
         Mistake(
             "variance-for-deviation",
             "Your error is the variance over the root of n; the standard deviation is meant.",
-            lambda phi_start, phi_end, rates, t: (
-                *feynman_kac(phi_start, phi_end, rates, t)[:2],
-                phi_end.var(0) / math.sqrt(len(phi_end)),
+            _with_error(lambda phi_end, claim: phi_end.var(0) / math.sqrt(len(phi_end))),
+        ),
+        Mistake(
+            "variance-of-the-mean",
+            "You return the variance of the mean; the standard error is its root.",
+            _with_error(lambda phi_end, claim: phi_end.var(0) / len(phi_end)),
+        ),
+        Mistake(
+            "deviation-with-n",
+            "Your standard deviation divides by n; the mean was estimated from the same walkers, so divide by n - 1.",
+            _with_error(lambda phi_end, claim: phi_end.std(0, correction=0) / math.sqrt(len(phi_end))),
+        ),
+        Mistake(
+            "root-of-the-modes",
+            "You divide by the root of the number of modes; it is the walkers that are averaged, n of them.",
+            _with_error(lambda phi_end, claim: phi_end.std(0) / math.sqrt(phi_end.shape[1])),
+        ),
+        Mistake(
+            "one-error-for-all-modes",
+            "You take one standard deviation of all entries; each mode, a column, has its own.",
+            _with_error(lambda phi_end, claim: (phi_end.std() / math.sqrt(len(phi_end))).expand_as(claim)),
+        ),
+        Mistake(
+            "deviation-from-the-claim",
+            "You measure the deviations from the claim; a standard deviation is about the walkers' own mean.",
+            _with_error(
+                lambda phi_end, claim: (phi_end - claim).square().sum(0).div(len(phi_end) * (len(phi_end) - 1)).sqrt()
             ),
         ),
     ),
@@ -367,27 +562,68 @@ def walk_rates(x, eps, count):
     return (1 - mu[1 : count + 1]) / eps
 
 
-def _by_the_package(x, eps, count):
-    return DiffusionMaps(math.sqrt(2 * eps)).fit(x).spectrum(count).rates
+def _same_as_the_package(answer, args):
+    x, eps, count = args
+    return agree(answer(x, eps, count), DiffusionMaps(math.sqrt(2 * eps)).fit(x).spectrum(count).rates, 1e-6)
 
 
-def _islands(generator, dtype, sizes=(9, 12, 10), d=2):
+def _islands(generator, dtype, sizes=(9, 12, 10), d=2, count=2, apart=1.0):
     """Three islands of points of unequal size, so that two slow rates stand out from the rest."""
-    middles = [k * torch.ones(d, dtype=torch.float64) for k in (-1.0, 0.0, 1.3)]
+    middles = [apart * k * torch.ones(d, dtype=torch.float64) for k in (-1.0, 0.0, 1.3)]
     rows = [
         middle + 0.5 * torch.randn(size, d, generator=generator, dtype=torch.float64)
         for middle, size in zip(middles, sizes)
     ]
-    return torch.cat(rows).to(dtype), 0.15, 2
+    return torch.cat(rows).to(dtype), 0.15, count
+
+
+def _twins(generator, dtype):
+    """Every point of some twice, and the corners of a square, all rates."""
+    x, eps, _ = _islands(generator, dtype, sizes=(2, 2, 1))
+    corners = torch.cartesian_prod(*2 * [torch.tensor([0.0, 0.5], dtype=dtype)])
+    return torch.cat([x, x, corners]), eps, 13
+
+
+def _walk(x, eps, exponent=4.0, alpha=0.5):
+    """The matrix of the walk."""
+    k = torch.exp(-torch.cdist(x, x).square() / (exponent * eps))
+    p = k / k.sum(1) ** alpha
+    return p / p.sum(1, keepdim=True)
+
+
+def _slowest(mu, eps, count):
+    return (1 - mu.sort(descending=True).values[1 : count + 1]) / eps
 
 
 def _general_walk(x, eps, count, exponent=4.0, alpha=0.5):
-    k = torch.exp(-torch.cdist(x, x).square() / (exponent * eps))
-    q = k.sum(1)
-    p = k / q**alpha
-    p = p / p.sum(1, keepdim=True)
-    mu = torch.linalg.eigvals(p).real.sort(descending=True).values
-    return (1 - mu[1 : count + 1]) / eps
+    return _slowest(torch.linalg.eigvals(_walk(x, eps, exponent, alpha)).real, eps, count)
+
+
+def _by_the_square_norms(x, eps, count):
+    """About the mean, where the expanded square loses no digits; rows and columns scaled alike."""
+    y = x - x.mean(0)
+    norms = y.square().sum(1)
+    k = torch.exp((2 * y @ y.T - norms[:, None] - norms) / (4 * eps))
+    k = k / k.sum(0).sqrt().outer(k.sum(1).sqrt())
+    root = k.sum(1).rsqrt()
+    return (1 - torch.linalg.eigh(root[:, None] * k * root).eigenvalues.flip(0)[1 : count + 1]) / eps
+
+
+def _with_the_length(x, eps, count):
+    p = torch.exp(-torch.cdist(x, x) / (4 * eps))
+    p = p / p.sum(1).sqrt()
+    return _slowest(torch.linalg.eigvals(p / p.sum(1, keepdim=True)).real, eps, count)
+
+
+def _never_staying(x, eps, count):
+    k = torch.exp(-torch.cdist(x, x).square() / (4 * eps)).fill_diagonal_(0)
+    p = k / k.sum(1).sqrt()
+    return _slowest(torch.linalg.eigvals(p / p.sum(1, keepdim=True)).real, eps, count)
+
+
+def _above_zero(x, eps, count):
+    rates = (1 - torch.linalg.eigvals(_walk(x, eps)).real).sort().values / eps
+    return rates[rates > 1e-6][:count]
 
 
 def _zoomed(answer, args):
@@ -400,20 +636,26 @@ E4 = Exercise(
     id="L03-E4",
     title="The rates of a diffusion map",
     minutes=12,
+    importance=2,
     reference=walk_rates,
     inputs=_islands,
     example=((_tensor([[0.0], [1.0], [3.0]]), 0.5, 2), _tensor([0.298083164154, 1.549582355192])),
     identities=(
         Identity("All lengths doubled and eps four times as large make every rate a quarter.", _zoomed),
+        Identity("Its rates are those of koopteach's DiffusionMaps.", _same_as_the_package),
         Identity(
             "The order of the points does not matter.",
             lambda answer, args: agree(answer(args[0].flip(0), *args[1:]), answer(*args), 1e-6),
         ),
     ),
     edge_cases=(
-        ("points on the line", partial(_islands, d=1)),
-        ("one rate asked", lambda generator, dtype: (*_islands(generator, dtype)[:2], 1)),
+        Edge("points on the line", partial(_islands, d=1), "sizes"),
+        Edge("one rate asked", partial(_islands, count=1), "sizes"),
+        Edge("five points in 17 dimensions, all rates", partial(_islands, sizes=(2, 1, 2), d=17, count=4), "sizes"),
+        Edge("points that coincide or form a square, all rates", _twins, "ties"),
+        Edge("islands so far apart that nobody jumps between them", partial(_islands, apart=40.0, count=4), "far"),
     ),
+    units={"x": 1, "eps": 2},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -442,12 +684,48 @@ E4 = Exercise(
             lambda x, eps, count: torch.cat([0 * x[:1, 0], _general_walk(x, eps, count)])[:count],
         ),
         Mistake(
+            "logarithm-of-mu",
+            "You return -log(mu) / eps, the rate of a walk in continuous time; asked for is (1 - mu) / eps.",
+            lambda x, eps, count: -(1 - eps * _general_walk(x, eps, count)).log() / eps,
+        ),
+        Mistake(
+            "walk-is-not-symmetric",
+            "You give the walk to eigvalsh, which reads one triangle only; P is not symmetric, so use eigvals.",
+            lambda x, eps, count: _slowest(torch.linalg.eigvalsh(_walk(x, eps)), eps, count),
+        ),
+        Mistake(
+            "never-staying",
+            "You forbid jumps to oneself; the kernel of a point with itself, 1, belongs to the walk.",
+            _never_staying,
+        ),
+        Mistake(
+            "distance-not-squared",
+            "Your kernel falls with the distance; diffusion makes a Gaussian, with the squared distance.",
+            _with_the_length,
+        ),
+        Mistake(
+            "all-near-zero-dropped",
+            "You drop every rate near zero; only the constant's goes, for islands without a bridge have slow modes, "
+            "too.",
+            _above_zero,
+        ),
+        Mistake(
+            "fastest-first",
+            "You return the largest rates; the slowest belong to the eigenvalues nearest to 1.",
+            lambda x, eps, count: (1 - torch.linalg.eigvals(_walk(x, eps)).real.sort().values[:count]) / eps,
+        ),
+        Mistake(
+            "eigenvalues-for-rates",
+            "You return the eigenvalues mu; the rates are (1 - mu) / eps.",
+            lambda x, eps, count: 1 - eps * _general_walk(x, eps, count),
+        ),
+        Mistake(
             "not-per-time",
             "You return 1 - mu, the share lost in one jump; a jump takes the time eps, so divide by it.",
             lambda x, eps, count: eps * _general_walk(x, eps, count),
         ),
     ),
-    alternatives=(lambda x, eps, count: _general_walk(x, eps, count), _by_the_package),
+    alternatives=(lambda x, eps, count: _general_walk(x, eps, count), _by_the_square_norms),
 )
 
 
@@ -459,9 +737,13 @@ def extend(u, x, q, psi, mu, eps):
     return _averages(u, x, q, psi, eps) / mu
 
 
-def _averages(u, x, q, psi, eps, power=0.5):
-    exponent = -torch.cdist(u, x).square() / (4 * eps) - power * q.log()
-    return torch.softmax(exponent, dim=1) @ psi
+def _squares(u, x):
+    """Square distances, (p, n); from differences, which keep their digits far from the origin."""
+    return (u[:, None] - x[None]).square().sum(2)
+
+
+def _averages(u, x, q, psi, eps, power=0.5, dim=1):
+    return torch.softmax(-_squares(u, x) / (4 * eps) - power * q.log(), dim=dim) @ psi
 
 
 def _eigenvectors(generator, dtype, p=5, n=8, r=2, d=2):
@@ -474,17 +756,50 @@ def _eigenvectors(generator, dtype, p=5, n=8, r=2, d=2):
     return u, x, q, psi, mu, eps
 
 
+def _far_away(shifts, make, generator, dtype):
+    """The first argument moved away from the samples, each row by a number of its own."""
+    u, *others = make(generator, dtype)
+    return u + torch.tensor(shifts, dtype=dtype)[:, None], *others
+
+
+def _densities_of_many_sizes(generator, dtype):
+    u, x, q, *others = _eigenvectors(generator, dtype)
+    return u, x, q * torch.logspace(-6, 6, len(q), dtype=dtype), *others
+
+
+def _at_samples_that_coincide(generator, dtype):
+    _, x, q, psi, mu, eps = _eigenvectors(generator, dtype)
+    x[1], psi[1], q[:] = x[0], psi[0], 2
+    return x.clone(), x, q, psi, torch.ones_like(mu), eps
+
+
 def _extend_in_a_loop(u, x, q, psi, mu, eps):
     rows = []
     for point in u:
-        weight = torch.exp(-(x - point).square().sum(1) / (4 * eps)) / q.sqrt()
+        square = (x - point).square().sum(1)
+        weight = torch.exp((square.min() - square) / (4 * eps)) / q.sqrt()
         rows.append((weight[:, None] * psi).sum(0) / weight.sum() / mu)
     return torch.stack(rows)
 
 
-def _extend_by_a_quotient(u, x, q, psi, mu, eps):
-    k = torch.exp(-(u[:, None] - x[None]).square().sum(2) / (4 * eps)) * q**-0.5
-    return (k @ (psi / mu)) / k.sum(dim=1)[:, None]
+def _extend_by_logarithms(u, x, q, psi, mu, eps):
+    logs = -torch.cdist(u, x).square() / (4 * eps) - 0.5 * q.log()
+    return (logs - logs.logsumexp(1, keepdim=True)).exp() @ (psi / mu)
+
+
+def _by_a_quotient(u, x, q, psi, mu, eps, least=0.0):
+    k = torch.exp(-_squares(u, x) / (4 * eps)) / q.sqrt()
+    return k @ psi / k.sum(1, keepdim=True).clamp_min(least) / mu
+
+
+def _one_shift_for_all(u, x, q, psi, mu, eps):
+    logs = -_squares(u, x) / (4 * eps) - 0.5 * q.log()
+    k = (logs - logs.max()).exp()
+    return k @ psi / k.sum(1, keepdim=True) / mu
+
+
+def _with_the_distance(u, x, q, psi, mu, eps):
+    return torch.softmax(-_squares(u, x).sqrt() / (4 * eps) - 0.5 * q.log(), dim=1) @ psi / mu
 
 
 def _constants_stay(answer, args):
@@ -506,6 +821,7 @@ E5 = Exercise(
     id="L03-E5",
     title="Off the samples",
     minutes=8,
+    importance=2,
     reference=extend,
     inputs=_eigenvectors,
     example=(
@@ -517,9 +833,20 @@ E5 = Exercise(
         Identity("At the samples the extension of an eigenvector is the eigenvector.", _agrees_at_the_samples),
     ),
     edge_cases=(
-        ("a single new point", partial(_eigenvectors, p=1)),
-        ("a single mode on the line", partial(_eigenvectors, r=1, d=1)),
+        Edge("a single new point", partial(_eigenvectors, p=1), "sizes"),
+        Edge("a single mode on the line", partial(_eigenvectors, r=1, d=1), "sizes"),
+        Edge("31 new points, a single sample", partial(_eigenvectors, p=31, n=1), "sizes"),
+        Edge("17 dimensions, 3 modes, 40 samples", partial(_eigenvectors, d=17, r=3, n=40), "sizes"),
+        Edge("samples that coincide, and new points on them", _at_samples_that_coincide, "ties"),
+        ("new points far from all samples", partial(_far_away, 5 * [40.0], _eigenvectors)),
+        Edge(
+            "new points far and very far from all samples",
+            partial(_far_away, [40.0, 40.0, 300.0, -1000.0, 40.0], partial(_eigenvectors, n=31)),
+            "far",
+        ),
+        Edge("densities q of very different size", _densities_of_many_sizes, "far"),
     ),
+    units={"u": 1, "x": 1, "eps": 2, "psi": 1},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -545,7 +872,40 @@ E5 = Exercise(
         Mistake(
             "weights-not-normalised",
             "Your weights do not sum to one; p_j(u) are probabilities, those of a jump from u.",
-            lambda u, x, q, psi, mu, eps: (torch.exp(-torch.cdist(u, x).square() / (4 * eps)) * q**-0.5) @ psi / mu,
+            lambda u, x, q, psi, mu, eps: (torch.exp(-_squares(u, x) / (4 * eps)) * q**-0.5) @ psi / mu,
+        ),
+        Mistake(
+            "normalised-over-the-new-points",
+            "Your weights add up to one over the new points; at each u they must add up to one over the samples.",
+            lambda u, x, q, psi, mu, eps: _averages(u, x, q, psi, eps, dim=0) / mu,
+        ),
+        Mistake(
+            "distance-not-squared",
+            "Your kernel falls with the distance; the walk's is a Gaussian, with the squared distance.",
+            _with_the_distance,
+        ),
+        Mistake(
+            "first-eigenvalue-for-all",
+            "You divide all modes by the first eigenvalue; each has its own mu.",
+            lambda u, x, q, psi, mu, eps: _averages(u, x, q, psi, eps) / mu[0],
+        ),
+        Mistake(
+            "underflow",
+            "You exponentiate before you normalise, and far from all samples 0 / 0 is NaN; softmax works on "
+            "logarithms.",
+            _by_a_quotient,
+        ),
+        Mistake(
+            "sum-clamped",
+            "You keep the sum of the weights above 1e-12, so that far from the samples the value falls to 0; use "
+            "softmax.",
+            partial(_by_a_quotient, least=1e-12),
+        ),
+        Mistake(
+            "one-shift-for-all-rows",
+            "You shift all exponents by one maximum; a point far away beside a near one still is 0 / 0: shift row "
+            "by row.",
+            _one_shift_for_all,
         ),
         Mistake(
             "other-kernel",
@@ -553,7 +913,7 @@ E5 = Exercise(
             lambda u, x, q, psi, mu, eps: _averages(u, x, q, psi, eps / 2) / mu,
         ),
     ),
-    alternatives=(_extend_in_a_loop, _extend_by_a_quotient),
+    alternatives=(_extend_in_a_loop, _extend_by_logarithms),
 )
 
 
@@ -562,7 +922,12 @@ E5 = Exercise(
 
 def score(u, x, bandwidth):
     """(sum_j p_j(u) x_j - u) / b^2."""
-    return kde_score(x, bandwidth)(u)
+    return (_mean_of_kernels(u, x, bandwidth) - u) / bandwidth**2
+
+
+def _same_kde_score(answer, args):
+    u, x, bandwidth = args
+    return agree(answer(u, x, bandwidth), kde_score(x, bandwidth)(u), 1e-6)
 
 
 def _clouds(generator, dtype, p=5, n=8, d=2):
@@ -571,9 +936,28 @@ def _clouds(generator, dtype, p=5, n=8, d=2):
     return u, x, 0.6 + 0.3 * float(torch.rand((), generator=generator))
 
 
-def _mean_of_kernels(u, x, bandwidth, square=2.0):
-    p = torch.softmax(-torch.cdist(u, x).square() / (square * bandwidth**2), dim=1)
-    return p @ x
+def _narrow_kernels(generator, dtype):
+    """Points within a kernel of a datum, which is a thousandth of the distance between data."""
+    u, x, _ = _clouds(generator, dtype)
+    return x[:5] + 1e-3 * u, x, 1e-3
+
+
+def _on_data_that_coincide(generator, dtype):
+    _, x, bandwidth = _clouds(generator, dtype)
+    x[1] = x[0]
+    return x.clone(), x, bandwidth
+
+
+def _mean_of_kernels(u, x, bandwidth, square=2.0, dim=1):
+    return torch.softmax(-_squares(u, x) / (square * bandwidth**2), dim=dim) @ x
+
+
+def _pulls(u, x, bandwidth, least=0.0, shift=lambda square: 0.0):
+    """The mean of the data's pulls, weighted by kernels whose sum is kept above ``least``."""
+    square = _squares(u, x) - shift(_squares(u, x))
+    k = torch.exp(-square / (2 * bandwidth**2))
+    slope = (k[:, :, None] * (x[None] - u[:, None])).sum(1) / bandwidth**2
+    return slope / (k.sum(1, keepdim=True) + least)
 
 
 def _by_autograd(u, x, bandwidth):
@@ -583,16 +967,11 @@ def _by_autograd(u, x, bandwidth):
         return torch.autograd.grad(log_density.sum(), v)[0]
 
 
-def _score_by_a_quotient(u, x, bandwidth):
-    k = torch.exp(-(u[:, None] - x[None]).square().sum(2) / (2 * bandwidth**2))
-    slope = (k[:, :, None] * (x[None] - u[:, None])).sum(1) / bandwidth**2
-    return slope / k.sum(1, keepdim=True)
-
-
 E6 = Exercise(
     id="L03-E6",
     title="The score of a density estimate",
     minutes=8,
+    importance=2,
     reference=score,
     inputs=_clouds,
     example=((_tensor([[0.0], [1.0]]), _tensor([[-1.0], [1.0]]), 1.0), _tensor([[0.0], [-0.2384058440]])),
@@ -603,15 +982,27 @@ E6 = Exercise(
                 answer(args[0], args[1][[0, 0]], args[2]), (args[1][:1] - args[0]) / args[2] ** 2, 1e-6
             ),
         ),
+        Identity("It is the score of koopteach's kde_score.", _same_kde_score),
         Identity(
             "Moving data and points together changes nothing.",
             lambda answer, args: agree(answer(args[0] + 2, args[1] + 2, args[2]), answer(*args), 1e-5),
         ),
     ),
     edge_cases=(
-        ("a single point", partial(_clouds, p=1)),
-        ("points on the line", partial(_clouds, d=1)),
+        Edge("a single point", partial(_clouds, p=1), "sizes"),
+        Edge("31 points on the line", partial(_clouds, p=31, d=1), "sizes"),
+        Edge("a single datum", partial(_clouds, n=1), "sizes"),
+        Edge("40 data in 17 dimensions", partial(_clouds, n=40, d=17), "sizes"),
+        Edge("data that coincide, and points on them", _on_data_that_coincide, "ties"),
+        ("points far from all data", partial(_far_away, 5 * [40.0], _clouds)),
+        Edge(
+            "points far and very far from all data",
+            partial(_far_away, [40.0, 40.0, 300.0, -1000.0, 40.0], partial(_clouds, n=31)),
+            "far",
+        ),
+        Edge("a very narrow kernel", _narrow_kernels, "far"),
     ),
+    units={"u": 1, "x": 1, "bandwidth": 1},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -638,14 +1029,54 @@ E6 = Exercise(
             "gradient-of-the-density",
             "You do not divide by the sum of the kernels; that is the slope of the density, not of its logarithm.",
             lambda u, x, bandwidth: (
-                (torch.exp(-torch.cdist(u, x).square() / (2 * bandwidth**2))[:, :, None] * (x[None] - u[:, None])).mean(
-                    1
-                )
+                (torch.exp(-_squares(u, x) / (2 * bandwidth**2))[:, :, None] * (x[None] - u[:, None])).mean(1)
                 / bandwidth**2
             ),
         ),
+        Mistake(
+            "kernel-of-the-walk",
+            "Your kernel is exp(-d^2/(4 b^2)), as that of a diffusion map; a Gaussian of width b has exp(-d^2/(2 "
+            "b^2)).",
+            lambda u, x, bandwidth: (_mean_of_kernels(u, x, bandwidth, square=4.0) - u) / bandwidth**2,
+        ),
+        Mistake(
+            "kernel-without-b",
+            "Your exponent has no b; a Gaussian of width b has exp(-d^2/(2 b^2)).",
+            lambda u, x, bandwidth: (_mean_of_kernels(u, x, 1.0) - u) / bandwidth**2,
+        ),
+        Mistake(
+            "exponent-divided-by-b",
+            "Your exponent has b, not its square; a Gaussian of width b has exp(-d^2/(2 b^2)).",
+            lambda u, x, bandwidth: (_mean_of_kernels(u, x, math.sqrt(bandwidth)) - u) / bandwidth**2,
+        ),
+        Mistake(
+            "shares-over-the-points",
+            "Your shares add up to one over the points u; at each of them they must add up to one over the data.",
+            lambda u, x, bandwidth: (_mean_of_kernels(u, x, bandwidth, dim=0) - u) / bandwidth**2,
+        ),
+        Mistake(
+            "not-divided",
+            "You stop at the mean minus u; the score is that over b squared.",
+            lambda u, x, bandwidth: _mean_of_kernels(u, x, bandwidth) - u,
+        ),
+        Mistake(
+            "underflow",
+            "You exponentiate before you divide, and far from all data 0 / 0 is NaN; softmax works on logarithms.",
+            _pulls,
+        ),
+        Mistake(
+            "small-number-below-the-line",
+            "You add 1e-12 to the sum of the kernels, so that far from the data nothing pulls; use softmax.",
+            partial(_pulls, least=1e-12),
+        ),
+        Mistake(
+            "one-shift-for-all-rows",
+            "You shift all exponents by one maximum; a point far away beside a near one still is 0 / 0: shift row "
+            "by row.",
+            partial(_pulls, shift=lambda square: square.min()),
+        ),
     ),
-    alternatives=(_by_autograd, _score_by_a_quotient),
+    alternatives=(_by_autograd, partial(_pulls, shift=lambda square: square.amin(1, keepdim=True))),
 )
 
 EXERCISES = (E1, E2, E3, E4, E5, E6)
