@@ -34,7 +34,7 @@ from systems import has_venv, no_wheel, obstacle, system
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "koopteach.json"
-EXTRAS = {"dev", "teach", "test"}  # of course/pyproject.toml
+EXTRAS = {"dev", "experiments", "teach", "test"}  # of course/pyproject.toml
 AUTHORS = ["dev"]  # what --dev brings
 WORK = ROOT / "work"  # the learner's own copies; git ignores it
 SHIPPED = WORK / ".shipped.json"

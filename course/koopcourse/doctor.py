@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 OLDEST = (3, 11)
-EXTRAS = ("test", "dev", "teach")
+EXTRAS = ("test", "dev", "teach", "experiments")
 NEEDED = ("koopteach", "koopcourse")  # without one of these the lessons do not run
 MEMORY_GB, DISK_GB = 2, 1  # a lesson's budget of memory; room for figures and checkpoints
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,7 +155,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def install(extra: str = "") -> str:
     """The command that brings both packages, and an extra, into *this* environment."""
-    if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve() or extra == "teach":
+    if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve() or extra not in ("", "dev", "test"):
         course = f'"./course[{extra}]"' if extra else "./course"
         return f'"{sys.executable}" -m pip install -c constraints.txt -e . -e {course}'
     return f"{_course()} setup" + (" --dev" if extra == "dev" else "")
