@@ -88,7 +88,7 @@ def picture(numbers: dict[str, Numbers]) -> Any:
 
 ALT = (
     "Five panels, one a problem: sliced W2 over its noise floor. KSWGD, damped, lies at or below one but for the "
-    "needle, importance resampling a little above it, ULA with an estimated score at two and more."
+    "needle, importance resampling a little above it, ULA with an estimated score at one and a half and more."
 )
 
 EXPERIMENT = Experiment(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from experiments.curved_interpolants import figure as _curved_figure
 from experiments.curved_interpolants import text
 from experiments.curved_interpolants.again import CHARTS, longer_row, smooth_row
 from experiments.curved_interpolants.checks import cost_row, determinant_row, gaussian_row
@@ -141,5 +140,5 @@ EXPERIMENT = Experiment(
         *check_rows(),
         *cost_rows(),
     ],
-    picture=Picture(_curved_figure.draw, _curved_figure.ALT),
+    picture=Picture(text.picture, text.ALT),
 )

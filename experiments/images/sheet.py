@@ -23,7 +23,7 @@ def sheet(_: object = None) -> Any:
         for ax, method in zip(axes[i * len(ROWS) :], ROWS):
             codes = all_codes(name)[1] if method == "held out" else SAMPLERS[method](name, SEED)[0]
             some = torch.randperm(len(codes), generator=torch.Generator().manual_seed(SEED))[:ACROSS]
-            ax.imshow(torch.cat(list(decode(codes[some])), dim=1), cmap="gray_r", vmin=0, vmax=1)
+            ax.imshow(torch.cat(list(decode(codes[some])), dim=1).numpy(), cmap="gray_r", vmin=0, vmax=1)
             ax.set_ylabel(method, rotation=0, horizontalalignment="right", verticalalignment="center", fontsize=8)
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)

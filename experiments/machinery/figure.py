@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.machinery.experiment import Numbers, median
 
@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 Panels = Mapping[str, Mapping[str, str]]  # by its title, the ids of rows by what they are called
 
 
-def dots(panels: Panels, name: str, numbers: Mapping[str, Numbers], ours: Iterable[str], columns: int = 3) -> Figure:
+def dots(
+    panels: Panels,
+    name: str,
+    numbers: Mapping[str, Numbers],
+    ours: Iterable[str],
+    columns: int = 3,
+    into: Any = None,
+) -> Figure:
     """Median and range over the seeds of one number over its floor, on a logarithmic axis.
 
     Args:
@@ -22,15 +29,16 @@ def dots(panels: Panels, name: str, numbers: Mapping[str, Numbers], ours: Iterab
         numbers: of all rows.
         ours: methods that are ours, drawn as circles; all others are squares.
         columns: panels beside each other.
+        into: a part of another figure, instead of a new one.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     from koopcourse.plotting.style import COLORS
 
     methods = list(dict.fromkeys(method for panel in panels.values() for method in panel))
     lines = -(-len(panels) // columns)
-    height = 0.7 + 0.24 * len(methods)
-    fig = Figure(figsize=(9.0, lines * height), layout="constrained")
+    fig = into or Figure(figsize=(9.0, lines * (0.7 + 0.24 * len(methods))), layout="constrained")
     axes = fig.subplots(lines, columns, sharey=True, sharex=True, squeeze=False).flatten()
     for ax, (title, panel) in zip(axes, panels.items()):
         spread = 0.0
@@ -45,11 +53,15 @@ def dots(panels: Panels, name: str, numbers: Mapping[str, Numbers], ours: Iterab
         ax.axvspan(max(1 - spread, 0.1), 1 + spread, color=COLORS["floor"], alpha=0.3, linewidth=0)
         ax.set_title(title, loc="left", fontsize=10)
         ax.set_xscale("log")
+        low, high = ax.get_xlim()
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 30 else (1,)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.grid(axis="x", alpha=0.3)
     for ax in axes[len(panels) :]:
         ax.set_visible(False)
     axes[0].set_yticks(range(len(methods)), methods)
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(methods) - 0.5, -0.5)
     for ax in axes[max(0, len(panels) - columns) : len(panels)]:
         ax.set_xlabel(f"{name} / noise floor")
     return fig

@@ -2,14 +2,15 @@
 
 import pytest
 
+from experiments.image_flows import rows as image_flows
 from experiments.image_flows import samplers
-from experiments.image_flows import table as image_flows
+from experiments.image_flows_gpu.table import EXPERIMENT as LARGE
 from koopcourse import shipped
 
 TINY = samplers.Setting("digits8", 4, 8, 3, 16, 40, 60)
 CACHED = [samplers.components, samplers.classifier, samplers.kept, samplers.cfm, samplers.converged]
 CACHED += [samplers.reflowed, samplers.direct, samplers.student, samplers.consistent]
-CACHED += [image_flows.judged, image_flows.floors]
+CACHED += [image_flows.judged, image_flows.floors_of]
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +24,7 @@ def tiny(monkeypatch):
         getattr(cached, "cache_clear", lambda: None)()
 
 
+@pytest.mark.slow
 def test_real_pictures_score_perfectly_against_themselves():
     features, labels = image_flows.judged("digits")
     found = image_flows.scores("digits", features, labels)
@@ -31,6 +33,7 @@ def test_real_pictures_score_perfectly_against_themselves():
     assert found["neighbour"] == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_every_sampler_makes_a_row_and_the_teacher_follows_itself():
     for method, make in samplers.SAMPLERS.items():
         sampler = make("digits", 1)
@@ -44,6 +47,7 @@ def test_every_sampler_makes_a_row_and_the_teacher_follows_itself():
     assert {f"{name} floor" for name in ("Frechet", "precision", "recall", "balance")} <= set(row)
 
 
+@pytest.mark.slow
 def test_the_cheapest_setting_is_the_first_that_is_good_enough(monkeypatch):
     """Quality by the number of evaluations alone; of equal evaluations the higher order comes first."""
     asked = []
@@ -59,10 +63,8 @@ def test_the_cheapest_setting_is_the_first_that_is_good_enough(monkeypatch):
         image_flows.cheapest("digits", 1, 0.01)
 
 
-def test_the_gpu_profile_adds_the_large_networks(monkeypatch):
-    small = [row.id for row in image_flows.all_rows()]
-    monkeypatch.setenv("KOOPTEACH_PROFILE", "gpu")
-    large = [row for row in image_flows.all_rows() if row.id not in small]
-    assert {row.parameters["name"] for row in large} == {"fashion large"}
+def test_the_large_networks_are_an_experiment_of_their_own():
+    """Declared always, for every sampler; computed where there is a GPU."""
+    assert [row.parameters["method"] for row in LARGE.rows] == list(samplers.SAMPLERS)
+    assert {row.parameters["name"] for row in LARGE.rows} == {"fashion large"}
     assert samplers.SETTINGS["fashion large"].device == "cuda"
-    assert len(small) + len(large) == len(image_flows.all_rows())

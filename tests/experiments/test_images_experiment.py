@@ -1,10 +1,12 @@
-"""The parts of ``reproduce images`` against what must hold."""
+"""The parts of the experiment ``images`` against what must hold."""
 
 import pytest
 import torch
 
+from experiments.images import rows as images
 from experiments.images import samplers
-from experiments.images import table as images
+from experiments.images.sheet import ROWS, sheet
+from experiments.images.table import EXPERIMENT
 from koopteach import GaussianMixture
 
 
@@ -54,9 +56,10 @@ def test_held_out_codes_are_judged_perfect():
 
 
 def test_every_row_names_a_sampler_and_every_sampler_has_a_row():
-    assert {row.parameters["method"] for row in images.EXPERIMENT.rows} == set(samplers.SAMPLERS)
+    assert {row.parameters["method"] for row in EXPERIMENT.rows} == set(samplers.SAMPLERS)
 
 
+@pytest.mark.slow
 def test_a_class_conditional_flow_keeps_the_class(monkeypatch):
     """Blobs that the class tells apart; their further coordinates move nowhere."""
     labels = torch.arange(400) % 2
@@ -69,3 +72,26 @@ def test_a_class_conditional_flow_keeps_the_class(monkeypatch):
     assert seconds > 0
     assert float((drawn[:20] < 0).double().mean()) > 0.97
     assert float((drawn[20:] > 0).double().mean()) > 0.97
+
+
+def test_herded_samples_are_some_of_many_and_a_part_of_a_run_is_random(monkeypatch):
+    blob = normal(300, 2)
+    monkeypatch.setitem(samplers.SETTINGS, "blobs", samplers.Setting("none", 300, 30, 1, (), 0, (20, 1.0), 8, 8))
+    drawn, seconds = samplers.herded(lambda name, seed: (blob, 2.0))("blobs", 0)
+    assert drawn.shape == (30, 2)
+    assert seconds >= 2.0
+    assert float(torch.cdist(drawn, blob).amin(1).max()) < 1e-6
+    monkeypatch.setattr(samplers, "data", lambda name, seed: (blob, torch.zeros(300, dtype=torch.long)))
+    law, _ = samplers.tuned_law("blobs", 0)
+    assert law.shape == (30, 2)
+    assert float((law.mean(0) - blob.mean(0)).norm()) < 1.5
+
+
+def test_the_sheet_has_a_row_of_pictures_a_sampler(monkeypatch):
+    monkeypatch.delitem(samplers.SETTINGS, "fashion")  # whose data may have to be fetched
+    kept = samplers.all_codes("digits")[1]
+    for method in ROWS[1:]:
+        monkeypatch.setitem(samplers.SAMPLERS, method, lambda name, seed: (kept[:40], 0.0))
+    axes = sheet().axes
+    assert [ax.get_ylabel() for ax in axes] == list(ROWS)
+    assert all(len(ax.images) == 1 for ax in axes)
