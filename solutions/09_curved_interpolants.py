@@ -31,14 +31,15 @@ box = (-2.6, 2.6)
 # %% [markdown]
 # ## L09-E1 The field of any schedule
 #
-# *core, 12 minutes.* The paths are $x_t=a\,x_0+b\,x_1$ with noise $x_0\sim N(0,I)$, and the data $x_1$ are the $N$ rows of
+# *core, 12 minutes, importance 3 of 3.* The paths are $x_t=a\,x_0+b\,x_1$ with noise $x_0\sim N(0,I)$, and the data $x_1$ are the $N$ rows of
 # `pool`, all equally likely. A datum that wants to be at $x$ needs the noise $x_0^{(j)}=(x-b\,x_1^{(j)})/a$. So by equation (2), where the determinant
 # drops out,
 #
 # $$w_j\propto e^{-|x_0^{(j)}|^2/2},\qquad v^*=\sum_jw_j\big(a'x_0^{(j)}+b'x_1^{(j)}\big)=\frac{a'}ax+\Big(b'-\frac{a'b}a\Big)m,\qquad m=\sum_jw_jx_1^{(j)}.$$
 #
-# Return $v^*$ for points `x` `(n, d)`, `pool` `(N, d)` and the numbers `a`, `b`, `da`, `db` (the slopes $a'$, $b'$) at one time. Shape
-# `(n, d)`. In 64 dimensions the densities $e^{-|x_0|^2/2}$ are zero to the computer, all of them; the weights are not.
+# Return $v^*$ for points `x` `(n, d)`, `pool` `(N, d)` and the numbers `a` > 0, `b`, `da`, `db` (the slopes $a'$, $b'$) at one time.
+# Shape `(n, d)`. In 64 dimensions, or far from the data, the densities $e^{-|x_0|^2/2}$ are zero to the computer, all of them; the
+# weights are not.
 #
 # *Example.* On the line, `pool = [[-2], [2]]`, `a = b = 0.5`, `da = -1`, `db = 0`. At `x = 1` the two noises are 4 and 0, hence
 # $m=2\tanh4=1.9987$ and $v=-2\cdot1+(0+1)\,m=-0.0013$; at `x = 0` it is 0.
@@ -108,7 +109,7 @@ plotting.finish(fig, "Eight Euler steps of the field of 400 data under two sched
 # %% [markdown]
 # ## L09-E2 Weights with the determinant
 #
-# *core, 10 minutes.* Now each datum has paths of its own: $x=A_j\,x_0+M_j$ with $A_j$ a positive factor for each coordinate. Given `x` `(n, d)`,
+# *core, 10 minutes, importance 1 of 3.* Now each datum has paths of its own: $x=A_j\,x_0+M_j$ with $A_j$ a positive factor for each coordinate. Given `x` `(n, d)`,
 # `scale` `(m, d)` with the rows $A_j$, and `shift` `(m, d)` with the rows $M_j$, return the weights of equation (2), `(n, m)`:
 #
 # $$w_j\propto p_0\big(x_0^{(j)}\big)\,\Big|\det\frac{\partial x_0^{(j)}}{\partial x}\Big|,\qquad x_0^{(j)}=\frac{x-M_j}{A_j},\qquad p_0=N(0,I).$$
@@ -116,7 +117,8 @@ plotting.finish(fig, "Eight Euler steps of the field of 400 data under two sched
 # *Example.* On the line, two data with `scale = [[1], [3]]` and `shift = [[0], [0]]`. At `x = 0` both noises are 0, and the first bundle of paths is three times as dense:
 # the weights are `[3/4, 1/4]`. At `x = 3` the noises are 3 and 1, so the weights stand as $3e^{-9/2}$ to $e^{-1/2}$, which is `[0.052, 0.948]`.
 #
-# *It must hold that* the weights of each point sum to one, and that the determinant drops out if all paths have the same scale.
+# *It must hold that* the weights of each point sum to one, also in a hundred dimensions with scales of $10^{-4}$, and that the
+# determinant drops out if all paths have the same scale.
 
 
 # %%
@@ -182,7 +184,8 @@ kc.show(
 # %% [markdown]
 # ## L09-E3 How a velocity changes along its flow
 #
-# *core, 8 minutes.* `v(x, t)` takes points `(n, d)` and times `(n, 1)` and returns velocities `(n, d)`. Return equation (3),
+# *core, 8 minutes, importance 3 of 3.* `v(x, t)` takes points `(n, d)` and times `(n, 1)` and returns velocities `(n, d)`, each
+# from its own point and time; it may ignore one of the two. Return equation (3),
 #
 # $$\mathcal Dv=\partial_tv+(\nabla_xv)\,v,$$
 #
@@ -246,8 +249,9 @@ for radius in (0.5, 1.0, 1.5):
 # %% [markdown]
 # ## L09-E4 The paths of a straight Gaussian flow
 #
-# *core, 8 minutes.* Data $N(0,s^2I)$, noise $N(0,I)$, paths $a\,x_0+b\,x_1$. By equation (6) the flow is straight if and only if the spread $\sigma=\sqrt{a^2+s^2b^2}$ runs
-# straight from 1 to $s$. Given the values `a` `(k,)` at the times `t` `(k,)` and the number `s`, return the `b` `(k,)` that goes with them; it is not negative.
+# *core, 8 minutes, importance 2 of 3.* Data $N(0,s^2I)$, noise $N(0,I)$, paths $a\,x_0+b\,x_1$. By equation (6) the flow is straight if and only if the spread $\sigma=\sqrt{a^2+s^2b^2}$ runs
+# straight from 1 to $s$. Given the values `a` `(k,)` at the times `t` `(k,)` and the number `s` > 0, return the `b` `(k,)` that goes with
+# them; it is not negative. `a` does not exceed the spread, unless by rounding: then $b=0$.
 #
 # *Example.* `s = 2` and `t = 0.5` ask for the spread 1.5. For `a = 0.5` that means $4b^2=1.5^2-0.5^2=2$, so $b=\sqrt{1/2}$; for `a = 0.9`, $4b^2=1.44$ and $b=0.6$.
 #
@@ -259,7 +263,7 @@ def partner(a, t, s):
     """The b that makes the flow straight, (k,)."""
     ### BEGIN SOLUTION
     sigma = 1 - t + s * t
-    return (sigma**2 - a**2).sqrt() / s
+    return (sigma**2 - a**2).clamp_min(0).sqrt() / s
     ### END SOLUTION
 
 
@@ -281,7 +285,7 @@ partner = check("L09-E4", partner)
 #
 # ```python
 # sigma = ___
-# return (___ - ___).sqrt() / ___
+# return (___ - ___).clamp_min(0).sqrt() / ___
 # ```
 #
 # </details>
@@ -309,7 +313,8 @@ assert (sigma - (1 - t + s * t)).abs().max() < 1e-6
 # %% [markdown]
 # ## L09-E5 Another schedule for a trained flow
 #
-# *challenge, 10 minutes.* You have the velocity of the linear schedule, `linear(x, tau)` for points `(n, d)` and a number $\tau$. With $c=a+b$ and $\tau=b/c$ the path of another
+# *challenge, 10 minutes, importance 2 of 3.* You have the velocity of the linear schedule, `linear(x, tau)` for points `(n, d)` and a
+# number $\tau$ (a tensor without axes will do). With $c=a+b$ and $\tau=b/c$ the path of another
 # schedule is $c$ times the linear path at time $\tau$, so by equation (4)
 #
 # $$v(x,t)=\frac{c'}c\,x+c\,\tau'\,v_{\rm lin}\Big(\frac xc,\tau\Big).$$
@@ -377,8 +382,9 @@ assert scores["trigonometric"] < 0.6 * scores["linear"]
 # %% [markdown]
 # ## L09-E6 The effective sample size
 #
-# *warm-up, 7 minutes.* A weighted mean over $N$ data rests on about $1/\sum_jw_j^2$ of them, if $\sum_jw_j=1$. Given the *logs* of weights that are not normalised, `log_w` `(n, N)`, one
-# row for each point, return the effective sample sizes `(n,)`. Logs of densities in many dimensions may all be below $-1000$.
+# *warm-up, 7 minutes, importance 2 of 3.* A weighted mean over $N$ data rests on about $1/\sum_jw_j^2$ of them, if $\sum_jw_j=1$. Given the *logs* of weights that are not normalised, `log_w` `(n, N)`, one
+# row for each point, return the effective sample sizes `(n,)`. Logs of densities in many dimensions may all be below $-1000$, and
+# they may differ by thousands; some, but not all of a row, may be $-\infty$, a weight of zero.
 #
 # *Example.* Four equal logs give 4. The logs `[log 3, 0, -400, -400]` are the weights $\frac34,\frac14,0,0$, and $1/(\frac9{16}+\frac1{16})=1.6$.
 #

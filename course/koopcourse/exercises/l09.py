@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
 from koopteach.tensors import jvp
 
 TITLE = "Curved interpolants: bend the paths, straighten the flow"
@@ -45,14 +46,27 @@ def _weights(x, pool, a, b):
     return torch.softmax(_logits(x, pool, a, b), dim=1)
 
 
-def _with_pool(generator, dtype, n=5, m=6, d=2, spread=1.0):
+def _with_pool(generator, dtype, n=5, m=6, d=2, spread=1.0, shares=None):
     x, pool = _normal(generator, dtype, n, d), _normal(generator, dtype, m, d)
-    a, b = _number(generator, 0.5, 0.7), _number(generator, 0.8, 0.95)
-    return spread * x, pool, a, b, _number(generator, -1.5, -1.1), _number(generator, 0.4, 0.7)
+    drawn = _number(generator, 0.5, 0.7), _number(generator, 0.8, 0.95)
+    return spread * x, pool, *(shares or drawn), _number(generator, -1.5, -1.1), _number(generator, 0.4, 0.7)
 
 
-def _far_away(generator, dtype):
-    return _with_pool(generator, dtype, d=64, spread=6.0)
+def _near_and_far(generator, dtype):
+    x, *others = _with_pool(generator, dtype)
+    return torch.logspace(0, 3, len(x), dtype=dtype)[:, None] * x, *others
+
+
+def _pool_of_many_sizes(generator, dtype):
+    x, pool, *others = _with_pool(generator, dtype)
+    return x, torch.logspace(-2, 2, len(pool), dtype=dtype)[:, None] * pool, *others
+
+
+def _equal_data(generator, dtype):
+    """Data of which two are equal, and a point half-way between two others, which are equally likely there."""
+    x, pool, a, b, da, db = _with_pool(generator, dtype)
+    pool[1], x[0] = pool[0], b * (pool[2] + pool[3]) / 2
+    return x, pool, a, b, da, db
 
 
 def _field_by_rates(x, pool, a, b, da, db):
@@ -70,15 +84,16 @@ def _field_in_a_loop(x, pool, a, b, da, db):
     return torch.stack(rows)
 
 
-def _naive(logits):
-    p = torch.exp(logits)
-    return p / p.sum(1, keepdim=True)
+def _naive(logits, shift=0.0, added=0.0):
+    p = torch.exp(logits - shift)
+    return p / (p.sum(1, keepdim=True) + added)
 
 
 E1 = Exercise(
     id="L09-E1",
     title="The field of any schedule",
     minutes=12,
+    importance=3,
     reference=schedule_field,
     inputs=_with_pool,
     example=(
@@ -100,9 +115,17 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single datum", lambda generator, dtype: _with_pool(generator, dtype, m=1)),
-        ("64 dimensions, where densities underflow", _far_away),
+        Edge("a single datum", partial(_with_pool, m=1), "sizes"),
+        Edge("a single point on the line", partial(_with_pool, n=1, d=1), "sizes"),
+        Edge("as many points as data and coordinates", partial(_with_pool, n=3, m=3, d=3), "sizes"),
+        Edge("64 dimensions, where densities underflow", partial(_with_pool, d=64, spread=6.0), "sizes"),
+        Edge("equal data and points half-way", _equal_data, "ties"),
+        Edge("time 0, where a = 1 and b = 0", partial(_with_pool, shares=(1.0, 0.0)), "ties"),
+        Edge("a late time, a = 0.005", partial(_with_pool, shares=(0.005, 0.995))),
+        Edge("points near the data and far from them", _near_and_far, "far"),
+        Edge("data of very different size", _pool_of_many_sizes, "far"),
     ),
+    units={"da": 1, "db": 1},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -124,6 +147,51 @@ E1 = Exercise(
             "wrong-sign",
             "Your factor of the mean is b' + a' b / a; putting the noise into a' x0 + b' x1 gives b' - a' b / a.",
             lambda x, pool, a, b, da, db: da / a * x + (db + da * b / a) * (_weights(x, pool, a, b) @ pool),
+        ),
+        Mistake(
+            "half-missing",
+            "You leave the 2 out; the exponent of the noise's density is half its squared length.",
+            lambda x, pool, a, b, da, db: _from_mean(
+                x, torch.softmax(2 * _logits(x, pool, a, b), dim=1) @ pool, a, b, da, db
+            ),
+        ),
+        Mistake(
+            "divided-by-a-once",
+            "You divide the squared distance by a; the noise is (x - b x1) / a, and its square has a^2 below.",
+            lambda x, pool, a, b, da, db: _from_mean(
+                x, torch.softmax(a * _logits(x, pool, a, b), dim=1) @ pool, a, b, da, db
+            ),
+        ),
+        Mistake(
+            "mean-over-coordinates",
+            "You average over the coordinates in the exponent; the squared length of the noise is their sum.",
+            lambda x, pool, a, b, da, db: _from_mean(
+                x, torch.softmax(_logits(x, pool, a, b) / x.shape[1], dim=1) @ pool, a, b, da, db
+            ),
+        ),
+        Mistake(
+            "b-missing",
+            "Your factor of the mean is b' - a'/a; the noise is (x - b x1) / a, so it is b' - a' b / a.",
+            lambda x, pool, a, b, da, db: da / a * x + (db - da / a) * (_weights(x, pool, a, b) @ pool),
+        ),
+        Mistake(
+            "linear-times-the-slope",
+            "You return b' (m - x) / a, the linear field run faster; another schedule needs both slopes, a' and b'.",
+            lambda x, pool, a, b, da, db: db * (_weights(x, pool, a, b) @ pool - x) / a,
+        ),
+        Mistake(
+            "one-shift-for-all-points",
+            "You shift all exponents by the largest of the table; each point needs its own largest, along dim=1.",
+            lambda x, pool, a, b, da, db: _from_mean(
+                x, _naive(_logits(x, pool, a, b), shift=_logits(x, pool, a, b).max()) @ pool, a, b, da, db
+            ),
+        ),
+        Mistake(
+            "small-number-in-the-sum",
+            "You add 1e-12 to the sum of the weights; in many dimensions all weights are smaller than that.",
+            lambda x, pool, a, b, da, db: _from_mean(
+                x, _naive(_logits(x, pool, a, b), added=1e-12) @ pool, a, b, da, db
+            ),
         ),
         Mistake(
             "linear-for-all",
@@ -159,15 +227,33 @@ def _log_density(x, scale, shift):
     return -((x[:, None] - shift) / scale).square().sum(2) / 2
 
 
-def _with_scales(generator, dtype, n=5, m=4, d=3, spread=1.0):
+def _with_scales(generator, dtype, n=5, m=4, d=3, spread=1.0, unit=1.0):
     scale = (0.5 * _normal(generator, dtype, m, d)).exp()
-    return spread * _normal(generator, dtype, n, d), scale, 0.5 * _normal(generator, dtype, m, d)
+    x, shift = spread * _normal(generator, dtype, n, d), 0.5 * _normal(generator, dtype, m, d)
+    return unit * x, unit * scale, unit * shift
+
+
+def _equal_paths(generator, dtype):
+    """Two paths that are the same, two of the same scale, and a point that its noise leaves where the shift is."""
+    x, scale, shift = _with_scales(generator, dtype)
+    scale[1], shift[1], scale[2], x[0] = scale[0], shift[0], scale[3], shift[2]
+    return x, scale, shift
+
+
+def _coordinates_far_apart(generator, dtype):
+    size = torch.logspace(-3, 3, 3, dtype=dtype)
+    return tuple(size * part for part in _with_scales(generator, dtype))
+
+
+def _points_far_apart(generator, dtype):
+    x, scale, shift = _with_scales(generator, dtype)
+    return torch.logspace(0, 3, len(x), dtype=dtype)[:, None] * x, scale, shift
 
 
 def _weights_in_a_loop(x, scale, shift):
     rows = []
     for point in x:
-        logs = [-0.5 * (((point - M) / A) ** 2).sum() - A.prod().log() for A, M in zip(scale, shift)]
+        logs = [-0.5 * (((point - M) / A) ** 2).sum() - A.log().sum() for A, M in zip(scale, shift)]
         rows.append(torch.softmax(torch.stack(logs), dim=0))
     return torch.stack(rows)
 
@@ -182,6 +268,7 @@ E2 = Exercise(
     id="L09-E2",
     title="Weights with the determinant",
     minutes=10,
+    importance=1,
     reference=path_weights,
     inputs=_with_scales,
     example=(
@@ -196,9 +283,17 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single datum", lambda generator, dtype: _with_scales(generator, dtype, m=1)),
-        ("64 dimensions", lambda generator, dtype: _with_scales(generator, dtype, d=64, spread=8.0)),
+        Edge("a single datum", partial(_with_scales, m=1), "sizes"),
+        Edge("a single point on the line", partial(_with_scales, n=1, d=1), "sizes"),
+        Edge("as many points as data and coordinates", partial(_with_scales, n=3, m=3, d=3), "sizes"),
+        Edge("64 dimensions", partial(_with_scales, d=64, spread=8.0), "sizes"),
+        Edge("equal paths", _equal_paths, "ties"),
+        Edge("100 dimensions and small scales", partial(_with_scales, d=100, spread=2.0, unit=1e-4), "units"),
+        Edge("100 dimensions and large scales", partial(_with_scales, d=100, spread=2.0, unit=1e4), "units"),
+        Edge("coordinates of very different size", _coordinates_far_apart, "far"),
+        Edge("points near the data and far from them", _points_far_apart, "far"),
     ),
+    units={"x": 1, "scale": 1, "shift": 1},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -215,6 +310,43 @@ E2 = Exercise(
             "mean-over-dimensions",
             "You average the logs of the scales; a determinant is a product, so its log is their sum.",
             lambda x, scale, shift: torch.softmax(_log_density(x, scale, shift) - scale.log().mean(1), dim=1),
+        ),
+        Mistake(
+            "root-of-the-determinant",
+            "You add half the logs, as if scale held variances; it holds the factors of the noise themselves.",
+            lambda x, scale, shift: torch.softmax(_log_density(x, scale, shift) - scale.log().sum(1) / 2, dim=1),
+        ),
+        Mistake(
+            "first-coordinate-only",
+            "You take the first scale of each path alone; the determinant is the product over all coordinates.",
+            lambda x, scale, shift: torch.softmax(_log_density(x, scale, shift) - scale[:, 0].log(), dim=1),
+        ),
+        Mistake(
+            "shift-divided-late",
+            "You take x / A - M for the noise; undo the steps from the outside in: first subtract M, then divide by A.",
+            lambda x, scale, shift: torch.softmax(_log_density(x, scale, scale * shift) - scale.log().sum(1), dim=1),
+        ),
+        Mistake(
+            "normalised-over-points",
+            "Your weights sum to one over the points x; for each x they must sum to one over the data.",
+            lambda x, scale, shift: torch.softmax(_log_density(x, scale, shift) - scale.log().sum(1), dim=0),
+        ),
+        Mistake(
+            "half-missing",
+            "You leave the 2 out; the exponent of the noise's density is half its squared length.",
+            lambda x, scale, shift: torch.softmax(2 * _log_density(x, scale, shift) - scale.log().sum(1), dim=1),
+        ),
+        Mistake(
+            "one-shift-for-all-points",
+            "You shift all exponents by the largest of the table; each point needs its own largest, along dim=1.",
+            lambda x, scale, shift: (lambda logs: _naive(logs, shift=logs.max()))(
+                _log_density(x, scale, shift) - scale.log().sum(1)
+            ),
+        ),
+        Mistake(
+            "logarithm-of-the-product",
+            "You multiply the scales and take the logarithm; in many dimensions that product is zero. Sum their logs.",
+            lambda x, scale, shift: torch.softmax(_log_density(x, scale, shift) - scale.prod(1).log(), dim=1),
         ),
         Mistake(
             "density-at-the-point",
@@ -261,6 +393,31 @@ def _velocity(generator, dtype, n=5, d=3):
     return (lambda x, t: torch.tanh(x @ A + t @ c)), x, t
 
 
+def _in_units_of(length, time, generator, dtype):
+    """Lengths may be one for each coordinate or each point."""
+    v, x, t = _velocity(generator, dtype)
+    return lambda x, t: length / time * v(x / length, t / time), length * x, time * t
+
+
+def _at_both_ends(generator, dtype):
+    """Times 0 and 1, and equal points."""
+    v, x, t = _velocity(generator, dtype)
+    t[:2], t[2:4], x[1] = 0, 1, x[0]
+    return v, x, t
+
+
+def _without_time(generator, dtype):
+    v, x, t = _velocity(generator, dtype)
+    start = torch.zeros_like(t)
+    return (lambda x, t: v(x, start)), x, t
+
+
+def _without_place(generator, dtype):
+    d = 3
+    c = _normal(generator, dtype, 1, d)
+    return (lambda x, t: torch.sin(t @ c)), *_velocity(generator, dtype)[1:]
+
+
 def _jacobian(v, x, t):
     """``dv_i / dx_j`` at each point, ``(n, d, d)``."""
     return torch.stack(
@@ -284,6 +441,7 @@ E3 = Exercise(
     id="L09-E3",
     title="How a velocity changes along its flow",
     minutes=8,
+    importance=3,
     reference=bend,
     inputs=_velocity,
     example=((lambda x, t: t * x, _tensor([[2.0], [-4.0]]), _tensor([[0.5], [1.0]])), _tensor([[2.5], [-8.0]])),
@@ -294,7 +452,20 @@ E3 = Exercise(
         ),
         Identity("A velocity M x that does not depend on time bends by M M x.", _rotation),
     ),
-    edge_cases=(("a single point on the line", lambda generator, dtype: _velocity(generator, dtype, n=1, d=1)),),
+    edge_cases=(
+        Edge("a single point on the line", partial(_velocity, n=1, d=1), "sizes"),
+        Edge("31 points in 17 dimensions", partial(_velocity, n=31, d=17), "sizes"),
+        Edge("times 0 and 1 and equal points", _at_both_ends, "ties"),
+        Edge("a velocity that does not depend on the time", _without_time, "ties"),
+        Edge("a velocity that does not depend on the place", _without_place, "ties"),
+        Edge("very short lengths", partial(_in_units_of, 1e-4, 1.0), "units"),
+        Edge("very long lengths and times", partial(_in_units_of, 1e4, 1e4), "units"),
+        Edge(
+            "coordinates of very different size",
+            lambda generator, dtype: _in_units_of(torch.logspace(-3, 3, 3, dtype=dtype), 1.0, generator, dtype),
+            "far",
+        ),
+    ),
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -314,6 +485,34 @@ E3 = Exercise(
                 torch.einsum("nji,nj->ni", _jacobian(v, x, t), v(x, t))
                 + _along(v, x, t, torch.zeros_like(x), torch.ones_like(t))
             ),
+        ),
+        Mistake(
+            "everything-moves-by-one",
+            "Your direction is (1, 1), which moves every coordinate by one; a point moves by its velocity: (v, 1).",
+            lambda v, x, t: _along(v, x, t, torch.ones_like(x), torch.ones_like(t)),
+        ),
+        Mistake(
+            "clock-moves-by-t",
+            "Your direction moves the time by t; in a unit of time it moves by 1.",
+            lambda v, x, t: _along(v, x, t, v(x, t), t),
+        ),
+        Mistake(
+            "diagonal-of-the-jacobian",
+            "You take only how each coordinate of v changes with its own x; it changes with the others, too.",
+            lambda v, x, t: (
+                torch.einsum("nii,ni->ni", _jacobian(v, x, t), v(x, t))
+                + _along(v, x, t, torch.zeros_like(x), torch.ones_like(t))
+            ),
+        ),
+        Mistake(
+            "place-counted-twice",
+            "You add (grad v) v to a derivative along (v, 1), which holds it already.",
+            lambda v, x, t: bend(v, x, t) + _along(v, x, t, v(x, t), torch.zeros_like(t)),
+        ),
+        Mistake(
+            "one-time-for-all",
+            "You use the time of the first point for all; each point has its own.",
+            lambda v, x, t: bend(v, x, t[:1].expand_as(t)),
         ),
         Mistake(
             "along-the-position",
@@ -338,12 +537,16 @@ E3 = Exercise(
 
 def partner(a, t, s):
     """``b`` such that ``sqrt(a^2 + s^2 b^2) = 1 - t + s t``."""
-    return ((1 - t + s * t).square() - a.square()).sqrt() / s
+    return _rest(1 - t + s * t, a).sqrt() / s
 
 
-def _on_the_way(generator, dtype, k=6, low=0.1):
+def _rest(spread, a):
+    return (spread.square() - a.square()).clamp_min(0)
+
+
+def _on_the_way(generator, dtype, k=6, low=0.1, s=None):
     t = low + (0.95 - low) * torch.rand(k, generator=generator, dtype=dtype)
-    s = _number(generator, 0.3, 0.6)
+    s = s or _number(generator, 0.3, 0.6)
     share = 0.2 + 0.6 * torch.rand(k, generator=generator, dtype=dtype)
     return share * (1 - t + s * t), t, s
 
@@ -352,14 +555,29 @@ def _at_the_ends(generator, dtype):
     return torch.tensor([1.0, 0.0], dtype=dtype), torch.tensor([0.0, 1.0], dtype=dtype), 0.5
 
 
+def _all_noise(generator, dtype):
+    """a is the whole spread, or larger by a rounding."""
+    _, t, s = _on_the_way(generator, dtype)
+    spread = 1 - t + s * t
+    spread[::2] *= 1 + 4 * torch.finfo(dtype).eps
+    return spread, t, s
+
+
+def _shares_far_apart(generator, dtype):
+    a, t, s = _on_the_way(generator, dtype)
+    return torch.logspace(-6, 0, len(a), dtype=dtype) * a, t, s
+
+
 def _partner_in_a_loop(a, t, s):
-    return torch.stack([torch.sqrt(((1 - u + s * u) - c) * ((1 - u + s * u) + c)) / s for c, u in zip(a, t)])
+    rest = [((1 - u + s * u) - c) * ((1 - u + s * u) + c) for c, u in zip(a, t)]
+    return torch.stack(rest).clamp(min=0).sqrt() / s
 
 
 E4 = Exercise(
     id="L09-E4",
     title="The paths of a straight Gaussian flow",
     minutes=8,
+    importance=2,
     reference=partner,
     inputs=_on_the_way,
     example=((_tensor([0.5, 0.9]), _tensor([0.5, 0.5]), 2.0), _tensor([math.sqrt(0.5), 0.6])),
@@ -377,7 +595,17 @@ E4 = Exercise(
             ),
         ),
     ),
-    edge_cases=(("the two ends, a = 1 and a = 0", _at_the_ends),),
+    edge_cases=(
+        Edge("a single time", partial(_on_the_way, k=1), "sizes"),
+        Edge("31 times", partial(_on_the_way, k=31), "sizes"),
+        Edge("wide data", partial(_on_the_way, s=2.5)),
+        Edge("the two ends, a = 1 and a = 0", _at_the_ends, "ties"),
+        Edge("noise that makes up the whole spread, but for rounding", _all_noise, "ties"),
+        Edge("shares of the noise from a millionth to one", _shares_far_apart, "far"),
+        Edge("very narrow data", partial(_on_the_way, s=1e-3), "far"),
+        Edge("very wide data", partial(_on_the_way, s=1e3), "far"),
+    ),
+    without={"units": "the noise has the spread one, and the time runs from 0 to 1"},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -388,17 +616,57 @@ E4 = Exercise(
         Mistake(
             "not-divided-by-s",
             "You solve a^2 + b^2 = sigma^2; the data have spread s, so it is s b that stands beside a.",
-            lambda a, t, s: ((1 - t + s * t).square() - a.square()).sqrt(),
+            lambda a, t, s: _rest(1 - t + s * t, a).sqrt(),
+        ),
+        Mistake(
+            "divided-by-s-squared",
+            "You divide by s^2 after the root; s^2 b^2 is what is left, so b is its root over s.",
+            lambda a, t, s: _rest(1 - t + s * t, a).sqrt() / s**2,
+        ),
+        Mistake(
+            "root-forgotten",
+            "You return b^2; take the root.",
+            lambda a, t, s: _rest(1 - t + s * t, a) / s**2,
+        ),
+        Mistake(
+            "ends-swapped",
+            "Your spread runs from s to 1; noise, of spread 1, comes first.",
+            lambda a, t, s: _rest(s * (1 - t) + t, a).sqrt() / s,
+        ),
+        Mistake(
+            "spread-of-the-linear-schedule",
+            "You take the spread of the linear schedule, whose square is (1-t)^2 + s^2 t^2; it must run straight.",
+            lambda a, t, s: _rest(((1 - t).square() + s**2 * t.square()).sqrt(), a).sqrt() / s,
+        ),
+        Mistake(
+            "linear-a",
+            "You put 1 - t for a; the values a that came belong to any schedule.",
+            lambda a, t, s: _rest(1 - t + s * t, 1 - t).sqrt() / s,
+        ),
+        Mistake(
+            "spread-always-grows",
+            "Your spread grows by |s - 1|; narrow data, s < 1, make it shrink.",
+            lambda a, t, s: _rest(1 + abs(s - 1) * t, a).sqrt() / s,
+        ),
+        Mistake(
+            "root-of-a-rounding",
+            "You take the root of a number that rounding can make slightly negative; clamp it at zero first.",
+            lambda a, t, s: ((1 - t + s * t).square() - a.square()).sqrt() / s,
+        ),
+        Mistake(
+            "rest-kept-from-zero",
+            "You clamp the rest at 1e-6; where the noise makes up the whole spread, b is 0.",
+            lambda a, t, s: _rest(1 - t + s * t, a).clamp_min(1e-6).sqrt() / s,
         ),
         Mistake(
             "times-s",
             "You multiply by s where you should divide: narrow data need a larger share to have the same spread.",
-            lambda a, t, s: ((1 - t + s * t).square() - a.square()).sqrt() * s,
+            lambda a, t, s: _rest(1 - t + s * t, a).sqrt() * s,
         ),
         Mistake(
             "variance-straight",
             "Your variance runs straight, 1 - t + s^2 t; it is the spread that must, and its square is the variance.",
-            lambda a, t, s: ((1 - t + s**2 * t) - a.square()).sqrt() / s,
+            lambda a, t, s: _rest((1 - t + s**2 * t).sqrt(), a).sqrt() / s,
         ),
         Mistake(
             "spreads-added",
@@ -413,7 +681,7 @@ E4 = Exercise(
     ),
     alternatives=(
         _partner_in_a_loop,
-        lambda a, t, s: torch.sqrt(torch.pow((1 + (s - 1) * t) / s, 2) - torch.pow(a / s, 2)),
+        lambda a, t, s: torch.sqrt(torch.relu(torch.pow((1 + (s - 1) * t) / s, 2) - torch.pow(a / s, 2))),
     ),
 )
 
@@ -431,11 +699,25 @@ def _scale_and_speed(a, b, da, db):
     return a + b, da + db, (db * a - b * da) / (a + b) ** 2
 
 
-def _with_field(generator, dtype, n=5, d=2):
+def _with_field(generator, dtype, n=5, d=2, shares=None):
     A, shift = _normal(generator, dtype, d, d), _normal(generator, dtype, d)
-    a, b = _number(generator, 0.6, 0.8), _number(generator, 0.7, 0.9)
+    drawn = _number(generator, 0.6, 0.8), _number(generator, 0.7, 0.9)
     slopes = _number(generator, -1.5, -1.2), _number(generator, 0.5, 0.8)
-    return (lambda x, tau: torch.sin(x @ A) + tau * shift), _normal(generator, dtype, n, d), a, b, *slopes
+    x = _normal(generator, dtype, n, d)
+    return (lambda x, tau: torch.sin(x @ A) + tau * shift), x, *(shares or drawn), *slopes
+
+
+def _lengths_of(unit, generator, dtype):
+    """A unit for all, or one for each point."""
+    linear, x, *schedule = _with_field(generator, dtype)
+    return lambda x, tau: unit * linear(x / unit, tau), unit * x, *schedule
+
+
+def _at_rest(generator, dtype):
+    """The picture keeps its size, and some points lie at the origin."""
+    linear, x, a, b, _, db = _with_field(generator, dtype)
+    x[:2] = 0
+    return linear, x, a, b, -db, db
 
 
 def _by_the_means(linear, x, a, b, da, db):
@@ -455,6 +737,12 @@ def _by_difference(linear, x, a, b, da, db):
 
     (c, tau), (dc, dtau) = (part.tolist() for part in jvp(moved, (zero,), (one,)))
     return dc * y + c * dtau * linear(y, tau)
+
+
+def _by_pythagoras(linear, x, a, b, da, db):
+    c = math.hypot(a, b)
+    dc = (a * da + b * db) / c
+    return dc / c * x + (db * c - b * dc) / c * linear(x / c, b / c)
 
 
 def _one_datum(answer, args):
@@ -477,6 +765,7 @@ E5 = Exercise(
     id="L09-E5",
     title="Another schedule for a trained flow",
     minutes=10,
+    importance=2,
     reference=rescheduled,
     inputs=_with_field,
     example=((lambda x, tau: x + tau, _tensor([[4.0], [-2.0]]), 1.0, 1.0, -1.0, 1.0), _tensor([[2.5], [-0.5]])),
@@ -487,7 +776,21 @@ E5 = Exercise(
         ),
         Identity("For a single datum x1 it is the rate a' x0 + b' x1 of its own path.", _one_datum),
     ),
-    edge_cases=(("a single point on the line", lambda generator, dtype: _with_field(generator, dtype, n=1, d=1)),),
+    edge_cases=(
+        Edge("a single point on the line", partial(_with_field, n=1, d=1), "sizes"),
+        Edge("31 points in 17 dimensions", partial(_with_field, n=31, d=17), "sizes"),
+        Edge("time 0, where a = 1 and b = 0", partial(_with_field, shares=(1.0, 0.0)), "ties"),
+        Edge("time 1, where a = 0 and b = 1", partial(_with_field, shares=(0.0, 1.0)), "ties"),
+        Edge("a schedule that keeps the size, and points at the origin", _at_rest, "ties"),
+        Edge("very short lengths", partial(_lengths_of, 1e-4), "units"),
+        Edge("very long lengths", partial(_lengths_of, 1e4), "units"),
+        Edge(
+            "points of very different size",
+            lambda generator, dtype: _lengths_of(torch.logspace(-3, 3, 5, dtype=dtype)[:, None], generator, dtype),
+            "far",
+        ),
+    ),
+    units={"da": 1, "db": 1},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -521,6 +824,31 @@ E5 = Exercise(
             _variant(lambda linear, x, b, c, dc, dtau, db: dc * x + c * dtau * linear(x / c, b / c)),
         ),
         Mistake(
+            "quotient-not-squared",
+            "You divide b'c - b c' by c; the derivative of a quotient has the square of c below the line.",
+            _variant(lambda linear, x, b, c, dc, dtau, db: dc / c * x + c**2 * dtau * linear(x / c, b / c)),
+        ),
+        Mistake(
+            "quotient-rule-backwards",
+            "Your tau' has the wrong sign; the derivative of b / c is (b'c - b c') / c^2.",
+            _variant(lambda linear, x, b, c, dc, dtau, db: dc / c * x - c * dtau * linear(x / c, b / c)),
+        ),
+        Mistake(
+            "size-held-fixed-in-tau",
+            "You take b'/c for tau'; c = a + b changes with the time as well, (b'c - b c') / c^2.",
+            _variant(lambda linear, x, b, c, dc, dtau, db: dc / c * x + db * linear(x / c, b / c)),
+        ),
+        Mistake(
+            "time-from-the-other-end",
+            "You ask the linear velocity at a / c, the share of the noise; tau = b / c is that of the data.",
+            _variant(lambda linear, x, b, c, dc, dtau, db: dc / c * x + c * dtau * linear(x / c, 1 - b / c)),
+        ),
+        Mistake(
+            "size-by-pythagoras",
+            "You take sqrt(a^2 + b^2) for the size; the linear path has the shares a / c and b / c with c = a + b.",
+            _by_pythagoras,
+        ),
+        Mistake(
             "slope-of-b-for-tau",
             "You take b' for tau'; tau = b / (a + b) is a quotient, and a changes as well.",
             _variant(lambda linear, x, b, c, dc, dtau, db: dc / c * x + c * db * linear(x / c, b / c)),
@@ -542,6 +870,29 @@ def _logs(generator, dtype, n=5, m=6, shift=0.0):
     return (_normal(generator, dtype, n, m) + shift,)
 
 
+def _rows_far_apart(generator, dtype):
+    (logs,) = _logs(generator, dtype)
+    return (logs + 800 * torch.arange(-3, 2, dtype=dtype)[:, None],)
+
+
+def _one_far_above(generator, dtype, k=0, by=3000):
+    """In each row all logs but the k-th are far below zero."""
+    (logs,) = _logs(generator, dtype, shift=-by)
+    logs[:, k] += by
+    return (logs,)
+
+
+def _equal_and_zero_weights(generator, dtype):
+    """Equal logs, weights of zero, and a single weight that is not."""
+    (logs,) = _logs(generator, dtype)
+    logs[0], logs[1, :3], logs[2, 2], logs[3, 1:], logs[4, :3] = 0.5, logs[1, 0], -math.inf, -math.inf, 2.0
+    return (logs,)
+
+
+def _size_shifted(log_w, shift):
+    return 1 / _naive(log_w, shift=shift).square().sum(1)
+
+
 def _normalised(log_w):
     return torch.softmax(log_w, dim=1)
 
@@ -558,6 +909,7 @@ E6 = Exercise(
     id="L09-E6",
     title="The effective sample size",
     minutes=7,
+    importance=2,
     reference=effective_size,
     inputs=_logs,
     example=((_tensor([[2.0, 2.0, 2.0, 2.0], [math.log(3.0), 0.0, -400.0, -400.0]]),), _tensor([4.0, 1.6])),
@@ -572,9 +924,17 @@ E6 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single datum", lambda generator, dtype: _logs(generator, dtype, m=1)),
-        ("densities that underflow", lambda generator, dtype: _logs(generator, dtype, shift=-2000.0)),
+        Edge("a single datum", partial(_logs, m=1), "sizes"),
+        Edge("a single point", partial(_logs, n=1), "sizes"),
+        Edge("31 points and 17 data", partial(_logs, n=31, m=17), "sizes"),
+        Edge("equal weights and weights of zero", _equal_and_zero_weights, "ties"),
+        Edge("densities that underflow", partial(_logs, shift=-2000.0)),
+        Edge("densities that overflow", partial(_logs, shift=2000.0)),
+        Edge("logs that differ by 800 from row to row", _rows_far_apart, "far"),
+        Edge("a first log that is 3,000 above the others", _one_far_above, "far"),
+        Edge("a last log that is 750 above the others", partial(_one_far_above, k=-1, by=750), "far"),
     ),
+    without={"units": "logs have no unit; a constant is added to them above"},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -591,6 +951,31 @@ E6 = Exercise(
             "entropy",
             "You return the exponential of the entropy, another measure of size; here the squares are summed.",
             lambda log_w: torch.special.entr(_normalised(log_w)).sum(1).exp(),
+        ),
+        Mistake(
+            "share-of-the-pool",
+            "You divide by the number of data; wanted is how many of them, not which share.",
+            lambda log_w: effective_size(log_w) / log_w.shape[1],
+        ),
+        Mistake(
+            "normalised-over-the-table",
+            "Your weights sum to one over the whole table; each point has its own, so name the axis, dim=1.",
+            lambda log_w: 1 / torch.softmax(log_w.flatten(), dim=0).reshape(log_w.shape).square().sum(1),
+        ),
+        Mistake(
+            "one-shift-for-all-points",
+            "You shift all logs by the largest of the table; each point needs its own largest, along dim=1.",
+            lambda log_w: _size_shifted(log_w, log_w.max()),
+        ),
+        Mistake(
+            "shifted-by-the-mean",
+            "You shift each row by its mean; where most logs are far below the largest, that one overflows.",
+            lambda log_w: _size_shifted(log_w, log_w.mean(1, keepdim=True)),
+        ),
+        Mistake(
+            "shifted-by-the-first",
+            "You shift each row by its first log; a log that is far larger then overflows. Shift by the largest.",
+            lambda log_w: _size_shifted(log_w, log_w[:, :1]),
         ),
         Mistake(
             "largest-weight",
