@@ -29,7 +29,7 @@ fields = model.sample(2000, profile.generator(1))
 # %% [markdown]
 # ## L13-E1 One semi-implicit step
 #
-# *core, 10 minutes.* A mode of a field obeys $\dot c=-a\,c+f+\sqrt{2T}\,\dot B$. Write the step of equation (4): the
+# *core, 10 minutes, importance 3 of 3.* A mode of a field obeys $\dot c=-a\,c+f+\sqrt{2T}\,\dot B$. Write the step of equation (4): the
 # linear part at the mean of old and new, everything else at the old,
 #
 # $$\big(1+\tfrac{a\,\Delta t}2\big)\,c'=\big(1-\tfrac{a\,\Delta t}2\big)\,c+\Delta t\,f+\sqrt{2T\Delta t}\;\xi .$$
@@ -102,7 +102,7 @@ plotting.curves(
 # %% [markdown]
 # ## L13-E2 The two-point correlation
 #
-# *core, 8 minutes.* Fields `u` `(n, m)` on an interval that is **not** periodic. Return `(m,)`: entry $r$ is the mean of
+# *core, 8 minutes, importance 2 of 3.* Fields `u` `(n, m)` on an interval that is **not** periodic. Return `(m,)`: entry $r$ is the mean of
 # $u_j\,u_{j+r}$ over all fields and all $m-r$ places $j$ where both points exist. Nothing is subtracted.
 #
 # *Example.* `[[1, 2, -1]]` gives `[2, 0, -1]`: at distance 1 the products are 2 and -2.
@@ -159,8 +159,8 @@ plotting.curves(
 # %% [markdown]
 # ## L13-E3 How many walls
 #
-# *warm-up, 5 minutes.* A wall stands where two neighbours have opposite signs. Return the mean number of walls of a field
-# **per unit length**, from `u` `(n, m)`, none of whose values is zero, and the `length` of the interval.
+# *warm-up, 5 minutes, importance 2 of 3.* A wall stands where two neighbours have opposite signs. Return the mean number of walls of a field
+# **per unit length**, from `u` `(n, m)`, in any units, none of whose values is zero, and the `length` of the interval.
 #
 # *Example.* `[[1, -1, -2, 3], [1, 2, 1, 1]]` with `length = 2`: two walls and none, one on average, so 0.5.
 #
@@ -171,7 +171,7 @@ plotting.curves(
 def kink_density(u, length):
     """Mean number of sign changes of a field per unit length, a number."""
     ### BEGIN SOLUTION
-    walls = u[:, 1:] * u[:, :-1] < 0
+    walls = u[:, 1:].sign() != u[:, :-1].sign()
     return walls.sum(dim=1).to(u.dtype).mean() / length
     ### END SOLUTION
 
@@ -182,18 +182,18 @@ kink_density = check("L13-E3", kink_density)
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint 1: concept</summary>
 #
-# The product of two numbers tells whether their signs differ. The last point has no right neighbour.
+# Compare the signs of each two neighbours. The last point has no right neighbour.
 #
 # </details>
 # <details><summary>Hint 2: formula</summary>
 #
-# $\frac1{n\,\ell}\sum_i\#\{j<m:\ u_{ij}\,u_{i,j+1}<0\}$, with $\ell$ the length.
+# $\frac1{n\,\ell}\sum_i\#\{j<m:\ \operatorname{sign}u_{ij}\ne\operatorname{sign}u_{i,j+1}\}$, with $\ell$ the length.
 #
 # </details>
 # <details><summary>Hint 3: skeleton</summary>
 #
 # ```python
-# walls = u[:, ___] * u[:, ___] < 0
+# walls = u[:, ___].sign() != u[:, ___].sign()
 # return walls.sum(dim=___).to(u.dtype).mean() / ___
 # ```
 #
@@ -218,8 +218,8 @@ for points in (24, 48, 96):
 # %% [markdown]
 # ## L13-E4 When does it pay?
 #
-# *core, 7 minutes.* Method A pays `data` and `fit` seconds once, then `transport` seconds for each batch of samples. Its
-# rival pays `rival` seconds a batch and nothing else. Return the smallest whole number of batches after which A has not
+# *core, 7 minutes, importance 2 of 3.* Method A pays `data` and `fit` seconds once, then `transport` seconds for each batch of samples. Its
+# rival pays `rival` seconds a batch and nothing else; `data + fit` is more than nothing. Return the smallest whole number of batches after which A has not
 # spent more; `math.inf` if that never happens.
 #
 # *Example.* `data = 10`, `fit = 2`, `transport = 1`, `rival = 4`: each batch saves 3 of the 12 seconds, so 4.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
 
 TITLE = "Allen-Cahn: fields as data"
 
@@ -36,6 +37,24 @@ def _modes(generator, dtype, n=6, m=4):
     return c, a, force, _uniform(generator, 0.15, 0.45), _uniform(generator, 0.3, 0.9), xi
 
 
+def _half_turns(generator, dtype):
+    """Modes without linear part, one whose old value drops out (a dt = 2), equal ones; no force."""
+    c, _, force, _, temperature, xi = _modes(generator, dtype)
+    return c, torch.tensor([0.0, 8.0, 8.0, 1.0], dtype=dtype), 0 * force, 0.25, temperature, xi
+
+
+def _stiff(generator, dtype):
+    c, _, force, dt, temperature, xi = _modes(generator, dtype)
+    return (
+        c * torch.tensor([1e3, 1.0, 1.0, 1e-2], dtype=dtype),
+        torch.logspace(-3, 4, 4, dtype=dtype),
+        force,
+        dt,
+        temperature,
+        xi,
+    )
+
+
 def _keeps_the_variance(answer, args):
     c, a, _, dt, temperature, _ = args
     one, none = torch.ones_like(c), torch.zeros_like(c)
@@ -60,6 +79,7 @@ E1 = Exercise(
     id="L13-E1",
     title="One semi-implicit step",
     minutes=10,
+    importance=3,
     reference=semi_implicit,
     inputs=_modes,
     example=(
@@ -76,7 +96,10 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single mode of one field", lambda generator, dtype: _modes(generator, dtype, n=1, m=1)),
+        Edge("a single mode of one field", partial(_modes, n=1, m=1), "sizes"),
+        Edge("31 fields of 17 modes", partial(_modes, n=31, m=17), "sizes"),
+        Edge("modes whose old value drops out or stays", _half_turns, "ties"),
+        Edge("slow and very fast modes", _stiff, "far"),
         (
             "a mode without linear part",
             lambda generator, dtype: (
@@ -86,7 +109,34 @@ E1 = Exercise(
             ),
         ),
     ),
+    units={"c": 1, "force": 1, "xi": 1},
     mistakes=(
+        Mistake(
+            "root-forgotten",
+            "You leave out the root: the noise has the variance 2 temperature dt, and its size is the root of that.",
+            lambda c, a, force, dt, temperature, xi: (
+                ((1 - a * dt / 2) * c + dt * force + 2 * temperature * dt * xi) / (1 + a * dt / 2)
+            ),
+        ),
+        Mistake(
+            "force-without-dt",
+            "You add the force whole; it acts for the time dt.",
+            lambda c, a, force, dt, temperature, xi: (
+                ((1 - a * dt / 2) * c + force + math.sqrt(2 * temperature * dt) * xi) / (1 + a * dt / 2)
+            ),
+        ),
+        Mistake(
+            "force-not-divided",
+            "The force stands on the right side and has to be divided by 1 + a dt/2 like the rest.",
+            lambda c, a, force, dt, temperature, xi: (
+                ((1 - a * dt / 2) * c + math.sqrt(2 * temperature * dt) * xi) / (1 + a * dt / 2) + dt * force
+            ),
+        ),
+        Mistake(
+            "signs-swapped",
+            "You have plus and minus exchanged: the old value is multiplied by 1 - a dt/2, the new one by 1 + a dt/2.",
+            lambda c, a, force, dt, temperature, xi: semi_implicit(c, -a, force, dt, temperature, xi),
+        ),
         Mistake(
             "explicit",
             "You take the linear part at the old value alone; modes with a dt > 2 then explode.",
@@ -145,6 +195,16 @@ def _fields(generator, dtype, n=6, m=5):
     return (0.4 + torch.randn(n, m, generator=generator, dtype=dtype),)
 
 
+def _flat_fields(generator, dtype):
+    return (torch.tensor([[2.0, 2.0, 2.0, 2.0], [0.0, 0.0, 0.0, 0.0], [1.0, -1.0, 1.0, -1.0]], dtype=dtype),)
+
+
+def _one_large_field(generator, dtype):
+    (u,) = _fields(generator, dtype)
+    u[2] *= 1e3
+    return (u,)
+
+
 def _correlation_by_diagonals(u):
     products = u.T @ u / len(u)
     return torch.stack([torch.diagonal(products, r).mean() for r in range(u.shape[1])])
@@ -163,6 +223,7 @@ E2 = Exercise(
     id="L13-E2",
     title="The two-point correlation",
     minutes=8,
+    importance=2,
     reference=correlation,
     inputs=_fields,
     example=((_tensor([[1.0, 2.0, -1.0]]),), _tensor([2.0, 0.0, -1.0])),
@@ -181,9 +242,13 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single field", lambda generator, dtype: _fields(generator, dtype, n=1)),
-        ("a single point", lambda generator, dtype: _fields(generator, dtype, m=1)),
+        Edge("a single field", partial(_fields, n=1), "sizes"),
+        Edge("a single point", partial(_fields, m=1), "sizes"),
+        Edge("31 fields on 17 points", partial(_fields, n=31, m=17), "sizes"),
+        Edge("flat fields and one of zeros", _flat_fields, "ties"),
+        Edge("one field that is far larger", _one_large_field, "far"),
     ),
+    units={"u": 1},
     mistakes=(
         Mistake(
             "periodic",
@@ -194,6 +259,21 @@ E2 = Exercise(
             "divided-by-all",
             "You divide by the number of points at every distance; only m - r places have a partner.",
             lambda u: torch.stack([(u[:, : u.shape[1] - r] * u[:, r:]).sum() / u.numel() for r in range(u.shape[1])]),
+        ),
+        Mistake(
+            "sum-over-fields",
+            "You add up the fields; the mean over fields and places is asked for.",
+            lambda u: len(u) * correlation(u),
+        ),
+        Mistake(
+            "first-field-only",
+            "You use the first field alone; the mean is over all of them.",
+            lambda u: correlation(u[:1]),
+        ),
+        Mistake(
+            "mean-field",
+            "You average the fields first and multiply then; the mean of products is not the product of means.",
+            lambda u: correlation(u.mean(0, keepdim=True)),
         ),
         Mistake(
             "mean-subtracted",
@@ -220,7 +300,17 @@ E2 = Exercise(
 
 def kink_density(u, length):
     """Sign changes per unit length, averaged over fields."""
-    return (u[:, 1:] * u[:, :-1] < 0).sum(1).to(u.dtype).mean() / length
+    return (u[:, 1:].sign() != u[:, :-1].sign()).sum(1).to(u.dtype).mean() / length
+
+
+def _quiet(generator, dtype):
+    """Neighbours that are equal, or equal but for the sign."""
+    return torch.tensor([[1.0, 1.0, -1.0, -1.0], [-2.0, 2.0, -2.0, 2.0], [3.0, 3.0, 3.0, 3.0]], dtype=dtype), 1.5
+
+
+def _unequal(generator, dtype):
+    u, length = _rough(generator, dtype)
+    return u * torch.logspace(-6, 6, len(u), dtype=dtype)[:, None], length
 
 
 def _rough(generator, dtype, n=7, m=9):
@@ -233,6 +323,7 @@ E3 = Exercise(
     id="L13-E3",
     title="How many walls",
     minutes=5,
+    importance=2,
     reference=kink_density,
     inputs=_rough,
     example=((_tensor([[1.0, -1.0, -2.0, 3.0], [1.0, 2.0, 1.0, 1.0]]), 2.0), 0.5),
@@ -251,10 +342,35 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single field", lambda generator, dtype: _rough(generator, dtype, n=1)),
+        Edge("a single field", partial(_rough, n=1), "sizes"),
+        Edge("31 fields on two points", partial(_rough, n=31, m=2), "sizes"),
+        Edge("2 fields on 31 points", partial(_rough, n=2, m=31), "sizes"),
+        Edge("neighbours that are equal but for the sign", _quiet, "ties"),
+        Edge("fields of very different size", _unequal, "far"),
         ("fields without a wall", lambda generator, dtype: (torch.ones(3, 4, dtype=dtype), 1.5)),
     ),
+    units={"u": 1, "length": 1},
     mistakes=(
+        Mistake(
+            "counted-twice",
+            "You add up the differences of signs, and each wall is a difference of 2; halve it.",
+            lambda u, length: u.sign().diff(dim=1).abs().sum(1).mean() / length,
+        ),
+        Mistake(
+            "upwards-only",
+            "You count walls from minus to plus only; those from plus to minus are walls, too.",
+            lambda u, length: ((u[:, :-1] < 0) & (u[:, 1:] > 0)).sum(1).to(u.dtype).mean() / length,
+        ),
+        Mistake(
+            "times-length",
+            "You multiply by the length; walls per unit length are their number divided by it.",
+            lambda u, length: kink_density(u, 1) * length,
+        ),
+        Mistake(
+            "across-fields",
+            "You compare neighbouring fields; the neighbours are points of one field, along the second axis.",
+            lambda u, length: (u[1:] * u[:-1] < 0).sum(1).to(u.dtype).mean() / length,
+        ),
         Mistake(
             "periodic",
             "You compare the last point with the first; the interval has ends.",
@@ -328,6 +444,7 @@ E4 = Exercise(
     id="L13-E4",
     title="When does it pay?",
     minutes=7,
+    importance=2,
     reference=batches_to_pay,
     inputs=_costs,
     example=((10.0, 2.0, 1.0, 4.0), 4),
@@ -343,9 +460,14 @@ E4 = Exercise(
     ),
     edge_cases=(
         ("a rival that is cheaper", lambda generator, dtype: (5.0, 1.0, 3.0, 2.0)),
-        ("a rival that costs the same", lambda generator, dtype: (5.0, 1.0, 2.0, 2.0)),
-        ("savings that pay to the second", lambda generator, dtype: (4.0, 2.0, 1.0, 3.0)),
+        Edge("a rival that costs the same", lambda generator, dtype: (5.0, 1.0, 2.0, 2.0), "ties"),
+        Edge("savings that pay to the second", lambda generator, dtype: (4.0, 2.0, 1.0, 3.0), "ties"),
+        ("4.4 batches", lambda generator, dtype: (4.0, 0.4, 1.0, 2.0)),
+        Edge("tiny savings", lambda generator, dtype: (1e-3, 2e-4, 1.0, 1.0000003), "far"),
+        Edge("savings that pay after thousands", lambda generator, dtype: (4096.0, 31.0, 1.0, 2.0), "far"),
     ),
+    units={"data": 1, "fit": 1, "transport": 1, "rival": 1},
+    without={"sizes": "four numbers have no rows"},
     mistakes=(
         Mistake(
             "fit-forgotten",
@@ -370,6 +492,18 @@ E4 = Exercise(
             lambda data, fit, transport, rival: (
                 math.floor((data + fit) / (rival - transport)) if rival > transport else math.inf
             ),
+        ),
+        Mistake(
+            "rounded",
+            "You round to the nearest; after 4 of 4.4 batches the method has not paid yet. Round up.",
+            lambda data, fit, transport, rival: (
+                round((data + fit) / (rival - transport)) if rival > transport else math.inf
+            ),
+        ),
+        Mistake(
+            "not-whole",
+            "You return the quotient; the smallest whole number of batches is asked for.",
+            lambda data, fit, transport, rival: (data + fit) / (rival - transport) if rival > transport else math.inf,
         ),
         Mistake(
             "one-too-many",
