@@ -42,8 +42,8 @@ tilted = quantile(torch.where(u < 0.7, u / 1.4, 0.5 + (u - 0.7) / 0.6))[:, None]
 # %% [markdown]
 # ## L04-E1 Chi-square from the moments
 #
-# *warm-up, 6 minutes.* Given eigenfunctions evaluated at the particles, `phi` `(n, 1 + r)`, **with the constant function 1 in
-# column 0**, return $\chi^2=\sum_{k\ge1}m_k^2$ as one number, equation (2) of the lesson.
+# *warm-up, 6 minutes, importance 3 of 3.* Given eigenfunctions evaluated at the particles, `phi` `(n, 1 + r)`, **with the constant function 1 in
+# column 0**, return $\chi^2=\sum_{k\ge1}m_k^2$ as one number, equation (2) of the lesson. It should keep its digits where all moments are tiny.
 #
 # *Example.* `phi = [[1, 1, 2], [1, 3, 0]]`, two particles: behind the constant the moments are 2 and 1, so $\chi^2=5$.
 #
@@ -102,8 +102,8 @@ assert 0.6 < floor / (5 / 300) < 1.6 and chi_square_at(tilted) > floor + 5 * spr
 # %% [markdown]
 # ## L04-E2 How fast a moment decays
 #
-# *warm-up, 5 minutes.* In the flow $v=-\sum_k w_km_k\nabla\phi_k$, near equilibrium, each moment decays as $e^{-r_kt}$. Return the rates
-# $r_k$ `(r,)` from the `weights` `(r,)` and the Dirichlet `energies` `(r,)`.
+# *warm-up, 5 minutes, importance 3 of 3.* In the flow $v=-\sum_k w_km_k\nabla\phi_k$, near equilibrium, each moment decays as $e^{-r_kt}$. Return the rates
+# $r_k$ `(r,)` from the `weights` `(r,)` and the Dirichlet `energies` `(r,)`, none of them negative.
 #
 # *Example.* `weights = [1, 1, 0.1]`, `energies = [0.5, 10, 10]`: the rates are `[0.5, 10, 1]`.
 #
@@ -176,7 +176,7 @@ plotting.curves(
 # %% [markdown]
 # ## L04-E3 LAWGD on the line, with all modes
 #
-# *core, 10 minutes.* Write equation (5) for particles on the line: $v(x_i)=(F_\mu(x_i)-F_\pi(x_i))/\pi(x_i)$. Given are the positions `x` `(n,)` **in any order**, and
+# *core, 10 minutes, importance 2 of 3.* Write equation (5) for particles on the line: $v(x_i)=(F_\mu(x_i)-F_\pi(x_i))/\pi(x_i)$. Given are the positions `x` `(n,)` **in any order**, no two alike, and
 # the target's `cdf` and `density` at these positions, `(n,)` each. For the particles themselves take $F_\mu(x_i)=(\mathrm{rank}_i-\frac12)/n$, the leftmost particle having rank 1.
 # Return `(n,)`.
 #
@@ -243,7 +243,7 @@ assert 17 <= int((x > 0).sum()) <= 20
 # %% [markdown]
 # ## L04-E4 The velocity of SVGD
 #
-# *core, 10 minutes.* Write equation (6),
+# *core, 10 minutes, importance 2 of 3.* Write equation (6),
 #
 # $$v(x_i)=\frac1n\sum_j k_{ij}\Big[s(x_j)+\frac{x_i-x_j}{b^2}\Big],\qquad k_{ij}=e^{-|x_i-x_j|^2/2b^2},$$
 #
@@ -251,7 +251,7 @@ assert 17 <= int((x > 0).sum()) <= 20
 #
 # *Example.* `x = [[0], [2]]`, `score = [[1], [-1]]`, `width = 1`: $k_{12}=e^{-2}=0.135$, and $v(x_1)=\frac12\big(1+0.135\,(-1-2)\big)=0.297$, $v(x_2)=-0.297$.
 #
-# *It must hold that* a lone particle follows its own score, and that without a score the mean of the particles stays.
+# *It must hold that* a lone particle follows its own score, and that without a score the mean of the particles stays. No digits should be lost where the cloud is far from the origin, a million widths say.
 
 
 # %%
@@ -319,8 +319,8 @@ kc.show("at the floor of sliced W2", kt.sliced_wasserstein2(x, reference) < floo
 # %% [markdown]
 # ## L04-E5 How fast KL falls
 #
-# *core, 7 minutes.* Return $\frac{d}{dt}\mathrm{KL}$ along the flow $v=-\sum_kw_km_k\nabla\phi_k$, equation (4), from the moments `m`, the `energies` and the `weights`, all
-# `(r,)`. Mind the sign.
+# *core, 7 minutes, importance 3 of 3.* Return $\frac{d}{dt}\mathrm{KL}$ along the flow $v=-\sum_kw_km_k\nabla\phi_k$, equation (4), from the moments `m`, the `energies` and the `weights`, all
+# `(r,)`. One number. Mind the sign.
 #
 # *Example.* `m = [1, 2]`, `energies = [0.5, 3]`, `weights = [1, 1]`: $-(0.5\cdot1+3\cdot4)=-12.5$.
 #

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
 from koopteach.particles.rivals import SVGD
 
 TITLE = "Gradient flows of distributions"
@@ -29,9 +29,18 @@ def chi_square(phi):
     return phi[:, 1:].mean(dim=0).square().sum()
 
 
-def _with_constant(generator, dtype, n=7, r=4):
-    phi = torch.randn(n, r, generator=generator, dtype=dtype)
+def _with_constant(generator, dtype, n=7, r=4, sizes=(0.0, 0.0)):
+    """Functions behind the constant whose sizes run from 10^first to 10^last."""
+    phi = torch.randn(n, r, generator=generator, dtype=dtype) * torch.logspace(*sizes, r, dtype=dtype)
     return (torch.cat([torch.ones(n, 1, dtype=dtype), phi], dim=1),)
+
+
+def _balanced_and_equal(generator, dtype):
+    """Two functions that are equal, one whose moment is exactly zero, and one that is zero."""
+    (phi,) = _with_constant(generator, dtype, n=4)
+    phi[:, 2] = phi[:, 1]
+    phi[:, 3], phi[:, 4] = torch.tensor([1.0, -1.0, 2.0, -2.0], dtype=dtype), 0
+    return (phi,)
 
 
 def _chi_square_in_a_loop(phi):
@@ -52,6 +61,7 @@ E1 = Exercise(
     id="L04-E1",
     title="Chi-square from the moments",
     minutes=6,
+    importance=3,
     reference=chi_square,
     inputs=_with_constant,
     example=((_tensor([[1.0, 1.0, 2.0], [1.0, 3.0, 0.0]]),), 5.0),
@@ -66,8 +76,13 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
-        ("a single particle", partial(_with_constant, n=1)),
-        ("a single mode behind the constant", partial(_with_constant, r=1)),
+        Edge("a single particle", partial(_with_constant, n=1), "sizes"),
+        Edge("31 particles, a single mode behind the constant", partial(_with_constant, n=31, r=1), "sizes"),
+        Edge("2 particles and 17 modes", partial(_with_constant, n=2, r=17), "sizes"),
+        Edge("equal functions and moments that vanish", _balanced_and_equal, "ties"),
+        Edge("moments of a millionth", partial(_with_constant, sizes=(-6.0, -6.0)), "units"),
+        Edge("moments of 10,000", partial(_with_constant, sizes=(4.0, 4.0)), "units"),
+        Edge("moments of very different size", partial(_with_constant, sizes=(-3.0, 3.0)), "far"),
     ),
     mistakes=(
         Mistake(
@@ -96,6 +111,32 @@ E1 = Exercise(
             lambda phi: phi[:, 1:].mean(dim=0).square().mean(),
         ),
         Mistake(
+            "one-subtracted",
+            "You count the constant and subtract 1; a small chi-square drowns in the rounding of that 1: leave "
+            "column 0 out.",
+            lambda phi: phi.mean(dim=0).square().sum() - 1,
+        ),
+        Mistake(
+            "half",
+            "You return half of it; chi-square is the whole sum of the squared moments.",
+            lambda phi: phi[:, 1:].mean(dim=0).square().sum() / 2,
+        ),
+        Mistake(
+            "square-of-the-sum",
+            "You add up the moments and square then; they have signs and could cancel, so square each one first.",
+            lambda phi: phi[:, 1:].mean(dim=0).sum().square(),
+        ),
+        Mistake(
+            "first-particle-dropped",
+            "You leave out row 0, a particle; the constant function is column 0.",
+            lambda phi: phi[1:].mean(dim=0).square().sum(),
+        ),
+        Mistake(
+            "mean-over-functions",
+            "You average along a row, over the functions; a moment averages one function over the particles, dim=0.",
+            lambda phi: phi[:, 1:].mean(dim=1).square().sum(),
+        ),
+        Mistake(
             "sum-over-particles",
             "You sum over the particles; a moment is their mean.",
             lambda phi: phi[:, 1:].sum(dim=0).square().sum(),
@@ -103,7 +144,7 @@ E1 = Exercise(
     ),
     alternatives=(
         _chi_square_in_a_loop,
-        lambda phi: phi.mean(dim=0).square().sum() - 1,
+        lambda phi: (phi.T @ torch.full_like(phi[:, 0], 1 / len(phi)))[1:].norm() ** 2,
         lambda phi: torch.dot(phi[:, 1:].mean(dim=0), phi[:, 1:].mean(dim=0)),
     ),
     tolerance=1e-6,
@@ -118,14 +159,30 @@ def decay_rates(weights, energies):
     return weights * energies
 
 
-def _weights(generator, dtype, r=5):
-    return _positive(generator, dtype, r), _positive(generator, dtype, r, 0.3, 3.0)
+def _weights(generator, dtype, r=5, sizes=0.0):
+    """The energies' sizes run from 10^-sizes to 10^sizes."""
+    energies = _positive(generator, dtype, r, 0.3, 3.0) * torch.logspace(-sizes, sizes, r, dtype=dtype)
+    return _positive(generator, dtype, r), energies
+
+
+def _zeros_and_equal(generator, dtype):
+    """A mode that is not pushed, one without energy, and two that are alike."""
+    weights, energies = _weights(generator, dtype)
+    weights[0], energies[1] = 0, 0
+    weights[3], energies[3] = weights[2], energies[2]
+    return weights, energies
+
+
+def _overwritten(weights, energies):
+    weights *= energies
+    return weights
 
 
 E2 = Exercise(
     id="L04-E2",
     title="How fast a moment decays",
     minutes=5,
+    importance=3,
     reference=decay_rates,
     inputs=_weights,
     example=((_tensor([1.0, 1.0, 0.1]), _tensor([0.5, 10.0, 10.0])), _tensor([0.5, 10.0, 1.0])),
@@ -139,8 +196,35 @@ E2 = Exercise(
             lambda answer, args: agree(answer(torch.ones_like(args[1]), args[1]), args[1]),
         ),
     ),
-    edge_cases=(("a single mode", partial(_weights, r=1)),),
+    edge_cases=(
+        Edge("a single mode", partial(_weights, r=1), "sizes"),
+        Edge("31 modes", partial(_weights, r=31), "sizes"),
+        Edge("a weight 0, an energy 0 and two modes alike", _zeros_and_equal, "ties"),
+        Edge("energies of very different size", partial(_weights, sizes=4.0), "far"),
+    ),
+    units={"weights": 1, "energies": 1},
     mistakes=(
+        Mistake(
+            "root-of-the-energy",
+            "You multiply by the root of the energy; the slope enters twice, in the push and in the answer to it.",
+            lambda weights, energies: weights * energies.sqrt(),
+        ),
+        Mistake(
+            "negative-rates",
+            "You return minus the rates, the factor in the equation of m; a rate r is positive where m falls as "
+            "e^(-r t).",
+            lambda weights, energies: -weights * energies,
+        ),
+        Mistake(
+            "added-up",
+            "You add up all modes; each has a rate of its own.",
+            lambda weights, energies: weights @ energies,
+        ),
+        Mistake(
+            "weights-overwritten",
+            "You write the product over weights (*=), so that the caller loses them.",
+            _overwritten,
+        ),
         Mistake(
             "weights-alone",
             "You return the weights; how far a push moves a moment also depends on its function's slope, the energy.",
@@ -201,6 +285,20 @@ def _on_the_line(generator, dtype, n=8):
     return x, cdf, _positive(generator, dtype, n, 0.3, 1.0)
 
 
+def _at_both_ends(generator, dtype):
+    """A target that ends within the particles, where it is flat; one of them at the origin."""
+    x, cdf, density = _on_the_line(generator, dtype)
+    cdf[:2], cdf[2:4], density[:], x[4] = 0, 1, 0.5, 0
+    return x, cdf, density
+
+
+def _far_apart(generator, dtype):
+    """Particles at all scales on both sides, and tails in which the density is a billionth."""
+    x, cdf, density = _on_the_line(generator, dtype)
+    sizes = torch.logspace(-6, 6, 8, dtype=dtype)
+    return x.sign() * sizes[_shuffled(generator, 8)], cdf, density * torch.logspace(0, -4, 8, dtype=dtype)
+
+
 def _shuffled(generator, n):
     """A random order of n places unlike its inverse, so that sorting once and twice differ."""
     order = torch.randperm(n, generator=generator)
@@ -234,6 +332,7 @@ E3 = Exercise(
     id="L04-E3",
     title="LAWGD on the line, with all modes",
     minutes=10,
+    importance=2,
     reference=line_velocity,
     inputs=_on_the_line,
     example=(
@@ -244,9 +343,36 @@ E3 = Exercise(
         Identity("Particles that sit at the target's quantiles do not move.", _rests_at_the_quantiles),
         Identity("Listing the particles in another order changes no velocity.", _order_does_not_matter),
     ),
-    edge_cases=(("a single particle", partial(_on_the_line, n=1)),),
+    edge_cases=(
+        Edge("a single particle", partial(_on_the_line, n=1), "sizes"),
+        Edge("two particles", partial(_on_the_line, n=2), "sizes"),
+        Edge("31 particles", partial(_on_the_line, n=31), "sizes"),
+        Edge("particles beyond both ends of a flat target", _at_both_ends, "ties"),
+        Edge("particles at all scales, and a thin density", _far_apart, "far"),
+    ),
+    units={"x": 1, "density": -1},
     tolerance=1e-6,
     mistakes=(
+        Mistake(
+            "divided-by-one-more",
+            "You use rank / (n + 1); each particle has the mass 1/n, half of it to its left: (rank - 1/2) / n.",
+            lambda x, cdf, density: ((x.argsort().argsort() + 1) / (len(x) + 1) - cdf) / density,
+        ),
+        Mistake(
+            "ranks-from-the-right",
+            "You count from the right; F is the share to the left, and the leftmost particle has rank 1.",
+            lambda x, cdf, density: (((-x).argsort().argsort() + 0.5) / len(x) - cdf) / density,
+        ),
+        Mistake(
+            "from-left-to-right",
+            "You return the velocities from left to right; each belongs to the particle at its place in the list.",
+            lambda x, cdf, density: line_velocity(x, cdf, density)[x.argsort()],
+        ),
+        Mistake(
+            "half-subtracted-from-zero",
+            "You count ranks from 0 and subtract the half; with that count F is (rank + 1/2) / n.",
+            lambda x, cdf, density: ((x.argsort().argsort() - 0.5) / len(x) - cdf) / density,
+        ),
         Mistake(
             "wrong-way",
             "Your particles run away: where more of them than of the target lies to the left, they must move right.",
@@ -291,8 +417,14 @@ E3 = Exercise(
 
 
 def svgd_velocity(x, score, width):
-    """The package's SVGD, fed with given scores."""
-    return SVGD(lambda _: score, step_size=1.0, bandwidth=width).velocity(x)
+    """(k s + sum_j k_ij (x_i - x_j) / b^2) / n, by differences."""
+    return _svgd(x, score, width)
+
+
+def _same_as_the_package(answer, args):
+    x, score, width = args
+    package = SVGD(lambda _: score, step_size=1.0, bandwidth=width)
+    return agree(answer(x, score, width), package.velocity(x), 1e-6)
 
 
 def _cloud(generator, dtype, n=7, d=2):
@@ -301,10 +433,53 @@ def _cloud(generator, dtype, n=7, d=2):
     return x, score, 0.6 + 0.3 * torch.rand((), generator=generator).item()
 
 
-def _svgd(x, score, width, sign=1.0, twice=1.0, own=False, power=2, n=None):
+def _two_at_one_place(generator, dtype):
+    x, score, width = _cloud(generator, dtype)
+    x[1], score[2] = x[0], 0
+    return x, score, width
+
+
+def _two_swarms(generator, dtype):
+    """Two swarms a thousand widths apart, of one of which the scores are large."""
+    x, score, width = _cloud(generator, dtype)
+    x[:3] += 1000.0
+    score[:3] *= 100.0
+    return x, score, width
+
+
+def _far_from_the_origin(generator, dtype):
+    x, score, width = _cloud(generator, dtype)
+    return x + 1e6, score, width
+
+
+def _expanded_square(x):
+    square = x.square().sum(1)
+    return square[:, None] + square - 2 * x @ x.T
+
+
+def _differences_squared(x):
+    return (x[:, None] - x).square().sum(2)
+
+
+def _svgd_with_kernel(kernel):
+    """SVGD whose weights are ``kernel(k)``, both of shape (n, n), without another average over the neighbours."""
+
+    def wrong(x, score, width):
+        k = kernel(torch.exp(-_differences_squared(x) / (2 * width**2)))
+        return k @ score + torch.einsum("ij,ijd->id", k, x[:, None] - x) / width**2
+
+    return wrong
+
+
+def _repulsion_unweighted(x, score, width):
+    k = torch.exp(-_differences_squared(x) / (2 * width**2))
+    return (k @ score + (x[:, None] - x).sum(1) / width**2) / len(x)
+
+
+def _svgd(x, score, width, sign=1.0, twice=1.0, own=False, power=2, n=None, exponent=2.0, square=_differences_squared):
     """SVGD by the formula, and, with other arguments, by its misprints."""
     difference = x[:, None] - x
-    k = torch.exp(-difference.square().sum(2) / (2 * width**2))
+    k = torch.exp(-square(x) / (exponent * width**2))
     follow = k.sum(1, keepdim=True) * score if own else k @ score
     apart = sign * twice * torch.einsum("ij,ijd->id", k, difference) / width**power
     return (follow + apart) / (n or len(x))
@@ -338,6 +513,7 @@ E4 = Exercise(
     id="L04-E4",
     title="The velocity of SVGD",
     minutes=10,
+    importance=2,
     reference=svgd_velocity,
     inputs=_cloud,
     example=(
@@ -349,11 +525,17 @@ E4 = Exercise(
         Identity(
             "Without a score, the particles push each other apart and their mean stays.", _repulsion_moves_no_mean
         ),
+        Identity("It is the velocity of koopteach's SVGD.", _same_as_the_package),
     ),
     edge_cases=(
-        ("a single particle", partial(_cloud, n=1)),
-        ("particles on the line", partial(_cloud, d=1)),
+        Edge("a single particle", partial(_cloud, n=1), "sizes"),
+        Edge("31 particles on the line", partial(_cloud, n=31, d=1), "sizes"),
+        Edge("2 particles in 17 dimensions", partial(_cloud, n=2, d=17), "sizes"),
+        Edge("two particles at one place, and a score that is zero", _two_at_one_place, "ties"),
+        Edge("two swarms that do not see each other", _two_swarms, "far"),
+        ("particles far from the origin", _far_from_the_origin),
     ),
+    units={"x": 1, "score": -1, "width": 1},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -375,6 +557,36 @@ E4 = Exercise(
             "width-not-squared",
             "You divide the repulsion by the width; differentiating the kernel gives its square.",
             partial(_svgd, power=1),
+        ),
+        Mistake(
+            "repulsion-not-scaled",
+            "You do not divide the repulsion by the width squared; differentiating the kernel brings that factor.",
+            partial(_svgd, power=0),
+        ),
+        Mistake(
+            "kernel-without-half",
+            "Your kernel is exp(-d^2 / b^2); it is exp(-d^2 / (2 b^2)).",
+            partial(_svgd, exponent=1.0),
+        ),
+        Mistake(
+            "others-only",
+            "You leave the particle itself out; its own score counts with the weight k_ii = 1.",
+            _svgd_with_kernel(lambda k: (k - torch.eye(len(k), dtype=k.dtype)) / len(k)),
+        ),
+        Mistake(
+            "divided-by-the-kernels",
+            "You divide by the sum of the kernels; SVGD divides by n, so that lonely particles move slowly.",
+            _svgd_with_kernel(lambda k: k / k.sum(1, keepdim=True)),
+        ),
+        Mistake(
+            "repulsion-unweighted",
+            "Your repulsion has no kernel; far particles do not push each other, so weight it by k_ij as well.",
+            _repulsion_unweighted,
+        ),
+        Mistake(
+            "square-multiplied-out",
+            "You compute |x|^2 + |y|^2 - 2 x.y, which loses its digits far from the origin; square the differences.",
+            partial(_svgd, square=_expanded_square),
         ),
         Mistake(
             "sum-over-particles",
@@ -399,14 +611,29 @@ def kl_slope(m, energies, weights):
     return -(weights * energies * m.square()).sum()
 
 
-def _state(generator, dtype, r=4):
-    return torch.randn(r, generator=generator, dtype=dtype), *_weights(generator, dtype, r)
+def _state(generator, dtype, r=4, make=_weights):
+    weights, energies = make(generator, dtype, r)
+    return torch.randn(r, generator=generator, dtype=dtype), energies, weights
+
+
+def _in_balance(generator, dtype):
+    """A moment that is zero, a weight and an energy that are, and two modes alike but for a sign."""
+    m, energies, weights = _state(generator, dtype, r=5)
+    m[0], weights[1], energies[2] = 0, 0, 0
+    m[4], weights[4], energies[4] = -m[3], weights[3], energies[3]
+    return m, energies, weights
+
+
+def _squared_in_place(m, energies, weights):
+    m *= m
+    return -(weights * energies * m).sum()
 
 
 E5 = Exercise(
     id="L04-E5",
     title="How fast KL falls",
     minutes=7,
+    importance=3,
     reference=kl_slope,
     inputs=_state,
     example=((_tensor([1.0, 2.0]), _tensor([0.5, 3.0]), _tensor([1.0, 1.0])), -12.5),
@@ -420,9 +647,45 @@ E5 = Exercise(
             lambda answer, args: agree(answer(-args[0], *args[1:]), answer(*args)),
         ),
     ),
-    edge_cases=(("a single mode", partial(_state, r=1)),),
+    edge_cases=(
+        Edge("a single mode", partial(_state, r=1), "sizes"),
+        Edge("31 modes", partial(_state, r=31), "sizes"),
+        Edge("moments, weights and energies that are zero or equal", _in_balance, "ties"),
+        Edge("energies of very different size", partial(_state, make=partial(_weights, sizes=4.0)), "far"),
+    ),
+    units={"m": 1, "energies": 1, "weights": 1},
     tolerance=1e-6,
     mistakes=(
+        Mistake(
+            "weights-squared",
+            "You square the weights, as the work of the push would; KL's slope has each weight once.",
+            lambda m, energies, weights: -(weights.square() * energies * m.square()).sum(),
+        ),
+        Mistake(
+            "energies-squared",
+            "You have the energies twice; KL's slope has each energy once.",
+            lambda m, energies, weights: -(weights * energies.square() * m.square()).sum(),
+        ),
+        Mistake(
+            "not-summed",
+            "You return the loss of each mode; KL is one number, so add them up.",
+            lambda m, energies, weights: -weights * energies * m.square(),
+        ),
+        Mistake(
+            "mean-over-modes",
+            "You average over the modes; every mode adds its loss, so sum.",
+            lambda m, energies, weights: -(weights * energies * m.square()).mean(),
+        ),
+        Mistake(
+            "half",
+            "You return half of it, as if KL were half a square; the slope of KL along the flow has no factor.",
+            lambda m, energies, weights: -(weights * energies * m.square()).sum() / 2,
+        ),
+        Mistake(
+            "moments-overwritten",
+            "You square m in place (*=), so that the caller loses the moments.",
+            _squared_in_place,
+        ),
         Mistake(
             "kl-grows",
             "Your KL grows; a flow downhill makes it fall, and the minus is missing.",
