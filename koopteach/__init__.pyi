@@ -41,13 +41,11 @@ from koopteach.langevin import kde_snapshot_pairs as kde_snapshot_pairs
 from koopteach.langevin import langevin_trajectory as langevin_trajectory
 from koopteach.langevin import snapshot_pairs as snapshot_pairs
 from koopteach.metrics import class_balance as class_balance
-from koopteach.metrics import coverage as coverage
 from koopteach.metrics import frechet_distance as frechet_distance
 from koopteach.metrics import kl_histogram as kl_histogram
 from koopteach.metrics import mode_weights as mode_weights
 from koopteach.metrics import neighbour_ratio as neighbour_ratio
 from koopteach.metrics import noise_floor as noise_floor
-from koopteach.metrics import precision as precision
 from koopteach.metrics import precision_recall as precision_recall
 from koopteach.metrics import sliced_wasserstein2 as sliced_wasserstein2
 from koopteach.metrics import total_variation as total_variation
@@ -65,7 +63,6 @@ from koopteach.particles import MALA as MALA
 from koopteach.particles import SVGD as SVGD
 from koopteach.particles import ULA as ULA
 from koopteach.particles import Ladder as Ladder
-from koopteach.particles import Run as Run
 from koopteach.particles import condition as condition
 from koopteach.particles import denoise as denoise
 from koopteach.particles import effective_sample_size as effective_sample_size

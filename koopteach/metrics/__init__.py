@@ -3,18 +3,15 @@
 from koopteach.metrics.density import kl_histogram, mode_weights, total_variation
 from koopteach.metrics.features import class_balance, frechet_distance, neighbour_ratio, precision_recall
 from koopteach.metrics.floor import noise_floor
-from koopteach.metrics.neighbours import coverage, precision
 from koopteach.metrics.transport import sliced_wasserstein2, wasserstein2
 
 __all__ = [
     "class_balance",
-    "coverage",
     "frechet_distance",
     "kl_histogram",
     "mode_weights",
     "neighbour_ratio",
     "noise_floor",
-    "precision",
     "precision_recall",
     "sliced_wasserstein2",
     "total_variation",

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import koopteach as kt
+from koopteach.metrics.neighbours import precision
 from koopteach.particles.kswgd import damped_weights
 from tests.tools import seeded
 
@@ -132,9 +133,8 @@ def takers():
         "kl_histogram",
         Taker(lambda x: number(kt.kl_histogram(x, TARGETS["QuadrupleWell"].log_prob, -3, 3, 4)), "x"),
     )
-    for name in ("coverage", "precision", "sliced_wasserstein2", "wasserstein2"):
-        metric = getattr(kt, name)
-        other = "y" if name.endswith("2") else "reference"
+    for metric, other in ((precision, "reference"), (kt.sliced_wasserstein2, "y"), (kt.wasserstein2, "y")):
+        name = metric.__name__
         yield f"{name}(x)", Taker(lambda x, m=metric: number(m(x, Y)), "x", None)
         yield f"{name}(reference)", Taker(lambda y, m=metric: number(m(X, y)), other)
     yield "mode_weights(x)", Taker(lambda x: kt.mode_weights(x, CENTERS), "x", None)
@@ -473,7 +473,7 @@ COUNTS = {
     "langevin_trajectory every": (
         lambda v: kt.langevin_trajectory(TARGETS["QuadrupleWell"], X, n_steps=2, dt=0.1, every=v), "every"),
     "sliced_wasserstein2 n_projections": (lambda v: kt.sliced_wasserstein2(X, Y, n_projections=v), "n_projections"),
-    "coverage k": (lambda v: kt.coverage(X, Y, k=v), "k"),
+    "precision_recall k": (lambda v: kt.precision_recall(X, Y, k=v), "k"),
     "kl_histogram bins": (lambda v: kt.kl_histogram(X, TARGETS["QuadrupleWell"].log_prob, -3, 3, v), "bins"),
     "noise_floor repeats": (lambda v: kt.noise_floor(kt.wasserstein2, lambda n, g: X, 3, repeats=v), "repeats"),
 }  # fmt: skip

@@ -66,7 +66,6 @@ Sphere: radius=1.0
 Torus: R=2.0, r=0.8
 acceleration: method='jvp', h=0.04, log_prob=None
 condition: n_particles=800, n_steps=100, least=500.0, temper=True, fit=None
-coverage: k=5
 distill: n_pairs=12000, x0=None, n_steps=2500, batch=256, lr=0.005, verbose=True
 fit_convex_map: x0=None, n_centres=96, strength=3.0, slope=0.2, pair_steps=500, likelihood_steps=300, verbose=True
 geodesic_schedule: x0=None, log_prob=None, pool=2000, queries=1000, n_times=65
@@ -77,7 +76,6 @@ kl_histogram: bins=24
 langevin_trajectory: every=1
 noise_floor: reference=None, repeats=20
 optimal_field: log_prob=None
-precision: k=5
 precision_recall: k=5
 reflow: n_pairs=12000, solver='midpoint', steps=20, net=None
 run_particles: n_steps=60, record_every=None, verbose=True

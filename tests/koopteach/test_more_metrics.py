@@ -9,9 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from koopteach import GaussianMixture, coverage, noise_floor, precision, tensors, wasserstein2
+from koopteach import GaussianMixture, precision_recall, tensors, wasserstein2
+from koopteach.metrics.neighbours import precision
+from tests.needs import needs
 from tests.needs import needs
 from tests.tools import seeded
+
+ot = needs("ot")
 
 
 def normal(*shape, seed=0):
@@ -92,26 +96,23 @@ LINE = torch.arange(6, dtype=torch.float64)[:, None]  # neighbours at distance o
 
 
 @pytest.mark.parametrize(
-    ("x", "covered", "precise"),
+    ("x", "precise"),
     [
-        ([0.0, 1, 2, 3, 4, 5], 6, 1.0),
-        ([0.5, 4.5], 4, 1.0),
-        ([2.0], 3, 1.0),
-        ([2.0, 2.0, 2.0], 3, 1.0),
-        ([6.5], 0, 0.0),
-        ([6.0, 100.0], 1, 0.5),
-        ([-0.9, 2.5, 50.0, 60.0], 3, 0.5),
+        ([0.0, 1, 2, 3, 4, 5], 1.0),
+        ([0.5, 4.5], 1.0),
+        ([2.0, 2.0, 2.0], 1.0),
+        ([6.5], 0.0),
+        ([6.0, 100.0], 0.5),
+        ([-0.9, 2.5, 50.0, 60.0], 0.5),
     ],
 )
-def test_neighbourhoods_counted_by_hand(x, covered, precise):
-    x = torch.tensor(x, dtype=torch.float64)[:, None]
-    assert coverage(x, LINE, k=1) == pytest.approx(covered / 6)
-    assert precision(x, LINE, k=1) == precise
+def test_neighbourhoods_counted_by_hand(x, precise):
+    assert precision(torch.tensor(x, dtype=torch.float64)[:, None], LINE, k=1) == precise
 
 
 def test_a_larger_k_reaches_further():
-    x = torch.tensor([[2.0]], dtype=torch.float64)
-    assert [round(6 * coverage(x, LINE, k=k)) for k in (1, 2, 3)] == [3, 4, 6]  # with k = 2 the ends reach 2
+    x = torch.tensor([[6.5], [7.5], [8.5]], dtype=torch.float64)  # with k = 2 the ends reach 2, with k = 3 three
+    assert [round(3 * precision(x, LINE, k=k)) for k in (1, 2, 3)] == [0, 1, 2]
 
 
 @few
@@ -119,52 +120,32 @@ def test_a_larger_k_reaches_further():
 def test_neighbourhoods_are_their_loops(seed, d, m, n):
     x, y, k = normal(n, d, seed=seed), normal(m, d, seed=seed + 1), 3
     radius = [sorted(float((u - v).norm()) for v in y)[k] for u in y]
-    near = [[float((u - v).norm()) <= r + 1e-12 for v in x] for u, r in zip(y, radius)]
-    assert coverage(x, y, k=k) == pytest.approx(sum(map(any, near)) / m)
-    assert precision(x, y, k=k) == pytest.approx(sum(map(any, zip(*near))) / n)
+    near = [any(float((u - v).norm()) <= r + 1e-12 for u, r in zip(y, radius)) for v in x]
+    assert precision(x, y, k=k) == pytest.approx(sum(near) / n)
 
 
 def test_a_copy_is_at_distance_zero():
     """Every reference point twice: its neighbourhood is itself, and exact copies lie in it."""
     y = 100 + normal(40, 2)
-    assert coverage(y, y.repeat(2, 1), k=1) == precision(y, y.repeat(2, 1), k=1) == 1
-    assert coverage(y + 1e-9, y.repeat(2, 1), k=1) == 0
+    assert precision(y, y.repeat(2, 1), k=1) == 1
+    assert precision(y + 1e-9, y.repeat(2, 1), k=1) == 0
 
 
 def test_neighbourhoods_know_no_unit_and_no_origin(monkeypatch):
     x, y = normal(300, 3), normal(200, 3, seed=1)
-    for metric in (coverage, precision):
-        assert metric(5 * x + 7, 5 * y + 7) == metric(x, y)
-        assert metric(y, y) == 1
-    whole = [metric(x, y) for metric in (coverage, precision)]
+    assert precision(5 * x + 7, 5 * y + 7) == precision(x, y)
+    assert precision(y, y) == 1
+    whole = precision(x, y)
     monkeypatch.setattr(tensors, "CHUNK_NUMBERS", 1)
-    assert [metric(x, y) for metric in (coverage, precision)] == whole
+    assert precision(x, y) == whole
 
 
-@pytest.mark.parametrize(("d", "k", "n"), [(1, 1, 100), (2, 5, 100), (5, 3, 50)])
-def test_coverage_of_equal_laws_is_the_formula(d, k, n):
-    m = 200
-    expected = 1 - math.prod((m - i) / (m + n - i) for i in range(1, k + 1))
-    mean, sd = noise_floor(
-        lambda x: coverage(x[:n], x[n:], k=k),
-        lambda size, g: torch.randn(size, d, dtype=torch.float64, generator=g),
-        n + m,
-        repeats=100,
-        generator=seeded(),
-    )
-    assert mean == pytest.approx(expected, abs=4 * sd / 10)
-
-
-def test_a_missed_mode_and_a_clump_are_seen():
+def test_a_missed_mode_and_strays_are_seen():
     target = GaussianMixture.ring(4, 4.0, 0.3)
     reference, x = target.sample(1000, seeded()), target.sample(1000, seeded(1))
-    one_missed = x[x[:, 0] < 2]
-    assert coverage(x, reference) > 0.95
-    assert coverage(one_missed, reference) == pytest.approx(0.75 * coverage(x, reference), abs=0.04)
-    assert precision(one_missed, reference) > 0.95
-    clumps = target.modes.repeat(250, 1)
-    assert coverage(clumps, reference) < 0.1
-    assert precision(clumps, reference) > 0.9
+    precise, recalled = precision_recall(reference, x[x[:, 0] < 2])
+    assert precise > 0.95
+    assert recalled == pytest.approx(0.75, abs=0.04)
     assert precision(torch.cat([x, 100 + x]), reference) == pytest.approx(0.5, abs=0.02)
 
 
@@ -174,9 +155,9 @@ def test_a_missed_mode_and_a_clump_are_seen():
         (lambda: wasserstein2(normal(5), normal(5, 2)), r"wasserstein2: x has shape \(5,\)"),
         (lambda: wasserstein2(normal(5, 2), normal(5, 3)), r"wasserstein2: y has shape \(5, 3\).*2 coordinates"),
         (lambda: wasserstein2(normal(0, 2), normal(5, 2)), "x has 0 points"),
-        (lambda: coverage(normal(5, 2), normal(5, 2)), "coverage: k must be between 1 and 4.*got 5"),
+        (lambda: precision(normal(5, 2), normal(5, 2)), "precision: k must be between 1 and 4.*got 5"),
         (lambda: precision(normal(5, 2), normal(5, 2), k=0), "precision: k must be at least 1, got 0"),
-        (lambda: coverage(normal(5, 2), normal(9, 1)), r"coverage: reference has shape \(9, 1\)"),
+        (lambda: precision(normal(5, 2), normal(9, 1)), r"precision: reference has shape \(9, 1\)"),
         (lambda: precision(normal(5, 2) * math.nan, normal(9, 2)), "precision: x has NaN or infinity in 5 of 5"),
     ],
 )
@@ -185,7 +166,7 @@ def test_bad_arguments_are_named(call, told):
         call()
 
 
-@pytest.mark.parametrize("metric", [wasserstein2, coverage, precision])
+@pytest.mark.parametrize("metric", [wasserstein2, precision])
 def test_whole_and_half_numbers_are_refused(metric):
     for dtype in (torch.int64, torch.float16):
         with pytest.raises(TypeError, match=rf"{metric.__name__}: x has dtype {dtype}"):
