@@ -102,7 +102,7 @@ class GaussianMixture(Movable):
         n = as_count("GaussianMixture.sample", "n", n)
         # Inverting the cumulative weights keeps the draw on the generator's device, unlike multinomial.
         ends = self.mode_weights.cumsum(0)
-        u = rand((n,), self.means, generator) * ends[-1]
+        u = rand((n,), self.means, generator)
         component = torch.searchsorted(ends, u, right=True).clamp_max(len(ends) - 1)
         return self.means[component] + self.stds[component] * randn((n, self.dim), self.means, generator)
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from koopteach import GaussianMixture, precision_recall, tensors, wasserstein2
 from koopteach.metrics.neighbours import precision
 from tests.needs import needs
-from tests.needs import needs
 from tests.tools import seeded
 
 ot = needs("ot")
@@ -50,7 +49,7 @@ def test_w2_is_solved_to_the_end(monkeypatch):
     x, y = normal(1000, 1), normal(1000, 1, seed=1)
     exact = float((x.sort(0).values - y.sort(0).values).square().mean().sqrt())
     assert wasserstein2(x, y) == pytest.approx(exact, rel=1e-9)
-    pivots, ot = [], needs("ot")
+    pivots = []
     monkeypatch.setattr(ot, "emd2", lambda a, b, cost, numItermax: pivots.append(numItermax) or 4.0)
     assert wasserstein2(x, y) == 2.0
     assert pivots[0] >= 1_000_000
