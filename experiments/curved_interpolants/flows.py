@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from experiments.curved_interpolants.families import ConditionalAffine, ConditionalCoupling, CouplingChart
-from experiments.machinery.common import stream, timed
-from koopteach.flow_matching import Flow, FlowMatching, FourierNet, reflow, straightness
+from experiments.machinery.common import at_each, exact_draws, floors, reflowed, stream, timed
+from koopteach.flow_matching import Flow, FlowMatching, FourierNet, straightness
 from koopteach.interpolants import (
     ConvexChart,
     CurvedInterpolant,
@@ -25,7 +25,7 @@ from koopteach.interpolants import (
 )
 from koopteach.interpolants.coded import CodedFlow
 from koopteach.interpolants.convex import ConvexMap
-from koopteach.metrics import noise_floor, sliced_wasserstein2, wasserstein2
+from koopteach.metrics import sliced_wasserstein2, wasserstein2
 from koopteach.targets import toys
 
 # Noise (None for N(0, I)) and data.
@@ -137,12 +137,10 @@ def maps(problem: str, seed: int) -> tuple[list[ConvexMap], float]:
     return [convex for convex, _ in found], sum(seconds for _, seconds in found)
 
 
-def reflowed(problem: str, seed: int) -> Trained:
+def second(problem: str, seed: int) -> Trained:
     """A flow on the pairs that the linear one makes."""
-    flow, before = curved(LinearInterpolant(2), problem, seed)
-    options = {"n_steps": STEPS, "batch": BATCH, "generator": stream(seed, 5), "verbose": False}
-    again, seconds = timed(lambda: reflow(flow, net=net(seed), **options))
-    return again, before + seconds
+    options = {"n_steps": STEPS, "batch": BATCH, "generator": stream(seed, 5)}
+    return reflowed(curved(LinearInterpolant(2), problem, seed), net=net(seed), **options)
 
 
 def descended(make: Callable[..., Interpolant], options: dict[str, Any], problem: str, seed: int) -> Trained:
@@ -193,7 +191,7 @@ METHODS: dict[str, Callable[[str, int], Trained]] = {
     "convex chart, latent transport pairs": partial(charted, straight_inside, coupling="local"),
     **{f"{name} by descent": partial(descended, *made) for name, made in DESCENTS.items()},
     "trigonometric, transport pairs": partial(curved, TrigonometricInterpolant(2), coupling="local"),
-    "linear + reflow": reflowed,
+    "linear + reflow": second,
 }
 
 
@@ -221,19 +219,12 @@ def structure(problem: str, x: Tensor) -> float:
 
 
 @cache
-def floors(problem: str) -> dict[str, float]:
+def floors_of(problem: str) -> dict[str, float]:
     """Mean and spread of both distances over exact samples."""
-
-    def draw(n: int, g: torch.Generator) -> Tensor:
-        return target(problem, n, g)
-
-    judged = {"SW2": (partial(sliced, y=reference(problem)), N_NOISE), "W2": (partial(exact_w2, problem), N_EXACT)}
-    found = {}
-    for name, (read, n) in judged.items():
-        mean, sd = noise_floor(read, draw, n, repeats=10, generator=stream(0, 9))
-        for k in EULER:
-            found |= {f"{name} at {k} floor": mean, f"{name} at {k} floor sd": sd}
-    return found
+    exact = partial(target, problem)
+    found = floors(lambda x: {"SW2": sliced(x, reference(problem))}, exact_draws(exact, N_NOISE, repeats=10))
+    found |= floors(lambda x: {"W2": exact_w2(problem, x)}, exact_draws(exact, N_EXACT, repeats=10))
+    return at_each(EULER, found)
 
 
 def few_steps(flow: Flow, x0: Tensor, problem: str) -> dict[str, float]:
@@ -260,7 +251,7 @@ def judged(flow: Flow, seconds: float, problem: str, seed: int) -> dict[str, flo
     elif isinstance(flow, CurvedInterpolant):
         told = flow.diagnose(x1, descent=getattr(flow, "descent", None), generator=draw)
         found["warnings"] = float(len(told))
-    return found | floors(problem)
+    return found | floors_of(problem)
 
 
 def flow_row(seed: int, problem: str, method: str) -> dict[str, float]:

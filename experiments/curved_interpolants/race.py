@@ -19,10 +19,8 @@ from experiments.curved_interpolants.flows import (
     structure,
     target,
 )
-from experiments.machinery.common import stream, timed
-from koopteach.flow_matching import reflow
+from experiments.machinery.common import at_each, floors, reflowed, stream, timed
 from koopteach.interpolants import DecodedFlow, PushedFlow
-from koopteach.metrics import noise_floor
 
 OURS = "pushed chart"
 FEW = (1, 2, 4)
@@ -53,16 +51,15 @@ def racer(problem: str, method: str, seed: int) -> Trained:
         case "local pairs, more steps":
             return plain("local", problem, seed, steps=MORE[problem])
         case "OT-CFM + reflow":
-            return reflowed(problem, seed)
+            return second(problem, seed)
     raise ValueError(f"racer: no method {method!r}.")
 
 
-def reflowed(problem: str, seed: int) -> Trained:
+def second(problem: str, seed: int) -> Trained:
     """A second flow on what OT-CFM makes, from its weights on."""
-    flow, before = racer(problem, "OT-CFM", seed)
-    options = {"n_steps": REFLOW, "batch": BATCH, "generator": stream(seed, 5), "verbose": False}
-    again, seconds = timed(lambda: reflow(flow, steps=10, net=copy.deepcopy(flow.net), **options))
-    return again, before + seconds
+    first = racer(problem, "OT-CFM", seed)
+    options = {"n_steps": REFLOW, "batch": BATCH, "generator": stream(seed, 5)}
+    return reflowed(first, steps=10, net=copy.deepcopy(first[0].net), **options)
 
 
 RACERS = (OURS, "decoded chart", "OT-CFM", "OT-CFM + reflow", "local pairs")
@@ -73,18 +70,10 @@ def race_floor(problem: str) -> dict[str, float]:
     """Mean and spread over pairs of exact samples, both of them fresh."""
     draw, other = stream(0, 10), stream(0, 11)
 
-    def read(x: torch.Tensor) -> float:
-        return sliced(x, target(problem, N_RACE, other))
+    def judge(x: torch.Tensor) -> dict[str, float]:
+        return {"SW2": sliced(x, target(problem, N_RACE, other)), "structure": structure(problem, x)}
 
-    def exact(n: int, generator: torch.Generator) -> torch.Tensor:
-        return target(problem, n, generator)
-
-    found = {}
-    for name, judge in (("SW2", read), ("structure", partial(structure, problem))):
-        mean, sd = noise_floor(judge, exact, N_RACE, repeats=6, generator=draw)
-        for k in FEW:
-            found |= {f"{name} at {k} floor": mean, f"{name} at {k} floor sd": sd}
-    return found
+    return at_each(FEW, floors(judge, (target(problem, N_RACE, draw) for _ in range(6))))
 
 
 @cache

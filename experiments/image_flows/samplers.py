@@ -12,9 +12,9 @@ from torch import Tensor
 
 from experiments.koopman_cfm.samplers import STAGES, TIMES
 from experiments.machinery.common import noise as normal
-from experiments.machinery.common import stream, timed
+from experiments.machinery.common import reflowed, stream, timed
 from koopcourse.images import Classifier, ImageSet, PrincipalComponents, load_images
-from koopteach.flow_matching import FlowMatching, FourierNet, distill, reflow
+from koopteach.flow_matching import FlowMatching, FourierNet, distill
 from koopteach.koopman_flow import KoopmanFlow
 
 
@@ -121,11 +121,11 @@ def converged(name: str, seed: int) -> Tensor:
 
 
 @cache
-def reflowed(name: str, seed: int) -> tuple[FlowMatching, float]:
+def second(name: str, seed: int) -> tuple[FlowMatching, float]:
     """A second flow on the teacher's pairs."""
-    draw, flow = stream(seed, 3), teacher(name, seed)
-    pairs = {"n_pairs": SETTINGS[name].n_paths, "net": _net(name, draw)}
-    return timed(lambda: reflow(flow, generator=draw, **pairs, **_training(name)))
+    draw, setting = stream(seed, 3), SETTINGS[name]
+    options = {"n_pairs": setting.n_paths, "net": _net(name, draw), "n_steps": setting.n_steps, "batch": setting.batch}
+    return reflowed((teacher(name, seed), 0.0), generator=draw, **options)
 
 
 @cache
@@ -199,7 +199,7 @@ def _straight(name: str, seed: int, solver: str, steps: int) -> Sampler:
 
 
 def _straightened(name: str, seed: int, steps: int) -> Sampler:
-    return _solved(reflowed(name, seed), "euler", steps, True)
+    return _solved(second(name, seed), "euler", steps, True)
 
 
 SAMPLERS: dict[str, Callable[[str, int], Sampler]] = {

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from experiments.machinery.common import noise as normal
-from experiments.machinery.common import stream, timed
-from koopteach.flow_matching import Flow, FlowMatching, FourierNet, distill, reflow
+from experiments.machinery.common import reflowed, stream, timed
+from koopteach.flow_matching import Flow, FlowMatching, FourierNet, distill
 from koopteach.koopman_flow import KoopmanFlow
 from koopteach.targets import toys
 
@@ -60,11 +60,11 @@ def teacher(toy: str, seed: int) -> FlowMatching:
 
 
 @cache
-def reflowed(toy: str, seed: int) -> tuple[FlowMatching, float]:
+def second(toy: str, seed: int) -> tuple[FlowMatching, float]:
     """A second flow on the teacher's pairs."""
-    draw, flow = stream(seed, 3), teacher(toy, seed)
+    draw = stream(seed, 3)
     net = FourierNet(2, generator=draw, **DETAIL.get(toy, {}))
-    return timed(lambda: reflow(flow, net=net, n_steps=2500, batch=256, generator=draw, verbose=False))
+    return reflowed((teacher(toy, seed), 0.0), net=net, n_steps=2500, batch=256, generator=draw)
 
 
 @cache
@@ -81,7 +81,7 @@ def regressed(toy: str, seed: int) -> tuple[tuple[Any, float], tuple[KoopmanFlow
 @cache
 def of_straight(toy: str, name: str, seed: int) -> tuple[KoopmanFlow, float]:
     """Coefficients for the nearly straight paths of OT-CFM or of a reflow, which need no pair of modes."""
-    flow = cfm(toy, "ot", seed)[0] if name == "OT-CFM" else reflowed(toy, seed)[0]
+    flow = cfm(toy, "ot", seed)[0] if name == "OT-CFM" else second(toy, seed)[0]
     student = KoopmanFlow(flow, n_pairs=0, net=DETAIL.get(toy, {}))
     return timed(lambda: student.fit(generator=stream(seed, 4), verbose=False))
 
@@ -169,7 +169,7 @@ def straight(toy: str, seed: int, steps: int) -> Sampler:
 
 
 def straightened(toy: str, seed: int, steps: int) -> Sampler:
-    return solved(reflowed(toy, seed), teacher(toy, seed), "euler", steps)
+    return solved(second(toy, seed), teacher(toy, seed), "euler", steps)
 
 
 def direct(toy: str, seed: int) -> Sampler:

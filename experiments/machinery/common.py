@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from koopteach.flow_matching import Flow, FlowMatching, reflow
 from koopteach.particles import run_particles
 from koopteach.protocols import Sampler
 
@@ -96,13 +97,25 @@ def floors(judge: Callable[[T], Mapping[str, float]], draws: Iterable[T]) -> dic
     return names
 
 
+def at_each(steps: Iterable[int], found: Mapping[str, float]) -> dict[str, float]:
+    """Floors that are the same at every number of steps, each under its name there."""
+    return {f"{name.replace(' floor', f' at {k} floor')}": value for name, value in found.items() for k in steps}
+
+
 def read(distances: Distances, x: Tensor) -> dict[str, float]:
     """All distances of a sample; infinite for particles that are lost."""
     finite = bool(x.isfinite().all())
     return {name: distance(x) if finite else math.inf for name, distance in distances.items()}
 
 
-# Runs of particles
+# Runs of particles, and flows once more
+
+
+def reflowed(trained: tuple[Flow, float], **options: Any) -> tuple[FlowMatching, float]:
+    """A second flow on the pairs that a first one makes, and the CPU seconds of both."""
+    flow, before = trained
+    again, seconds = timed(lambda: reflow(flow, verbose=False, **options))
+    return again, before + seconds
 
 
 def moved(method: Sampler, x0: Tensor, steps: int, seed: int) -> Tensor:

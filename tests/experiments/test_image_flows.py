@@ -9,7 +9,7 @@ from koopcourse import shipped
 
 TINY = samplers.Setting("digits8", 4, 8, 3, 16, 40, 60)
 CACHED = [samplers.components, samplers.classifier, samplers.kept, samplers.cfm, samplers.converged]
-CACHED += [samplers.reflowed, samplers.direct, samplers.student, samplers.consistent]
+CACHED += [samplers.second, samplers.direct, samplers.student, samplers.consistent]
 CACHED += [image_flows.judged, image_flows.floors_of]
 
 
