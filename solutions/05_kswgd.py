@@ -33,12 +33,12 @@ corner = kt.GaussianMixture(well.modes[:1], 0.2).sample(400, profile.generator(3
 # %% [markdown]
 # ## L05-E1 The velocity of the paper
 #
-# *core, 10 minutes.* Write equation (4) of the lesson,
+# *core, 10 minutes, importance 3 of 3.* Write equation (4) of the lesson,
 #
 # $$v(x_i) = -\sum_{k=1}^r \frac{m_k}{e_k}\,\nabla\phi_k(x_i),\qquad m_k=\frac1n\sum_j\phi_k(x_j),$$
 #
 # for eigenfunctions that are already evaluated at the particles: `phi` `(n, r)`, `grad_phi` `(n, r, d)` and
-# `energies` `(r,)`. Return `(n, d)`.
+# `energies` `(r,)`, which are positive and may differ by many powers of ten. Return `(n, d)`.
 #
 # *Example.* Two particles on the line, two modes: `phi = [[1, 2], [3, 0]]` has the moments `[2, 1]`; with
 # `energies = [1, 2]` the weights are `[2, 0.5]`. If the gradients are `[[1, 0], [0, 2]]` (particle by mode), the
@@ -103,7 +103,8 @@ plotting.film_strip(
 # %% [markdown]
 # ## L05-E2 The energy that is left
 #
-# *warm-up, 5 minutes.* Return $E=\frac12\sum_k m_k^2/e_k$ as one number, from `phi` `(n, r)` and `energies` `(r,)`.
+# *warm-up, 5 minutes, importance 3 of 3.* Return $E=\frac12\sum_k m_k^2/e_k$ as one number, from `phi` `(n, r)` and `energies` `(r,)`,
+# which are positive, in any units.
 #
 # *Example.* With the `phi` and `energies` above, the moments are `[2, 1]` and $E=\frac12(4/1+1/2)=2.25$.
 #
@@ -160,8 +161,8 @@ assert left == sorted(left, reverse=True)
 # %% [markdown]
 # ## L05-E3 A limiter that keeps the direction
 #
-# *core, 8 minutes.* Given moves `(n, d)` and a `length`, shorten every row that is longer to exactly that length, and
-# leave the others as they are. Return `(n, d)`.
+# *core, 8 minutes, importance 2 of 3.* Given moves `(n, d)` and a `length` $>0$, shorten every row that is longer to exactly that length, and
+# leave the others as they are, in any units. Return `(n, d)`.
 #
 # *Example.* `[[3, 4], [0.3, 0.4]]` with `length = 1` becomes `[[0.6, 0.8], [0.3, 0.4]]`.
 #
@@ -172,8 +173,8 @@ assert left == sorted(left, reverse=True)
 def limiter(move, length):
     """Each row of move, shortened to at most length."""
     ### BEGIN SOLUTION
-    norm = move.norm(dim=1, keepdim=True).clamp_min(1e-30)
-    return move * (length / norm).clamp_max(1.0)
+    norm = move.norm(dim=1, keepdim=True)
+    return move * (length / norm.clamp_min(length))
     ### END SOLUTION
 
 
@@ -188,14 +189,15 @@ limiter = check("L05-E3", limiter)
 # </details>
 # <details><summary>Hint 2: formula</summary>
 #
-# $d_i \leftarrow d_i\,\min(1,\ \ell/|d_i|)$. Where $|d_i|=0$ the quotient needs care.
+# $d_i \leftarrow d_i\,\min(1,\ \ell/|d_i|)$. Where $|d_i|=0$ the quotient needs care; the same number is
+# $\ell/\max(|d_i|,\ell)$, which never divides by zero.
 #
 # </details>
 # <details><summary>Hint 3: skeleton</summary>
 #
 # ```python
-# norm = move.norm(dim=___, keepdim=True).clamp_min(1e-30)
-# return move * (___).clamp_max(___)
+# norm = move.norm(dim=___, keepdim=True)
+# return move * (length / ___.clamp_min(___))
 # ```
 #
 # </details>
@@ -225,8 +227,8 @@ assert kt.mode_weights(x, well.modes).min() > 0.1
 # %% [markdown]
 # ## L05-E4 How fast the energy falls
 #
-# *core, 6 minutes.* Near equilibrium a step of size $h$ multiplies every moment by $1-h$. The energy is `start` now. What
-# is it after `n_steps` steps of `step_size`? Return a number.
+# *core, 6 minutes, importance 2 of 3.* Near equilibrium a step of size $h$ multiplies every moment by $1-h$. The energy is `start` now. What
+# is it after `n_steps` steps of `step_size` $=h$? There may be no step at all, and $h\ge0$ may be 1 and larger. Return a number.
 #
 # *Example.* `start = 8`, `step_size = 0.5`, `n_steps = 1`: each moment halves, so $E = 2$.
 #
@@ -280,11 +282,12 @@ assert 0.8 < float(run.energy[-1]) / predicted < 1.25
 # %% [markdown]
 # ## L05-E5 Damp the metric
 #
-# *core, 10 minutes.* Far from equilibrium, replace $m_k/e_k$ by the weights of equation (6),
+# *core, 10 minutes, importance 3 of 3.* Far from equilibrium, replace $m_k/e_k$ by the weights of equation (6),
 #
 # $$w = (1+\varepsilon)\,(M+\varepsilon\,\mathrm{diag}(e))^{-1}m,$$
 #
-# from the moments `m` `(r,)`, the `metric` `(r, r)`, the `energies` `(r,)` and the number `damping`. Return `(r,)`.
+# from the moments `m` `(r,)`, the `metric` `(r, r)`, symmetric and positive semi-definite, the positive `energies` `(r,)`
+# and the positive number `damping`. Return `(r,)`.
 #
 # *Example.* `m = [1, 1]`, `metric = [[1, 0], [0, 0]]`, `energies = [1, 2]`, `damping = 1`: the matrix is
 # `diag(2, 2)`, so `w = 2 · [1/2, 1/2] = [1, 1]`. The paper would take `[1, 0.5]`.
