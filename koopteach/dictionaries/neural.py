@@ -156,7 +156,8 @@ def _vamp2(a: Tensor, b: Tensor) -> Tensor:
     a, b = a - mean, b - mean
     n, m = a.shape
     gram = (a.T @ a + b.T @ b) / (2 * n)
-    gram = gram + _RIDGE * gram.diagonal().mean() * torch.eye(m, dtype=a.dtype, device=a.device)
+    variance = gram.diagonal().mean().clamp_min(torch.finfo(a.dtype).eps ** 2)  # of features that are constant, none
+    gram = gram + _RIDGE * variance * torch.eye(m, dtype=a.dtype, device=a.device)
     cross = (a.T @ b + b.T @ a) / (2 * n)
     k = torch.linalg.solve(gram, cross)
     return (k * k.T).sum()

@@ -112,3 +112,12 @@ def test_it_is_an_ordinary_dictionary(learned):
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         NeuralDictionary.from_pairs(**{"x": normal(100, 2), "y": normal(100, 2), "n_features": 2, **arguments})
+
+
+def test_features_that_are_constant_to_the_last_bit_score_nothing():
+    """A ridge in units of their variance alone would leave a matrix of zeros to be solved with."""
+    still = torch.zeros(20, 2, dtype=torch.float64, requires_grad=True)
+    score = _vamp2(still, still)
+    score.backward()
+    assert float(score) == 0.0
+    assert still.grad.isfinite().all()
