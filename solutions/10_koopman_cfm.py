@@ -32,7 +32,7 @@ box = (-2.8, 2.8)
 # %% [markdown]
 # ## L10-E1 The residual of consistency
 #
-# *core, 10 minutes.* Given a function `z(x, t)` that lifts points `(n, d)` and times `(n, 1)` to observables `(n, D)`, a
+# *core, 10 minutes, importance 3 of 3.* Given a function `z(x, t)` that lifts points `(n, d)` and times `(n, 1)` to observables `(n, D)`, a
 # matrix `L` `(D, D)` that acts on columns, and the velocity `v` `(n, d)` at the points, return
 #
 # $$r = \mathcal Lz-Lz,\qquad \mathcal Lz=\partial_tz+J_xz\,v,$$
@@ -103,11 +103,12 @@ plotting.curves(clock, sizes, xlabel="t", ylabel="residual", logy=True, alt=alt)
 # %% [markdown]
 # ## L10-E2 Any time in one step
 #
-# *core, 8 minutes.* A lift with one pair has the parts `p`, `u`, `a`, `b`, each `(n, d)`, which move by
+# *core, 8 minutes, importance 3 of 3.* A lift with one pair has the parts `p`, `u`, `a`, `b`, each `(n, d)`, which move by
 #
 # $$\dot p=u,\quad\dot u=0,\quad\dot a=\alpha a+\beta b,\quad\dot b=\alpha b-\beta a.$$
 #
-# Return the state $x=p+a$ after a time `tau`, `(n, d)`, in closed form. `alpha`, `beta` and `tau` are numbers.
+# Return the state $x=p+a$ after a time `tau`, `(n, d)`, in closed form. `alpha`, `beta` and `tau` are numbers of either sign, and
+# the angle $\beta\tau$ may be hundreds of radians.
 #
 # *Example.* `p, u, a, b = 1, 2, 3, 4` (each `[[.]]`), `alpha = 0`, `beta = pi`, `tau = 0.5`: the pair has made a quarter of a turn,
 # so $a$ has become 4, and $p$ has become 2. The state is `[[6]]`.
@@ -169,9 +170,9 @@ kc.show("is the package's", bool(torch.allclose(mine[-1], student.transport(x0),
 # %% [markdown]
 # ## L10-E3 A straight flow is a Jordan block
 #
-# *core, 6 minutes.* Along straight paths at constant speed $\dot x=v$ and $\dot v=0$. Write the generator `L` of the
+# *core, 6 minutes, importance 2 of 3.* Along straight paths at constant speed $\dot x=v$ and $\dot v=0$. Write the generator `L` of the
 # observables $z=(x_1..x_d,v_1..v_d)$, acting on columns: a matrix `(2d, 2d)` in the dtype of the points `x` `(n, d)`, from
-# which you need only $d$.
+# which you need only $d$. Up to the order of the observables it has one Jordan block for each coordinate.
 #
 # *Example.* For $d=2$ it is `[[0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]]`.
 #
@@ -232,7 +233,7 @@ plotting.compare(samples, reference, box, notes=notes, alt=alt)
 # %% [markdown]
 # ## L10-E4 Back to the noise
 #
-# *core, 8 minutes.* A lift `z(x, t)` `(n, D)` holds the state in its first $d$ observables and moves by `L` `(D, D)`, which acts on
+# *core, 8 minutes, importance 2 of 3.* A lift `z(x, t)` `(n, D)`, of points `(n, d)` and times `(n, 1)` as in E1, holds the state in its first $d$ observables and moves by `L` `(D, D)`, which acts on
 # columns. Given points `x1` `(n, d)` at time 1, return the noise $x_0=C\,e^{-L}z(x_1,1)$, `(n, d)`.
 #
 # *Example.* The straight flow $x(t)=(1+t)\,x(0)$ has `z(x, t) = [x, x / (1 + t)]` and `L = [[0, 1], [0, 0]]`. From `x1 = [[4], [-1]]`:
@@ -301,11 +302,12 @@ kc.show("error of the round trip", (student.transport(noise) - data).square().me
 # %% [markdown]
 # ## L10-E5 A residual that no scale can game
 #
-# *core, 6 minutes.* From the rates `rate` `(n, D)` of observables `z` `(n, D)` along the flow, and `L` `(D, D)`, return
+# *core, 6 minutes, importance 2 of 3.* From the rates `rate` `(n, D)` of observables `z` `(n, D)` along the flow, and `L` `(D, D)`, return
 #
 # $$\sqrt{\frac{\mathbb E|\mathcal Lz-Lz|^2}{\mathbb E|Lz|^2}},$$
 #
-# a number; the expectations are means over the points.
+# a number; the expectations are means over the points. $Lz$ is not zero at all points; it may be as small as $10^{-12}$ everywhere,
+# or as large as $10^{12}$.
 #
 # *Example.* `rate = [[3, 0], [1, 0]]`, `z = [[0, 1], [0, 1]]`, `L = [[0, 1], [0, 0]]`: $Lz=(1,0)$ twice, the squared differences are 4
 # and 0, so the result is $\sqrt{2/1}=1.41$.
@@ -365,8 +367,9 @@ for name in ("moons-consistency", "moons-autoencoder", "moons-collapsed"):
 # %% [markdown]
 # ## L10-E6 Gains on the modes
 #
-# *core, 8 minutes.* A path is $x(t)=x_0^s+t\,d+2\,\mathrm{Re}\sum_ke^{\lambda_kt}A_k$, with `position` and `drift` `(n, d)`, complex `rates`
-# `(K,)` and complex `amplitudes` `(K, n, d)`. Return the state at `t` with each pair multiplied by its gain, from `gains` `(K,)`, real:
+# *core, 8 minutes, importance 2 of 3.* A path is $x(t)=x_0^s+t\,d+2\,\mathrm{Re}\sum_ke^{\lambda_kt}A_k$, with `position` and `drift` `(n, d)`, complex `rates`
+# `(K,)` and complex `amplitudes` `(K, n, d)`. Return the state at `t` with each pair multiplied by its gain, from `gains` `(K,)`,
+# real and of the dtype of `position`:
 #
 # $$x(t)=x_0^s+t\,d+2\,\mathrm{Re}\sum_k\gamma_k\,e^{\lambda_kt}A_k.$$
 #

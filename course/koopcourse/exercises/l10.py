@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import cmath
 import math
+from functools import partial
 
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
 from koopteach.koopman_flow.linear_flow import Modes
 from koopteach.tensors import jvp
 
@@ -43,6 +44,21 @@ def _lifted(generator, dtype, n=5, d=2, features=4):
     return (lambda x, t: torch.tanh(x @ A + t @ b)), L, x, t, v
 
 
+def _lifted_in(length, time, size, generator, dtype):
+    """In units of length and time, and the observables in a unit, or each in its own."""
+    z, L, x, t, v = _lifted(generator, dtype)
+    size = size * torch.ones(len(L), dtype=dtype)
+    moved = size[:, None] * L / size / time
+    return lambda x, t: size * z(x / length, t / time), moved, length * x, time * t, length / time * v
+
+
+def _points_at_rest(generator, dtype):
+    """Times 0 and 1, equal points, and points that do not move."""
+    z, L, x, t, v = _lifted(generator, dtype)
+    t[:2], t[2:4], x[1], v[1:3] = 0, 1, x[0], 0
+    return z, L, x, t, v
+
+
 def _rate_by_backward(z, x, t, v):
     by_x, by_t = torch.autograd.functional.jacobian(lambda x, t: z(x, t).sum(0), (x, t))
     return torch.einsum("Dnd,nd->nD", by_x, v) + by_t[:, :, 0].T
@@ -62,6 +78,7 @@ E1 = Exercise(
     id="L10-E1",
     title="The residual of consistency",
     minutes=10,
+    importance=3,
     reference=residual,
     inputs=_lifted,
     example=(
@@ -81,9 +98,48 @@ E1 = Exercise(
             lambda answer, args: agree(answer(lambda x, t: 2 * args[0](x, t), *args[1:]), 2 * answer(*args), 1e-6),
         ),
     ),
-    edge_cases=(("a single point on the line", lambda generator, dtype: _lifted(generator, dtype, n=1, d=1)),),
+    edge_cases=(
+        Edge("a single point on the line and one observable", partial(_lifted, n=1, d=1, features=1), "sizes"),
+        Edge("as many points as coordinates and observables", partial(_lifted, n=3, d=3, features=3), "sizes"),
+        Edge("31 points and 17 observables", partial(_lifted, n=31, d=5, features=17), "sizes"),
+        Edge("times 0 and 1, and points at rest", _points_at_rest, "ties"),
+        Edge("very short lengths and very small observables", partial(_lifted_in, 1e-4, 1.0, 1e-4), "units"),
+        Edge("very long times and very large observables", partial(_lifted_in, 1.0, 1e4, 1e4), "units"),
+        Edge(
+            "observables of very different size",
+            lambda generator, dtype: _lifted_in(1.0, 1.0, torch.logspace(-3, 3, 4, dtype=dtype), generator, dtype),
+            "far",
+        ),
+    ),
     tolerance=1e-6,
     mistakes=(
+        Mistake(
+            "clock-moves-by-t",
+            "Your direction moves the time by t; in a unit of time it moves by 1.",
+            lambda z, L, x, t, v: jvp(z, (x, t), (v, t))[1] - z(x, t) @ L.T,
+        ),
+        Mistake(
+            "added",
+            "You add L z to the rate; the residual is their difference, Lie z - L z.",
+            lambda z, L, x, t, v: jvp(z, (x, t), (v, torch.ones_like(t)))[1] + z(x, t) @ L.T,
+        ),
+        Mistake(
+            "one-time-for-all",
+            "You lift all points at the time of the first; each has its own.",
+            lambda z, L, x, t, v: residual(z, L, x, t[:1].expand_as(t), v),
+        ),
+        Mistake(
+            "divided-by-the-size",
+            "You divide by the size of z; the residual itself is wanted, which doubles with the observables.",
+            lambda z, L, x, t, v: residual(z, L, x, t, v) / z(x, t).norm(dim=1, keepdim=True),
+        ),
+        Mistake(
+            "exponential-for-generator",
+            "You compare with e^L z, where the lift is a unit of time later; a rate is compared with a rate, L z.",
+            lambda z, L, x, t, v: (
+                jvp(z, (x, t), (v, torch.ones_like(t)))[1] - z(x, t) @ (torch.matrix_exp(L) - torch.eye(len(L))).to(L).T
+            ),
+        ),
         Mistake(
             "clock-stands-still",
             "Your direction moves x and not t; time passes along the flow, so its tangent is 1.",
@@ -126,10 +182,22 @@ def state(p, u, a, b, alpha, beta, tau):
     return p + tau * u + grow * (math.cos(turn) * a + math.sin(turn) * b)
 
 
-def _parts(generator, dtype, n=6, d=2):
+def _parts(generator, dtype, n=6, d=2, **numbers):
     p, u, a, b = _normal(generator, dtype, 4, n, d)
-    alpha, beta, tau = torch.rand(3, generator=generator, dtype=torch.float64).tolist()
-    return p, u, a, b, 0.5 + alpha, 1 + beta, 0.3 + 0.5 * tau
+    drawn = torch.rand(3, generator=generator, dtype=torch.float64).tolist()
+    alpha, beta, tau = 0.5 + drawn[0], 1 + drawn[1], 0.3 + 0.5 * drawn[2]
+    return p, u, a, b, *({"alpha": alpha, "beta": beta, "tau": tau} | numbers).values()
+
+
+def _times_of(unit, generator, dtype):
+    p, u, a, b, alpha, beta, tau = _parts(generator, dtype)
+    return p, u / unit, a, b, alpha / unit, beta / unit, unit * tau
+
+
+def _rows_far_apart(generator, dtype):
+    *parts, alpha, beta, tau = _parts(generator, dtype)
+    size = torch.logspace(-3, 3, len(parts[0]), dtype=dtype)[:, None]
+    return *(size * part for part in parts), alpha, beta, tau
 
 
 def _state_by_matrix(p, u, a, b, alpha, beta, tau):
@@ -163,6 +231,7 @@ E2 = Exercise(
     id="L10-E2",
     title="Any time in one step",
     minutes=8,
+    importance=3,
     reference=state,
     inputs=_parts,
     example=(
@@ -177,10 +246,60 @@ E2 = Exercise(
         Identity("The state sets out with velocity u + alpha a + beta b.", _starts_with_the_velocity),
     ),
     edge_cases=(
-        ("a step back in time", lambda generator, dtype: (*_parts(generator, dtype)[:6], -0.4)),
-        ("a pair that does not turn", lambda generator, dtype: (*_parts(generator, dtype)[:5], 0.0, 0.7)),
+        Edge("a single point on the line", partial(_parts, n=1, d=1), "sizes"),
+        Edge("31 points in 17 dimensions", partial(_parts, n=31, d=17), "sizes"),
+        Edge("a step back in time", partial(_parts, tau=-0.4)),
+        Edge("a pair that decays", partial(_parts, alpha=-2.0)),
+        Edge("a pair that does not turn", partial(_parts, beta=0.0), "ties"),
+        Edge("a pair that neither grows nor turns", partial(_parts, alpha=0.0, beta=0.0), "ties"),
+        Edge("a pair that turns a hundred times", partial(_parts, beta=900.0, tau=0.7)),
+        Edge("very short times", partial(_times_of, 1e-4), "units"),
+        Edge("very long times", partial(_times_of, 1e4), "units"),
+        Edge("points of very different size", _rows_far_apart, "far"),
     ),
+    units={"p": 1, "u": 1, "a": 1, "b": 1},
     mistakes=(
+        Mistake(
+            "growth-of-a-alone",
+            "You let only a grow; the pair grows as a whole, e^(alpha tau) (cos a + sin b).",
+            lambda p, u, a, b, alpha, beta, tau: (
+                p + tau * u + _growth(alpha, tau) * math.cos(beta * tau) * a + math.sin(beta * tau) * b
+            ),
+        ),
+        Mistake(
+            "everything-grows",
+            "You multiply the straight part by e^(alpha tau), too; p and u do not know of the pair.",
+            lambda p, u, a, b, alpha, beta, tau: (
+                _growth(alpha, tau) * (p + tau * u + math.cos(beta * tau) * a + math.sin(beta * tau) * b)
+            ),
+        ),
+        Mistake(
+            "no-straight-part",
+            "Your p stays where it is; it moves by tau u.",
+            _state_with(_growth, math.cos, math.sin, lambda tau: 0.0),
+        ),
+        Mistake(
+            "pair-counted-twice",
+            "You count the pair twice, as a sum over a mode and its conjugate; the state reads a once.",
+            _state_with(lambda alpha, tau: 2 * _growth(alpha, tau), math.cos, math.sin, lambda tau: tau),
+        ),
+        Mistake(
+            "b-forgotten",
+            "Your a only shrinks by its cosine; as it turns it becomes b, with the sine.",
+            _state_with(_growth, math.cos, lambda s: 0.0, lambda tau: tau),
+        ),
+        Mistake(
+            "one-euler-step",
+            "You take one step along the velocity at the start; the pair turns on the way, and has a closed form.",
+            lambda p, u, a, b, alpha, beta, tau: p + a + tau * (u + alpha * a + beta * b),
+        ),
+        Mistake(
+            "angle-of-one-unit",
+            "You turn by beta, the angle of a unit of time; after tau it is beta tau.",
+            lambda p, u, a, b, alpha, beta, tau: (
+                p + tau * u + _growth(alpha, tau) * (math.cos(beta) * a + math.sin(beta) * b)
+            ),
+        ),
         Mistake(
             "turns-the-other-way",
             "Your pair turns the wrong way: a' = alpha a + beta b gives a plus sign before the sine.",
@@ -253,6 +372,7 @@ E3 = Exercise(
     id="L10-E3",
     title="A straight flow is a Jordan block",
     minutes=6,
+    importance=2,
     reference=straight_generator,
     inputs=_points,
     example=(
@@ -266,7 +386,16 @@ E3 = Exercise(
         ),
         Identity("e^L takes [x, v] to [x + v, v].", _is_one_euler_step),
     ),
-    edge_cases=(("the line", lambda generator, dtype: _points(generator, dtype, d=1)),),
+    edge_cases=(
+        Edge("the line", partial(_points, d=1), "sizes"),
+        Edge("a single point of the plane", partial(_points, n=1, d=2), "sizes"),
+        Edge("17 coordinates", partial(_points, d=17), "sizes"),
+    ),
+    without={
+        "units": "the result holds zeros and ones, whatever the points are",
+        "ties": "the result depends on the number of coordinates alone",
+        "far": "the result depends on the number of coordinates alone",
+    },
     mistakes=(
         Mistake(
             "transposed",
@@ -289,6 +418,21 @@ E3 = Exercise(
             lambda x: torch.kron(torch.eye(x.shape[1], dtype=x.dtype), torch.diag(x.new_ones(1), diagonal=1)),
         ),
         Mistake(
+            "one-long-chain",
+            "Your ones lie right above the diagonal, so that x_1 changes by x_2; the row of x_i needs a one under v_i.",
+            lambda x: torch.diag(x.new_ones(2 * x.shape[1] - 1), diagonal=1),
+        ),
+        Mistake(
+            "block-full-of-ones",
+            "Your block is full of ones, so that every x changes by the sum of all v; x_i changes by v_i alone.",
+            lambda x: torch.kron(x.new_tensor([[0.0, 1.0], [0.0, 0.0]]), x.new_ones(x.shape[1], x.shape[1])),
+        ),
+        Mistake(
+            "points-counted",
+            "You take the number of points for d; d is the number of coordinates, x.shape[1].",
+            lambda x: torch.diag(x.new_ones(len(x)), diagonal=len(x)),
+        ),
+        Mistake(
             "grows",
             "Your L says x' = x + v; on a straight path the velocity is v alone.",
             _blocks([[1.0, 1.0], [0.0, 0.0]]),
@@ -307,10 +451,27 @@ def invert(z, L, x1):
     return (lifted @ torch.matrix_exp(-L).T)[:, : x1.shape[1]]
 
 
-def _with_state(generator, dtype, n=5, d=2):
-    z, _, x, _, _ = _lifted(generator, dtype, n=n, d=d, features=4)
-    free = _normal(generator, dtype, 4 + d, 4 + d)
-    return (lambda x, t: torch.cat([x, z(x, t)], dim=1)), 0.4 * free, x
+def _with_state(generator, dtype, n=5, d=2, features=4, unit=1.0):
+    """Observables x, some others and the clock, all in a unit, or in one for each point."""
+    z, _, x, _, _ = _lifted(generator, dtype, n=n, d=d, features=features)
+    total = d + features + 1
+    free = _normal(generator, dtype, total, total) / math.sqrt(total)
+    return (lambda x, t: torch.cat([x, unit * z(x / unit, t), unit * t], dim=1)), free, unit * x
+
+
+def _many_turns(generator, dtype):
+    """The first two coordinates turn a hundred times, among others that rest."""
+    z, L, x = _with_state(generator, dtype)
+    L = 0 * L
+    L[0, 1], L[1, 0], L[0, 2] = 640.0, -640.0, 1.0
+    return z, L, x
+
+
+def _straight_pairs(generator, dtype):
+    """A generator without a basis of eigenvectors; some points are equal, one is at the origin."""
+    (x,) = _points(generator, dtype)
+    x[1], x[2] = x[0], 0
+    return _stretched, straight_generator(x), x
 
 
 def _stretched(x, t):
@@ -326,6 +487,7 @@ E4 = Exercise(
     id="L10-E4",
     title="Back to the noise",
     minutes=8,
+    importance=2,
     reference=invert,
     inputs=_with_state,
     example=((_stretched, _tensor([[0.0, 1.0], [0.0, 0.0]]), _tensor([[4.0], [-1.0]])), _tensor([[2.0], [-0.5]])),
@@ -338,7 +500,20 @@ E4 = Exercise(
             "With L = 0 nothing moves.", lambda answer, args: agree(answer(args[0], 0 * args[1], args[2]), args[2])
         ),
     ),
-    edge_cases=(("a single point on the line", lambda generator, dtype: _with_state(generator, dtype, n=1, d=1)),),
+    edge_cases=(
+        Edge("a single point on the line", partial(_with_state, n=1, d=1), "sizes"),
+        Edge("a state and the clock alone", partial(_with_state, n=3, d=3, features=0), "sizes"),
+        Edge("31 points in 17 dimensions", partial(_with_state, n=31, d=17), "sizes"),
+        Edge("a straight flow and points that are equal or zero", _straight_pairs, "ties"),
+        Edge("a generator that turns a hundred times", _many_turns),
+        Edge("very short lengths", partial(_with_state, unit=1e-4), "units"),
+        Edge("very long lengths", partial(_with_state, unit=1e4), "units"),
+        Edge(
+            "points of very different size",
+            lambda generator, dtype: _with_state(generator, dtype, unit=torch.logspace(-3, 3, 5, dtype=dtype)[:, None]),
+            "far",
+        ),
+    ),
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -355,6 +530,41 @@ E4 = Exercise(
             "transposed-generator",
             "Your L is transposed: it acts on columns z, so rows are multiplied by the exponential's transpose.",
             lambda z, L, x1: _read_after(z, torch.matrix_exp(-L).T, x1),
+        ),
+        Mistake(
+            "one-time-for-all-points",
+            "Your time is one for all points; z takes one for each, of shape (n, 1).",
+            lambda z, L, x1: (z(x1, x1.new_ones(1, 1)) @ torch.matrix_exp(-L).T)[:, : x1.shape[1]],
+        ),
+        Mistake(
+            "half-of-the-observables",
+            "You take the first half of the observables for the state; it is the first d, as many as x1 has columns.",
+            lambda z, L, x1: (z(x1, torch.ones_like(x1[:, :1])) @ torch.matrix_exp(-L).T)[:, : len(L) // 2],
+        ),
+        Mistake(
+            "last-observables",
+            "You read the last d observables; the state is the first d.",
+            lambda z, L, x1: (z(x1, torch.ones_like(x1[:, :1])) @ torch.matrix_exp(-L).T)[:, -x1.shape[1] :],
+        ),
+        Mistake(
+            "first-column-alone",
+            "You return the first observable; the state has d of them.",
+            lambda z, L, x1: (z(x1, torch.ones_like(x1[:, :1])) @ torch.matrix_exp(-L).T)[:, :1],
+        ),
+        Mistake(
+            "exponential-of-the-entries",
+            "You take the exponential of each entry; the exponential of a matrix is torch.matrix_exp.",
+            lambda z, L, x1: _read_after(z, (-L).exp(), x1),
+        ),
+        Mistake(
+            "minus-the-exponential",
+            "You take -e^L; the way back is e^(-L), the inverse of e^L.",
+            lambda z, L, x1: _read_after(z, -torch.matrix_exp(L), x1),
+        ),
+        Mistake(
+            "not-moved",
+            "You read the state off the lift without moving it; first comes e^(-L).",
+            lambda z, L, x1: x1.clone(),
         ),
         Mistake(
             "transpose-for-inverse",
@@ -390,10 +600,37 @@ def _rates(generator, dtype, n=7, features=3):
     return rate, z, _normal(generator, dtype, features, features)
 
 
+def _scaled(by, generator, dtype):
+    """The same scale for all observables of a point, or one for each point."""
+    rate, z, L = _rates(generator, dtype)
+    return by * rate, by * z, L
+
+
+def _observables_far_apart(generator, dtype):
+    rate, z, L = _rates(generator, dtype)
+    size = torch.logspace(-3, 3, len(L), dtype=dtype)
+    return size * rate, size * z, size[:, None] * L / size
+
+
+def _partly_consistent(generator, dtype):
+    """At some points the rate is L z, at some z is zero, and one observable never changes."""
+    rate, z, L = _rates(generator, dtype)
+    L[0], z[3:5] = 0, 0
+    rate[:2] = (z @ L.T)[:2]
+    return rate, z, L
+
+
+def _sizes(rate, z, L):
+    """|Lie z - L z|^2 and |L z|^2 at each point and observable."""
+    lz = z @ L.T
+    return (rate - lz).square(), lz.square()
+
+
 E5 = Exercise(
     id="L10-E5",
     title="A residual that no scale can game",
     minutes=6,
+    importance=2,
     reference=relative_residual,
     inputs=_rates,
     example=(
@@ -410,7 +647,22 @@ E5 = Exercise(
             lambda answer, args: agree(answer(args[1] @ args[2].T, args[1], args[2]), 0.0, 1e-6),
         ),
     ),
-    edge_cases=(("a single observable", lambda generator, dtype: _rates(generator, dtype, features=1)),),
+    edge_cases=(
+        Edge("a single observable", partial(_rates, features=1), "sizes"),
+        Edge("a single point", partial(_rates, n=1), "sizes"),
+        Edge("as many points as observables", partial(_rates, n=3), "sizes"),
+        Edge("31 points and 17 observables", partial(_rates, n=31, features=17), "sizes"),
+        Edge("points that are consistent, and points where z is zero", _partly_consistent, "ties"),
+        Edge("observables of 1e-12", partial(_scaled, 1e-12), "units"),
+        Edge("observables of 1e12", partial(_scaled, 1e12), "units"),
+        Edge("observables of very different size", _observables_far_apart, "far"),
+        Edge(
+            "points of very different size",
+            lambda generator, dtype: _scaled(torch.logspace(-3, 3, 7, dtype=dtype)[:, None], generator, dtype),
+            "far",
+        ),
+    ),
+    units={"rate": 1, "z": 1},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -427,6 +679,46 @@ E5 = Exercise(
             "quotient-of-each-point",
             "You divide point by point and average then; one point with L z near zero would decide everything.",
             lambda rate, z, L: ((rate - z @ L.T).norm(dim=1) / (z @ L.T).norm(dim=1)).mean(),
+        ),
+        Mistake(
+            "root-of-the-mean-quotient",
+            "You divide point by point and average the squares; take both means first, and then their quotient.",
+            lambda rate, z, L: (lambda r, q: (r.sum(1) / q.sum(1)).mean().sqrt())(*_sizes(rate, z, L)),
+        ),
+        Mistake(
+            "means-of-lengths",
+            "You compare mean lengths; the expectations are of the squared lengths, and the root comes last.",
+            lambda rate, z, L: (rate - z @ L.T).norm(dim=1).mean() / (z @ L.T).norm(dim=1).mean(),
+        ),
+        Mistake(
+            "divided-by-the-rate",
+            "You divide by the size of the rate; it is L z that the residual is compared with.",
+            lambda rate, z, L: (_mean_square(rate - z @ L.T) / _mean_square(rate)).sqrt(),
+        ),
+        Mistake(
+            "small-number-below-the-line",
+            "You add 1e-8 below the line; observables of 1e-4 then seem more consistent than they are.",
+            lambda rate, z, L: (_mean_square(rate - z @ L.T) / (_mean_square(z @ L.T) + 1e-8)).sqrt(),
+        ),
+        Mistake(
+            "mean-above-and-sum-below",
+            "You average over the observables above the line and sum over them below; do the same in both.",
+            lambda rate, z, L: ((rate - z @ L.T).square().mean() / _mean_square(z @ L.T)).sqrt(),
+        ),
+        Mistake(
+            "quotient-of-each-observable",
+            "You divide observable by observable; a point's rates belong together, |.|^2 is a sum over them.",
+            lambda rate, z, L: (lambda r, q: (r.mean(0) / q.mean(0)).mean().sqrt())(*_sizes(rate, z, L)),
+        ),
+        Mistake(
+            "variance-below-the-line",
+            "You divide by the variance of L z; its mean counts, too, E|L z|^2.",
+            lambda rate, z, L: (_mean_square(rate - z @ L.T) / _mean_square(z @ L.T - (z @ L.T).mean(0))).sqrt(),
+        ),
+        Mistake(
+            "largest-point",
+            "You compare the largest residual with the largest L z; the expectations are means over the points.",
+            lambda rate, z, L: (lambda r, q: (r.sum(1).max() / q.sum(1).max()).sqrt())(*_sizes(rate, z, L)),
         ),
         Mistake(
             "divided-by-z",
@@ -454,12 +746,32 @@ def edited(position, drift, rates, amplitudes, gains, t):
     return Modes(position, drift, rates, gains[:, None, None] * amplitudes).at(t)
 
 
-def _modes(generator, dtype, n=5, d=2, pairs=2):
+def _modes(generator, dtype, n=5, d=2, pairs=2, t=None):
     position, drift = _normal(generator, dtype, 2, n, d)
     real, imaginary = _normal(generator, dtype, 2, pairs, n, d)
     growth, frequency, gains = torch.rand(3, pairs, generator=generator, dtype=dtype)
-    t = 0.3 + 0.5 * float(torch.rand((), generator=generator))
-    return position, drift, torch.complex(growth, 1 + frequency), torch.complex(real, imaginary), 2 * gains, t
+    drawn = 0.3 + 0.5 * float(torch.rand((), generator=generator))
+    rates, amplitudes = torch.complex(growth, 1 + frequency), torch.complex(real, imaginary)
+    return position, drift, rates, amplitudes, 2 * gains, drawn if t is None else t
+
+
+def _seconds_of(unit, generator, dtype):
+    position, drift, rates, amplitudes, gains, t = _modes(generator, dtype)
+    return position, drift / unit, rates / unit, amplitudes, gains, unit * t
+
+
+def _quiet_and_loud(generator, dtype):
+    """Gains zero and one, and two pairs with the same rate."""
+    position, drift, rates, amplitudes, gains, t = _modes(generator, dtype, pairs=4)
+    gains[0], gains[1], rates[3] = 0, 1, rates[2]
+    return position, drift, rates, amplitudes, gains, t
+
+
+def _slow_and_fast(generator, dtype):
+    """Pairs of very different size, one of which turns a hundred times and one has nearly decayed."""
+    position, drift, rates, amplitudes, gains, t = _modes(generator, dtype, pairs=3)
+    rates = rates + torch.tensor([0, 900j, -20], dtype=rates.dtype)
+    return position, drift, rates, torch.logspace(-2, 2, 3, dtype=dtype)[:, None, None] * amplitudes, gains, t
 
 
 def _edited_as(pair):
@@ -490,6 +802,7 @@ E6 = Exercise(
     id="L10-E6",
     title="Gains on the modes",
     minutes=8,
+    importance=2,
     reference=edited,
     inputs=_modes,
     example=(
@@ -511,9 +824,17 @@ E6 = Exercise(
         Identity("The state is linear in the gains.", _is_linear_in_the_gains),
     ),
     edge_cases=(
-        ("a single pair", lambda generator, dtype: _modes(generator, dtype, pairs=1)),
-        ("the start, t = 0", lambda generator, dtype: (*_modes(generator, dtype)[:5], 0.0)),
+        Edge("a single pair", partial(_modes, pairs=1), "sizes"),
+        Edge("a single point on the line", partial(_modes, n=1, d=1, pairs=3), "sizes"),
+        Edge("as many pairs as points and coordinates", partial(_modes, n=3, d=3, pairs=3), "sizes"),
+        Edge("five pairs and 31 points in 17 dimensions", partial(_modes, n=31, d=17, pairs=5), "sizes"),
+        Edge("the start, t = 0", partial(_modes, t=0.0), "ties"),
+        Edge("gains zero and one, and two pairs of one rate", _quiet_and_loud, "ties"),
+        Edge("very short times", partial(_seconds_of, 1e-4), "units"),
+        Edge("very long times", partial(_seconds_of, 1e4), "units"),
+        Edge("pairs of very different size and speed", _slow_and_fast, "far"),
     ),
+    units={"position": 1, "drift": 1, "amplitudes": 1},
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -536,6 +857,60 @@ E6 = Exercise(
             "You multiply the rates by the gains, which changes how fast a mode moves and not how large it is.",
             lambda position, drift, rates, amplitudes, gains, t: Modes(position, drift, gains * rates, amplitudes).at(
                 t
+            ),
+        ),
+        Mistake(
+            "one-gain-for-all",
+            "You multiply all modes by the first gain; each pair has its own.",
+            lambda position, drift, rates, amplitudes, gains, t: edited(
+                position, drift, rates, amplitudes, gains[:1].expand_as(gains), t
+            ),
+        ),
+        Mistake(
+            "straight-part-edited",
+            "You multiply the drift by the gains, too; with all gains zero the paths are straight, and do not stop.",
+            lambda position, drift, rates, amplitudes, gains, t: edited(
+                position, gains.mean() * drift, rates, amplitudes, gains, t
+            ),
+        ),
+        Mistake(
+            "rotation-forgotten",
+            "You use the real parts of the rates alone; the imaginary parts turn the modes.",
+            lambda position, drift, rates, amplitudes, gains, t: edited(
+                position, drift, rates.real + 0j, amplitudes, gains, t
+            ),
+        ),
+        Mistake(
+            "turns-the-other-way",
+            "You use the conjugate rates with amplitudes that belong to the rates themselves.",
+            lambda position, drift, rates, amplitudes, gains, t: edited(
+                position, drift, rates.conj(), amplitudes, gains, t
+            ),
+        ),
+        Mistake(
+            "time-forgotten",
+            "Your state is that of t = 1; the exponents are rates times t, and the drift acts for the time t.",
+            lambda position, drift, rates, amplitudes, gains, t: edited(position, drift, rates, amplitudes, gains, 1.0),
+        ),
+        Mistake(
+            "drift-without-time",
+            "You add the drift itself; after the time t it has moved the points by t times it.",
+            lambda position, drift, rates, amplitudes, gains, t: edited(
+                position + (1 - t) * drift, drift, rates, amplitudes, gains, t
+            ),
+        ),
+        Mistake(
+            "gains-squared",
+            "You give the gain to the mode and to its conjugate and multiply; their sum has the gain once.",
+            lambda position, drift, rates, amplitudes, gains, t: edited(
+                position, drift, rates, amplitudes, gains**2, t
+            ),
+        ),
+        Mistake(
+            "added-to-the-old-modes",
+            "You add the edited modes to the modes as they were; with a gain of zero a mode is gone.",
+            lambda position, drift, rates, amplitudes, gains, t: edited(
+                position, drift, rates, amplitudes, 1 + gains, t
             ),
         ),
         Mistake(
