@@ -28,8 +28,8 @@ codes = autoencoder.encode(images.train).double()
 # %% [markdown]
 # ## L11-E1 Round codes
 #
-# *core, 8 minutes.* Samplers start from standard normal noise, so codes should have mean zero and covariance one. Take
-# `codes` `(n, d)` with the covariance $C$ (divided by $n$) and return $(z-\bar z)\,C^{-1/2}$, `(n, d)`, with the
+# *core, 8 minutes, importance 2 of 3.* Samplers start from standard normal noise, so codes should have mean zero and covariance one. Take
+# `codes` `(n, d)`, in any unit, with the covariance $C$ (divided by $n$, and of full rank) and return $(z-\bar z)\,C^{-1/2}$, `(n, d)`, with the
 # **symmetric** root: if $C=V\,\mathrm{diag}(\sigma)\,V^{\mathsf T}$, then $C^{-1/2}=V\,\mathrm{diag}(\sigma^{-1/2})\,V^{\mathsf T}$.
 #
 # *Example.* `[[5, 1], [1, 1], [3, 2], [3, 0]]` has the mean $(3, 1)$ and the covariance $\mathrm{diag}(2,\tfrac12)$. Out come
@@ -95,11 +95,11 @@ plotting.finish(
 # %% [markdown]
 # ## L11-E2 Fakes among real ones
 #
-# *core, 10 minutes.* Around each point of `real` `(m, d)` lies a ball that reaches to its `k`-th nearest *other* point of
-# `real`. Return the share of the points of `fake` `(n, d)` that lie in **any** of these balls (at its edge counts), a number.
-# This is the precision of the fakes.
+# *core, 10 minutes, importance 3 of 3.* Around each point of `real` `(m, d)` lies a ball that reaches to its `k`-th nearest *other*
+# point of `real`, $k<m$; another point at the same place is its neighbour, too, at distance zero. Return the share of the points of
+# `fake` `(n, d)` that lie in **any** of these balls (at its edge counts), a number. This is the precision of the fakes.
 #
-# *Example.* `real = [[0], [1], [3]]`, `k = 1`: the radii are 1, 1 and 2. Of the fakes 0.5, 2.5, 4 and 9 the first three
+# *Example.* `real = [[0], [1], [3]]`, `k = 1`: the radii are 1, 1 and 2. Of the fakes 0.5, 2.5, 4 and 5.5 the first three
 # lie in a ball: 0.75.
 #
 # *It must hold that* the real points themselves score one.
@@ -109,9 +109,9 @@ plotting.finish(
 def precision(fake, real, k):
     """Share of the fakes that lie in the neighbourhood of some real point, a number."""
     ### BEGIN SOLUTION
-    between = torch.cdist(real, real).sort(dim=1).values
-    radius = between[:, k]
-    inside = torch.cdist(fake, real) <= radius
+    exact = "donot_use_mm_for_euclid_dist"
+    radius = torch.cdist(real, real, compute_mode=exact).sort(dim=1).values[:, k]
+    inside = torch.cdist(fake, real, compute_mode=exact) <= radius
     return inside.any(dim=1).to(fake.dtype).mean()
     ### END SOLUTION
 
@@ -127,15 +127,17 @@ precision = check("L11-E2", precision)
 # </details>
 # <details><summary>Hint 2: formula</summary>
 #
-# $\frac1n\#\{i:\ |x_i-r_j|\le\rho_j\ \text{for some}\ j\}$, $\rho_j$ the $k$-th smallest of $|r_j-r_l|$, $l\neq j$.
+# $\frac1n\#\{i:\ |x_i-r_j|\le\rho_j\ \text{for some}\ j\}$, $\rho_j$ the $k$-th smallest of $|r_j-r_l|$, $l\neq j$. Above 25 rows
+# `torch.cdist` takes a shortcut whose rounding shows where a point is compared with itself; with
+# `compute_mode="donot_use_mm_for_euclid_dist"`, or from the differences, it does not.
 #
 # </details>
 # <details><summary>Hint 3: skeleton</summary>
 #
 # ```python
-# between = torch.cdist(___, ___).sort(dim=1).values
-# radius = between[:, ___]
-# inside = torch.cdist(___, ___) <= ___
+# exact = "donot_use_mm_for_euclid_dist"
+# radius = torch.cdist(___, ___, compute_mode=exact).sort(dim=1).values[:, ___]
+# inside = torch.cdist(___, ___, compute_mode=exact) <= ___
 # return inside.___(dim=1).to(fake.dtype).mean()
 # ```
 #
@@ -170,7 +172,7 @@ assert share["noise, decoded"] < 0.9 < share["half-way between two codes"] < sha
 # %% [markdown]
 # ## L11-E3 A step that sharpens
 #
-# *core, 10 minutes.* A spectrum of data `x` `(n, d)` knows the score of their law: the generator applied to the coordinates,
+# *core, 10 minutes, importance 2 of 3.* A spectrum of data `x` `(n, d)` knows the score of their law: the generator applied to the coordinates,
 #
 # $$s(y)=-\sum_k e_k\,\overline{\phi_k x}\;\phi_k(y),\qquad \overline{\phi_k x}=\frac1n\sum_i\phi_k(x_i)\,x_i .$$
 #
