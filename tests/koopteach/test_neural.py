@@ -119,5 +119,5 @@ def test_features_that_are_constant_to_the_last_bit_score_nothing():
     still = torch.zeros(20, 2, dtype=torch.float64, requires_grad=True)
     score = _vamp2(still, still)
     score.backward()
-    assert float(score) == 0.0
+    assert score.item() == 0.0
     assert still.grad.isfinite().all()
