@@ -48,7 +48,7 @@ def with_versions(*options: str) -> int:
     """The quick tests in an environment of its own, with the versions that uv resolves under these options."""
     links = os.environ.get("PIP_FIND_LINKS", "").split()
     build = [word for link in links for word in ("--find-links", link)] or ["--torch-backend", "cpu"]
-    torch = [f"torch=={pins.TORCH}"] if links else []  # the release whose CPU build lies there
+    torch = [f"torch=={pins.TORCH}+cpu"] if links else []  # what lies there; without its label, a CUDA build
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         python = Path(folder) / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         uv = [sys.executable, "-m", "uv"]
