@@ -183,6 +183,13 @@ def test_one_way_asks_for_what_may_be_missing():
     assert [name for name, text in files.items() if "pytest.importor" + "skip" in text] == []
 
 
+def test_the_conditions_of_a_test_run_are_set_before_torch_is_there():
+    """Whoever works on the text alone has no torch; and kernels inherit what is set before it is loaded."""
+    code = "import sys, runpy; sys.modules['torch'] = None; runpy.run_path('conftest.py')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_doctor_knows_every_extra():
     assert set(doctor.EXTRAS) == set(project("course")["optional-dependencies"])
 
