@@ -243,11 +243,6 @@ def herded(draw: Callable[[str, int], End]) -> Callable[[str, int], End]:
     return sampler
 
 
-def training_codes(name: str, seed: int) -> End:
-    """All that the seed may learn from."""
-    return data(name, seed)[0], 0.0
-
-
 def flow(name: str, seed: int, many: int = 1) -> End:
     """Flow matching on the codes, 40 evaluations of its network; ``many`` times as many as are judged."""
     model, seconds = trained_flow(name, seed)
@@ -300,7 +295,7 @@ SAMPLERS: dict[str, Callable[[str, int], End]] = {
     "DMPS": dmps,
     "latent flow matching": flow,
     "latent flow matching, herded": herded(partial(flow, many=MANY)),
-    "training codes, herded": herded(training_codes),
+    "training codes, herded": herded(lambda name, seed: (data(name, seed)[0], 0.0)),
     "KSWGD, package's defaults": _default_spectrum(1.0),
     "KSWGD, paper's metric": _default_spectrum(math.inf),
     "KSWGD, selected": _ours("cells", False),

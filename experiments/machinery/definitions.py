@@ -14,6 +14,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.machinery.syntax import (
+    canonical,
+    chain_of,
+    field_of,
+    imports_in,
+    is_text,
+    names_bound,
+    runs_elsewhere,
+    top_of,
+    tree_of,
+)
+
 WHOLE = -1  # in place of a statement's number: all that a file defines
 
 Key = tuple[Path, int]  # a file and the number of a statement in it
@@ -121,7 +133,8 @@ class Code:
         rebound = file and chain and file.imports.get(chain[0], (module, chain[0])) != (module, chain[0])
         if chain and self.module(deeper) and not rebound:
             yield from self.imported((deeper, None), chain[1:])
-            yield from ((file.path, at) for at in (file.bound.get(chain[0], ()) if file else ()))
+            if path and file:  # a definition of the same name
+                yield from ((path, at) for at in file.bound.get(chain[0], ()))
         elif path is None or file is None:  # another package's, or a folder
             return
         elif not chain:
@@ -146,29 +159,29 @@ class File:
 
     def __init__(self, path: Path, parts: tuple[str, ...]) -> None:
         self.path, self.package = path, parts[:-1]
-        self.body = [node for node in _tree(path).body if not (_is_text(node) or _runs_elsewhere(node))]
+        self.body = [node for node in tree_of(path).body if not (is_text(node) or runs_elsewhere(node))]
         self.bound: dict[str, list[int]] = {}
         self.effects: list[int] = []
         for at, node in enumerate(self.body):
-            names = set(_names_bound(node))
+            names = set(names_bound(node))
             for name in names:
                 self.bound.setdefault(name, []).append(at)
-            if not names and not any(_imports([node])):
+            if not names and not any(imports_in([node])):
                 self.effects.append(at)
         top = [node for node in self.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
-        self.stars = [self.absolute(node) for node in _imports(top) if node.names[0].name == "*"]
+        self.stars = [self.absolute(node) for node in imports_in(top) if node.names[0].name == "*"]
         stub = path.with_suffix(".pyi")  # tells of what is imported when first used
-        self.imports = self.bindings([*(_tree(stub).body if stub.is_file() else []), *top])
+        self.imports = self.bindings([*(tree_of(stub).body if stub.is_file() else []), *top])
 
     def bindings(self, nodes: Iterable[ast.AST]) -> dict[str, Binding]:
         """What each name stands for that some statements import."""
         found: dict[str, Binding] = {}
-        for node in _imports(nodes):
+        for node in imports_in(nodes):
             for alias in node.names:
                 if isinstance(node, ast.ImportFrom):
                     found[alias.asname or alias.name] = self.absolute(node), alias.name
                 else:
-                    found[alias.asname or _top(alias.name)] = alias.name if alias.asname else _top(alias.name), None
+                    found[alias.asname or top_of(alias.name)] = alias.name if alias.asname else top_of(alias.name), None
         return found
 
     def absolute(self, node: ast.Import | ast.ImportFrom) -> str:
@@ -202,7 +215,7 @@ class _Reader(ast.NodeTransformer):
     def _note(self, chain: list[str], shown: str) -> None:
         self.uses[shown] = tuple(dict.fromkeys(self.code.find(self.file, chain, self.within)))
         binding = self._binding(chain[0])
-        if binding is not None and _top(binding[0]) not in self.code.homes:
+        if binding is not None and top_of(binding[0]) not in self.code.homes:
             self.leaves.add(f"{chain[0]} = {'.'.join(filter(None, binding))}")
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
@@ -210,7 +223,7 @@ class _Reader(ast.NodeTransformer):
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        chain = _chain(node)
+        chain = chain_of(node)
         if chain is None:
             return self.generic_visit(node)
         binding, first = self._binding(chain[0]), 0
@@ -238,10 +251,10 @@ class _Reader(ast.NodeTransformer):
         return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        return None if _top(self.file.absolute(node)) in self.code.homes else node
+        return None if top_of(self.file.absolute(node)) in self.code.homes else node
 
     def visit_Import(self, node: ast.Import) -> ast.AST | None:
-        return None if all(_top(alias.name) in self.code.homes for alias in node.names) else node
+        return None if all(top_of(alias.name) in self.code.homes for alias in node.names) else node
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
         node.annotation = None
@@ -252,84 +265,13 @@ class _Reader(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        node.body = [_field(part) if isinstance(part, ast.AnnAssign) else part for part in node.body]
+        node.body = [field_of(part) if isinstance(part, ast.AnnAssign) else part for part in node.body]
         return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         return None if node.value is None else self.generic_visit(ast.Assign([node.target], node.value))
 
 
-def canonical(value: object) -> str:
-    """A syntax tree as the same text in every Python: its fields, without places, contexts and empty ones.
-
-    ``ast.dump``, and for f-strings ``ast.unparse``, differ between versions.
-    """
-    if isinstance(value, list):
-        return f"[{', '.join(map(canonical, value))}]"
-    if not isinstance(value, ast.AST):
-        return repr(value)
-    parts = [(name, part) for name, part in ast.iter_fields(value) if name not in ("ctx", "kind", "type_comment")]
-    told = ", ".join(f"{name}={canonical(part)}" for name, part in parts if part != [] and part is not None)
-    return f"{type(value).__name__}({told})"
-
-
 def digest(*texts: str) -> str:
     """A few letters for any texts."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
-
-
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _runs_elsewhere(node: ast.stmt) -> bool:
-    """``if TYPE_CHECKING`` and ``if __name__ == "__main__"``."""
-    return isinstance(node, ast.If) and bool({"TYPE_CHECKING", "__name__"} & set(_words(node.test)))
-
-
-def _imports(nodes: Iterable[ast.AST]) -> Iterator[ast.Import | ast.ImportFrom]:
-    """All imports in some statements, however deep."""
-    for node in nodes:
-        yield from (part for part in ast.walk(node) if isinstance(part, ast.Import | ast.ImportFrom))
-
-
-def _names_bound(node: ast.AST) -> Iterator[str]:
-    """The names that a statement at the top of a file binds or changes, but for imported ones."""
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        yield node.name
-        return
-    for part in ast.walk(node):
-        if isinstance(part, ast.stmt | ast.withitem | ast.NamedExpr):
-            for name in ("targets", "target", "optional_vars"):
-                targets = getattr(part, name, None) or []
-                for target in targets if isinstance(targets, list) else [targets]:
-                    yield from _words(target)
-            if isinstance(part, ast.FunctionDef | ast.ClassDef):
-                yield part.name
-
-
-def _field(node: ast.AnnAssign) -> ast.stmt:
-    """A field of a dataclass, whatever its type; a few annotations are no types."""
-    kind = "".join(sorted({"ClassVar", "InitVar", "KW_ONLY"} & set(_words(node.annotation))))
-    values = [] if node.value is None else [node.value]
-    return ast.Expr(ast.Call(ast.Name(f"field {kind}", ast.Load()), [node.target, *values], []))
-
-
-def _words(node: ast.AST) -> Iterator[str]:
-    return (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
-
-
-def _chain(node: ast.expr) -> list[str] | None:
-    """``["a", "b", "c"]`` of ``a.b.c``; None of ``f().b``."""
-    if isinstance(node, ast.Name):
-        return [node.id]
-    above = _chain(node.value) if isinstance(node, ast.Attribute) else None
-    return None if above is None else [*above, node.attr]
-
-
-def _top(module: str) -> str:
-    return module.split(".")[0]

@@ -23,6 +23,7 @@ PARTS = {
     "operators": ("E1", "E2", "E3", "E4"),
     "kernels": ("K1", "K2", "D1"),
     "updates": ("P1", "P2", "P3", "P4", "P5"),
+    "threads": ("T1",),
     "growth": (),
     "import": (),
 }
@@ -51,11 +52,12 @@ def report(parts: list[str], quick: bool, out: Path) -> None:
     """Measure these parts or single workloads, print them, and keep each unless quick; others stay as they are kept."""
     path = out / "benchmarks.json"
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() and not quick else {}
-    stored |= {"machine": machine.describe(), "limits": turns.ask("limits", *_quick(quick))}
+    here = {"machine": machine.describe(), "limits": turns.ask("limits", *_quick(quick))}
+    stored = stored | here if set(parts) >= set(PARTS) else here | stored
     stored.setdefault("workloads", {})
     for part in parts:
         for key in PARTS.get(part, (part,)):
-            stored["workloads"][key] = _workload(key, quick, stored["limits"])
+            stored["workloads"][key] = here | _workload(key, quick, here["limits"])
             _keep(stored, quick, out)
         if part == "growth":
             stored["growth"] = turns.ask("growth", *_quick(quick))
@@ -103,27 +105,31 @@ def _plain(row: Row, best_peer: float) -> dict:
 
 def page(stored: dict) -> str:
     """The whole of ``results/benchmarks.md``."""
-    facts = ", ".join(f"{name} {value}" for name, value in stored["machine"].items())
-    rates = ", ".join(f"{name} {rate / 1e9:.3g} G/s" for name, rate in stored["limits"].items())
     parts = ["# Speed and memory beside other packages\n", *(f"- {line}" for line in verdict(stored)), ""]
     parts += [summary(stored), f"![{ALT}](benchmarks.png)\n", folded("How it was measured", ABOUT)]
     for key, part in stored["workloads"].items():
         title = f"{key}: {WORKLOADS[key].title}"
-        parts.append(folded(title, f"Error: {WORKLOADS[key].error}.\n\n{table(key, part)}"))
+        elsewhere = "" if part.get("machine", stored["machine"]) == stored["machine"] else f"\n\n{facts(part)}"
+        parts.append(folded(title, f"Error: {WORKLOADS[key].error}.{elsewhere}\n\n{table(key, part)}"))
     if "growth" in stored:
         parts.append(folded("How the time grows", _growth(stored["growth"])))
     if "import" in stored:
         parts.append(folded("What importing the package costs", _imports(stored["import"])))
-    parts.append(
-        f"`python -m experiments speed {' '.join(PARTS)}`, {facts}. The machine's rates on one thread: {rates}.\n"
-    )
+    parts.append(f"`python -m experiments speed {' '.join(PARTS)}`. {facts(stored)}\n")
     return "\n".join(parts)
 
 
+def facts(measured: dict) -> str:
+    """Where and when, and how fast that machine is."""
+    where = ", ".join(f"{name} {value}" for name, value in measured["machine"].items())
+    rates = ", ".join(f"{name} {rate / 1e9:.3g} G/s" for name, rate in measured["limits"].items())
+    return f"Measured: {where}. The machine's rates on one thread: {rates}."
+
+
 ABOUT = (
-    "CPU seconds of one thread, each fit in a fresh process with warm libraries, contenders taking turns. Peers get "
-    "the same data, features and ridge. *Share of the limit*: the least arithmetic of the method at the machine's own "
-    "rates, measured in the same run, over the least seconds."
+    "CPU seconds of one thread (seconds of the clock where a line says two), each fit in a fresh process with warm "
+    "libraries, contenders taking turns. Peers get the same data, features and ridge. *Share of the limit*: the least "
+    "arithmetic of the method at the machine's own rates, measured in the same run, over the least seconds."
 )
 
 

@@ -1,4 +1,4 @@
-"""Contenders take turns, A B A B, each time in a fresh process of one thread."""
+"""Contenders take turns, A B A B, each time in a fresh process of one thread, unless they ask for more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from experiments.speed.workload import Contender, Workload
 
 NOT_INSTALLED = "not installed"
-_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+_LIBRARIES = ("OMP", "OPENBLAS", "MKL")
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,15 @@ class Row:
         return min(self.seconds, default=math.nan)
 
 
-def ask(*arguments: str) -> Any:
-    """What a worker of one thread answers.
+def ask(*arguments: str, threads: int = 1) -> Any:
+    """What a worker of so many threads answers.
 
     Raises:
         RuntimeError: it failed; the message ends with its own last line.
     """
     command = [sys.executable, "-W", "ignore", "-m", "experiments.speed.worker", *arguments]
-    done = subprocess.run(command, env=os.environ | _ONE_THREAD, capture_output=True, text=True, check=False)
+    allowed = {f"{library}_NUM_THREADS": str(threads) for library in _LIBRARIES}
+    done = subprocess.run(command, env=os.environ | allowed, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise RuntimeError(f"speed: {' '.join(arguments)} failed: {last}")
@@ -60,7 +61,7 @@ def take_turns(key: str, workload: Workload, rounds: int, quick: bool, limits: d
     answers: dict[str, list[dict]] = {c.name: [] for c in there}
     for _ in range(rounds):
         for contender in there:
-            answers[contender.name].append(ask(key, contender.name, str(size)))
+            answers[contender.name].append(ask(key, contender.name, str(size), threads=contender.threads))
     return [_row(c, answers.get(c.name, []), size, limits) for c in workload.contenders]
 
 

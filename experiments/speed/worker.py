@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -22,10 +23,11 @@ def measure(workload: Workload, contender: Contender, size: int) -> dict[str, An
     run = contender.prepare(size)
     before = _reset_peak()
     seconds, result = [], None
+    clock = time.process_time if contender.threads == 1 else time.perf_counter
     for _ in range(contender.repeats):
-        started = time.process_time()
+        started = clock()
         result = run()
-        seconds.append(time.process_time() - started)
+        seconds.append(clock() - started)
     peak = None if before is None else (_status("VmHWM") - before) / _MEGABYTE
     return {
         "seconds": seconds,
@@ -52,7 +54,7 @@ def _status(name: str) -> int:
 
 
 def main() -> None:
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     task, *rest = sys.argv[1:]
     if task == "limits":
         from experiments.speed import limits

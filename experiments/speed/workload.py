@@ -31,6 +31,7 @@ class Contender:
         work: ``size -> Work``, for ours.
         package: a peer's package; None is ours or written here.
         repeats: runs in one process, for what takes milliseconds.
+        threads: that all libraries may use; with several, seconds are those of the clock and not of the processor.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Contender:
     work: Callable[[int], Work] | None = None
     package: str | None = None
     repeats: int = 1
+    threads: int = 1
 
 
 @dataclass(frozen=True)
