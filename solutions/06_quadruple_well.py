@@ -30,7 +30,7 @@ reference = well.sample(5000, profile.generator(4))
 # %% [markdown]
 # ## L06-E1 Rates add
 #
-# *core, 8 minutes.* A coordinate has the positive rates `l` `(k,)`. A second one, independent of it, has the same. Return the `n` smallest positive rates
+# *core, 8 minutes, importance 2 of 3.* A coordinate has the positive rates `l` `(k,)`, ascending. A second one, independent of it, has the same. Return the `n` smallest positive rates
 # of the two together, equation (1) of the lesson, ascending and with repetitions, `(n,)`. (Take it that `n` is small enough for `l` to suffice.)
 #
 # *Example.* `l = [1, 5]`, `n = 5`: each coordinate has the rates 0, 1 and 5, so the sums are 0, 1, 1, 2, 5, 5, 6, 6, 10. The 0 belongs to
@@ -97,7 +97,7 @@ assert torch.allclose(product_rates(line, 8), well.exact_rates(8), rtol=1e-4)
 # %% [markdown]
 # ## L06-E2 Count the slow modes
 #
-# *core, 7 minutes.* Given `rates` `(r,)`, ascending and positive, find the widest gap, measured as the **ratio** of neighbours, and return how many rates lie before it, an integer.
+# *core, 7 minutes, importance 2 of 3.* Given at least two `rates` `(r,)`, ascending and positive, find the widest gap, measured as the **ratio** of neighbours, and return how many rates lie before it, a whole number. Of gaps that are equally wide take the first.
 #
 # *Example.* `[0.1, 0.1, 0.2, 13, 40]`: the ratios are 1, 2, 65 and 3.1, so 3 rates are slow. (That makes 4 wells.)
 #
@@ -154,7 +154,7 @@ assert counted == [3, 4, 5, 6]
 # %% [markdown]
 # ## L06-E3 The wrong share
 #
-# *warm-up, 5 minutes.* Given the shares `w` `(k,)` of the particles in $k$ wells and the `exact` ones `(k,)`, return the total variation, equation (3): one number between 0 and 1, the share of the particles that
+# *warm-up, 5 minutes, importance 2 of 3.* Given the shares `w` `(k,)` of the particles in $k$ wells and the `exact` ones `(k,)`, some perhaps zero, return the total variation, equation (3): one number between 0 and 1, the share of the particles that
 # would have to change wells.
 #
 # *Example.* `w = [0.7, 0.2, 0.1, 0]` and four times a quarter: the differences are 0.45, -0.05, -0.15 and -0.25, and 45 % of the particles have to move: `0.45`.
@@ -220,8 +220,8 @@ for name, x in {"data": uneven, "particles": run.final}.items():
 # %% [markdown]
 # ## L06-E4 A noise floor
 #
-# *core, 7 minutes.* Given a `metric(sample, reference)`, fresh exact `draws` `(repeats, n, d)` and a `reference` `(N, d)`, return a tensor `(2,)`: the mean of the metric over the draws, and its standard deviation
-# (of one draw, with $\text{repeats}-1$ in the denominator).
+# *core, 7 minutes, importance 3 of 3.* Given a `metric(sample, reference)`, which makes a `float`, fresh exact `draws` `(repeats, n, d)` and a `reference` `(N, d)`, return the pair (mean, standard deviation) of the metric over the draws, two numbers as in L01-E5
+# (the deviation is that of one draw, with $\text{repeats}-1$ in the denominator).
 #
 # *Example.* Three draws that score 1, 2 and 6: the mean is 3, the squared deviations add up to 14, and the standard deviation is $\sqrt{14/2}=2.65$.
 #
@@ -230,10 +230,10 @@ for name, x in {"data": uneven, "particles": run.final}.items():
 
 # %%
 def floor(metric, draws, reference):
-    """Mean and standard deviation of the metric over the draws, (2,)."""
+    """Mean and standard deviation of the metric over the draws, two numbers."""
     ### BEGIN SOLUTION
-    values = torch.tensor([metric(x, reference) for x in draws]).to(draws)
-    return torch.stack([values.mean(), values.std()])
+    values = torch.tensor([metric(x, reference) for x in draws], dtype=draws.dtype)
+    return float(values.mean()), float(values.std())
     ### END SOLUTION
 
 
@@ -254,8 +254,8 @@ floor = check("L06-E4", floor)
 # <details><summary>Hint 3: skeleton</summary>
 #
 # ```python
-# values = torch.tensor([metric(___, reference) for x in ___]).to(draws)
-# return torch.stack([values.___(), values.___()])
+# values = torch.tensor([metric(___, reference) for x in ___], dtype=draws.dtype)
+# return float(values.___()), float(values.___())
 # ```
 #
 # </details>
@@ -272,7 +272,7 @@ floors = [
         kt.sliced_wasserstein2,
         torch.stack([well.sample(n, profile.generator(100 + k)) for k in range(8)]),
         reference,
-    ).tolist()
+    )
     for n in sizes
 ]
 fig, (ax,) = plotting.new_figure(height=3.2)
@@ -292,8 +292,8 @@ assert mean[-1] < 0.5 * mean[0]
 # %% [markdown]
 # ## L06-E5 The smallest sufficient rank
 #
-# *core, 8 minutes.* Somebody ran KSWGD with several `ranks` (a list, ascending) and measured two distances, `sw2` and `kl`, tensors of the same length, with the floors `sw2_floor` and `kl_floor`. Return the smallest rank for which **both** distances are
-# at most 1.2 floors, an integer; 0 if there is none.
+# *core, 8 minutes, importance 1 of 3.* Somebody ran KSWGD with several `ranks` (a list, ascending) and measured two distances, `sw2` and `kl`, tensors of the same length, with the floors `sw2_floor` and `kl_floor`, two floats. Return the smallest rank for which **both** distances are
+# at most 1.2 floors (just 1.2 will do, and a larger rank may fail again), a whole number; 0 if there is none.
 #
 # *Example.* `ranks = [10, 30, 60, 90]`, `sw2 = [0.13, 0.08, 0.06, 0.05]`, `kl = [1.2, 1.0, 0.15, 0.14]`, floors 0.07 and 0.13. The limits are 0.084 and 0.156. Rank 30 passes the first and fails the second: `60`.
 #
@@ -372,8 +372,8 @@ plotting.curves(
 # %% [markdown]
 # ## L06-E6 The error at equal seconds
 #
-# *core, 7 minutes.* A run's record: `seconds` `(k,)` from 0 on, ascending, without the fit, and the `errors` `(k,)` at these moments. Before its first step the method spent `fit_seconds`. Return the error that it has
-# reached when `budget` seconds are over, fit included: that of the last record in time. If not even the fit was done, it is the first error, that of the start.
+# *core, 7 minutes, importance 1 of 3.* A run's record: `seconds` `(k,)` from 0 on, ascending, without the fit, and the `errors` `(k,)` at these moments. Before its first step the method spent `fit_seconds`. Return the error that it has
+# reached when `budget` seconds are over, fit included: that of the last record at or before that moment; of two at the same second the later in the list. If not even the fit was done, it is the first error, that of the start.
 #
 # *Example.* `budget = 3`, `fit_seconds = 1`, `seconds = [0, 1, 1.9, 2.4]`, `errors = [9, 5, 4, 2]`: with the fit the records are at 1, 2, 2.9 and 3.4 seconds, so the answer is `4`.
 #
