@@ -31,9 +31,9 @@ modes = student.modes(x0)
 # %% [markdown]
 # ## L12-E1 What a mode adds to a picture
 #
-# *core, 6 minutes.* A picture is $m+s\,V^\top z$, with the mean picture $m$. If $z$ is a sum of modes, so is the picture: the mean
-# once, and what each mode adds. From the coordinates `z` `(n, d)` of one mode, the directions `V` `(d, h, w)` and the number
-# `scale`, return what it adds, `(n, h, w)`, of either sign.
+# *core, 6 minutes, importance 2 of 3.* A picture is $m+s\,V^\top z$, with the mean picture $m$. If $z$ is a sum of modes, so is the picture: the mean
+# once, and what each mode adds. From the coordinates `z` `(n, d)` of one mode, the directions `V` `(d, h, w)`, used as they come,
+# and the number `scale`, return what it adds, $s\,V^\top z$, `(n, h, w)`, of either sign.
 #
 # *Example.* `V = [[[1, 0]], [[0, 1]]]` (two directions of pictures with one row of two pixels), `scale = 2`, `z = [[3, -1]]`: the
 # mode adds `[[[6, -2]]]`.
@@ -94,7 +94,7 @@ kc.show(
 # %% [markdown]
 # ## L12-E2 From one noise to another
 #
-# *core, 8 minutes.* Two noises `a` and `b` `(n, d)` are independent and standard normal. Return the noise on the way at `r` (a number
+# *core, 8 minutes, importance 1 of 3.* Two noises `a` and `b` `(n, d)` are independent and standard normal. Return the noise on the way at `r` (a number
 # from 0 to 1), `(n, d)`, on the quarter circle
 #
 # $$\cos\!\big(\tfrac\pi2r\big)\,a+\sin\!\big(\tfrac\pi2r\big)\,b,$$
@@ -102,7 +102,7 @@ kc.show(
 # which is standard normal for every $r$, because the squares of its two weights sum to one.
 #
 # *Example.* `a = [[2, 0]]`, `b = [[0, 4]]`, `r = 1/3`: the weights are $\cos 30°=0.866$ and $\sin 30°=0.5$, so the noise is
-# `[[1.73, 2]]`.
+# `[[1.73, 2]]`. For `b = [[2, 4]]`, not perpendicular to `a`, the weights are the same, and it is `[[2.73, 2]]`.
 #
 # *It must hold that* the way begins in `a` and ends in `b`, and that for perpendicular noises of equal length it keeps that length.
 
@@ -161,12 +161,12 @@ kc.show("mean square of the noise halfway", length, digits=2)
 # %% [markdown]
 # ## L12-E3 The signature of each class
 #
-# *core, 10 minutes.* A mode's amplitudes `A` are complex, `(n, d)`, one row a picture. With the pictures' classes `labels` `(n,)`, whole
+# *core, 10 minutes, importance 2 of 3.* A mode's amplitudes `A` are complex, `(n, d)`, one row a picture. With the pictures' classes `labels` `(n,)`, whole
 # numbers from 0, return for each class the mean energy
 #
 # $$\frac1{n_c}\sum_{i:\,\mathrm{label}_i=c}\ \sum_{j=1}^d|A_{ij}|^2,$$
 #
-# real, `(n_classes,)`. Each class occurs.
+# real, `(n_classes,)`, entry $c$ for class $c$. Each class occurs, and the labels are in no order.
 #
 # *Example.* `A = [[3 + 4i, 0], [1, 2i], [1, 0]]`, `labels = [0, 1, 1]`, two classes: the energies are 25, 5 and 1, so the result is
 # `[25, 3]`.
@@ -231,10 +231,10 @@ plotting.finish(fig, alt)
 # %% [markdown]
 # ## L12-E4 Speed at equal quality
 #
-# *core, 8 minutes.* A solver was tried with several settings: `evaluations` `(k,)` and the Frechet distance of each, `distances` `(k,)`, in
-# no particular order. One evaluation of its network costs `cost`. A student reaches the distance `enough` at the cost
-# `student_cost`. Return the speed-up over the **cheapest setting that is at least as good**: its evaluations times `cost`, over
-# `student_cost`; a number tensor.
+# *core, 8 minutes, importance 3 of 3.* A solver was tried with several settings: `evaluations` `(k,)` and the Frechet distance of each, `distances` `(k,)`, in
+# no particular order. One evaluation of its network costs `cost`. A student reaches the distance `enough` (a number or a tensor
+# without axes) at the cost `student_cost`. Return the speed-up over the **cheapest setting that is at least as good**: its
+# evaluations times `cost`, over `student_cost`; a number. If no setting is good enough, it is infinite, `math.inf`.
 #
 # *Example.* `evaluations = [16, 4, 32, 8, 1]`, `distances = [1.0, 2.0, 1.1, 1.5, 9.0]`, `cost = 3`, `enough = 2.0`, `student_cost = 4`: four
 # evaluations are enough, so the speed-up is $4\cdot3/4=3$.
@@ -247,7 +247,7 @@ def speed_up(evaluations, distances, cost, enough, student_cost):
     """How many times faster the student is than the cheapest setting as good as it, a number."""
     ### BEGIN SOLUTION
     good = evaluations[distances <= enough]
-    return good.min() * cost / student_cost
+    return good.min() * cost / student_cost if len(good) else math.inf
     ### END SOLUTION
 
 
@@ -269,7 +269,7 @@ speed_up = check("L12-E4", speed_up)
 #
 # ```python
 # good = evaluations[___]
-# return good.___ * cost / student_cost
+# return good.___ * cost / student_cost if len(good) else ___
 # ```
 #
 # </details>
