@@ -85,7 +85,7 @@ def geodesic_schedule(
         energies.append(float(field.velocity.square().sum(dim=1).mean()))
         ess.append(float(field.ess.median()))
     moments = _second_moments(noise, data)
-    angle = _angles(tau, torch.tensor(energies).to(tau), *moments)
+    angle = _angles(tau, tau.new_tensor(energies), *moments)
     schedule, energy = _segment(x1.shape[1], tau, angle, *moments)
     return Geodesic(schedule.to(x1.dtype), float(angle[-1]), energy, min(ess))
 
