@@ -219,8 +219,9 @@ for points in (24, 48, 96):
 # ## L13-E4 When does it pay?
 #
 # *core, 7 minutes, importance 2 of 3.* Method A pays `data` and `fit` seconds once, then `transport` seconds for each batch of samples. Its
-# rival pays `rival` seconds a batch and nothing else; `data + fit` is more than nothing. Return the smallest whole number of batches after which A has not
-# spent more; `math.inf` if that never happens.
+# rival pays `rival` seconds a batch and nothing else; `data + fit` is more than nothing. Return the smallest whole number of
+# batches after which A has not spent more (where only rounding decides, either of the two will do); `math.inf` if that never
+# happens.
 #
 # *Example.* `data = 10`, `fit = 2`, `transport = 1`, `rival = 4`: each batch saves 3 of the 12 seconds, so 4.
 #

@@ -62,6 +62,12 @@ def _keeps_the_variance(answer, args):
     return agree(factor**2 * temperature / a + gain**2, (temperature / a).expand_as(c), 1e-5)
 
 
+def _exponential_step(c, a, force, dt, temperature, xi):
+    decay = torch.exp(-a * dt)
+    left = 1 - decay
+    return decay * c + left / a * force + (temperature / a * left * (1 + decay)).sqrt() * xi
+
+
 def _step_by_solving_for_the_change(c, a, force, dt, temperature, xi):
     change = (dt * (force - a * c) + (2 * temperature * dt) ** 0.5 * xi) / (1 + a * dt / 2)
     return c + change
@@ -111,6 +117,18 @@ E1 = Exercise(
     ),
     units={"c": 1, "force": 1, "xi": 1},
     mistakes=(
+        Mistake(
+            "temperature-outside-the-root",
+            "You multiply by the temperature itself; only its root is the size of the noise.",
+            lambda c, a, force, dt, temperature, xi: (
+                ((1 - a * dt / 2) * c + dt * force + temperature * math.sqrt(2 * dt) * xi) / (1 + a * dt / 2)
+            ),
+        ),
+        Mistake(
+            "exponential-step",
+            "You take the exact step of the linear part, e^(-a dt); equation (4) takes the mean of old and new.",
+            _exponential_step,
+        ),
         Mistake(
             "root-forgotten",
             "You leave out the root: the noise has the variance 2 temperature dt, and its size is the root of that.",
@@ -286,6 +304,11 @@ E2 = Exercise(
             lambda u: correlation(u) / correlation(u)[0],
         ),
         Mistake(
+            "one-place-too-many",
+            "You divide by m - r + 1; at distance r there are m - r places with a partner.",
+            lambda u: correlation(u) * (lambda left: left / (left + 1))(u.shape[1] - torch.arange(u.shape[1])).to(u),
+        ),
+        Mistake(
             "from-the-left-end",
             "You pair every point with the first one only; all places j count.",
             lambda u: (u[:, :1] * u).mean(0),
@@ -315,7 +338,9 @@ def _unequal(generator, dtype):
 
 def _rough(generator, dtype, n=7, m=9):
     u = 0.3 + torch.randn(n, m, generator=generator, dtype=dtype)
-    u[0, 0], u[0, -1] = 1.0, -1.0  # so that a wrapped neighbour makes a difference
+    # most fields begin above zero and end below: a wrapped neighbour shows, and so does which way walls are crossed
+    most = n // 2 + 1
+    u[:most, 0], u[:most, -1] = u[:most, 0].abs(), -u[:most, -1].abs()
     return u, _uniform(generator, 1.3, 2.6)
 
 
@@ -351,6 +376,16 @@ E3 = Exercise(
     ),
     units={"u": 1, "length": 1},
     mistakes=(
+        Mistake(
+            "threshold",
+            "You ask for a product below -1e-3; in small units no wall is left. Compare signs.",
+            lambda u, length: (u[:, 1:] * u[:, :-1] < -1e-3).sum(1).to(u.dtype).mean() / length,
+        ),
+        Mistake(
+            "large-jumps-only",
+            "You count jumps larger than 1, which depends on the unit; a wall is a change of sign, however small.",
+            lambda u, length: (u.diff(dim=1).abs() > 1).sum(1).to(u.dtype).mean() / length,
+        ),
         Mistake(
             "counted-twice",
             "You add up the differences of signs, and each wall is a difference of 2; halve it.",
@@ -463,8 +498,8 @@ E4 = Exercise(
         Edge("a rival that costs the same", lambda generator, dtype: (5.0, 1.0, 2.0, 2.0), "ties"),
         Edge("savings that pay to the second", lambda generator, dtype: (4.0, 2.0, 1.0, 3.0), "ties"),
         ("4.4 batches", lambda generator, dtype: (4.0, 0.4, 1.0, 2.0)),
-        Edge("tiny savings", lambda generator, dtype: (1e-3, 2e-4, 1.0, 1.0000003), "far"),
         Edge("savings that pay after thousands", lambda generator, dtype: (4096.0, 31.0, 1.0, 2.0), "far"),
+        Edge("tiny savings", lambda generator, dtype: (1e-4, 2.01e-5, 1.0, 1.0000003), "far"),
     ),
     units={"data": 1, "fit": 1, "transport": 1, "rival": 1},
     without={"sizes": "four numbers have no rows"},
@@ -485,6 +520,27 @@ E4 = Exercise(
             "transport-forgotten",
             "Each batch saves rival minus transport, not the whole of rival.",
             lambda data, fit, transport, rival: math.ceil((data + fit) / rival) if rival > transport else math.inf,
+        ),
+        Mistake(
+            "saving-without-sign",
+            "You take the size of the difference; where the rival is cheaper nothing is saved, and it never pays.",
+            lambda data, fit, transport, rival: (
+                math.ceil((data + fit) / abs(rival - transport)) if rival != transport else math.inf
+            ),
+        ),
+        Mistake(
+            "small-savings-dropped",
+            "You take savings below 1e-6 for none; in large units of time they are savings like others.",
+            lambda data, fit, transport, rival: (
+                math.ceil((data + fit) / (rival - transport)) if rival - transport > 1e-6 else math.inf
+            ),
+        ),
+        Mistake(
+            "gives-up-after-a-thousand",
+            "You give up after a thousand batches; it may pay later, and the quotient tells when.",
+            lambda data, fit, transport, rival: next(
+                (n for n in range(1, 1001) if data + fit + n * transport <= n * rival), math.inf
+            ),
         ),
         Mistake(
             "rounded-down",

@@ -94,6 +94,16 @@ E1 = Exercise(
             lambda log_w: (log_w - log_w.mean()).exp().sum() ** 2 / (log_w - log_w.mean()).exp().square().sum(),
         ),
         Mistake(
+            "shifted-by-the-first",
+            "You subtract the first of the logarithms; that may be -inf, or far below another. Subtract the largest.",
+            lambda log_w: (lambda w: w.sum() ** 2 / w.square().sum())((log_w - log_w[0]).exp()),
+        ),
+        Mistake(
+            "clamped",
+            "You force the logarithms into a range; weights with a common factor beyond it all become equal.",
+            lambda log_w: effective_size(log_w.clamp(-300, 300)),
+        ),
+        Mistake(
             "upside-down",
             "You have the fraction upside down: the square of the sum stands above, the sum of the squares below.",
             lambda log_w: torch.softmax(log_w, 0).square().sum(),
@@ -184,6 +194,12 @@ def _matrices_in_a_loop(psi, slopes, w):
 def _sums(psi, slopes, w):
     S, G = weighted_matrices(psi, slopes, w)
     return S * w.sum(), G * w.sum()
+
+
+def _with_more_below(psi, slopes, w):
+    p = w / (w.sum() + 1e-8)
+    centred = psi - p @ psi
+    return torch.einsum("n,nid,njd->ij", p, slopes, slopes), centred.T @ (p[:, None] * centred)
 
 
 def _unbiased(psi, slopes, w):
@@ -284,6 +300,29 @@ E2 = Exercise(
             lambda psi, slopes, w: weighted_matrices(psi, slopes, torch.softmax(w, 0)),
         ),
         Mistake(
+            "small-number-below-the-line",
+            "You add 1e-8 to the sum of the weights; weights of any scale are allowed, also of 1e-12.",
+            _with_more_below,
+        ),
+        Mistake(
+            "slopes-centred",
+            "You subtract the mean of the slopes; S is the mean of their products, and only G is a covariance.",
+            lambda psi, slopes, w: weighted_matrices(psi, slopes - torch.einsum("n,nid->id", w / w.sum(), slopes), w),
+        ),
+        Mistake(
+            "first-direction-only",
+            "You take the first direction of the slopes alone; their scalar product is a sum over all d.",
+            lambda psi, slopes, w: weighted_matrices(psi, slopes[:, :, :1], w),
+        ),
+        Mistake(
+            "ridge",
+            "You add 1e-6 to the diagonal of G; features in small units are smaller than that.",
+            lambda psi, slopes, w: (
+                weighted_matrices(psi, slopes, w)[0],
+                weighted_matrices(psi, slopes, w)[1] + 1e-6 * torch.eye(psi.shape[1]).to(psi),
+            ),
+        ),
+        Mistake(
             "prior-mean",
             "You subtract the mean under the prior; the conditioned law has a mean of its own, the weighted one.",
             _matrices(mean=lambda psi: psi.mean(0)),
@@ -368,6 +407,11 @@ def _exponent_by_golden_tenths(log_likelihood, least):
     return min(tau, 1.0)
 
 
+def _plain_size(log_w):
+    w = log_w.exp()
+    return float(w.sum() ** 2 / w.square().sum())
+
+
 def _halved(log_likelihood, least):
     tau = 1.0
     while effective_size(tau * log_likelihood) < least:
@@ -444,6 +488,11 @@ E3 = Exercise(
             "likelihood-times-tau",
             "You multiply the likelihood by tau; a factor changes no weights. The exponent multiplies its logarithm.",
             _bisect(lambda tau, values, least: effective_size(values + math.log(tau)) >= least),
+        ),
+        Mistake(
+            "exponential-first",
+            "You take the exponential of the logarithms as they are; small likelihoods all become 0. Shift them first.",
+            _bisect(lambda tau, values, least: _plain_size(tau * values) >= least),
         ),
         Mistake(
             "too-few-digits",
@@ -590,6 +639,21 @@ E4 = Exercise(
             "mean-over-time",
             "You take the mean over time; a longer path has more time to die. Integrate.",
             lambda killing, dt: -dt * killing.mean(0),
+        ),
+        Mistake(
+            "product-of-shares",
+            "You multiply 1 - V dt, the chance of a step to first order only; the logarithm is minus the integral.",
+            lambda killing, dt: torch.log1p(-dt * (killing[1:] + killing[:-1]) / 2).sum(0),
+        ),
+        Mistake(
+            "floor-below-the-logarithm",
+            "You add 1e-12 to the chance before its logarithm; unlikely paths then all get -27.6.",
+            lambda killing, dt: (survival(killing, dt).exp() + 1e-12).log(),
+        ),
+        Mistake(
+            "mean-times-the-duration",
+            "You multiply the plain mean by the duration; in the trapezoid rule both ends count half.",
+            lambda killing, dt: -dt * (len(killing) - 1) * killing.mean(0),
         ),
         Mistake(
             "weight-itself",
