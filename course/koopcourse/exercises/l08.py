@@ -168,6 +168,13 @@ def _data_of_many_sizes(generator, dtype):
     return x, t, torch.logspace(-2, 2, len(data), dtype=dtype)[:, None] * data
 
 
+def _shortly_before_the_end(generator, dtype):
+    """The noise that is left is as small as the distance of two data, and the points are near them."""
+    x, t, data = _few_data(generator, dtype, t=0.995)
+    data[1] = data[0] + 0.004
+    return t * data[: len(x)] + (1 - t) * x, t, data
+
+
 def _equal_data(generator, dtype):
     """Data of which two are equal, and a point half-way between two others, which are equally likely there."""
     x, t, data = _few_data(generator, dtype)
@@ -234,7 +241,7 @@ E2 = Exercise(
         Edge("31 points and 40 data in 17 dimensions", partial(_few_data, n=31, m=40, d=17), "sizes"),
         Edge("equal data and points half-way", _equal_data, "ties"),
         Edge("time 0", partial(_few_data, t=0.0), "ties"),
-        Edge("a time close to one", partial(_few_data, t=0.99)),
+        Edge("a time close to one", _shortly_before_the_end),
         Edge("points far from all data", _far_from_the_data, "far"),
         Edge(
             "points of which some are near the data and some far from them", partial(_far_from_the_data, near=2), "far"

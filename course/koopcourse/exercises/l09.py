@@ -57,6 +57,13 @@ def _near_and_far(generator, dtype):
     return torch.logspace(0, 3, len(x), dtype=dtype)[:, None] * x, *others
 
 
+def _shortly_before_the_end(generator, dtype):
+    """The noise that is left is as small as the distance of two data, and the points are near them."""
+    x, pool, a, b, da, db = _with_pool(generator, dtype, shares=(0.005, 0.995))
+    pool[1] = pool[0] + 0.004
+    return b * pool[: len(x)] + a * x, pool, a, b, da, db
+
+
 def _pool_of_many_sizes(generator, dtype):
     x, pool, *others = _with_pool(generator, dtype)
     return x, torch.logspace(-2, 2, len(pool), dtype=dtype)[:, None] * pool, *others
@@ -121,7 +128,7 @@ E1 = Exercise(
         Edge("64 dimensions, where densities underflow", partial(_with_pool, d=64, spread=6.0), "sizes"),
         Edge("equal data and points half-way", _equal_data, "ties"),
         Edge("time 0, where a = 1 and b = 0", partial(_with_pool, shares=(1.0, 0.0)), "ties"),
-        Edge("a late time, a = 0.005", partial(_with_pool, shares=(0.005, 0.995))),
+        Edge("a late time, a = 0.005", _shortly_before_the_end),
         Edge("points near the data and far from them", _near_and_far, "far"),
         Edge("data of very different size", _pool_of_many_sizes, "far"),
     ),

@@ -258,7 +258,7 @@ def _two_samples(generator, dtype, n=24, m=20, d=2, k=3):
 def _at_the_edge(generator, dtype):
     """Radii 5, 5 and 10, with fakes at an edge and just outside, all in numbers without rounding."""
     real = torch.tensor([[0, 0], [3, 4], [6, 12]], dtype=dtype)
-    fake = torch.tensor([[-5, 0], [0, -5], [-5.0009765625, 0], [12, 20], [0, 0], [30, 0]], dtype=dtype)
+    fake = torch.tensor([[-5, 0], [0, -5], [-5 - 2**-30, 0], [12, 20], [0, 0], [30, 0]], dtype=dtype)
     return fake, real, 1
 
 

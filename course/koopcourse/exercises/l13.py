@@ -498,6 +498,7 @@ E4 = Exercise(
         Edge("a rival that costs the same", lambda generator, dtype: (5.0, 1.0, 2.0, 2.0), "ties"),
         Edge("savings that pay to the second", lambda generator, dtype: (4.0, 2.0, 1.0, 3.0), "ties"),
         ("4.4 batches", lambda generator, dtype: (4.0, 0.4, 1.0, 2.0)),
+        Edge("hardly more than four batches", lambda generator, dtype: (4.0, 2e-4, 1.0, 2.0), "ties"),
         Edge("savings that pay after thousands", lambda generator, dtype: (4096.0, 31.0, 1.0, 2.0), "far"),
         Edge("tiny savings", lambda generator, dtype: (1e-4, 2.01e-5, 1.0, 1.0000003), "far"),
     ),
