@@ -382,11 +382,6 @@ E3 = Exercise(
             lambda u, length: (u[:, 1:] * u[:, :-1] < -1e-3).sum(1).to(u.dtype).mean() / length,
         ),
         Mistake(
-            "large-jumps-only",
-            "You count jumps larger than 1, which depends on the unit; a wall is a change of sign, however small.",
-            lambda u, length: (u.diff(dim=1).abs() > 1).sum(1).to(u.dtype).mean() / length,
-        ),
-        Mistake(
             "counted-twice",
             "You add up the differences of signs, and each wall is a difference of 2; halve it.",
             lambda u, length: u.sign().diff(dim=1).abs().sum(1).mean() / length,
