@@ -153,10 +153,8 @@ class Flow(Movable):
         return {"like": self._like} | ({} if self._x0 is None else {"x0": self._x0})
 
     def _restore_source(self, tensors: dict[str, Tensor]) -> None:
-        """The source of a file; older ones keep no dtype but that of the sample."""
-        if "x0" in tensors:
-            self._x0 = tensors["x0"]
-            self._like = self._x0.new_empty(0)
+        """The source of a file; older ones keep no dtype."""
+        self._x0 = tensors.get("x0", self._x0)
         self._like = tensors.get("like", self._like)
 
 

@@ -75,7 +75,7 @@ def test_regions_are_made_by_halving_along_the_axes_in_turn(n, d, most, times, a
 
 def test_a_local_match_is_regions_in_order_and_three_rounds_within_regions():
     """By their first points from axis 0 on, by their second ones from axis 1 on, by their middles from axis 2 on."""
-    n, cell, times = 90, 12, 3
+    n, cell, times = 200, 8, 5
     a, b, found = normal(n, 2), 2 * normal(n, 2, seed=1), torch.zeros(n, dtype=torch.long)
     for here, there in zip(halved(a, list(range(n)), 0, times), halved(b, list(range(n)), 0, times)):
         found[here] = torch.tensor(there)
