@@ -209,20 +209,25 @@ assert frechet(ends["student, 1"]) < min(frechet(ends[f"{name}, Euler 1"]) for n
 assert frechet(ends["teacher, Midpoint 4"]) < frechet(ends["student, 1"])
 
 # %% [markdown]
-# One rival is missing, the plainest: learn $x_0\mapsto x_1$ by least squares. Train it now, with the teacher's pairs.
+# One rival is missing, the plainest: learn $x_0\mapsto x_1$ by least squares. Train it now, with the teacher's pairs; and beside it, **with the package, a
+# student of your own**, from a fifth of the paths and in a tenth of the steps of the one that came with the course.
 
 # %% tags=["nbval-ignore-output"]
 starts = torch.randn(12_000, 32, generator=profile.generator(4))
 sizes = {"width": 192, "n_frequencies": 0, "n_steps": 1500}
 direct = kt.distill(teacher, x0=starts, **sizes, generator=profile.generator(10))
+live = kt.KoopmanFlow(teacher, net={"width": 128, "n_frequencies": 0})
+live.fit(n_paths=4000, n_steps=400, generator=profile.generator(11))
 goal = teacher.transport(x0, steps=20)
-for name, z in {"student": student.transport(x0), "direct": direct.transport(x0)}.items():
+for name, (flow, most) in {"student": (student, 0.35), "direct": (direct, 0.35), "live": (live, 0.65)}.items():
+    z = flow.transport(x0)
     error = float((z - goal).norm() / goal.norm())
     kc.show(f"{name:8} end, Frechet", f"{error:.2f}, {frechet(z):.1f}")
-    assert error < 0.35
+    assert error < most
 
 # %% [markdown]
-# For the end point alone, plain regression is as good or better, and cheaper to train. It is the same finding as in the plane; the table
+# For the end point alone, plain regression is as good or better, and cheaper to train. It is the same finding as in the plane. The student of a moment
+# ago errs twice as much as the other: a map of 32 coordinates needs its 20,000 examples, one of two did with 3,000. The table
 # with three seeds, equal training and both sets of pictures is `results/image-flows.md`. The lift's case rests on what follows.
 #
 # ## Speed at equal quality
