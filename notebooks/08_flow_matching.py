@@ -158,14 +158,14 @@ kc.show("lines through the disc", int(passing.sum()) > 1000)
 # %% tags=["nbval-ignore-output"]
 from torch import nn
 
-from koopcourse import runtime
+from koopteach.progress_bar import progress
 
 board = kt.checkerboard.to(profile.device)
 data = board.sample(20_000, profile.generator(4)).float()
 hidden = [layer for n in (3, 64, 64) for layer in (nn.Linear(n, 64), nn.SiLU())]
 plain_net = nn.Sequential(*hidden, nn.Linear(64, 2)).to(data)
 adam, source, losses = torch.optim.Adam(plain_net.parameters(), lr=2e-3), profile.generator(5), []
-for _ in runtime.progress(range(2000), "CFM from scratch"):
+for _ in progress(range(2000), "CFM from scratch"):
     x1 = data[torch.randint(len(data), (256,), generator=source).to(data.device)]
     x0 = torch.randn(256, 2, generator=source).to(data)
     t = torch.rand(256, 1, generator=source).to(data)  # a time for each pair
