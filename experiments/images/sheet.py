@@ -1,4 +1,4 @@
-"""Pictures for the page: the first samples of the first seed, drawn by the shipped decoders."""
+"""Pictures for the page: a few random samples of the first seed, drawn by the shipped decoders."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from experiments.machinery import page, store
 from experiments.machinery.experiment import Experiment, Row
@@ -62,7 +63,8 @@ def main(name: str, only: str | None, fresh: bool, quick: bool, out: Path | None
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # numbers repeat, and CPU seconds can be compared
     try:
-        return try_out(rows) if quick else run(name, experiment, rows, out or RESULTS, fresh)
+        with threadpool_limits(1):  # those of SciPy and scikit-learn, too
+            return try_out(rows) if quick else run(name, experiment, rows, out or RESULTS, fresh)
     except ValueError as error:
         print(f"experiments: {error}")
         return USAGE

@@ -64,8 +64,9 @@ def test_a_worker_warms_up_and_then_measures_every_run():
 def test_contenders_take_turns_and_a_missing_peer_is_no_failure(monkeypatch):
     asked = []
 
-    def ask(key, name, size):
+    def ask(key, name, size, threads):
         asked.append(name)
+        assert threads == 1
         return worker.measure(TINY, next(c for c in TINY.contenders if c.name == name), int(size))
 
     monkeypatch.setattr(turns, "ask", ask)
@@ -95,6 +96,7 @@ def test_a_worker_that_fails_says_why():
         ("E2", 6000, 0.1),
         ("E3", 6000, 0.1),
         ("E4", 200, 0.1),
+        ("T1", 600, 1e-6),
         ("K1", 600, 0.3),
         ("D1", 400, 1e-8),
         ("P1", 100, 1e-4),
