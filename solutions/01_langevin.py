@@ -29,13 +29,13 @@ box = (-4.2, 4.2)
 # %% [markdown]
 # ## L01-E1 The score of a Gaussian mixture
 #
-# *core, 12 minutes, importance 3 of 3.* The mixture $\pi(x)=\sum_k w_k\,N(x;\mu_k,\sigma_k^2 I)$ in $\mathbb R^d$ has the parameters `means` `(k, d)`, `stds` `(k,)` and `weights` `(k,)`, which add up to
-# one, and of which some may be zero. Return its score at the points `x` `(n, d)`: a tensor `(n, d)`.
+# *core, 12 minutes, importance 3 of 3.* The mixture $\pi(x)=\sum_k w_k\,N(x;\mu_k,\sigma_k^2 I)$ in $\mathbb R^d$ has the parameters `means` `(k, d)`, `stds` `(k,)` and `weights` `(k,)`, positive and adding up to
+# one. Return its score at the points `x` `(n, d)`: a tensor `(n, d)`.
 #
 # *Example.* In one dimension, `means = [[-1], [1]]`, `stds = [1, 1]`, `weights = [0.75, 0.25]`. Midway, at `x = 0`, both modes explain the point
 # equally well, so the weights decide: $0.75\cdot(-1) + 0.25\cdot 1 = -0.5$. At `x = 1` the score is $-0.578$.
 #
-# *It must hold that* a mixture of one Gaussian has the score $(\mu-x)/\sigma^2$, and that your answer is the gradient of the log density. It should also be right in any units, and at
+# *It must hold that* a mixture of one Gaussian has the score $(\mu-x)/\sigma^2$, and that your answer is the gradient of the log density. It should also be right in any units, far from the origin, and at
 # points far from all modes, where every single Gaussian underflows to zero.
 
 

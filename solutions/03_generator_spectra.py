@@ -182,7 +182,7 @@ assert torch.allclose(rates[3], kt.GeneratorEDMD(bumps).fit(x).spectrum(3).rates
 # *Example.* One mode with `phi_start = [2]`, `rates = [0.6931]`, which is $\log2$, and `t = 1`: the claim is `[1]`. Four walkers at `phi_end = [[0], [1], [2], [1]]` have the mean `[1]`; their
 # variance is $2/3$, so the error is $\sqrt{(2/3)/4}$ = `[0.4082]`.
 #
-# *It must hold that* the claim at $t=0$ is `phi_start`, and that for a process with known eigenfunctions the sides agree within a few errors.
+# *It must hold that* the claim at $t=0$ is `phi_start`, that walkers who scatter little around a large value get the right error, and that for a process with known eigenfunctions the sides agree within a few errors.
 
 
 # %%
@@ -260,7 +260,7 @@ assert ((mean - claim) / error).abs().max() < 8
 #
 # *Example.* `x = [[0], [1], [3]]`, `eps = 0.5`, `count = 2` give `[0.298, 1.550]`.
 #
-# *It must hold that* doubling all lengths and taking `4 * eps` makes every rate a quarter, and that the order of the points does not matter.
+# *It must hold that* doubling all lengths and taking `4 * eps` makes every rate a quarter, that the order of the points does not matter, and that moving all of them far away changes nothing.
 
 
 # %%
@@ -341,7 +341,7 @@ assert torch.allclose(rates[4], kt.DiffusionMaps(0.2).fit(few).spectrum(3).rates
 # *Example.* One new point `u = [[0]]` midway between the samples `[[-1], [1]]` with `q = [1, 4]`: the weights are as $1:\frac12$, so $p=(\frac23,\frac13)$. With `psi = [[3], [0]]` and `mu = [0.5]` the value is
 # $\frac1{0.5}\cdot\frac23\cdot3$ = `[[4]]`.
 #
-# *It must hold that* at the samples an eigenvector comes back, and that a constant with $\mu=1$ stays constant: also where $u$ is so far away that every kernel underflows.
+# *It must hold that* at the samples an eigenvector comes back, and that a constant with $\mu=1$ stays constant: also where $u$ is so far away that every kernel underflows, and where all points are far from the origin.
 
 
 # %%
@@ -412,7 +412,7 @@ assert (extend(few, few, q, psi, mu, eps) - psi).abs().max() < 1e-6
 #
 # *Example.* Data `[[-1], [1]]`, `bandwidth = 1`. At `u = 0` both pull alike, the score is 0. At `u = 1` the weights are as $e^{-2}:1$, that is $0.119$ and $0.881$; their mean is $0.762$, the score $-0.238$.
 #
-# *It must hold that* a single point pulls straight and linearly, also from so far away that every kernel underflows, and that moving data and points together changes nothing.
+# *It must hold that* a single point pulls straight and linearly, also from so far away that every kernel underflows, and that moving data and points together changes nothing, even a million bandwidths.
 
 
 # %%

@@ -253,6 +253,26 @@ def test_a_mistake_that_shows_only_in_an_edge_case_is_named_there_alone():
     assert examine(exercise, _scale_in_place).mistake.name == "in-place"
 
 
+def test_a_fact_that_fails_does_not_ask_the_mistake_to_agree_on_the_edges_too():
+    """Off by one, and NaN on an edge: the first shows on random input, and has a name."""
+    edges = (("far away", lambda g, dtype: (_scale_inputs(g, dtype)[0] + 1e3, 3.0)),)
+    exercise = _exercise(
+        mistakes=(Mistake("too-large", "You add one.", lambda x, factor: factor * x + 1), *_exercise().mistakes),
+        example=((torch.zeros(0, 2, dtype=torch.float64), 3.0), torch.zeros(0, 2)),
+        edge_cases=edges,
+    )
+    assert examine(exercise, lambda x, factor: factor * x + 1 + x.exp() / x.exp() - 1).mistake.name == "too-large"
+
+
+def test_a_fact_that_fails_alone_needs_the_edges():
+    """Right on random input, wrong at zero: a mistake that is right there, too, must not lend its name."""
+    mistake = Mistake("forgets-empty", "You index the first row.", _forgets_empty)
+    exercise = _exercise(mistakes=(mistake, *_exercise().mistakes))
+    verdict = examine(exercise, lambda x, factor: factor * x + (x == 0).all() * (len(x) > 0))
+    assert "Zero stays zero" in verdict.failure.words
+    assert verdict.mistake is None
+
+
 def test_nan_is_told_from_zero():
     zeros = Mistake("zeros", "You multiply by zero.", lambda x, factor: 0 * x)
     nans = Mistake("nans", "You divide zero by zero.", lambda x, factor: 0 * x / 0)
@@ -363,6 +383,21 @@ def test_several_results_may_be_stacked_and_one_may_be_a_list():
     exercise = _number(reference=(torch.tensor(1.0), torch.tensor(2.0)))
     for answer in ((1.0, 2.0), [1, 2], torch.tensor([1.0, 2.0]), np.array([1.0, 2.0])):
         assert examine(exercise, answer).state is State.PASSED
+
+
+def test_a_mistake_is_named_in_every_container():
+    exercise = Exercise(
+        id="L05-E3",
+        title="Mean and spread",
+        minutes=2,
+        reference=lambda x: (x.mean(), x.std()),
+        inputs=lambda generator, dtype: (torch.randn(5, generator=generator, dtype=dtype),),
+        example=((torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64),), (3.0, 7**0.5)),
+        mistakes=(Mistake("exchanged", "You exchange them.", lambda x: (x.std(), x.mean())),),
+        alternatives=(),
+    )
+    for container in (tuple, list, torch.stack):
+        assert examine(exercise, lambda x, make=container: make([x.std(), x.mean()])).mistake.name == "exchanged"
 
 
 def test_a_number_that_came_in_single_precision_is_right():

@@ -63,6 +63,7 @@ class Probes:
     def __init__(self, exercise: Exercise, answer: Any, guard: Guard) -> None:
         self.exercise, self.answer, self.guard = exercise, answer, guard
         self.converted = False  # whether a right result came in another container than ours
+        self._seen: dict[int, Observation] = {}  # by case, which live as long as this object
         fresh_seed = int.from_bytes(os.urandom(4), "big")
         self.example = _example(exercise)
         self.fixed = self._random_case("On random input", FIXED_SEED)
@@ -84,12 +85,25 @@ class Probes:
         return next(filter(None, self._results()), None)
 
     def named_mistake(self, failure: Failure) -> Mistake | None:
-        """The one named mistake that does just what the answer does, on every case; None if it is not one."""
-        cases = [self.example, self.fixed, self.fresh, *([failure.case] if failure.case else self.edges)]
-        cases = list({id(case): case for case in cases}.values())
-        seen = [(case, observe(self.answer, case, self.guard)) for case in cases]
-        matches = [m for m in self.exercise.mistakes if all(_does(m.answer, case, what) for case, what in seen)]
+        """The one named mistake that does just what the answer does, wherever both were tried; None if it is not one.
+
+        That is on the worked example, on random input and in the case that failed. A fact fails in no single case: then
+        the edge cases decide, where several mistakes are left or the answer is wrong nowhere else.
+        """
+        cases = [self.example, self.fixed, self.fresh, *([failure.case] if failure.case else [])]
+        matches = [m for m in self.exercise.mistakes if self._does_as(m.answer, cases)]
+        if failure.case is None and (len(matches) > 1 or self._does_as(self.exercise.reference, cases)):
+            matches = [m for m in matches if self._does_as(m.answer, self.edges)]
         return matches[0] if len(matches) == 1 else None
+
+    def _does_as(self, other: Any, cases: list[Case]) -> bool:
+        """Whether another answer does just what this one does in all these cases."""
+        return all(_does(other, case, self._observed(case)) for case in cases)
+
+    def _observed(self, case: Case) -> Observation:
+        if id(case) not in self._seen:
+            self._seen[id(case)] = observe(self.answer, case, self.guard)
+        return self._seen[id(case)]
 
     def _results(self) -> Iterator[Failure | None]:
         yield wrong_signature(self.exercise, self.answer)
@@ -232,7 +246,8 @@ def _does(mistake: Any, case: Case, seen: Observation) -> bool:
     if what.fault is not None or seen.fault is not None:
         return what.fault is not None and seen.fault is not None and what.fault.error == seen.fault.error
     try:
-        return what.changed == seen.changed and compare.same(what.value, seen.value, case.tolerance, case.least)
+        value = settled(seen.value, what.value)  # stacked, or a list: the same in another container
+        return what.changed == seen.changed and compare.same(what.value, value, case.tolerance, case.least)
     except (RuntimeError, TypeError):  # values that cannot be compared, such as tensors without data
         return False
 

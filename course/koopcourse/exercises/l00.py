@@ -349,6 +349,10 @@ def _whitens_with_the_transpose(stiffness, gram):
     return torch.linalg.eigvalsh(whitener.T @ stiffness @ whitener)
 
 
+def _sorted_by_size(values):
+    return values[values.abs().argsort()]
+
+
 def _by_symmetric_root(stiffness, gram):
     values, vectors = torch.linalg.eigh(gram)
     root = vectors / values.sqrt() @ vectors.T
@@ -419,6 +423,11 @@ E3 = Exercise(
             "diagonal-of-gram-only",
             "You divide by the roots of gram's diagonal alone; its other entries count, too.",
             lambda stiffness, gram: torch.linalg.eigvalsh(stiffness / gram.diagonal().outer(gram.diagonal()).sqrt()),
+        ),
+        Mistake(
+            "sorted-by-size",
+            "You sort by absolute value; ascending means that a negative eigenvalue comes before all positive ones.",
+            lambda stiffness, gram: _sorted_by_size(generalised_eigenvalues(stiffness, gram)),
         ),
         Mistake(
             "singular-values",

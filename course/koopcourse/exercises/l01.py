@@ -51,6 +51,11 @@ def _far_away(generator, dtype):
     return x + 60.0, means, stds, weights
 
 
+def _far_from_the_origin(generator, dtype):
+    x, means, stds, weights = _mixture_inputs(generator, dtype)
+    return x + 1e6, means + 1e6, stds, weights
+
+
 def _one_point_far_away(generator, dtype):
     x, means, stds, weights = _mixture_inputs(generator, dtype)
     x[0] += 100.0
@@ -71,10 +76,11 @@ def _alike(generator, dtype):
     return means.clone(), means, torch.ones_like(stds), torch.full_like(weights, 0.25)
 
 
-def _without_one_mode(generator, dtype):
-    x, means, stds, weights = _mixture_inputs(generator, dtype)
-    weights = torch.cat([weights[:1] + weights[1:2], 0 * weights[1:2], weights[2:]])
-    return torch.cat([x, means]), means, stds, weights
+def _one_mode_rare(generator, dtype):
+    """A mode of weight 1e-12, which rules around its mean all the same."""
+    x, means, stds, _ = _mixture_inputs(generator, dtype)
+    means[1] += 10
+    return torch.cat([x, means]), means, stds, torch.tensor([0.6, 1e-12, 0.4 - 1e-12], dtype=dtype)
 
 
 def _same_as_the_mixture(answer, args):
@@ -130,6 +136,12 @@ def _softmax_of(logs, dim=1):
         return _pull(logs(square, stds, weights, means.shape[1]).softmax(dim), x, means, stds**-2)
 
     return wrong
+
+
+def _with_expanded_squares(x, means, stds, weights):
+    square = x.square().sum(1, keepdim=True) + means.square().sum(1) - 2 * x @ means.T
+    logs = weights.log() - means.shape[1] * stds.log() - square / (2 * stds**2)
+    return _pull(logs.softmax(1), x, means, stds**-2)
 
 
 def _nearest_mode_only(x, means, stds, weights):
@@ -191,12 +203,13 @@ E1 = Exercise(
     ),
     edge_cases=(
         ("points far from all modes", _far_away),
+        ("points and modes far from the origin", _far_from_the_origin),
         Edge("a single point", partial(_mixture_inputs, n=1), "sizes"),
         Edge("31 points and 5 modes on the line", partial(_mixture_inputs, n=31, k=5, d=1), "sizes"),
         Edge("2 points and one mode in 17 dimensions", partial(_mixture_inputs, n=2, k=1, d=17), "sizes"),
         Edge("17 dimensions", partial(_mixture_inputs, d=17), "sizes"),
         Edge("modes that are alike, and points on them", _alike, "ties"),
-        Edge("a mode of weight zero", _without_one_mode, "ties"),
+        Edge("a mode of weight 1e-12", _one_mode_rare, "far"),
         Edge("one point far from all modes", _one_point_far_away, "far"),
         Edge("modes of very different width", _one_mode_narrow, "far"),
     ),
@@ -235,6 +248,12 @@ E1 = Exercise(
             _softmax_of(
                 lambda square, stds, weights, d: weights.log() - d * stds.log() - square / (2 * stds**2), dim=0
             ),
+        ),
+        Mistake(
+            "square-multiplied-out",
+            "You compute |x|^2 + |mean|^2 - 2 x.mean, which loses its digits far from the origin; square the "
+            "differences.",
+            _with_expanded_squares,
         ),
         Mistake(
             "nearest-mode-only",
@@ -493,7 +512,7 @@ E2 = Exercise(
         Mistake(
             "noise-thinned-from-the-first",
             "You make a step only with every every-th noise; all steps are made, and only the records are thinned.",
-            lambda score, x0, h, noise, every: langevin_chain(score, x0, h, noise[::every], 1),
+            lambda score, x0, h, noise, every: langevin_chain(score, x0, h, noise[::every][: len(noise) // every], 1),
         ),
         Mistake(
             "not-thinned",
@@ -549,6 +568,13 @@ E2 = Exercise(
             "same-tensor-kept",
             "You keep the same tensor many times and change it in place (+=), so that all records show the last state.",
             _aliased,
+        ),
+        Mistake(
+            "same-tensor-kept-after-the-start",
+            "You keep one tensor many times and change it in place (+=), so that all records after the start show "
+            "the last "
+            "state.",
+            lambda score, x0, h, noise, every: torch.cat([x0[None], _aliased(score, x0, h, noise, every)[1:]]),
         ),
         Mistake(
             "start-overwritten-and-kept",
@@ -772,8 +798,8 @@ def _variance_that_cancels(h, theta):
 
 
 def _at_the_bound(generator, dtype):
-    """Steps of 1 / theta and of exactly 2 / theta, the first at which nothing settles."""
-    return torch.tensor([0.25, 0.5, 1.0, 0.5, 1.0, 2.0], dtype=dtype), 2.0
+    """Steps of 1 / theta, a little below 2 / theta, exactly there, the first at which nothing settles, and above."""
+    return torch.tensor([0.25, 0.5, 0.5, 1 - 1e-6, 1.0, 1 + 1e-6, 2.0], dtype=dtype), 2.0
 
 
 def _steps_of_many_sizes(generator, dtype):

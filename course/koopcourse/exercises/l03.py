@@ -368,6 +368,11 @@ def _at_rest(generator, dtype, t=0.0):
     return phi_start, phi_end, rates, t
 
 
+def _scattering_little(generator, dtype):
+    phi_start, phi_end, rates, t = _walkers(generator, dtype)
+    return phi_start + 1e5, phi_end + 1e5, rates, t
+
+
 def _modes_of_many_sizes(generator, dtype):
     phi_start, phi_end, rates, t = _walkers(generator, dtype)
     size = torch.tensor([1e-3, 1.0, 1e3], dtype=dtype)
@@ -453,6 +458,7 @@ E3 = Exercise(
         Edge("17 modes", partial(_walkers, r=17), "sizes"),
         Edge("the time 0, a rate 0 and walkers that agree", _at_rest, "ties"),
         Edge("a rate 0, a rate that repeats and walkers that agree", partial(_at_rest, t=0.7), "ties"),
+        ("walkers that scatter little around a large value", _scattering_little),
         Edge("modes of very different size", _modes_of_many_sizes, "far"),
         Edge("rates from 1e-6 to 2000", _fast_and_slow, "far"),
         Edge("a much shorter unit of time", partial(_in_other_time_units, 1e4), "units"),
@@ -516,6 +522,16 @@ E3 = Exercise(
             _with_error(lambda phi_end, claim: phi_end.var(0) / len(phi_end)),
         ),
         Mistake(
+            "mean-square-minus-squared-mean",
+            "Your variance is the mean square minus the squared mean, two large numbers; average the squared "
+            "deviations.",
+            _with_error(
+                lambda phi_end, claim: (
+                    (phi_end.square().mean(0) - phi_end.mean(0).square()).clamp_min(0) / (len(phi_end) - 1)
+                ).sqrt()
+            ),
+        ),
+        Mistake(
             "deviation-with-n",
             "Your standard deviation divides by n; the mean was estimated from the same walkers, so divide by n - 1.",
             _with_error(lambda phi_end, claim: phi_end.std(0, correction=0) / math.sqrt(len(phi_end))),
@@ -577,6 +593,11 @@ def _islands(generator, dtype, sizes=(9, 12, 10), d=2, count=2, apart=1.0):
     return torch.cat(rows).to(dtype), 0.15, count
 
 
+def _far_from_the_origin(generator, dtype):
+    x, eps, count = _islands(generator, dtype, sizes=(3, 4, 3), count=4)
+    return x + 1e6, eps, count
+
+
 def _twins(generator, dtype):
     """Every point of some twice, and the corners of a square, all rates."""
     x, eps, _ = _islands(generator, dtype, sizes=(2, 2, 1))
@@ -584,9 +605,13 @@ def _twins(generator, dtype):
     return torch.cat([x, x, corners]), eps, 13
 
 
-def _walk(x, eps, exponent=4.0, alpha=0.5):
+def _expanded_squares(u, x):
+    return u.square().sum(1, keepdim=True) + x.square().sum(1) - 2 * u @ x.T
+
+
+def _walk(x, eps, exponent=4.0, alpha=0.5, squares=lambda u, x: torch.cdist(u, x).square()):
     """The matrix of the walk."""
-    k = torch.exp(-torch.cdist(x, x).square() / (exponent * eps))
+    k = torch.exp(-squares(x, x) / (exponent * eps))
     p = k / k.sum(1) ** alpha
     return p / p.sum(1, keepdim=True)
 
@@ -653,6 +678,7 @@ E4 = Exercise(
         Edge("one rate asked", partial(_islands, count=1), "sizes"),
         Edge("five points in 17 dimensions, all rates", partial(_islands, sizes=(2, 1, 2), d=17, count=4), "sizes"),
         Edge("points that coincide or form a square, all rates", _twins, "ties"),
+        ("points far from the origin", _far_from_the_origin),
         Edge("islands so far apart that nobody jumps between them", partial(_islands, apart=40.0, count=4), "far"),
     ),
     units={"x": 1, "eps": 2},
@@ -694,6 +720,13 @@ E4 = Exercise(
             lambda x, eps, count: _slowest(torch.linalg.eigvalsh(_walk(x, eps)), eps, count),
         ),
         Mistake(
+            "square-multiplied-out",
+            "You compute |x|^2 + |y|^2 - 2 x.y, which loses its digits far from the origin; square the differences.",
+            lambda x, eps, count: _slowest(
+                torch.linalg.eigvals(_walk(x, eps, squares=_expanded_squares)).real, eps, count
+            ),
+        ),
+        Mistake(
             "never-staying",
             "You forbid jumps to oneself; the kernel of a point with itself, 1, belongs to the walk.",
             _never_staying,
@@ -710,9 +743,9 @@ E4 = Exercise(
             _above_zero,
         ),
         Mistake(
-            "fastest-first",
+            "fastest",
             "You return the largest rates; the slowest belong to the eigenvalues nearest to 1.",
-            lambda x, eps, count: (1 - torch.linalg.eigvals(_walk(x, eps)).real.sort().values[:count]) / eps,
+            lambda x, eps, count: (1 - torch.linalg.eigvals(_walk(x, eps)).real.sort().values[:count].flip(0)) / eps,
         ),
         Mistake(
             "eigenvalues-for-rates",
@@ -742,8 +775,8 @@ def _squares(u, x):
     return (u[:, None] - x[None]).square().sum(2)
 
 
-def _averages(u, x, q, psi, eps, power=0.5, dim=1):
-    return torch.softmax(-_squares(u, x) / (4 * eps) - power * q.log(), dim=dim) @ psi
+def _averages(u, x, q, psi, eps, power=0.5, dim=1, squares=_squares):
+    return torch.softmax(-squares(u, x) / (4 * eps) - power * q.log(), dim=dim) @ psi
 
 
 def _eigenvectors(generator, dtype, p=5, n=8, r=2, d=2):
@@ -760,6 +793,11 @@ def _far_away(shifts, make, generator, dtype):
     """The first argument moved away from the samples, each row by a number of its own."""
     u, *others = make(generator, dtype)
     return u + torch.tensor(shifts, dtype=dtype)[:, None], *others
+
+
+def _moved_together(make, generator, dtype):
+    u, x, *others = make(generator, dtype)
+    return u + 1e6, x + 1e6, *others
 
 
 def _densities_of_many_sizes(generator, dtype):
@@ -838,6 +876,7 @@ E5 = Exercise(
         Edge("31 new points, a single sample", partial(_eigenvectors, p=31, n=1), "sizes"),
         Edge("17 dimensions, 3 modes, 40 samples", partial(_eigenvectors, d=17, r=3, n=40), "sizes"),
         Edge("samples that coincide, and new points on them", _at_samples_that_coincide, "ties"),
+        ("samples and new points far from the origin", partial(_moved_together, _eigenvectors)),
         ("new points far from all samples", partial(_far_away, 5 * [40.0], _eigenvectors)),
         Edge(
             "new points far and very far from all samples",
@@ -883,6 +922,11 @@ E5 = Exercise(
             "distance-not-squared",
             "Your kernel falls with the distance; the walk's is a Gaussian, with the squared distance.",
             _with_the_distance,
+        ),
+        Mistake(
+            "square-multiplied-out",
+            "You compute |u|^2 + |x|^2 - 2 u.x, which loses its digits far from the origin; square the differences.",
+            lambda u, x, q, psi, mu, eps: _averages(u, x, q, psi, eps, squares=_expanded_squares) / mu,
         ),
         Mistake(
             "first-eigenvalue-for-all",
@@ -948,8 +992,8 @@ def _on_data_that_coincide(generator, dtype):
     return x.clone(), x, bandwidth
 
 
-def _mean_of_kernels(u, x, bandwidth, square=2.0, dim=1):
-    return torch.softmax(-_squares(u, x) / (square * bandwidth**2), dim=dim) @ x
+def _mean_of_kernels(u, x, bandwidth, square=2.0, dim=1, squares=_squares):
+    return torch.softmax(-squares(u, x) / (square * bandwidth**2), dim=dim) @ x
 
 
 def _pulls(u, x, bandwidth, least=0.0, shift=lambda square: 0.0):
@@ -994,6 +1038,7 @@ E6 = Exercise(
         Edge("a single datum", partial(_clouds, n=1), "sizes"),
         Edge("40 data in 17 dimensions", partial(_clouds, n=40, d=17), "sizes"),
         Edge("data that coincide, and points on them", _on_data_that_coincide, "ties"),
+        ("data and points far from the origin", partial(_moved_together, _clouds)),
         ("points far from all data", partial(_far_away, 5 * [40.0], _clouds)),
         Edge(
             "points far and very far from all data",
@@ -1053,6 +1098,11 @@ E6 = Exercise(
             "shares-over-the-points",
             "Your shares add up to one over the points u; at each of them they must add up to one over the data.",
             lambda u, x, bandwidth: (_mean_of_kernels(u, x, bandwidth, dim=0) - u) / bandwidth**2,
+        ),
+        Mistake(
+            "square-multiplied-out",
+            "You compute |u|^2 + |x|^2 - 2 u.x, which loses its digits far from the origin; square the differences.",
+            lambda u, x, bandwidth: (_mean_of_kernels(u, x, bandwidth, squares=_expanded_squares) - u) / bandwidth**2,
         ),
         Mistake(
             "not-divided",

@@ -699,9 +699,10 @@ E5 = Exercise(
         ),
         Mistake(
             "damped-after-inverting",
-            "You invert M and damp then; a singular M has no inverse to be mended: add the damping first.",
+            "You invert M and average with m / e then; a singular M has no inverse to be mended: add the damping "
+            "first.",
             lambda m, metric, energies, damping: (
-                (1 + damping) * (torch.linalg.pinv(metric, hermitian=True) @ m + damping * m / energies)
+                (torch.linalg.pinv(metric, hermitian=True) @ m + damping * m / energies) / (1 + damping)
             ),
         ),
         Mistake(

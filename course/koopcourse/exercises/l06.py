@@ -200,6 +200,7 @@ E2 = Exercise(
         Edge("31 rates", partial(_spectrum_with_a_gap, slow=13, fast=18), "sizes"),
         ("a first gap that is the widest, before many others", _given(1.0, 10.0, 20.0, 40.0, 80.0, 160.0)),
         Edge("rates that repeat, and two gaps equally wide", _given(1.0, 1.0, 4.0, 4.0, 16.0), "ties"),
+        Edge("a widest gap between tiny rates", _given(1e-15, 1e-11, 1e-8, 1e-5, 1e-2), "far"),
         Edge("rates from 1e-12 to 1e6", _given(1e-12, 2e-12, 1e-3, 2e-3, 1e6, 3e6), "far"),
     ),
     units={"rates": 1},
@@ -635,6 +636,13 @@ E5 = Exercise(
             "You let one distance pass for both (or); one may be blind where the other sees, so ask for both (and).",
             lambda ranks, sw2, kl, sw2_floor, kl_floor: _first(
                 ranks, (sw2 <= 1.2 * sw2_floor) | (kl <= 1.2 * kl_floor)
+            ),
+        ),
+        Mistake(
+            "each-at-its-own-rank",
+            "You take the larger of the two smallest ranks, one for each distance; both must pass at the same rank.",
+            lambda ranks, sw2, kl, sw2_floor, kl_floor: max(
+                _first(ranks, sw2 <= 1.2 * sw2_floor), _first(ranks, kl <= 1.2 * kl_floor)
             ),
         ),
         Mistake(
