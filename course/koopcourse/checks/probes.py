@@ -21,6 +21,7 @@ from koopcourse.checks.values import came_and_needed
 
 FIXED_SEED = 20_260
 FLOAT32_TOLERANCE = 1e-3
+MORE_SEEDS = 6  # draws that tell named mistakes apart
 UNIT = 1e4  # so many times smaller and larger are the other units
 IDEA, FORMULA, SKELETON = 1, 2, 3  # the three hints below every exercise
 
@@ -63,6 +64,7 @@ class Probes:
     def __init__(self, exercise: Exercise, answer: Any, guard: Guard) -> None:
         self.exercise, self.answer, self.guard = exercise, answer, guard
         self.converted = False  # whether a right result came in another container than ours
+        self._more: list[Case] = []
         self._seen: dict[int, Observation] = {}  # by case, which live as long as this object
         fresh_seed = int.from_bytes(os.urandom(4), "big")
         self.example = _example(exercise)
@@ -88,12 +90,19 @@ class Probes:
         """The one named mistake that does just what the answer does, wherever both were tried; None if it is not one.
 
         That is on the worked example, on random input and in the case that failed. A fact fails in no single case: then
-        the edge cases decide, where several mistakes are left or the answer is wrong nowhere else.
+        the edge cases decide, where several mistakes are left or the answer is wrong nowhere else. Mistakes that a draw
+        cannot tell apart are tried on more of them.
         """
         cases = [self.example, self.fixed, self.fresh, *([failure.case] if failure.case else [])]
         matches = [m for m in self.exercise.mistakes if self._does_as(m.answer, cases)]
         if failure.case is None and (len(matches) > 1 or self._does_as(self.exercise.reference, cases)):
             matches = [m for m in matches if self._does_as(m.answer, self.edges)]
+        for seed in range(FIXED_SEED + 1, FIXED_SEED + 1 + MORE_SEEDS):
+            if len(matches) < 2:
+                break
+            more = self._random_case("On random input", seed)
+            self._more.append(more)
+            matches = [m for m in matches if self._does_as(m.answer, [more])]
         return matches[0] if len(matches) == 1 else None
 
     def _does_as(self, other: Any, cases: list[Case]) -> bool:
