@@ -7,6 +7,7 @@ import os
 import runpy
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.needs import missing
 
 ROOT = Path(__file__).resolve().parent
 OFFLINE = ROOT / "tests" / "offline"
+SLOW = 2.0  # the first test of a file may pay for what it imports
 BROWSERS = (
     *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -62,6 +64,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         missing(reason)
     if item.get_closest_marker("gpu") and (reason := _no_gpu()):
         (pytest.fail if item.config.getoption("--gpu") else pytest.skip)(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Note the CPU seconds of a test, its child processes included: they do not grow on a busy computer."""
+    start = sum(os.times()[:4])
+    try:
+        return (yield)
+    finally:
+        item.user_properties.append(("CPU seconds", sum(os.times()[:4]) - start))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that belong to the slow ones, so that the quick tier stays quick."""
+    passed = [report for report in terminalreporter.getreports("passed") if "slow" not in report.keywords]
+    used = {report.nodeid: dict(report.user_properties).get("CPU seconds", 0.0) for report in passed}
+    long = sorted(((seconds, name) for name, seconds in used.items() if seconds > SLOW), reverse=True)
+    if long:
+        terminalreporter.section(f"more than {SLOW:g} CPU seconds, and not marked slow")
+        terminalreporter.write("".join(f"{seconds:6.1f} {name}\n" for seconds, name in long))
 
 
 @pytest.fixture(scope="session", autouse=True)
