@@ -291,6 +291,7 @@ def test_build_refuses_outputs_that_do_not_repeat(course, cell, complaint):
     assert not script.notebook.exists()
 
 
+@pytest.mark.slow
 def test_pieces_of_a_stream_are_joined_and_a_widget_without_picture_refused(tmp_path):
     pieces = "print(1, flush=True)\nprint(2)"
     assert len(execute(notebook_of(tmp_path, pieces), tmp_path).cells[0].outputs) == 1
@@ -299,6 +300,7 @@ def test_pieces_of_a_stream_are_joined_and_a_widget_without_picture_refused(tmp_
         execute(notebook_of(tmp_path, slider), tmp_path)
 
 
+@pytest.mark.slow
 def test_output_areas_do_not_stall_the_run(tmp_path):
     """A lost wake-up holds a cell until its time limit; without the cure, 1 in 20 such cells is held."""
     areas = ["with area: print('x')"] * 80

@@ -37,6 +37,7 @@ def test_no_line_of_an_answer_stands_outside_a_third_hint():
     assert not list(leaks(solutions, map(read_notebook, EXERCISES)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
 def test_an_untouched_notebook_runs_to_its_end_and_says_not_started(path):
     notebook = execute(read_notebook(path), path.parent, untouched=True)

@@ -4,6 +4,8 @@ import ast
 import subprocess
 import sys
 
+import pytest
+
 from tests.needs import needs
 
 needs("jupytext")
@@ -65,6 +67,7 @@ def test_each_widget_stores_its_picture():
                 assert "image/png" in kinds, f"{path.name} {cell.id}"
 
 
+@pytest.mark.slow
 def test_lint_finds_nothing():
     assert [str(finding) for finding in lint(COURSE)] == []
 
@@ -92,6 +95,7 @@ print("closed")
 """
 
 
+@pytest.mark.slow
 def test_kernels_reach_this_computer_alone(tmp_path):
     source = tmp_path / "probe.py"
     source.write_text(f"# %%\n{NETWORK}", encoding="utf-8")
