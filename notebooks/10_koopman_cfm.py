@@ -221,16 +221,17 @@ for name, (flow, most) in {"student": (student, 0.04), "direct": (direct, 0.04),
     error = (x - goal).norm() / goal.norm()
     kc.show(f"{name:8}", f"end {error:.3f}, SW2 {distance(x):.3f}, on the moons {kt.moons.structure(x):.0%}")
     assert error < most
-middle, half_way = teacher.transport(fresh, steps=20, t=0.5), live.transport(fresh, t=0.5)
-kc.show("live: error at t = 1/2", f"{(half_way - middle).norm() / middle.norm():.3f}")
+middle = teacher.transport(fresh, steps=20, t=0.5)
+half_way = [float((flow.transport(fresh, t=0.5) - middle).norm() / middle.norm()) for flow in (student, live)]
+kc.show("error at t = 1/2, student and live", half_way, digits=2)
 kc.show("eigenvalue of the pair, student and live", [flow.rates[2].item() for flow in (student, live)], digits=2)
-assert (half_way - middle).norm() < 0.08 * middle.norm()
+assert max(half_way) < 0.15
 
 # %% [markdown]
-# At the end point the plain regression is no worse. If one-step samples are all you want, take it. The student of a moment ago errs four times as
-# much at the end and hardly more half way: long training buys the last per cent of the path, where the moons tear apart. Its eigenvalue is nearly
-# the other's, because it is fitted to the paths before the network sees any. What follows is what the regression cannot give: the whole path, the way
-# back, and the modes.
+# At the end point the plain regression is no worse. If one-step samples are all you want, take it. The student of a moment ago errs a few times
+# as much as the other, and a few more of its samples miss the moons: that is what the longer training buys. Its eigenvalue is nearly the other's,
+# because it is fitted to the paths before the network sees any. What follows is what the regression cannot give: the whole path, the way back, and
+# the modes.
 #
 # ## The whole path, and what the boundary does not say
 #

@@ -567,7 +567,7 @@ kc.show("share of the variance that 40 coordinates keep", fashion.share(clothes.
 # | class signatures of modes | more than chance, and roughly the same for every seed and spectrum; so is the size of the finished picture | **holds**, less deep than it sounds |
 # | semantic editing directions | edits look sensible; on a single picture they change with the seed | **a tool, not a finding** |
 #
-# A larger network would draw finer pictures: `python -m experiments image-flows --gpu` trains one with
+# A larger network would draw finer pictures: `python -m experiments image-flows-gpu` trains one with
 # 128 components on a GPU. Its table is not committed, since no GPU was at hand.
 #
 # ## Exercises

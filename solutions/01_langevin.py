@@ -170,7 +170,16 @@ kc.show("share in the left mode, steps 0, 200, 600, 1200, exact 0.5", [share[k] 
 
 # %% [markdown]
 # *Go further.* A Metropolis test makes the chain exact at every step size: propose $y$ by your step, and accept it with probability
-# $\min\!\big(1, \frac{\pi(y)\,q(x|y)}{\pi(x)\,q(y|x)}\big)$, where $q$ is the Gaussian of the proposal. The method is called MALA. Which of the two failures of the lesson does it cure, the bias or the waiting?
+# $\min\!\big(1, \frac{\pi(y)\,q(x|y)}{\pi(x)\,q(y|x)}\big)$, where $q$ is the Gaussian of the proposal. The method is called MALA, `kt.MALA`. Which of the two failures of the lesson does it cure, the bias or the waiting?
+
+# %% tags=["nbval-ignore-output"]
+deep = kt.DoubleWell(4.0).to(profile.device)
+left = -torch.ones(2000, 1, dtype=profile.dtype, device=profile.device)
+for name, method in {"ULA": kt.ULA(deep.score, step_size=0.02), "MALA": kt.MALA(deep, step_size=0.02)}.items():
+    after = kt.run_particles(method, left, n_steps=250, generator=profile.generator(8)).final[:, 0]
+    there, crossed = after[after < 0], (after > 0).double().mean()
+    kc.show(f"{name:4} spread within the left well, share that has crossed", [there.std(), crossed], 2)
+    assert crossed < 0.3
 
 # %% [markdown]
 # ## L01-E3 The generator on the square of the distance
