@@ -14,13 +14,20 @@ from koopcourse.checks.report import State, text
 from tests.mutants.exercises import SOLUTIONS
 
 EXERCISES = [exercise for lesson in declared.numbers() for exercise in declared.load(lesson).EXERCISES]
+LATER = pytest.mark.slow  # --quick tries the first of each exercise
+
+
+def first_quick(k):
+    return () if k == 1 else LATER
+
+
 MISTAKES = [
-    pytest.param(exercise, mistake, id=f"{exercise.id}-{mistake.name}")
+    pytest.param(exercise, mistake, id=f"{exercise.id}-{mistake.name}", marks=first_quick(k))
     for exercise in EXERCISES
-    for mistake in exercise.mistakes
+    for k, mistake in enumerate(exercise.mistakes, 1)
 ]
 ALTERNATIVES = [
-    pytest.param(exercise, answer, id=f"{exercise.id}-{k}")
+    pytest.param(exercise, answer, id=f"{exercise.id}-{k}", marks=first_quick(k))
     for exercise in EXERCISES
     for k, answer in enumerate(exercise.alternatives, 1)
 ]
