@@ -103,6 +103,9 @@ class AllenCahn(Movable):
         k = torch.arange(n_points, dtype=torch.float64)
         self.decay = self.kappa * (2 / self.dx * torch.sin(math.pi * k / (2 * n_points))) ** 2 - self.growth
 
+    def __repr__(self) -> str:
+        return f"AllenCahn({self.dim} points, kappa={self.kappa:g}, temperature={self.temperature:g})"
+
     @property
     def grid(self) -> Tensor:
         """The midpoints ``x_j``, ``(n_points,)``."""
