@@ -122,7 +122,7 @@ NUMBERS = ("L05-E1", "L05-E2")
 @pytest.fixture
 def course(tmp_path, monkeypatch):
     """The small course, and a small package that no other work changes meanwhile."""
-    monkeypatch.setattr("koopcourse.authoring.build.PACKAGE", tmp_path / "package")
+    monkeypatch.setattr("koopcourse.authoring.build.PACKAGES", (tmp_path / "package",))
     for folder, text in (("notebooks", LESSON), ("solutions", SOLUTION)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "05_steps.py").write_text(text, encoding="utf-8")
@@ -314,9 +314,9 @@ def test_fingerprint_follows_the_source_the_package_and_the_lessons_own_checks(c
     package = tmp_path / "package"
     names = (
         "runtime.py",
-        "teach/check.py",
-        "teach/lessons/l05.py",
-        "teach/lessons/l04.py",
+        "checks/check.py",
+        "exercises/l05.py",
+        "exercises/l04.py",
         "authoring/build.py",
     )
     seen = [fingerprint(script)]
