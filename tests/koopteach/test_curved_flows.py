@@ -214,6 +214,7 @@ SAVED = {
     "convex chart": lambda: ALL["convex chart"],
     "two charts": lambda: ALL["two charts"],
     "straight chart": lambda: ALL["straight chart"],
+    "learned chart": lambda: ConvexChart(convex_map(), inner=ALL["learned"]),
 }
 
 

@@ -259,6 +259,18 @@ def test_newton_does_not_arrive_where_no_point_is():
         convex_inverse(derivatives, x, 0 * x)
 
 
+def test_newton_arrives_where_whole_steps_would_run_away():
+    """Of ``sqrt(1 + z^2)`` a whole step leads from ``z`` to ``-z^3``, ever further out beyond 1."""
+
+    def derivatives(z):
+        root = (1 + z[..., 0].square()).sqrt()
+        return root, z / root[..., None], (1 / root**3)[..., None, None]
+
+    x = torch.tensor([[0.0], [0.6]], dtype=torch.float64)
+    z = convex_inverse(derivatives, x, torch.full_like(x, 3.0))[0]
+    torch.testing.assert_close(z, torch.tensor([[0.0], [0.75]]).double(), rtol=0, atol=1e-8)
+
+
 def test_the_likelihood_of_a_map_is_a_density():
     """The density ``N(T^{-1}(x)) / det DT`` integrates to one."""
     grid = torch.linspace(-6, 6, 121, dtype=torch.float64)
