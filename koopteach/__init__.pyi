@@ -69,6 +69,7 @@ from koopteach.particles import effective_sample_size as effective_sample_size
 from koopteach.particles import run_particles as run_particles
 from koopteach.particles import systematic_resample as systematic_resample
 from koopteach.spectrum import Spectrum as Spectrum
+from koopteach.standardizer import Standardizer as Standardizer
 from koopteach.targets import AllenCahn as AllenCahn
 from koopteach.targets import Circle as Circle
 from koopteach.targets import DoubleWell as DoubleWell
