@@ -12,6 +12,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from koopteach.arrays import as_tensor
+
 FLOATS = (torch.float32, torch.float64)
 
 # About 4 MB of float64: large enough that a matrix product runs at full speed, small enough that the next step
@@ -20,24 +22,21 @@ CHUNK_NUMBERS = 500_000
 
 
 def as_float(operation: str, name: str, value: Any) -> Tensor:
-    """``value`` as a float32 or float64 tensor; Python numbers and lists become float64.
+    """``value`` as a float32 or float64 tensor; Python numbers, lists and tables (DataFrames) become float64.
 
     Raises:
         TypeError: if ``value`` is a tensor or array of another type, because a silent conversion of
             integers or half precision hides mistakes; or no numbers at all.
     """
-    if isinstance(value, Tensor) or hasattr(value, "__array__"):
-        tensor = value if isinstance(value, Tensor) else torch.as_tensor(value)
-        if tensor.dtype not in FLOATS:
-            raise TypeError(
-                f"{operation}: {name} has dtype {tensor.dtype}, but float32 or float64 is needed. "
-                f"Convert it first, for example with {name}.double()."
-            )
-        return tensor
-    try:
-        return torch.tensor(value, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):  # text, None, lists of unequal lengths
-        raise TypeError(f"{operation}: {name} must be real numbers or lists of them, got {value!r:.80}.") from None
+    tensor = as_tensor(operation, name, value)
+    if tensor.dtype not in FLOATS:
+        fix = f"{name}.double()" if isinstance(value, Tensor) else f"np.asarray({name}, dtype=float)"
+        fix = f"{name}.real" if tensor.is_complex() else fix
+        raise TypeError(
+            f"{operation}: {name} has dtype {tensor.dtype}, but float32 or float64 is needed. "
+            f"Convert it first, for example with {fix}."
+        )
+    return tensor
 
 
 def as_points(operation: str, name: str, x: Any, *, dim: int | None = None, at_least: int = 1) -> Tensor:
@@ -46,7 +45,7 @@ def as_points(operation: str, name: str, x: Any, *, dim: int | None = None, at_l
     Args:
         operation: who asks; opens the message.
         name: the argument's name in that operation.
-        x: tensor, array or nested list.
+        x: tensor, array, nested list, or a table (recognised by ``to_numpy``).
         dim: the ``d`` that is needed, if one is.
         at_least: the smallest ``n`` that makes sense.
 
@@ -54,9 +53,10 @@ def as_points(operation: str, name: str, x: Any, *, dim: int | None = None, at_l
         TypeError: wrong dtype.
         ValueError: wrong shape, too few points, NaN or infinity.
     """
+    column = ".to_frame()" if hasattr(x, "to_frame") else "[:, None]"
     x = as_float(operation, name, x)
     if x.ndim != 2:
-        hint = f" Did you mean {name}[:, None]?" if x.ndim == 1 else ""
+        hint = f" Did you mean {name}{column}?" if x.ndim == 1 else ""
         raise ValueError(
             f"{operation}: {name} has shape {tuple(x.shape)}, but points are needed as (n, d), one row a point.{hint}"
         )
@@ -75,7 +75,8 @@ def as_points(operation: str, name: str, x: Any, *, dim: int | None = None, at_l
         if bad:
             raise ValueError(
                 f"{operation}: {name} has NaN or infinity in {bad} of {x.shape[0]} points. "
-                f"Drop them, for example with {name}[{name}.isfinite().all(dim=1)]."
+                "Drop these rows, and the same ones of all that belongs to them; of a time series build the pairs with "
+                "lagged_pairs, so that none crosses a gap."
             )
     return x
 
@@ -170,8 +171,18 @@ def same_kind(operation: str, x: Tensor, like: Tensor, what: str) -> None:
 
 
 def device_of(generator: torch.Generator | None, like: Tensor | None = None) -> torch.device:
-    """Where ``generator`` draws its numbers; without one the device of ``like``, or the processor."""
+    """Where ``generator`` draws its numbers; without one the device of ``like``, or the processor.
+
+    Raises:
+        TypeError: a seed, or another library's generator.
+    """
     if generator is not None:
+        if not isinstance(generator, torch.Generator):
+            seed = f"{generator}" if isinstance(generator, int) else "0"
+            raise TypeError(
+                f"generator must be a torch.Generator, got {type(generator).__name__} {generator!r:.40}. "
+                f"Take generator=torch.Generator().manual_seed({seed})."
+            )
         return generator.device
     return torch.device("cpu") if like is None else like.device
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # The homes stand on each other: koopcourse may import koopteach, experiments may import both.
 HOMES = {
     "koopteach": (
-        ("tensors", "kernels", "files", "progress_bar", "lazy", "protocols", "standardizer"),
+        ("arrays", "tensors", "kernels", "files", "progress_bar", "lazy", "protocols", "standardizer"),
         ("targets", "dictionaries", "metrics"),
         ("spectrum", "langevin"),
         ("operators", "flow_matching"),

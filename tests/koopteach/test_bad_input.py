@@ -4,6 +4,7 @@ import math
 import warnings
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 import koopteach as kt
 from koopteach.metrics.neighbours import precision
 from koopteach.particles.kswgd import damped_weights
-from tests.tools import seeded
+from tests.tools import Table, seeded
 
 D, N = 2, 40
 QUICK = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -179,6 +180,61 @@ def pair_takers():
 TAKERS, PAIRS = dict(takers()), dict(pair_takers())
 
 
+# Points as people hold them
+
+
+def masked(x):
+    return np.ma.masked_array(x.numpy(), mask=np.zeros(x.shape, dtype=bool))
+
+
+CONTAINERS = {
+    "a list": lambda x: x.tolist(),
+    "tuples": lambda x: tuple(map(tuple, x.tolist())),
+    "a list of tensors": list,
+    "a list of arrays": lambda x: list(x.numpy()),
+    "an array": lambda x: x.numpy(),
+    "a transposed array": lambda x: np.asfortranarray(x.numpy()),
+    "a reversed array": lambda x: x.numpy()[::-1].copy()[::-1],
+    "columns of a larger array": lambda x: np.repeat(x.numpy(), 2, axis=1)[:, ::2],
+    "another byte order": lambda x: x.numpy().astype(x.numpy().dtype.newbyteorder()),
+    "objects": lambda x: x.numpy().astype(object),
+    "a table": lambda x: Table(x.numpy()),
+    "a table of objects": lambda x: Table(x.numpy().astype(object)),
+    "a masked array": masked,
+    "another memory order": lambda x: x.T.contiguous().T,
+}
+
+
+@pytest.mark.parametrize("name", TAKERS)
+@QUICK
+@given(kind=st.sampled_from([*CONTAINERS]))
+def test_the_container_makes_no_difference(name, kind):
+    results = []
+    x = normal(N, TAKERS[name].dim or D)
+    for points in (x, CONTAINERS[kind](x)):
+        torch.manual_seed(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = TAKERS[name].call(points)
+        results.append([found] if torch.is_tensor(found) else found)
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("generator", [7, np.random.default_rng(0), "cpu"])
+def test_what_is_no_generator_is_told_how_to_make_one(generator):
+    draws = [
+        lambda: TARGETS["GaussianMixture"].sample(3, generator),
+        lambda: kt.GaussianRBF.from_data(X, 3, generator),
+        lambda: kt.run_particles(kt.KSWGD(SPECTRA["expansion"]), X, generator=generator),
+        lambda: kt.sliced_wasserstein2(X, Y, generator=generator),
+        lambda: kt.select([SAMPLES], X, n_modes=1, generator=generator),
+    ]
+    for draw in draws:
+        with pytest.raises(TypeError, match=r"generator must be .*got \w+.*torch\.Generator\(\)\.manual_seed\(\d"):
+            draw()
+
+
 # What may be wrong with points
 
 
@@ -205,6 +261,12 @@ WRONG = {
     "whole": lambda x, i, j: x.long(),
     "boolean": lambda x, i, j: x > 0,
     "complex": lambda x, i, j: x.to(torch.complex128),
+    "text": lambda x, i, j: x.numpy().astype(str),
+    "text in a table": lambda x, i, j: Table(np.where(x > x[i % len(x)], "high", x.numpy().astype(object))),
+    "a gap in a table": lambda x, i, j: Table(spoiled(math.nan)(x, i, j).numpy().astype(object)),
+    "dates": lambda x, i, j: Table(np.full(x.shape, "2020-01-01", dtype="M8[D]")),
+    "a masked entry": lambda x, i, j: np.ma.masked_invalid(spoiled(math.nan)(x, i, j).numpy()),
+    "sparse": lambda x, i, j: x.to_sparse(),
 }
 OTHER_DIM = {
     "a coordinate more": lambda x, i, j: torch.cat([x, x[:, :1]], dim=1),

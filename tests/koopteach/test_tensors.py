@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,7 +32,7 @@ from koopteach.tensors import (
     shuffled_rows,
     symmetric_power,
 )
-from tests.tools import seeded
+from tests.tools import Table, seeded
 
 
 @pytest.mark.parametrize("value", [1, 1.5, [1, 2], [[1.0, 2.0]]])
@@ -45,7 +46,7 @@ def test_arrays_and_tensors_keep_their_precision(dtype):
     assert as_float("f", "x", a).dtype == as_float("f", "x", torch.from_numpy(a)).dtype == torch.from_numpy(a).dtype
 
 
-@pytest.mark.parametrize("dtype", [torch.int64, torch.float16, torch.bfloat16, torch.bool, torch.complex128])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float16, torch.bfloat16, torch.bool])
 def test_other_types_are_refused_with_the_remedy(dtype):
     with pytest.raises(TypeError, match=rf"^sample: start has dtype {dtype}.*float64 is needed.*start\.double\(\)"):
         as_points("sample", "start", torch.ones(3, 2, dtype=dtype))
@@ -62,12 +63,65 @@ def test_other_types_are_refused_with_the_remedy(dtype):
         (torch.zeros(0, 2), {}, r"^f: x has 0 points"),
         (torch.tensor([[0.0, torch.nan], [1, 2], [torch.inf, 0]]), {}, r"^f: x has NaN or infinity in 2 of 3 points"),
         (torch.tensor([[torch.inf], [0.0]]), {}, r"^f: x has NaN or infinity in 1 of 2 points"),
-        (torch.tensor([[torch.inf], [-torch.inf]]), {}, r"in 2 of 2 points.*x\[x\.isfinite\(\)\.all\(dim=1\)\]"),
+        (torch.tensor([[torch.inf], [-torch.inf]]), {}, r"in 2 of 2 points.*the same ones of all that belongs to them"),
     ],
 )
 def test_bad_points_are_refused_by_name(x, more, message):
     with pytest.raises(ValueError, match=message):
         as_points("f", "x", x, **more)
+
+
+class Series:
+    """A column of a table on its own."""
+
+    def to_numpy(self):
+        return np.ones(3)
+
+    def to_frame(self):
+        return Table(self.to_numpy()[:, None])
+
+
+GAPS = np.ma.masked_array(np.ones((4, 1)), mask=[[0], [1], [0], [1]])
+MIXED = Table(np.array([["a", 1.0, "x"], [None, 2, "y"]], dtype=object), ["place", 7, "kind"])
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "told"),
+    [
+        (MIXED, TypeError, "x has columns that are not all numbers: 'place', 'kind'. Leave them out, or encode them."),
+        (np.array(["a", None]), TypeError, "x has entries that are no numbers"),
+        (np.array(["a", "b"]), TypeError, "x has dtype <U1, but real numbers"),
+        (np.zeros((2, 1), dtype=[("a", float)]), TypeError, r"x has dtype \[\('a', '<f8'\)\], but real numbers"),
+        (GAPS, ValueError, "x has NaN or infinity in 2 of 4 points"),
+        (Table(np.array([[None], [1.0]])), ValueError, "x has NaN or infinity in 1 of 2 points"),
+        (Series(), ValueError, r"Did you mean x\.to_frame\(\)\?"),
+        (torch.eye(2).to_sparse(), TypeError, r"x has a sparse layout.*Take x\.to_dense\(\)\."),
+        (scipy.sparse.eye(2), TypeError, r"x has a sparse layout.*Take x\.toarray\(\)\."),
+        (np.ones((2, 1), dtype=int), TypeError, r"torch\.int64.*np\.asarray\(x, dtype=float\)"),
+        (torch.ones(2, 1, dtype=torch.complex64), TypeError, r"complex64.*for example with x\.real"),
+        ([torch.ones(2), torch.ones(3)], TypeError, "x must be real numbers or lists of them"),
+    ],
+)
+def test_what_holds_no_numbers_is_told_with_the_remedy_of_its_kind(value, error, told):
+    with pytest.raises(error, match=f"^f: {told}" if told.startswith("x ") else told):
+        as_points("f", "x", value)
+
+
+def test_the_remedies_help():
+    numbers = Table(np.array([[1, 2.5], [3, 4.5]], dtype=object))
+    whole = np.ones((2, 1), dtype=int)
+    for x in (Series().to_frame(), numbers, torch.eye(2).to_sparse().to_dense(), np.asarray(whole, dtype=float)):
+        assert as_points("f", "x", x).dtype in (torch.float32, torch.float64)
+    assert as_points("f", "x", Table(whole)).dtype == torch.float64  # as of lists, nobody chose a precision
+
+
+def test_memory_is_shared_where_torch_can_and_read_only_arrays_stay_as_they_are():
+    array = np.ones((3, 2))
+    as_points("f", "x", array)[0, 0] = 5
+    assert array[0, 0] == 5
+    array.flags.writeable = False
+    as_points("f", "x", array)[0, 0] = 7
+    assert array[0, 0] == 5
 
 
 def test_large_finite_numbers_are_not_taken_for_infinity():

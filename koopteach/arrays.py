@@ -1,0 +1,78 @@
+"""Numbers in anybody's container as a tensor: lists, arrays of any layout, and tables, known by what they can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_number = np.frompyfunc(lambda cell: _as_number(cell), 1, 1)
+_MISSING = ("NoneType", "NAType", "NaTType")  # pandas is never imported, so its own have names alone
+
+
+def as_tensor(operation: str, name: str, value: Any) -> Tensor:
+    """``value`` as a tensor: precision as it comes, float64 where nobody chose one (Python numbers, lists, tables).
+
+    Missing entries become NaN, for the caller to refuse or to drop. What torch cannot share (negative strides, another
+    byte order, memory that may not be written) is copied.
+
+    Raises:
+        TypeError: no numbers, with the columns that hold none; a sparse matrix.
+    """
+    if isinstance(value, Tensor) or hasattr(value, "toarray"):
+        if not isinstance(value, Tensor) or value.layout != torch.strided:
+            dense = "to_dense" if isinstance(value, Tensor) else "toarray"
+            raise TypeError(
+                f"{operation}: {name} has a sparse layout, but all of its numbers are needed. Take {name}.{dense}()."
+            )
+        return value
+    if hasattr(value, "to_numpy"):
+        array = np.asarray(value.to_numpy())
+        return _shared(operation, name, array.astype(np.float64) if array.dtype.kind in "biu" else array, value)
+    if hasattr(value, "__array__") and not isinstance(value, np.generic):
+        array = np.asarray(value)
+        masked = isinstance(value, np.ma.MaskedArray) and array.dtype.kind == "f"
+        return _shared(operation, name, value.filled(np.nan) if masked else array, value)
+    try:
+        if isinstance(value, list | tuple) and value and isinstance(value[0], Tensor | np.ndarray):
+            return torch.stack([as_tensor(operation, name, part) for part in value])
+        return torch.tensor(value.item() if isinstance(value, np.generic) else value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):  # text, None, lists of unequal lengths
+        raise TypeError(f"{operation}: {name} must be real numbers or lists of them, got {value!r:.80}.") from None
+
+
+def _shared(operation: str, name: str, array: np.ndarray, value: Any) -> Tensor:
+    """``array`` as a tensor that shares its memory where torch can; ``value`` is what was given."""
+    if array.dtype.kind == "O":
+        array = _from_objects(operation, name, array, value)
+    try:
+        odd = any(stride < 0 or stride % array.itemsize for stride in array.strides)
+        if odd or not (array.flags.writeable and array.dtype.isnative):
+            array = array.astype(array.dtype.newbyteorder("="), order="C")
+        return torch.as_tensor(array)
+    except TypeError:
+        hint = f" Convert it first: {name}.astype(float)." if array.dtype.kind == "f" else ""
+        raise TypeError(
+            f"{operation}: {name} has dtype {array.dtype}, but real numbers (float32 or float64) are needed.{hint}"
+        ) from None
+
+
+def _from_objects(operation: str, name: str, array: np.ndarray, value: Any) -> np.ndarray:
+    """Numbers that came as objects, as those of a table do where one column holds text or has gaps."""
+    found = np.asarray(_number(array), dtype=object)
+    bad = np.atleast_1d(np.equal(found, None).astype(bool))
+    if not bad.any():
+        return found.astype(np.float64)
+    wrong = bad.reshape(len(bad), -1).any(axis=0)
+    names = getattr(value, "columns", range(len(wrong)) if array.ndim > 1 else ())
+    columns = ", ".join(repr(column) for column, without in zip(names, wrong) if without)
+    told = f"columns that are not all numbers: {columns:.120}" if columns else "entries that are no numbers"
+    raise TypeError(f"{operation}: {name} has {told}. Leave them out, or encode them.")
+
+
+def _as_number(cell: Any) -> float | None:
+    if type(cell).__name__ in _MISSING:
+        return float("nan")
+    return float(cell) if hasattr(cell, "__float__") else None
