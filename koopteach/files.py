@@ -21,13 +21,24 @@ def save_weights(path: str | Path, kind: str, config: dict[str, Any], tensors: d
 
     Raises:
         ImportError: without safetensors.
+        TypeError: no path.
+        OSError: no such folder, a folder in its place, no permission, no room.
     """
     save_file = _safetensors("save_file")
-    path = Path(path)
+    path = _as_path("save", path)
+    if path.is_dir():
+        raise IsADirectoryError(f"save: {path} is a folder. Name a file in it: {path / 'model.safetensors'}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"save: there is no folder {path.parent}. Make it first, or is the path misspelt?")
     unfinished = path.with_name(path.name + ".part")
     contents = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(contents, unfinished, metadata={_KIND: kind, _CONFIG: json.dumps(config)})
-    os.replace(unfinished, path)
+    try:
+        save_file(contents, unfinished, metadata={_KIND: kind, _CONFIG: json.dumps(config)})
+        os.replace(unfinished, path)
+    except Exception as error:  # safetensors has an exception of its own for what the system refuses
+        raise OSError(
+            f"save: {path} cannot be written ({error}). Is there permission, and room on the disk?"
+        ) from error
 
 
 def load_weights(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -38,7 +49,7 @@ def load_weights(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str,
         ValueError: it is truncated, of another format, or of another kind.
         ImportError: without safetensors.
     """
-    found, config, tensors = _read(Path(path), kind)
+    found, config, tensors = _read(_as_path("load", path), kind)
     if found != kind:
         holds = "a model of another program" if found is None else f"a {found}"
         raise ValueError(f"load: {path} holds {holds}, but a {kind} is needed.")
@@ -51,14 +62,20 @@ def kind_of(path: str | Path) -> str | None:
     Raises:
         FileNotFoundError, ValueError, ImportError: as :func:`load_weights`.
     """
-    return _read(Path(path), "model")[0]
+    return _read(_as_path("load", path), "model")[0]
+
+
+def _as_path(operation: str, path: Any) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{operation}: path must be text or a pathlib.Path, got {path!r:.40}.")
+    return Path(path)
 
 
 def _read(path: Path, kind: str) -> tuple[str | None, dict[str, Any], dict[str, Tensor]]:
     """Kind, configuration and tensors of a file; ``kind`` is what the messages call it."""
     safe_open = _safetensors("safe_open")
     if not path.is_file():
-        raise FileNotFoundError(f"load: there is no file {path}.")
+        raise FileNotFoundError(f"load: there is no file {path}{', that is a folder' if path.is_dir() else ''}.")
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
