@@ -24,9 +24,7 @@ def as_tensor(operation: str, name: str, value: Any) -> Tensor:
     if isinstance(value, Tensor) or hasattr(value, "toarray"):
         if not isinstance(value, Tensor) or value.layout != torch.strided:
             dense = "to_dense" if isinstance(value, Tensor) else "toarray"
-            raise TypeError(
-                f"{operation}: {name} has a sparse layout, but all of its numbers are needed. Take {name}.{dense}()."
-            )
+            raise TypeError(f"{operation}: {name} has a sparse layout, but a dense one is needed: {name}.{dense}().")
         return value
     if hasattr(value, "to_numpy"):
         array = np.asarray(value.to_numpy())
@@ -62,11 +60,11 @@ def _shared(operation: str, name: str, array: np.ndarray, value: Any) -> Tensor:
 def _from_objects(operation: str, name: str, array: np.ndarray, value: Any) -> np.ndarray:
     """Numbers that came as objects, as those of a table do where one column holds text or has gaps."""
     found = np.asarray(_number(array), dtype=object)
-    bad = np.atleast_1d(np.equal(found, None).astype(bool))
+    bad = np.array([cell is None for cell in found.flat], dtype=bool).reshape(found.shape)
     if not bad.any():
         return found.astype(np.float64)
-    wrong = bad.reshape(len(bad), -1).any(axis=0)
-    names = getattr(value, "columns", range(len(wrong)) if array.ndim > 1 else ())
+    wrong = bad.any(axis=0).tolist() if bad.ndim > 1 else []
+    names = getattr(value, "columns", range(len(wrong)))
     columns = ", ".join(repr(column) for column, without in zip(names, wrong) if without)
     told = f"columns that are not all numbers: {columns:.120}" if columns else "entries that are no numbers"
     raise TypeError(f"{operation}: {name} has {told}. Leave them out, or encode them.")

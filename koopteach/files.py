@@ -36,9 +36,7 @@ def save_weights(path: str | Path, kind: str, config: dict[str, Any], tensors: d
         save_file(contents, unfinished, metadata={_KIND: kind, _CONFIG: json.dumps(config)})
         os.replace(unfinished, path)
     except Exception as error:  # safetensors has an exception of its own for what the system refuses
-        raise OSError(
-            f"save: {path} cannot be written ({error}). Is there permission, and room on the disk?"
-        ) from error
+        raise OSError(f"save: {path} cannot be written ({error}). Is there permission, and room?") from error
 
 
 def load_weights(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -43,7 +43,7 @@ def test_a_place_that_takes_no_file_is_told(tmp_path, path, error, told):
 @pytest.mark.skipif(os.name == "nt" or getattr(os, "geteuid", int)() == 0, reason="whoever may write anywhere")
 def test_a_folder_without_permission_is_told(tmp_path):
     tmp_path.chmod(0o555)
-    with pytest.raises(OSError, match="save: .* cannot be written .* Is there permission"):
+    with pytest.raises(OSError, match=r"save: .* cannot be written .* Is there permission"):
         save_weights(tmp_path / "model", "K", {}, TENSORS)
 
 
@@ -51,7 +51,7 @@ def test_what_is_no_path_or_no_file_is_told(tmp_path):
     for call in (lambda: save_weights(None, "K", {}, TENSORS), lambda: load_weights(7, "K"), lambda: kind_of(None)):
         with pytest.raises(TypeError, match=r"^(save|load): path must be text or a pathlib\.Path, got (None|7)"):
             call()
-    with pytest.raises(FileNotFoundError, match="load: there is no file .*, that is a folder"):
+    with pytest.raises(FileNotFoundError, match=r"load: there is no file .*, that is a folder"):
         load_weights(tmp_path, "K")
     with pytest.raises(FileNotFoundError, match=r"load: there is no file .*nothing\.$"):
         load_weights(Path(tmp_path) / "nothing", "K")
