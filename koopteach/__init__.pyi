@@ -11,6 +11,7 @@ from koopteach.flow_matching import FlowMatching as FlowMatching
 from koopteach.flow_matching import FourierNet as FourierNet
 from koopteach.flow_matching import GaussianFlow as GaussianFlow
 from koopteach.flow_matching import MixtureFlow as MixtureFlow
+from koopteach.flow_matching import VelocityFlow as VelocityFlow
 from koopteach.flow_matching import distill as distill
 from koopteach.flow_matching import integrate as integrate
 from koopteach.flow_matching import linear_path as linear_path
@@ -54,6 +55,7 @@ from koopteach.operators import EDMD as EDMD
 from koopteach.operators import DiffusionMaps as DiffusionMaps
 from koopteach.operators import GeneratorEDMD as GeneratorEDMD
 from koopteach.operators import KernelEDMD as KernelEDMD
+from koopteach.operators import scan_lags as scan_lags
 from koopteach.operators import select as select
 from koopteach.operators import spectral_score as spectral_score
 from koopteach.particles import DMPS as DMPS
@@ -68,6 +70,11 @@ from koopteach.particles import denoise as denoise
 from koopteach.particles import effective_sample_size as effective_sample_size
 from koopteach.particles import run_particles as run_particles
 from koopteach.particles import systematic_resample as systematic_resample
+from koopteach.sampler import FittedMixture as FittedMixture
+from koopteach.sampler import KoopmanSampler as KoopmanSampler
+from koopteach.sampler import herd as herd
+from koopteach.series import delay_embedding as delay_embedding
+from koopteach.series import lagged_pairs as lagged_pairs
 from koopteach.spectrum import Spectrum as Spectrum
 from koopteach.standardizer import Standardizer as Standardizer
 from koopteach.targets import AllenCahn as AllenCahn

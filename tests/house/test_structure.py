@@ -14,10 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 HOMES = {
     "koopteach": (
         ("arrays", "tensors", "kernels", "files", "progress_bar", "lazy", "protocols", "standardizer"),
-        ("targets", "dictionaries", "metrics"),
+        ("targets", "dictionaries", "metrics", "series"),
         ("spectrum", "langevin"),
         ("operators", "flow_matching"),
         ("particles", "interpolants", "koopman_flow"),
+        ("sampler",),
         ("__main__",),
     ),
     "koopcourse": (
