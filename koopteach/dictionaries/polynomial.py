@@ -6,12 +6,14 @@ import itertools
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
+from itertools import combinations_with_replacement
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_coefficients, as_count, as_float, as_points, positive
+from koopteach.dictionaries.memory import refuse_too_many
+from koopteach.tensors import Movable, as_coefficients, as_count, as_float, as_points
 
 
 class _Polynomials(Movable):
@@ -20,30 +22,29 @@ class _Polynomials(Movable):
     The total degree is between 1 and ``degree``: ``m = C(dim + degree, dim) - 1`` features.
     """
 
-    def __init__(self, dim: int, degree: int, center: Any = 0.0, scale: float = 1.0) -> None:
+    def __init__(self, dim: int, degree: int, center: Any = 0.0, scale: Any = 1.0) -> None:
         who = type(self).__name__
         self.dim, self.degree = dim, degree = as_count(who, "dim", dim), as_count(who, "degree", degree)
-        self.scale = positive(who, "scale", scale)
-        center = as_float(who, "center", center)
-        if center.ndim and center.shape != (dim,):
-            raise ValueError(f"{who}: center has shape {tuple(center.shape)}, but one number or ({dim},) is needed.")
-        if not bool(center.isfinite().all()):
-            raise ValueError(f"{who}: center must be finite, got {center.tolist()}.")
-        self.center = center.expand(dim).clone()
-        # (m, d), ordered by total degree
-        exponents = [
-            a
-            for total in range(1, degree + 1)
-            for a in itertools.product(range(total, -1, -1), repeat=dim)
-            if sum(a) == total
-        ]
-        self.exponents = torch.tensor(exponents)
-        # Row of the feature that is left when coordinate i's factor is taken out, (m, d); the constant is row 0.
-        row = {(0,) * dim: 0} | {a: k for k, a in enumerate(exponents, start=1)}
-        self._without = torch.tensor([[row[(*a[:i], 0, *a[i + 1 :])] for i in range(dim)] for a in exponents])
-        # The last coordinate that takes part in a feature, (m,), and where each degree's features end.
-        self._last = torch.tensor([max(i for i in range(dim) if a[i]) for a in exponents])
-        self._ends = [math.comb(dim + total, dim) - 1 for total in range(degree + 1)]
+        self._ends = [math.comb(dim + total, dim) - 1 for total in range(degree + 1)]  # of each degree's features
+        refuse_too_many(who, self._ends[-1])
+        self.center, self.scale = (_a_column(who, *given, dim) for given in (("center", center), ("scale", scale)))
+        if not bool((self.scale > 0).all()):
+            raise ValueError(f"{who}: scale must be positive, got {scale}.")
+        # a feature is the multiset of its factors' coordinates, ordered by total degree
+        features = [f for total in range(1, degree + 1) for f in combinations_with_replacement(range(dim), total)]
+        row: dict[tuple[int, ...], int] = {(): 0} | {f: k for k, f in enumerate(features, start=1)}
+        # For each coordinate, the features that it takes part in, how often, and what is left without it (0 is the
+        # constant): by symmetry as many for each, (d, q, 3).
+        parts: list[list[tuple[int, int, int]]] = [[] for _ in range(dim)]
+        for k, f in enumerate(features):
+            for i in set(f):
+                parts[i].append((k, f.count(i), row[tuple(j for j in f if j != i)]))
+        self._parts = torch.tensor(parts)
+        # (m, d)
+        self.exponents = torch.zeros(len(features), dim, dtype=torch.int64)
+        self.exponents.T.scatter_(1, self._parts[..., 0], self._parts[..., 1])
+        # The last coordinate that takes part in a feature, how often, and what is left without it, (m, 3).
+        self._last = torch.tensor([(f[-1], f.count(f[-1]), row[f[: f.index(f[-1])]]) for f in features])
 
     @property
     def n_features(self) -> int:
@@ -57,34 +58,39 @@ class _Polynomials(Movable):
 
     def grad(self, x: Tensor) -> Tensor:
         """Gradients, ``(n, m, d)``."""
-        return torch.stack(list(self._partials(x)), dim=2)
+        x = as_points(type(self).__name__, "x", x, dim=self.dim)
+        slopes = x.new_zeros(len(x), self.dim, self.n_features)
+        for i, (rows, partial) in enumerate(self.partials(x)):
+            slopes[:, i, rows] = partial
+        return slopes.transpose(1, 2)
 
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
         x = as_points(type(self).__name__, "x", x, dim=self.dim)
         coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, None), x)
-        return torch.stack([partial @ coefficients for partial in self._partials(x)], dim=2)
+        return torch.stack([partial @ coefficients[rows] for rows, partial in self.partials(x)], dim=2)
 
-    def _partials(self, x: Tensor) -> Iterator[Tensor]:
-        """Yield the derivative along each coordinate, ``(n, m)``: its factor taken out, and its slope put in."""
+    def partials(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each coordinate the features ``(q,)`` that it takes part in, and their derivatives along it ``(n, q)``.
+
+        The coordinate's factor is taken out, and its slope put in. All other derivatives are zero.
+        """
         values, slopes = self._one_dimensional(self._scaled(x))
-        products = self._products(values)
-        exponents, without = self.exponents.to(values.device), self._without.to(values.device)
-        for i in range(self.dim):
-            yield (products[without[:, i]] * slopes[exponents[:, i], i]).T / self.scale
+        products, scale = self._products(values), self.scale.to(x)
+        for i, part in enumerate(self._parts.to(values.device)):
+            rows, power, rest = part.unbind(dim=1)
+            yield rows, (products[rest] * slopes[power, i]).T / scale[i]
 
     def _scaled(self, x: Tensor) -> Tensor:
         """``u``, a row for each coordinate, ``(d, n)``: rows of points make every product below contiguous."""
         x = as_points(type(self).__name__, "x", x, dim=self.dim)
-        return ((x - self.center.to(x)) / self.scale).T.contiguous()
+        return ((x - self.center.to(x)) / self.scale.to(x)).T.contiguous()
 
     def _products(self, values: Tensor) -> Tensor:
         """The constant and every feature, ``(1 + m, n)``: each is a feature of lower degree times one more factor."""
         features = values[0, :1]
         for start, end in itertools.pairwise(self._ends):
-            last = self._last[start:end, None]
-            power, parent = (table[start:end].gather(1, last) for table in (self.exponents, self._without))
-            last, power, parent = (index[:, 0].to(values.device) for index in (last, power, parent))
+            last, power, parent = self._last[start:end].to(values.device).unbind(dim=1)
             features = torch.cat([features, features[parent] * values[power, last]])
         return features
 
@@ -101,7 +107,7 @@ class Monomials(_Polynomials):
     Args:
         dim: dimension ``d``.
         degree: largest total degree.
-        center, scale: the polynomials are in ``(x - center) / scale``.
+        center, scale: the polynomials are in ``(x - center) / scale``; numbers, or one for each coordinate.
 
     >>> import torch
     >>> import koopteach as kt
@@ -127,7 +133,7 @@ class Hermite(_Polynomials):
     Args:
         dim: dimension ``d``.
         degree: largest total degree.
-        center, scale: the polynomials are in ``(x - center) / scale``.
+        center, scale: the polynomials are in ``(x - center) / scale``; numbers, or one for each coordinate.
 
     >>> import torch
     >>> import koopteach as kt
@@ -142,3 +148,13 @@ class Hermite(_Polynomials):
             h.append((u * h[k] - math.sqrt(k) * h[k - 1]) / math.sqrt(k + 1))
         slopes = [torch.zeros_like(u)] + [math.sqrt(k) * h[k - 1] for k in range(1, self.degree + 1)]
         return torch.stack(h), torch.stack(slopes)
+
+
+def _a_column(who: str, name: str, value: Any, dim: int) -> Tensor:
+    """One number a coordinate, ``(dim,)``."""
+    value = as_float(who, name, value)
+    if value.ndim and value.shape != (dim,):
+        raise ValueError(f"{who}: {name} has shape {tuple(value.shape)}, but one number or ({dim},) is needed.")
+    if not bool(value.isfinite().all()):
+        raise ValueError(f"{who}: {name} must be finite, got {value.tolist()}.")
+    return value.expand(dim).clone()

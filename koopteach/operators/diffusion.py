@@ -32,6 +32,9 @@ _DENSE = 1000
 _FEW = 1 / 12
 _RESTARTS = 200
 
+# Modes unless somebody asks for a number: each needs products with the kernel matrix.
+_MOST_MODES = 200
+
 # Entries of the kernel matrix that its factor may miss; and eigenvalues that are rounding, not data.
 _FACTOR_TOL, _ROUNDING = 1e-9, 1e-8
 
@@ -101,7 +104,8 @@ class DiffusionMaps:
         if walk is None:
             raise RuntimeError("DiffusionMaps.spectrum: nothing was fitted yet. Call fit(x) first.")
         x, eps = self._x, 0.5 * self.bandwidth**2
-        mu, psi = walk.eigenvectors(mode_count(n_modes, len(x) - 1, "DiffusionMaps"))
+        wanted = _MOST_MODES if n_modes is None else n_modes
+        mu, psi = walk.eigenvectors(mode_count(wanted, len(x) - 1, "DiffusionMaps"))
         resolved = int((mu > _SMALLEST_EIGENVALUE).sum())
         if not resolved:
             raise ValueError(

@@ -10,6 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from koopteach.dictionaries.memory import refuse_too_many
 from koopteach.operators.linear_algebra import (
     SMALLEST_TOL,
     Size,
@@ -21,13 +22,14 @@ from koopteach.operators.linear_algebra import (
     refuse_other_space,
     refuse_points_off,
     rounding,
-    whiten,
+    whiten_features,
 )
 from koopteach.operators.remarks import (
     clock_ratio,
     few_points,
     kernel_gaps,
     lost_modes,
+    many_modes,
     missing_modes,
     paragraphs,
     sampling_error,
@@ -58,8 +60,9 @@ class EDMD:
     Args:
         dictionary: see :mod:`koopteach.dictionaries`.
         lag: time between the snapshots of a pair.
-        tol: directions of ``G`` with eigenvalues below ``tol`` times the largest are dropped; at least 1e-5 in float32.
-        ridge: adds ``ridge * trace(G)/m`` to the diagonal of ``G``; ``None`` adds nothing.
+        tol: directions of the features' correlations with eigenvalues below ``tol`` times the largest are dropped; at
+            least 1e-5 in float32.
+        ridge: adds this share to the diagonal of ``G``; ``None`` adds nothing.
         manifold: where the states lie (see :mod:`koopteach.targets.manifolds`), None for R^d. The rates do not need it;
             the energies do, and the samplers, which the spectrum tells.
         reversible: whether the process satisfies detailed balance (Langevin does). The estimator then uses each
@@ -84,7 +87,7 @@ class EDMD:
         dictionary: Dictionary,
         *,
         lag: float,
-        tol: float = 1e-8,
+        tol: float = 1e-10,
         ridge: float | None = None,
         reversible: bool = True,
         manifold: Manifold | None = None,
@@ -130,6 +133,7 @@ class EDMD:
         return self
 
     def _begin(self, x: Tensor) -> None:
+        refuse_too_many("EDMD", self.dictionary.n_features)
         m, zeros = self.dictionary.n_features, partial(torch.zeros, dtype=torch.float64, device=x.device)
         # Reversible: the Gram matrices of psi(x) + psi(y) and psi(x) - psi(y), which hold G and the symmetrised A
         # in two symmetric products, a third of the work of three general ones; and the sum of psi(x) + psi(y).
@@ -163,7 +167,7 @@ class EDMD:
         self._kept = torch.cat([self._kept, fresh])
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:
-        """The ``n_modes`` slowest modes; ``None`` keeps all that the data support, up to 200.
+        """The ``n_modes`` slowest modes; ``None`` keeps all that the data support.
 
         Modes with ``|mu|`` below 0.02 (faster than 3.9 / lag), not below one, or negative where the process is
         reversible are dropped.
@@ -190,17 +194,18 @@ class EDMD:
             )
         rates = -mu[keep].log() / self.lag
         order = rates.real.argsort(stable=True)
-        r = mode_count(n_modes, len(order), "EDMD")
+        r, m = mode_count(n_modes, len(order), "EDMD"), self.dictionary.n_features
         every = Expansion(self.dictionary, mean, coefficients[:, keep][:, order])
         rates, functions = rates[order[:r]], every.first(r)
         report = (
             f"{r} modes of {len(mu)} directions kept, {len(mu) - len(order)} outside ({_SMALLEST_EIGENVALUE}, 1), "
-            f"{self.dictionary.n_features} features, {self.n_pairs} pairs, tol {tol:g}"
+            f"{m - len(mu)} of {m} directions dropped, {m} features, {self.n_pairs} pairs, tol {tol:g}"
         )
         report += paragraphs(
             missing_modes(n_modes, len(order)),
             few_modes(r, len(order)),
-            "" if self.ridge else few_points(self.n_pairs, self.dictionary.n_features, "pairs"),
+            many_modes(r, self.dictionary),
+            "" if self.ridge else few_points(self.n_pairs, m, "pairs"),
             kernel_gaps(self.dictionary),
             lost_modes(int((size <= _SMALLEST_EIGENVALUE).sum()), len(mu), self.lag, _SMALLEST_EIGENVALUE),
             "" if self.reversible else sampling_error(complex(rates[0]), self.lag, self.n_pairs),
@@ -222,7 +227,7 @@ class EDMD:
             squares, cross = first, self._second / n - torch.outer(mean, self._mean_y / n)
         gram = squares - torch.outer(mean, mean)
         least = rounding(squares.diagonal(), self._kept.dtype)
-        w = whiten(gram + self._penalty(gram), tol, "EDMD", least)
+        w = whiten_features(gram + self._penalty(gram), tol, "EDMD", least)
         reduced = w.T @ cross @ w
         if self.reversible:
             mu, vectors = torch.linalg.eigh(reduced)
@@ -232,7 +237,7 @@ class EDMD:
 
     def _penalty(self, gram: Tensor) -> Tensor:
         """What the ridge adds to the Gram matrix: a quadratic form of the coefficients, ``(m, m)``."""
-        return self.ridge * gram.trace() / len(gram) * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+        return self.ridge * gram.diagonal().diag()
 
     def _finish(self, rates: Tensor, functions: Expansion, report: str) -> Spectrum:
         """Dirichlet energies on the kept pairs, and everything in the data's precision."""

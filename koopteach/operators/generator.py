@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from koopteach.dictionaries.memory import refuse_too_many
 from koopteach.operators.linear_algebra import (
     SMALLEST_TOL,
     Size,
@@ -19,9 +20,9 @@ from koopteach.operators.linear_algebra import (
     refuse_other_space,
     refuse_points_off,
     rounding,
-    whiten,
+    whiten_features,
 )
-from koopteach.operators.remarks import few_points, kernel_gaps, missing_modes, null_directions, paragraphs
+from koopteach.operators.remarks import few_points, kernel_gaps, many_modes, missing_modes, null_directions, paragraphs
 from koopteach.protocols import Dictionary, Manifold
 from koopteach.spectrum import Expansion, Spectrum, few_modes
 from koopteach.tensors import as_float, as_points, chunks, same_kind
@@ -42,7 +43,8 @@ class GeneratorEDMD:
 
     Args:
         dictionary: see :mod:`koopteach.dictionaries`.
-        tol: directions of ``G`` with eigenvalues below ``tol`` times the largest are dropped; at least 1e-5 in float32.
+        tol: directions of the features' correlations with eigenvalues below ``tol`` times the largest are dropped; at
+            least 1e-5 in float32.
         manifold: where the samples lie (see :mod:`koopteach.targets.manifolds`), None for R^d. The spectrum
             carries it.
 
@@ -97,6 +99,7 @@ class GeneratorEDMD:
         return self
 
     def _begin(self, x: Tensor) -> None:
+        refuse_too_many("GeneratorEDMD", self.dictionary.n_features)
         m, zeros = self.dictionary.n_features, partial(torch.zeros, dtype=torch.float64, device=x.device)
         self._like, self._size = x.new_empty(0), Size()
         self._weight, self._psi = zeros(()), zeros(m)
@@ -117,7 +120,7 @@ class GeneratorEDMD:
         self._size.add(x, w)
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:
-        """The ``n_modes`` slowest modes; ``None`` keeps all that the data support, up to 200.
+        """The ``n_modes`` slowest modes; ``None`` keeps all that the data support.
 
         Raises:
             RuntimeError: nothing was fitted yet.
@@ -129,15 +132,20 @@ class GeneratorEDMD:
         gram = from_lower_triangle(self._gram) / self._weight - torch.outer(mean, mean)
         tol = max(self.tol, SMALLEST_TOL[self._like.dtype])
         least = rounding(self._gram.diagonal() / self._weight, self._like.dtype)
-        w = whiten(gram, tol, "GeneratorEDMD", least)
+        w = whiten_features(gram, tol, "GeneratorEDMD", least)
         rates, vectors = torch.linalg.eigh(w.T @ (from_lower_triangle(self._stiffness) / self._weight) @ w)
         r = mode_count(n_modes, len(rates), "GeneratorEDMD")
         coefficients = fix_signs(w @ vectors[:, :r])
         scale = float(self._size)
         m, n = len(gram), self.n_points
-        report = f"{r} modes of {len(rates)} directions kept, {m} features, {n} points, tol {tol:g}" + paragraphs(
+        report = (
+            f"{r} modes of {len(rates)} directions kept, {m - len(rates)} of {m} directions dropped, {m} features, "
+            f"{n} points, tol {tol:g}"
+        )
+        report += paragraphs(
             missing_modes(n_modes, len(rates)),
             few_modes(r, len(rates)),
+            many_modes(r, self.dictionary),
             few_points(n, m),
             kernel_gaps(self.dictionary),
             null_directions(rates[:r], scale),

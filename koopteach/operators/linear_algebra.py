@@ -11,16 +11,11 @@ from koopteach.tensors import as_count, as_number
 # In float32 a Gram matrix is known to about seven digits, so directions below 1e-5 are rounding, not data.
 SMALLEST_TOL = {torch.float32: 1e-5, torch.float64: 0.0}
 
-# Modes kept unless somebody asks for a number: the slow ones move mass between modes, the shape inside needs
-# the others, and beyond 200 nothing was gained in any experiment of the course.
-MOST_MODES = 200
-
-
 # Columns of a block of a Gram matrix: a third of them, but not so few that starting a product takes longer than it.
 _BLOCKS, _FEWEST_COLUMNS = 3, 64
 
 
-def whiten(gram: Tensor, tol: float, who: str, rounding: float = 0.0) -> Tensor:
+def whiten(gram: Tensor, tol: float, who: str, rounding: Tensor | float = 0.0) -> Tensor:
     """``W`` ``(m, q)`` with ``W^T gram W = I`` on the directions whose eigenvalue exceeds ``tol`` times the largest.
 
     The directions below are dropped, not ridged: a ridge on the Gram matrix alone would keep them as functions of
@@ -30,21 +25,34 @@ def whiten(gram: Tensor, tol: float, who: str, rounding: float = 0.0) -> Tensor:
         gram: ``(m, m)``, symmetric.
         tol: relative size below which a direction is dropped.
         who: the estimator, which opens the message.
-        rounding: absolute size below which an eigenvalue is a difference of equal numbers.
+        rounding: sizes below which a feature's variance is a difference of equal numbers, one or ``(m,)``.
 
     Raises:
         ValueError: no direction left (all features constant on the data).
     """
     values, vectors = torch.linalg.eigh(gram)
-    largest = float(values[-1])
-    if not largest > rounding:
+    # what the features' errors can add up to in a direction
+    noise = (vectors.abs().T @ torch.as_tensor(rounding).to(gram).expand(len(gram)).sqrt()).square()
+    keep = values > torch.maximum(max(tol, torch.finfo(values.dtype).eps) * values[-1], noise)
+    if not bool(keep.any()):
         raise ValueError(
             f"{who}.spectrum: every feature is constant on the data, so there is nothing to find a spectrum of. "
             "Are all points the same, or all far from the dictionary's centres? "
             "Polynomials of data far from the origin need a center."
         )
-    keep = values > max(max(tol, torch.finfo(values.dtype).eps) * largest, rounding)
     return vectors[:, keep] / values[keep].sqrt()
+
+
+def whiten_features(gram: Tensor, tol: float, who: str, rounding: Tensor) -> Tensor:
+    """:func:`whiten` of the features' correlations, for the features: no units of theirs decide what is dropped.
+
+    Rows and columns of ``gram`` are divided by the roots of its diagonal, and ``W``'s rows are, too. A feature that
+    varies by no more than its ``rounding`` takes no part.
+    """
+    squares = gram.diagonal()
+    varies = (squares > rounding) & (squares >= torch.finfo(squares.dtype).tiny)
+    units = torch.where(varies, squares.abs().rsqrt(), 0.0)
+    return units[:, None] * whiten(units[:, None] * gram * units, tol, who, rounding * units.square())
 
 
 def checked_tol(who: str, tol: float) -> float:
@@ -81,9 +89,9 @@ def from_lower_triangle(lower: Tensor) -> Tensor:
     return lower.tril() + lower.tril(-1).T
 
 
-def rounding(squares: Tensor, dtype: torch.dtype) -> float:
+def rounding(squares: Tensor, dtype: torch.dtype) -> Tensor:
     """What subtracting the means from the mean squares of features ``(m,)`` leaves of a constant, in that ``dtype``."""
-    return 4 * torch.finfo(dtype).eps * float(squares.sum())
+    return 4 * torch.finfo(dtype).eps * squares
 
 
 def fix_signs(coefficients: Tensor) -> Tensor:
@@ -144,10 +152,9 @@ class Size:
 
 
 def mode_count(n_modes: int | None, available: int, who: str) -> int:
-    """How many of the ``available`` modes to return: ``n_modes``, or :data:`MOST_MODES` for None, or all of them.
+    """How many of the ``available`` modes to return: ``n_modes``, or all of them, also for None.
 
     Raises:
         ValueError: ``n_modes`` below one.
     """
-    wanted = MOST_MODES if n_modes is None else as_count(f"{who}.spectrum", "n_modes", n_modes)
-    return min(wanted, available)
+    return available if n_modes is None else min(as_count(f"{who}.spectrum", "n_modes", n_modes), available)

@@ -16,6 +16,7 @@ _WIDEST_SPACING = 1.0  # of the centres, in widths; centres and widths from data
 _SAME_CLOCK = 3.0
 _MOST_LOST = 0.4
 _MOST_SCATTER = 0.5
+_MANY_MODES = 200
 _ZERO = 1e-8  # of a rate times the squared size of the data
 
 
@@ -29,6 +30,17 @@ def missing_modes(n_modes: int | None, available: int) -> str:
     if n_modes is None or n_modes <= available:
         return ""
     return f"{n_modes} modes asked, the data support {available}"
+
+
+def many_modes(r: int, dictionary: Dictionary) -> str:
+    """What the damped metric of a sampler costs with ``r`` modes of this dictionary."""
+    if r <= _MANY_MODES:
+        return ""
+    m, d = dictionary.n_features, dictionary.dim
+    return (
+        f"{r} modes: a damped step of KSWGD takes about {r * (m * (d + 1) + r * d):.1g} multiplications a particle and "
+        f"{r**3 / 3:.1g} besides; spectrum(n_modes) keeps fewer"
+    )
 
 
 def few_points(n: int, m: int, what: str = "points") -> str:

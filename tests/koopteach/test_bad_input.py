@@ -493,7 +493,7 @@ OPTIONAL = (  # None has a meaning
     "KSWGD max_move",
     "SVGD bandwidth",
 )
-SEVERAL = ("GaussianRBF widths", "Monomials center", "GaussianMixture stds")  # one for each
+SEVERAL = ("GaussianRBF widths", "Monomials center", "Monomials scale", "GaussianMixture stds")  # one for each
 NO_NUMBERS = ["0.1", "", b"1", None, [1.0, 2.0], torch.ones(2), 1 + 1j, {}]
 
 

@@ -248,3 +248,37 @@ def test_bad_arguments_are_named(make, message):
 def test_points_of_another_dtype_are_refused():
     with pytest.raises(TypeError, match=r"torch.float32 on cpu, but the dictionary is torch.float64.*Convert one"):
         DICTIONARIES["RBF"](torch.zeros(3, 2))
+
+
+@pytest.mark.parametrize(("dim", "degree"), [(1, 4), (2, 3), (4, 3)])
+def test_polynomials_are_listed_by_degree_and_then_by_their_first_coordinates(dim, degree):
+    """The order of all exponents of a degree, enumerated one by one, largest first."""
+    by_hand = [
+        a
+        for total in range(1, degree + 1)
+        for a in itertools.product(range(total, -1, -1), repeat=dim)
+        if sum(a) == total
+    ]
+    assert Monomials(dim, degree).exponents.tolist() == [list(a) for a in by_hand]
+
+
+def test_a_hundred_columns_are_enumerated_at_once_and_too_many_refused_before():
+    psi = Monomials(100, 2)
+    assert psi.n_features == 5150
+    x = normal(3, 100)
+    assert torch.equal(
+        psi(x)[:, [0, 99, 100, 101, 5149]],
+        torch.stack([x[:, 0], x[:, 99], x[:, 0] ** 2, x[:, 0] * x[:, 1], x[:, 99] ** 2], dim=1),
+    )
+    assert psi._parts.numel() + psi._last.numel() < 50_000
+    with pytest.raises(ValueError, match=r"Monomials: 48,903,491 features have a Gram matrix of .* GiB, but at most 4"):
+        Monomials(30, 8)
+    with pytest.raises(ValueError, match=r"Hermite: .* Take a lower degree"):
+        Hermite(10_000, 4)
+
+
+def test_polynomials_take_a_scale_for_each_coordinate():
+    x, scale = normal(6, 2), torch.tensor([0.5, 3.0]).double()
+    psi = Hermite(2, 3, center=[1.0, 0.0], scale=scale)
+    torch.testing.assert_close(psi(x), Hermite(2, 3)((x - torch.tensor([1.0, 0.0])) / scale), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(psi.grad(x), autograd(psi, x), rtol=1e-10, atol=1e-10)
