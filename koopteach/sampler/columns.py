@@ -1,0 +1,153 @@
+"""The columns of a table in coordinates that kernels like, and back: one monotone map a column, no rotation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from koopteach.standardizer import Standardizer
+from koopteach.tensors import Movable
+
+# Heavier tails than these get normal scores (a Gaussian has 3 and 0, an exponential law 9 and 2).
+_KURTOSIS, _SKEW = 5.0, 1.0
+
+# A column with fewer different values is discrete: samples take its levels and nothing between them.
+FEW_LEVELS = 20
+
+# Beyond the data a column's map goes on as steeply as over its outer tenth.
+_OUTER = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Knots(Movable):
+    """An increasing function that is linear between knots ``(x_i, y_i)`` and beyond them; ``undo`` is its inverse."""
+
+    x: Tensor
+    y: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """``(n,)`` to ``(n,)``."""
+        return _interpolate(x, self.x, self.y)
+
+    def undo(self, y: Tensor) -> Tensor:
+        """``(n,)`` to ``(n,)``."""
+        return _interpolate(y, self.y, self.x)
+
+
+def _interpolate(at: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    high = torch.searchsorted(x, at.contiguous()).clamp(1, len(x) - 1)
+    low = high - 1
+    return y[low] + (y[high] - y[low]) / (x[high] - x[low]) * (at - x[low])
+
+
+def normal_scores(values: Tensor, share: Tensor) -> Knots:
+    """A column's different values to the normal quantiles of their mid-ranks, of mean zero and unit spread.
+
+    Args:
+        values: the column ``(n,)``, at least two different ones.
+        share: of each row ``(n,)``, summing to one.
+    """
+    x, ends = _ends(values, share)
+    mass = ends.diff(prepend=ends.new_zeros(1))
+    y = torch.special.ndtri(ends - mass / 2)
+    mean = (mass * y).sum()
+    y = (y - mean) / (mass * (y - mean).square()).sum().sqrt()
+    return Knots(
+        *(
+            torch.cat([a[:1] - below, a, a[-1:] + above])
+            for a, (below, above) in ((x, _outer(x, ends)), (y, _outer(y, ends)))
+        )
+    )
+
+
+def _outer(a: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+    """How far the lowest and the highest tenth of the rows reach, at least to the next value."""
+    low = int(torch.searchsorted(ends, _OUTER)) or 1
+    high = min(int(torch.searchsorted(ends, 1 - _OUTER)), len(a) - 2)
+    return a[low] - a[0], a[-1] - a[high]
+
+
+def _ends(values: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """A column's different values, ascending, and the share of rows up to each."""
+    x, which = torch.unique(values, return_inverse=True)
+    return x, torch.zeros_like(x).index_add_(0, which, share).cumsum(0).clamp_max(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Columns(Movable):
+    """What a table's columns are, and their map.
+
+    Attributes:
+        varying: numbers of the columns that vary ``(k,)``; the others are left out, and come back as they were.
+        first: the first row ``(d,)``, which holds what the others always are.
+        units: centre and spread of the columns that vary.
+        scores: normal scores by the column's number among those that vary.
+        discrete: which of those have few levels.
+    """
+
+    varying: Tensor
+    first: Tensor
+    units: Standardizer
+    scores: dict[int, Knots]
+    discrete: tuple[int, ...]
+
+    @classmethod
+    def of(cls, x: Tensor, share: Tensor, scores: str = "heavy") -> Self:
+        """Look at the data ``(n, d)``; ``scores`` says which columns get normal scores: heavy, all or none.
+
+        Args:
+            x: data ``(n, d)``.
+            share: of each row ``(n,)``, summing to one.
+            scores: ``"heavy"``, ``"all"`` or ``"none"``.
+        """
+        varying = (x.amax(dim=0) > x.amin(dim=0)).nonzero()[:, 0]
+        units = Standardizer.of(x[:, varying], share)
+        u = units(x[:, varying])
+        skew, kurtosis = ((share[:, None] * u**power).sum(dim=0) for power in (3, 4))
+        chosen = {"heavy": (kurtosis > _KURTOSIS) | (skew.abs() > _SKEW), "all": skew == skew, "none": skew != skew}
+        which = chosen[scores].nonzero()[:, 0].tolist()
+        few = tuple(j for j in range(len(varying)) if len(u[:, j].unique()) < FEW_LEVELS)
+        return cls(varying, x[0], units, {j: normal_scores(u[:, j], share) for j in which}, few)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The data's units ``(n, d)`` to mapped coordinates ``(n, k)``."""
+        u = self.units(x[:, self.varying])
+        for j, knots in self.scores.items():
+            u[:, j] = knots(u[:, j])
+        return u
+
+    def undo(self, u: Tensor) -> Tensor:
+        """Mapped coordinates ``(n, k)`` to the data's units ``(n, d)``."""
+        u = u.clone()
+        for j, knots in self.scores.items():
+            u[:, j] = knots.undo(u[:, j])
+        x = self.first.expand(len(u), -1).clone()
+        x[:, self.varying] = self.units.undo(u)
+        return x
+
+
+def calibrated(x: Tensor, data: Tensor, share: Tensor) -> Tensor:
+    """``x`` ``(n, d)`` with the data's columns: each number becomes the quantile of the data that its rank asks for.
+
+    Between the data's values a quantile is linear; of columns with few levels it is one of them.
+
+    Args:
+        x: points whose rows are right and whose columns nearly are.
+        data: ``(N, d)``.
+        share: of each row of the data ``(N,)``, summing to one.
+    """
+    n = len(x)
+    heights = (torch.arange(n, dtype=x.dtype, device=x.device) + 0.5) / n
+    found = torch.empty_like(x)
+    for j in range(x.shape[1]):
+        levels, ends = _ends(data[:, j], share)
+        if len(levels) < FEW_LEVELS:
+            quantiles = levels[torch.searchsorted(ends, heights).clamp_max(len(levels) - 1)]
+        else:
+            middle = ends - ends.diff(prepend=ends.new_zeros(1)) / 2
+            quantiles = _interpolate(heights.clamp(middle[0], middle[-1]), middle, levels)
+        found[x[:, j].argsort(), j] = quantiles
+    return found

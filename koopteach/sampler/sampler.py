@@ -1,0 +1,290 @@
+"""From a table to samples of its law in one call: ``fit(x)``, then ``sample(n)``."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from koopteach.dictionaries import MultiScale
+from koopteach.operators import GeneratorEDMD
+from koopteach.particles import KSWGD, condition, run_particles
+from koopteach.protocols import Dictionary
+from koopteach.sampler.columns import Columns, calibrated
+from koopteach.sampler.herding import herd
+from koopteach.sampler.judge import held_out_report
+from koopteach.sampler.mixture import FittedMixture
+from koopteach.sampler.tables import Kind, read
+from koopteach.spectrum import Spectrum
+from koopteach.tensors import as_count, as_float, as_number, shuffled_rows
+
+_FEWEST_ROWS = 20
+
+
+class KoopmanSampler:
+    """Samples of the law of a table, in the table's own units, types and names.
+
+    The stages, each an argument: **columns** in units of their spread, normal scores where tails are heavy; a
+    **mixture** of Gaussians as the start; the **spectrum** of the law's Langevin generator, all modes; **KSWGD** moves
+    draws of the mixture until the modes' means are the data's; **calibration** gives each column the data's quantiles.
+
+    Args:
+        scores: which columns get normal scores: ``"heavy"`` (kurtosis above 5 or skewness above 1), ``"all"``,
+            ``"none"``.
+        components: most components of the mixture.
+        dictionary: ``(mapped data (n, d), generator) -> Dictionary``; None is ``MultiScale.from_data``.
+        n_steps: of KSWGD; 0 samples the mixture alone.
+        damping: of KSWGD; the paper's metric is right near the target, where the mixture is, and costs least.
+        noise: of KSWGD.
+        calibrate: give columns the data's quantiles.
+        pool: fewest particles of a run. ``sample(n)`` returns a random ``n`` of them: all particles of a run lie more
+            evenly than independent draws.
+        hold_out: share of the rows that ``fit`` first keeps aside, to tell in the report how samples compare with the
+            mixture's; then it fits all rows. 0 skips that.
+
+    Attributes:
+        columns, mixture, spectrum: what was fitted, in mapped coordinates.
+        report: what was fitted, in words.
+
+    >>> import torch
+    >>> import koopteach as kt
+    >>> g = torch.Generator().manual_seed(0)
+    >>> people = torch.randn(300, 2, generator=g) * torch.tensor([8.0, 12000.0]) + torch.tensor([175.0, 40000.0])
+    >>> sampler = kt.KoopmanSampler(hold_out=0).fit(people, generator=g)
+    >>> sampler.sample(1000, generator=g).shape
+    torch.Size([1000, 2])
+
+    Source: KSWGD of arXiv 2512.18837 as a corrector of a mixture.
+    """
+
+    columns: Columns
+    mixture: FittedMixture
+    spectrum: Spectrum
+    kind: Kind
+    share: Tensor
+
+    def __init__(
+        self,
+        *,
+        scores: str = "heavy",
+        components: int = 8,
+        dictionary: Callable[[Tensor, torch.Generator | None], Dictionary] | None = None,
+        n_steps: int = 30,
+        damping: float = math.inf,
+        noise: float = 0.3,
+        calibrate: bool = True,
+        pool: int = 800,
+        hold_out: float = 0.2,
+    ) -> None:
+        if scores not in ("heavy", "all", "none"):
+            raise ValueError(f"KoopmanSampler: scores must be 'heavy', 'all' or 'none', got {scores!r}.")
+        if not 0 <= as_number("KoopmanSampler", "hold_out", hold_out) <= 0.5:
+            raise ValueError(f"KoopmanSampler: hold_out must be between 0 and 0.5, got {hold_out}.")
+        self.scores, self.dictionary, self.calibrate = scores, dictionary, calibrate
+        self.components = as_count("KoopmanSampler", "components", components)
+        self.n_steps = as_count("KoopmanSampler", "n_steps", n_steps, at_least=0)
+        self.pool = as_count("KoopmanSampler", "pool", pool, at_least=2)
+        self.damping, self.noise, self.hold_out = damping, noise, hold_out
+        self.report, self.data = "", torch.empty(0)
+
+    # Fitting
+
+    def fit(self, x: Any, weights: Any = None, generator: torch.Generator | None = None) -> Self:
+        """Learn the law of the rows of ``x``.
+
+        Args:
+            x: a tensor, array or data frame ``(n, d)`` of numbers; rows with missing ones are left out.
+            weights: of the rows ``(n,)``, not negative; None for equal ones.
+            generator: source of all random numbers of the fit.
+
+        Raises:
+            TypeError: columns of text, by name.
+            ValueError: fewer than 20 rows, no column that varies, infinities, weights that do not fit.
+        """
+        values, self.kind = read("KoopmanSampler.fit", x)
+        whole = values.isfinite().all(dim=1)
+        share = _shares(weights, values)[whole]
+        data = values[whole]
+        _refuse_small(data, len(values), share)
+        self._dropped = len(values) - len(data)
+        share = share / share.sum()
+        judged = ""
+        if self.hold_out:
+            order = shuffled_rows(data, generator)
+            aside, rest = order.split([round(self.hold_out * len(data)), len(data) - round(self.hold_out * len(data))])
+            self._fit(data[rest], share[rest] / share[rest].sum(), generator)
+            judged = held_out_report(self, data[aside], generator)
+        self._fit(data, share, generator)
+        self.report = self._described() + judged
+        return self
+
+    def _fit(self, data: Tensor, share: Tensor, generator: torch.Generator | None) -> None:
+        self.data, self.share = data, share
+        self.columns = Columns.of(data, share, self.scores)
+        u = self.columns(data)
+        weights = share * len(u)
+        self.mixture = FittedMixture.fit(u, weights, most=self.components, generator=generator)
+        if self.dictionary is None:
+            d = u.shape[1]
+            tail = "quadratic" if d * (d + 3) / 2 <= len(u) / 2 else "linear"
+            dictionary: Dictionary = MultiScale.from_data(u, tail=tail, generator=generator)
+        else:
+            dictionary = self.dictionary(u, generator)
+        self.spectrum = GeneratorEDMD(dictionary).fit(u, weights).spectrum()
+
+    # Sampling
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Any:
+        """``n`` samples of the law, in the kind of table that was fitted."""
+        n = as_count("KoopmanSampler.sample", "n", n)
+        return self._fitted("sample").kind.like(self.draw(n, generator))
+
+    def draw(self, n: int, generator: torch.Generator | None = None, *, moved: bool = True) -> Tensor:
+        """As :meth:`sample`, a float64 tensor ``(n, d)``; ``moved=False`` leaves KSWGD out: the mixture's samples."""
+        u = self.mixture.sample(max(n, self.pool), generator)
+        if self.n_steps and moved:
+            u = self._moved(u, self.n_steps, generator, damping=self.damping, noise=self.noise)
+        x = self.columns.undo(u)
+        x = calibrated(x, self.data, self.share) if self.calibrate else x
+        return x[shuffled_rows(x, generator)[:n]]
+
+    def _moved(self, u: Tensor, n_steps: int, generator: torch.Generator | None, **options: Any) -> Tensor:
+        method = KSWGD(self.spectrum, **options)
+        return run_particles(method, u, n_steps=n_steps, record_every=n_steps, generator=generator, verbose=False).final
+
+    def quadrature(self, n: int) -> Any:
+        """``n`` points over which averages are the table's: herded rows, moved until the modes' means are the data's.
+
+        They lie more evenly than independent samples, and are no sample of the law.
+
+        Args:
+            n: at most the number of rows.
+
+        Source: :func:`koopteach.herd`, then KSWGD without noise.
+        """
+        self._fitted("quadrature")
+        u = self.columns(self.data)
+        start = u[herd(u, n, self.share)]
+        return self.kind.like(self.columns.undo(self._moved(start, 15, None, noise=0.0)))
+
+    def transport(self, x0: Any, generator: torch.Generator | None = None) -> Any:
+        """Move points of one's own ``(n, d)``, in the table's units, to the law: damped KSWGD, 60 steps."""
+        self._fitted("transport")
+        values, kind = read("KoopmanSampler.transport", x0)
+        return kind.like(self.columns.undo(self._moved(self.columns(values), 60, generator)))
+
+    def condition(
+        self,
+        log_likelihood: Callable[[Tensor], Tensor],
+        n: int = 800,
+        *,
+        prior: int = 4000,
+        generator: torch.Generator | None = None,
+        **options: Any,
+    ) -> Any:
+        """``n`` samples of the law conditioned on an observation.
+
+        Args:
+            log_likelihood: points in the table's units, a float64 tensor ``(n, d)``, to ``(n,)``, up to a constant.
+            n: how many.
+            prior: samples of the law that are weighted; as many as that also where the table is small.
+            generator: source of all random numbers.
+            options: of :func:`koopteach.condition`.
+
+        Raises:
+            ValueError: what :func:`koopteach.condition` refuses: an observation that hardly any sample explains.
+        """
+        self._fitted("condition")
+        u = self.columns(self.draw(max(n, prior), generator))
+        found = condition(
+            u, lambda u: log_likelihood(self.columns.undo(u)), n_particles=n, generator=generator, **options
+        )
+        return self.kind.like(self.columns.undo(found.particles))
+
+    # Words, parameters, files
+
+    def _described(self) -> str:
+        names = self.kind.names
+        varying = self.columns.varying.tolist()
+        constant = [name for j, name in enumerate(names) if j not in varying]
+        scored = [names[varying[j]] for j in self.columns.scores]
+        lines = [
+            f"{len(self.data)} rows of {len(names)} columns"
+            + (f"; {self._dropped} rows with missing values left out" if self._dropped else ""),
+            *_named("constant", constant),
+            *_named("normal scores", scored),
+            *_named("discrete (their levels alone are sampled)", [names[varying[j]] for j in self.columns.discrete]),
+            f"start: {self.mixture!r}",
+            f"spectrum: {self.spectrum.report.splitlines()[0]}",
+        ]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        changed = {
+            name: value
+            for name, value in self.get_params().items()
+            if value != inspect.signature(KoopmanSampler).parameters[name].default
+        }
+        told = [f"{name}={value!r}" for name, value in changed.items()]
+        if len(self.data):
+            rows, d = self.data.shape
+            told += [f"fitted to {rows} rows of {d} columns", f"start {self.mixture!r}", f"{len(self.spectrum)} modes"]
+        return f"KoopmanSampler({', '.join(told)})"
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments by name, as scikit-learn asks for them."""
+        return {name: getattr(self, name) for name in inspect.signature(KoopmanSampler).parameters}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change arguments by name; takes effect at the next :meth:`fit`."""
+        KoopmanSampler.__init__(self, **(self.get_params() | params))
+        return self
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted sampler, its table included, as one safetensors file."""
+        from koopteach.sampler.files import save
+
+        save(self._fitted("save"), path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> KoopmanSampler:
+        """The sampler of a file; nothing in it is executed."""
+        from koopteach.sampler.files import load
+
+        return load(cls, path)
+
+    def _fitted(self, action: str) -> Self:
+        if not len(self.data):
+            raise RuntimeError(f"KoopmanSampler.{action}: nothing was fitted yet. Call fit(x) first.")
+        return self
+
+
+def _named(what: str, names: list[Any]) -> list[str]:
+    return [f"{what}: {', '.join(str(name) for name in names)}"] if names else []
+
+
+def _shares(weights: Any, x: Tensor) -> Tensor:
+    if weights is None:
+        return torch.ones_like(x[:, 0])
+    weights = as_float("KoopmanSampler.fit", "weights", weights).to(x)
+    if weights.shape != (len(x),) or not bool(weights.isfinite().all()) or bool((weights < 0).any()):
+        raise ValueError(
+            f"KoopmanSampler.fit: weights have shape {tuple(weights.shape)}, but {len(x)} finite numbers that are not "
+            "negative are needed, one a row."
+        )
+    return weights
+
+
+def _refuse_small(data: Tensor, rows: int, share: Tensor) -> None:
+    if int((share > 0).sum()) < _FEWEST_ROWS:
+        raise ValueError(
+            f"KoopmanSampler.fit: {len(data)} of {rows} rows have all their numbers and a weight, but at least "
+            f"{_FEWEST_ROWS} are needed. Take more rows, or leave out the columns with missing values."
+        )
+    if bool((data == data[0]).all()):
+        raise ValueError("KoopmanSampler.fit: all rows are the same, so there is nothing to sample.")
