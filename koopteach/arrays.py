@@ -63,7 +63,7 @@ def _from_objects(operation: str, name: str, array: np.ndarray, value: Any) -> n
     bad = np.array([cell is None for cell in found.flat], dtype=bool).reshape(found.shape)
     if not bad.any():
         return found.astype(np.float64)
-    wrong = bad.any(axis=0).tolist() if bad.ndim > 1 else []
+    wrong = [bool(column.any()) for column in bad.T] if bad.ndim > 1 else []
     names = getattr(value, "columns", range(len(wrong)))
     columns = ", ".join(repr(column) for column, without in zip(names, wrong) if without)
     told = f"columns that are not all numbers: {columns:.120}" if columns else "entries that are no numbers"
