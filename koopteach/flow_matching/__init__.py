@@ -11,6 +11,8 @@ from koopteach.flow_matching.reflow import reflow
 from koopteach.flow_matching.solvers import integrate
 from koopteach.flow_matching.straightness import Straightness, straightness
 from koopteach.flow_matching.train import Training, train
+from koopteach.flow_matching.units import Units
+from koopteach.flow_matching.wrapped import VelocityFlow
 
 __all__ = [
     "DirectMap",
@@ -21,6 +23,8 @@ __all__ = [
     "MixtureFlow",
     "Straightness",
     "Training",
+    "Units",
+    "VelocityFlow",
     "distill",
     "integrate",
     "linear_path",

@@ -26,15 +26,17 @@ class DirectMap:
     """
 
     def __init__(self, flow: Flow, net: FourierNet) -> None:
-        self.dim, self.net, self._x0, self._like = flow.dim, net, flow._x0, flow._like
+        self.dim, self.net = flow.dim, net
+        self._x0, self._like, self._units = flow._x0, flow._like, flow._units
         self.training: Training | None = None
 
     def transport(self, x0: Tensor) -> Tensor:
         """The end points ``(n, d)``; one evaluation of the network."""
         x0 = as_points("transport", "x0", x0, dim=self.dim)
-        x = x0.to(self.net.frequencies.dtype)
+        x = (x0 if self._units is None else self._units.into(x0, 0.0)).to(self.net.frequencies.dtype)
         with torch.no_grad():
-            return self.net(x, x.new_zeros(len(x), 1)).to(x0.dtype)
+            x1 = self.net(x, x.new_zeros(len(x), 1)).to(x0.dtype)
+        return x1 if self._units is None else self._units.undo(x1, 1.0)
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
         """``n`` samples, ``(n, d)``: the flow's source, mapped."""
@@ -54,7 +56,7 @@ def distill(
     verbose: bool = True,
     **sizes: Any,
 ) -> DirectMap:
-    """Least squares of ``flow.transport(x0)`` on ``x0``: the baseline of every one-step student.
+    """Least squares of ``flow.transport(x0)`` on ``x0``, in the flow's units: the baseline of every one-step student.
 
     Args:
         flow: the teacher, any :class:`Flow`.
@@ -76,7 +78,8 @@ def distill(
     """
     n_pairs, batch = as_count("distill", "n_pairs", n_pairs), as_count("distill", "batch", batch)
     x0 = widened(flow.source(n_pairs, generator)) if x0 is None else x0
-    x1 = flow.transport(x0, steps=20)
+    mapped, x0 = flow._mapped(as_points("distill", "x0", x0, dim=flow.dim))
+    x1 = mapped.transport(x0, steps=20)
     net = FourierNet(flow.dim, generator=generator, **{"width": 96, "time_frequencies": 0, **sizes}).to(x0.device)
     x0, x1 = x0.to(net.frequencies), x1.to(net.frequencies)
     zeros, direct = x0.new_zeros(batch, 1), DirectMap(flow, net)

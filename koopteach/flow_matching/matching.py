@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,10 +11,12 @@ from torch import Tensor, nn
 
 from koopteach.files import fill, load_weights, part, save_weights
 from koopteach.flow_matching.flow import Flow
+from koopteach.flow_matching.labels import as_labels
 from koopteach.flow_matching.net import FourierNet, like_weights, own_copy, to_train
-from koopteach.flow_matching.paths import Coupling, Pairs, checked_coupling, linear_path
+from koopteach.flow_matching.paths import Coupling, Pairs, checked_coupling, coupled, draw_source, linear_path
 from koopteach.flow_matching.train import Training, train
-from koopteach.tensors import as_count, as_points, rand
+from koopteach.flow_matching.units import Units
+from koopteach.tensors import as_count, as_points, rand, random_rows
 
 
 class FlowMatching(Flow):
@@ -23,19 +26,24 @@ class FlowMatching(Flow):
     pairs all paths first contract to the data's mean, so that one Euler step lands there; pairs of optimal transport
     give nearly straight paths.
 
+    The data may have any units: ``fit`` maps their columns to unit spread (:class:`Units`), the network learns there,
+    and points, velocities and densities come back in the data's units. The source stays N(0, I).
+
     Args:
         dim: coordinates of a point.
         coupling: ``"independent"``, ``"ot"`` (optimal transport within each batch), ``"local"`` (65,536 pairs matched
             once, nearly optimally, before the training), ``"paired"`` (row i of the source belongs to row i of the
             data), or a function ``(x0, x1) -> (x0, x1)`` of two batches.
-        net: a module ``net(x (n, d), t (n, 1)) -> (n, d)``; None for :class:`FourierNet`, made by ``fit``. The flow
-            works with copies and leaves ``net`` as it is. ``fit`` trains what requires a gradient, in ``net``'s own
-            dtype, or all of a network that is frozen as a whole, as those of fitted and loaded flows are; so
-            ``FlowMatching(dim, net=flow.net)`` goes on where ``flow`` ended.
+        net: a module ``net(x (n, d), t (n, 1)) -> (n, d)``, with labels ``net(x, t, labels)``, ``(n,)`` or ``()``; None
+            for :class:`FourierNet`, made by ``fit``. The flow works with copies and leaves ``net`` as it is.
+            ``fit`` trains what requires a gradient, in ``net``'s own dtype, or all of a network that is frozen as a
+            whole, as those of fitted and loaded flows are; so ``FlowMatching(dim, net=flow.net)``, fitted to the same
+            data, goes on where ``flow`` ended.
 
     Attributes:
         net: the network that is evaluated, without gradients of its parameters, dropout off.
         training: the record of ``fit``, a :class:`Training`.
+        n_labels: classes of the data, 0 where they have none.
 
     Raises:
         TypeError, ValueError: ``dim`` that is no whole number of at least one, or another coupling.
@@ -51,6 +59,21 @@ class FlowMatching(Flow):
     >>> tuple(flow.sample(5, solver="midpoint", steps=4, generator=stream).shape), flow.nfe
     ((5, 2), 8)
 
+    Classes: ``fit(x1, labels=...)``, then ``flow.sample(n, labels=1)``, or ``flow.given(1)``, a flow of that class.
+
+    A loop of one's own, with any optimiser and whatever else it needs, in the place of ``fit``:
+
+    >>> flow = kt.FlowMatching(2, net=net).prepare(data)
+    >>> adam = torch.optim.Adam(flow.net.parameters(), lr=2e-3)
+    >>> for _ in range(20):
+    ...     batch = data[torch.randint(len(data), (64,), generator=stream)]
+    ...     adam.zero_grad()
+    ...     flow.loss(batch, generator=stream).backward()
+    ...     _ = adam.step()
+    >>> _ = flow.net.eval()
+    >>> tuple(flow.sample(5).shape)
+    (5, 2)
+
     Source: Lipman et al. 2023; Tong et al. 2024 (couplings).
     """
 
@@ -60,6 +83,7 @@ class FlowMatching(Flow):
         self.coupling: str | Coupling | None = checked_coupling("FlowMatching", coupling)
         self._given, self.net = net, None if net is None else own_copy(net)
         self.training: Training | None = None
+        self.n_labels, self._labels = getattr(net, "n_labels", 0), None
         self._like = torch.empty(0, dtype=torch.float64)
 
     def fit(
@@ -67,58 +91,187 @@ class FlowMatching(Flow):
         x1: Tensor,
         x0: Tensor | None = None,
         *,
+        labels: Any = None,
         n_steps: int = 3000,
         batch: int | None = None,
         lr: float = 2e-3,
+        standardize: bool | Units = True,
         generator: torch.Generator | None = None,
         verbose: bool = True,
     ) -> Self:
         """Learn the velocity from samples alone; a second call starts anew.
 
         Args:
-            x1: data ``(n, d)``, of about unit variance.
-            x0: samples ``(m, d)`` of the source; None for standard normal noise.
+            x1: data ``(n, d)``, in any units.
+            x0: samples ``(m, d)`` of the source, in the units of ``x1``; None for standard normal noise.
+            labels: classes ``(n,)`` of the data, whole numbers ``0 .. k - 1``; needs independent pairs.
             n_steps, lr: as in :func:`train`.
             batch: pairs a step; None for 512, or 256 with optimal transport, whose cost grows faster than the batch.
+            standardize: whether to learn in columns of unit spread; False for data that have it, or the
+                :class:`Units` to learn in.
             generator: source of the first weights, the batches and the times.
             verbose: a progress bar where somebody watches, and a line when the training stopped early.
 
         Raises:
             TypeError, ValueError: points that are not ``(n, dim)`` and finite, ``batch`` or ``n_steps`` that is no
-                whole number of at least one, a network or a coupling that returns another shape.
+                whole number of at least one, labels that are no classes of these rows, a network or a coupling that
+                returns another shape.
         """
+        batch = (256 if self.coupling == "ot" else 512) if batch is None else as_count("fit", "batch", batch)
+        n_steps = as_count("fit", "n_steps", n_steps)
         x1 = as_points("fit", "x1", x1, dim=self.dim, at_least=2)
         x0 = None if x0 is None else as_points("fit", "x0", x0, dim=self.dim).to(x1)
-        batch = (256 if self.coupling == "ot" else 512) if batch is None else as_count("fit", "batch", batch)
-        net, learned = to_train(FourierNet(self.dim, generator=generator) if self._given is None else self._given)
-        self.net, self._x0, self._like = net.to(x1.device), x0, x1.new_empty(0)
-        pairs = self._pairs(x1, x0, generator, verbose)
+        self.prepare(x1, x0, labels=labels, standardize=standardize, generator=generator, verbose=verbose)
+        net, (x0, x1) = self._network(), self._codes(x0, x1)
+        pairs = Pairs("fit", x1, x0, self.coupling, generator)
+        labels = None if labels is None else as_labels("fit", labels, len(x1)).to(x1.device)
 
         def loss() -> Tensor:
-            x_t, t, u = self._batch(pairs, batch, generator)
-            return (self._answer(net, x_t, t) - u).square().sum(dim=1).mean()
+            rows = random_rows(pairs.x1, batch, generator)
+            given = None if labels is None else labels[rows]
+            return self._distance(*pairs.at(rows, generator), given, generator)
 
         try:
+            learned = [p for p in net.parameters() if p.requires_grad]
             self.training = train(loss, learned, n_steps=n_steps, lr=lr, name=type(self).__name__, verbose=verbose)
         finally:
-            net.eval()
+            net.requires_grad_(False).eval()
         return self
 
-    def _pairs(self, x1: Tensor, x0: Tensor | None, generator: torch.Generator | None, verbose: bool) -> Pairs:
-        """What batches are drawn from, in the network's dtype; `CurvedInterpolant` pairs other coordinates."""
-        like = like_weights(self._network())
-        return Pairs("fit", x1.to(like), None if x0 is None else x0.to(like), self.coupling, generator)
+    def prepare(
+        self,
+        x1: Tensor,
+        x0: Tensor | None = None,
+        *,
+        labels: Any = None,
+        standardize: bool | Units = True,
+        generator: torch.Generator | None = None,
+        verbose: bool = True,
+    ) -> Self:
+        """What ``fit`` does before its first step: units, source, and a fresh ``net`` in training mode.
 
-    def _batch(self, pairs: Pairs, n: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor]:
-        x0, x1 = pairs.draw(n, generator)
-        t = rand((n, 1), x1, generator)
-        x_t, u = linear_path(x0, x1, t)
-        return x_t, t, u
+        For a training loop of one's own around :meth:`loss`; arguments and errors are those of :meth:`fit`.
+        """
+        x1 = as_points("prepare", "x1", x1, dim=self.dim, at_least=2)
+        x0 = None if x0 is None else as_points("prepare", "x0", x0, dim=self.dim).to(x1)
+        self.n_labels = 0 if labels is None else int(as_labels("fit", labels, len(x1)).max()) + 1
+        if self.n_labels and self.coupling != "independent":
+            raise ValueError(
+                'fit: labels need coupling="independent": pairs that are made without looking at the labels give each '
+                "class another source than sample draws from."
+            )
+        given = self._given
+        if isinstance(given, FourierNet) and given.n_labels != self.n_labels:
+            raise ValueError(f"fit: labels name {self.n_labels} classes, but net was made for {given.n_labels}.")
+        given = FourierNet(self.dim, n_labels=self.n_labels, generator=generator) if given is None else given
+        net, learned = to_train(given)
+        for parameter in learned:
+            parameter.requires_grad_(True)
+        self.net, self._x0, self._like, self._labels = net.to(x1.device), x0, x1.new_empty(0), None
+        self._units = (Units.of(x1, x0) if standardize else None) if isinstance(standardize, bool) else standardize
+        self._ready(x1, x0, verbose)
+        return self
+
+    def loss(
+        self, x1: Tensor, x0: Tensor | None = None, *, labels: Any = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """``E |v(x_t, t) - d/dt x_t|^2`` of one batch, in mapped coordinates: what ``fit`` minimises, differentiable.
+
+        Args:
+            x1: a batch of data ``(n, d)``.
+            x0: as many starts, which the coupling pairs with them; None for N(0, I), or for rows of the source sample
+                of :meth:`prepare`.
+            labels: classes ``(n,)``, of a flow with labels.
+            generator: source of the noise and of the times.
+
+        Raises:
+            RuntimeError: no network yet.
+            TypeError, ValueError: as :meth:`fit`; pairs matched before the training, without ``x0``.
+        """
+        self._network()
+        x1 = as_points("loss", "x1", x1, dim=self.dim)
+        if x0 is None and self._x0 is not None and self.coupling != "paired":
+            x0 = draw_source(self._x0, x1, len(x1), generator)
+        if x0 is not None or self.coupling == "paired":
+            x0 = as_points("loss", "x0", x1[:0] if x0 is None else x0, dim=self.dim, at_least=len(x1)).to(x1)
+        if labels is not None or self.n_labels:
+            labels = as_labels("loss", labels, len(x1), self.n_labels).to(x1.device)
+        x0, x1 = self._codes(x0, x1)
+        x0 = draw_source(None, x1, len(x1), generator) if x0 is None else x0
+        return self._distance(*coupled("loss", checked_coupling("loss", self.coupling), x0, x1), labels, generator)
+
+    def given(self, labels: Any) -> Self:
+        """This flow for one class, or for a class of each row ``(n,)``: a copy that shares the network.
+
+        Of one class it is a flow as any other, with samples, densities and students of its own.
+
+        Raises:
+            TypeError, ValueError: a flow without labels, or labels that it was not fitted with.
+        """
+        flow = copy.copy(self)
+        flow._labels = as_labels("given", labels, None, self.n_labels).to(like_weights(self._network()).device)
+        return flow
+
+    def velocity(self, x: Tensor, t: Any, *, labels: Any = None) -> Tensor:
+        """``v(x, t)``, ``(n, d)``; arguments and errors are those of :meth:`Flow.velocity`.
+
+        Args:
+            x, t: points and times.
+            labels: a class, or one for each point, as of :meth:`given`.
+        """
+        return super().velocity(x, t) if labels is None else self.given(labels).velocity(x, t)
+
+    def sample(
+        self,
+        n: int,
+        *,
+        labels: Any = None,
+        solver: str = "midpoint",
+        steps: int = 8,
+        tolerance: float = 1e-4,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """``n`` samples of the law at t = 1, ``(n, d)``: the source, transported.
+
+        Args:
+            n: how many.
+            labels: a class, or one for each sample, ``(n,)``, as of :meth:`given`.
+            solver, steps, tolerance, generator: as of :meth:`Flow.sample`.
+        """
+        flow = self if labels is None else self.given(labels)
+        x = Flow.sample(flow, n, solver=solver, steps=steps, tolerance=tolerance, generator=generator)
+        self.nfe = flow.nfe
+        return x
+
+    def _ready(self, x1: Tensor, x0: Tensor | None, verbose: bool) -> None:
+        """What a subclass looks at before a training."""
+
+    def _codes(self, x0: Tensor | None, x1: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Both ends in the coordinates in which they are paired and joined, in the network's dtype."""
+        like = like_weights(self._network())
+        if (units := self._units) is not None:
+            x0, x1 = None if x0 is None else units.into(x0, 0.0), units.into(x1, 1.0)
+        return None if x0 is None else x0.to(like), x1.to(like)
+
+    def _path(self, x0: Tensor, x1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Point and rate of paths between such ends, in mapped coordinates."""
+        return linear_path(x0, x1, t)
+
+    def _distance(self, x0: Tensor, x1: Tensor, labels: Tensor | None, generator: torch.Generator | None) -> Tensor:
+        """The mean square that is minimised, of these pairs at random times."""
+        t = rand((len(x1), 1), x1, generator)
+        x_t, u = self._path(x0, x1, t)
+        return (self._answer(self._network(), x_t, t, labels) - u).square().sum(dim=1).mean()
 
     def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
         net = self._network()
+        if self.n_labels and self._labels is None:
+            raise ValueError(
+                f"FlowMatching: this flow has {self.n_labels} classes: say which, as sample(n, labels=0) or "
+                "flow.given(0)."
+            )
         like = like_weights(net)
-        return self._answer(net, x.to(like.dtype), t.to(like.dtype)).to(x.dtype)
+        return self._answer(net, x.to(like.dtype), t.to(like.dtype), self._labels).to(x.dtype)
 
     def _network(self) -> nn.Module:
         if self.net is None:
@@ -126,9 +279,11 @@ class FlowMatching(Flow):
         return self.net
 
     @staticmethod
-    def _answer(net: nn.Module, x: Tensor, t: Tensor) -> Tensor:
+    def _answer(net: nn.Module, x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
         """``net(x, t)``, which must be ``(n, d)``: another shape would be broadcast, and train."""
-        v = net(x, t)
+        if labels is not None and labels.ndim and len(labels) != len(x):
+            raise ValueError(f"FlowMatching: there are {len(labels)} labels for {len(x)} points; give one for each.")
+        v = net(x, t) if labels is None else net(x, t, labels)
         if v.shape != x.shape:
             raise ValueError(
                 f"FlowMatching: net returned {tuple(v.shape)} for points {tuple(x.shape)}, but a velocity has as many "
@@ -137,7 +292,7 @@ class FlowMatching(Flow):
         return v
 
     def save(self, path: str | Path) -> None:
-        """Write the flow to a safetensors file: the network and its sizes, the coupling's name, and the source.
+        """Write the flow to a safetensors file: network and sizes, the coupling's name, units, and the source.
 
         Raises:
             RuntimeError: not fitted, or a network other than :class:`FourierNet`, whose sizes nobody knows.
@@ -168,7 +323,7 @@ class FlowMatching(Flow):
     def _restore(self, config: dict[str, Any], tensors: dict[str, Tensor], path: str | Path) -> Self:
         """Fill an empty flow from them; what belongs to a subclass stays unread."""
         self.net = self._given = fill(FourierNet(**config["net"]), part(tensors, "net"), path)
-        self.coupling = config["coupling"]
+        self.coupling, self.n_labels = config["coupling"], self.net.n_labels
         self._restore_source(tensors)
         return self
 

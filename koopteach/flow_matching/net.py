@@ -30,6 +30,7 @@ class FourierNet(nn.Module):
             spirals 64 frequencies of scale 4.
         time_frequencies: the largest ``k``.
         last_scale: multiplies the last layer's first weights; small ones start the network near zero.
+        n_labels: classes of points, each with a learned vector that is added before the first layer's SiLU; 0 for none.
         generator: source of the frequencies and of the first weights.
 
     Raises:
@@ -59,6 +60,7 @@ class FourierNet(nn.Module):
         frequency_scale: float = 2.0,
         time_frequencies: int = 2,
         last_scale: float = 1.0,
+        n_labels: int = 0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -69,6 +71,7 @@ class FourierNet(nn.Module):
         n_frequencies = as_count("FourierNet", "n_frequencies", n_frequencies, at_least=0)
         time_frequencies = as_count("FourierNet", "time_frequencies", time_frequencies, at_least=0)
         self.dim, self.out_dim = dim, out_dim
+        self.n_labels = as_count("FourierNet", "n_labels", n_labels, at_least=0)
         self.config = {
             "dim": dim,
             "out_dim": out_dim,
@@ -77,7 +80,7 @@ class FourierNet(nn.Module):
             "n_frequencies": n_frequencies,
             "frequency_scale": float(frequency_scale),
             "time_frequencies": time_frequencies,
-        }
+        } | ({"n_labels": self.n_labels} if n_labels else {})
         frequencies = randn((n_frequencies, dim), torch.empty(0), generator)
         self.register_buffer("frequencies", frequency_scale * frequencies)
         self.register_buffer("time_frequencies", math.pi * torch.arange(1.0, time_frequencies + 1))
@@ -87,13 +90,16 @@ class FourierNet(nn.Module):
         with torch.no_grad():
             layers[-1].weight.mul_(last_scale)
             layers[-1].bias.mul_(last_scale)
+        if n_labels:
+            self.embedding = nn.Parameter(randn((self.n_labels, width), torch.empty(0), generator))
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Outputs ``(n, out_dim)`` at points ``(n, dim)`` and times ``(n, 1)``."""
-        h = self.features(x, t)
-        for layer in self.layers[:-1]:
-            h = nn.functional.silu(layer(h))
-        return self.layers[-1](h)
+    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Outputs ``(n, out_dim)`` at points ``(n, dim)``, times ``(n, 1)`` and labels ``(n,)`` or ``()``."""
+        h = self.layers[0](self.features(x, t))
+        h = h if labels is None else h + self.embedding[labels]
+        for layer in self.layers[1:]:
+            h = layer(nn.functional.silu(h))
+        return h
 
     def features(self, x: Tensor, t: Tensor) -> Tensor:
         """What the first layer sees, ``(n, dim + 1 + 2 time_frequencies + 2 n_frequencies)``."""

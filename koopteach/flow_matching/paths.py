@@ -110,17 +110,35 @@ class Pairs:
 
     def draw(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """``n`` pairs, rows with replacement."""
-        rows = random_rows(self.x1, n, generator)
+        return self.at(random_rows(self.x1, n, generator), generator)
+
+    def at(self, rows: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Pairs with these ``rows`` ``(n,)`` of the data."""
         if self.x0 is not None and self.coupling == PAIRED:
             return self.x0[rows], self.x1[rows]
-        couple = COUPLINGS[self.coupling] if isinstance(self.coupling, str) else self.coupling
-        x0, x1 = couple(draw_source(self.x0, self.x1, n, generator), self.x1[rows])
-        if not x0.shape == x1.shape == (len(x0), self.x1.shape[1]):
-            raise ValueError(
-                f"{self.operation}: coupling returned {tuple(x0.shape)} and {tuple(x1.shape)}, but as many points "
-                f"(n, {self.x1.shape[1]}) of both are needed."
-            )
-        return x0, x1
+        x0 = draw_source(self.x0, self.x1, len(rows), generator)
+        return coupled(self.operation, self.coupling, x0, self.x1[rows])
+
+
+def coupled(operation: str, coupling: str | Coupling, x0: Tensor, x1: Tensor) -> tuple[Tensor, Tensor]:
+    """The pairs that a coupling of batches makes of two of them.
+
+    Raises:
+        ValueError: another shape comes back, or ``"local"``, which matches whole samples.
+    """
+    if coupling == LOCAL:
+        raise ValueError(
+            f'{operation}: coupling="local" matches whole samples, once. Match yours with local_permutation, and take '
+            'coupling="paired".'
+        )
+    couple = COUPLINGS.get(coupling, independent) if isinstance(coupling, str) else coupling
+    d, (x0, x1) = x1.shape[1], couple(x0, x1)
+    if not x0.shape == x1.shape == (len(x0), d):
+        raise ValueError(
+            f"{operation}: coupling returned {tuple(x0.shape)} and {tuple(x1.shape)}, but as many points "
+            f"(n, {d}) of both are needed."
+        )
+    return x0, x1
 
 
 def checked_coupling(operation: str, coupling: str | Coupling | None) -> str | Coupling:

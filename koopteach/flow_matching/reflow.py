@@ -10,6 +10,7 @@ from torch import nn
 from koopteach.flow_matching.flow import Flow
 from koopteach.flow_matching.matching import FlowMatching
 from koopteach.flow_matching.paths import PAIRED
+from koopteach.flow_matching.units import Units
 from koopteach.tensors import as_count
 
 
@@ -24,6 +25,8 @@ def reflow(
     **fit: Any,
 ) -> FlowMatching:
     """Flow matching on pairs ``(x0, flow.transport(x0))``, whose straight lines no longer cross much.
+
+    In the first flow's units; where it has none, its ends are mapped as ``fit`` does.
 
     Args:
         flow: the first flow, any :class:`Flow`.
@@ -47,4 +50,6 @@ def reflow(
     """
     x0 = flow.source(as_count("reflow", "n_pairs", n_pairs, at_least=2), generator)
     x1 = flow.transport(x0, solver=solver, steps=steps)
+    units = flow._units or Units.of(x1, None if flow._x0 is None else x0)
+    fit = {"standardize": units, **fit}
     return FlowMatching(flow.dim, coupling=PAIRED, net=net).fit(x1, x0, generator=generator, **fit)

@@ -36,6 +36,9 @@ class Straightness:
 def straightness(flow: Flow, x0: Tensor, *, n_times: int = 65) -> Straightness:
     """Straightness, path length and acceleration of a flow, by differences of its states at equal times.
 
+    In the coordinates in which the flow is solved: those of unit spread where it was fitted in them, so that the
+    numbers do not depend on the data's units.
+
     Args:
         flow: of any kind; its ``trajectory`` alone is asked.
         x0: start points ``(n, d)``.
@@ -52,6 +55,7 @@ def straightness(flow: Flow, x0: Tensor, *, n_times: int = 65) -> Straightness:
     (1.0, 0.86)
     """
     x0, n_times = as_points("straightness", "x0", x0), as_count("straightness", "n_times", n_times, at_least=3)
+    flow, x0 = flow._mapped(x0)
     x = flow.trajectory(x0, torch.linspace(0, 1, n_times, dtype=torch.float64)).double()
     h = 1 / (n_times - 1)
     moves, bends = x.diff(dim=0), x.diff(n=2, dim=0)

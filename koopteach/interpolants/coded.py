@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from koopteach.files import fill, load_weights, part, save_weights
 from koopteach.flow_matching import Flow, FlowMatching
+from koopteach.flow_matching.density import LogDensity
 from koopteach.flow_matching.paths import LOCAL_PAIRS, Coupling
 from koopteach.interpolants.convex import ConvexMap
 from koopteach.interpolants.diagnosis import COMPARED, empty_step
@@ -79,7 +80,7 @@ class CodedFlow(Flow):
 
     def data_code(self, x1: Tensor) -> Tensor:
         """The codes of points ``x1``, ``(n, d)``."""
-        raise NotImplementedError
+        return self._coded(x1)[0]
 
     def decode(self, code: Tensor) -> Tensor:
         """The points with these codes, ``(..., d)``: the inverse of :meth:`data_code`."""
@@ -89,8 +90,12 @@ class CodedFlow(Flow):
         """``z0 = T0^{-1}(x0)``, ``(n, d)``."""
         return x0 if self.to_noise is None else self.to_noise.inverse(x0)[0]
 
-    def _start(self, code: Tensor) -> Tensor:
-        """The ``z0`` whose flow starts at this code."""
+    def _coded(self, x1: Tensor) -> tuple[Tensor, Tensor]:
+        """The codes of points, and ``log |det dcode / dx1|``, ``(n,)``."""
+        raise NotImplementedError
+
+    def _start(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        """The ``z0`` whose flow starts at this code, and ``log |det dz0 / dcode|``, ``(n,)``."""
         raise NotImplementedError
 
     def _sources(self, x0: Tensor | None, like: Tensor, generator: torch.Generator | None) -> Tensor | None:
@@ -100,12 +105,33 @@ class CodedFlow(Flow):
     def _solve(self, who: str, name: str, x: Tensor, times: tuple, solver: str, steps: int, tolerance: float) -> Tensor:
         x = as_points(who, name, x, dim=self.dim)
         start = self.noise_code(x) if times[0] == 0 else self.data_code(x)
-        codes = self._integrate(self.between._velocity, start, times, solver=solver, steps=steps, tolerance=tolerance)
-        states = self.decode(codes)
+        codes = self.between._carry(start, times, solver=solver, steps=steps, tolerance=tolerance)
+        self.nfe, states = self.between.nfe, self.decode(codes)
         if times[-1] > 0 or len(times) == 1:
             return states
-        z0 = self._start(codes[-1])
+        z0 = self._start(codes[-1])[0]
         return torch.cat([states[:-1], (z0 if self.to_noise is None else self.to_noise(z0))[None]])
+
+    def log_prob(self, x: Tensor, *, source: LogDensity | None = None, **how: Any) -> Tensor:
+        """Log density ``(n,)`` of the flow's samples at points ``(n, d)``: the one between the codes, and the maps'.
+
+        Args:
+            x: points ``(n, d)``.
+            source: log density of the noise; None for N(0, I).
+            how: the other arguments of :meth:`Flow.log_prob`, which also names the errors.
+        """
+        source, x = self._known_source(source), as_points("log_prob", "x", x, dim=self.dim)
+
+        def of_code(code: Tensor) -> Tensor:
+            z, stretch = self._start(code)
+            if self.to_noise is None:
+                return source(z) + stretch
+            noise = self.to_noise(z)
+            return source(noise) - self.to_noise.inverse(noise, z)[1] + stretch
+
+        with torch.no_grad():
+            code, stretch = self._coded(x)
+            return self.between.log_prob(code, source=of_code, **how) + stretch
 
     def diagnose(self, x1: Tensor, *, generator: torch.Generator | None = None) -> list[str]:
         """A line where one Euler step brings the noise no nearer to data ``x1`` ``(n, d)``; else none.
@@ -142,6 +168,7 @@ class CodedFlow(Flow):
         flow.between._restore(config, tensors, path)
         flow.between._x0 = None
         flow._restore_source(tensors)
+        flow._units = None  # they are those between the codes
         return flow
 
     def __repr__(self) -> str:
@@ -180,20 +207,19 @@ class DecodedFlow(CodedFlow):
         """``z0``."""
         return self.latent(x0)
 
-    def data_code(self, x1: Tensor) -> Tensor:
-        """``T1^{-1}(x1)``."""
-        return self.to_data.inverse(x1)[0]
-
     def decode(self, code: Tensor) -> Tensor:
         """``T1(code)``."""
         return self.to_data(code)
 
-    def _start(self, code: Tensor) -> Tensor:
-        return code
+    def _coded(self, x1: Tensor) -> tuple[Tensor, Tensor]:
+        return self.to_data.inverse(x1)
+
+    def _start(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        return code, code.new_zeros(len(code))
 
     def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
         z = self.data_code(x)
-        return jvp(self.to_data, (z,), (self.between._velocity(z, t),))[1]
+        return jvp(self.to_data, (z,), (self.between._field(z, t),))[1]
 
 
 class PushedFlow(CodedFlow):
@@ -228,19 +254,18 @@ class PushedFlow(CodedFlow):
         """``T1(z0)``."""
         return self.to_data(self.latent(x0))
 
-    def data_code(self, x1: Tensor) -> Tensor:
-        """``x1`` itself."""
-        return x1
-
     def decode(self, code: Tensor) -> Tensor:
         """The code itself."""
         return code
 
-    def _start(self, code: Tensor) -> Tensor:
-        return self.to_data.inverse(code)[0]
+    def _coded(self, x1: Tensor) -> tuple[Tensor, Tensor]:
+        return x1, x1.new_zeros(len(x1))
+
+    def _start(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        return self.to_data.inverse(code)
 
     def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
-        return self.between._velocity(x, t)
+        return self.between._field(x, t)
 
     def _sources(self, x0: Tensor | None, like: Tensor, generator: torch.Generator | None) -> Tensor:
         return self.noise_code(randn((LOCAL_PAIRS, self.dim), like, generator) if x0 is None else x0)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from koopteach.flow_matching import local_permutation, train
+from koopteach.flow_matching.density import standard_normal
 from koopteach.flow_matching.paths import draw_source
 from koopteach.interpolants.convex import ConvexMap
-from koopteach.interpolants.field import standard_normal
 from koopteach.tensors import as_points, shuffled_rows
 
 _PAIRS, _POOL, _CLIP = 12_800, 8192, 5.0

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from koopteach.files import load_weights, part
 from koopteach.flow_matching import FlowMatching
 from koopteach.flow_matching.net import like_weights
-from koopteach.flow_matching.paths import Coupling, Pairs
+from koopteach.flow_matching.paths import Coupling, draw_source
 from koopteach.interpolants.descent import Descent
 from koopteach.interpolants.diagnosis import COMPARED, collapse, empty_step, source_report
 from koopteach.interpolants.files import built, class_names
 from koopteach.interpolants.interpolant import Interpolant, check_interpolant
-from koopteach.tensors import as_points, rand
+from koopteach.interpolants.schedules import Schedule
+from koopteach.tensors import as_points
 
 _CHECKED = 64
 
@@ -28,7 +29,8 @@ class CurvedInterpolant(FlowMatching):
     The velocity minimises ``E |v(x_t, t) - d/dt I_t(x0, x1)|^2``. With independent pairs a straight flow *requires*
     bent paths, ``E[x_tt . x_t] = -E tr Cov(u | x_t)``. The interpolant comes ready: a schedule by its formula, of least
     energy (:func:`geodesic_schedule`) or after a descent (:func:`straighten`); a :class:`ConvexChart` of fitted maps;
-    or one of your own.
+    or one of your own. A schedule joins the ends in columns of unit spread, as :class:`FlowMatching` does. Any other
+    interpolant knows the data's own units and joins them there; its network alone sees columns of unit spread.
 
     Args:
         interpolant: the paths; :meth:`fit` works with a copy, in the data's dtype.
@@ -70,22 +72,34 @@ class CurvedInterpolant(FlowMatching):
         super().__init__(interpolant.dim, coupling=coupling, net=net)
         self.interpolant = self._paths = interpolant
 
-    def _pairs(self, x1: Tensor, x0: Tensor | None, generator: torch.Generator | None, verbose: bool) -> Pairs:
-        """Both ends in the coordinates in which the interpolant joins them, of the data's precision."""
-        paths = copy.deepcopy(self.interpolant).to(x1)
-        some = Pairs("fit", x1, x0, "independent").draw(min(_CHECKED, len(x1)), torch.Generator().manual_seed(0))
-        check_interpolant(paths, *some)
+    def _ready(self, x1: Tensor, x0: Tensor | None, verbose: bool) -> None:
+        """Refuse a wrong interpolant, and say where the noise is not the one it needs."""
+        self._paths = copy.deepcopy(self.interpolant).to(like_weights(self._network()))
+        paths, n, stream = (
+            copy.deepcopy(self.interpolant).to(x1),
+            min(_CHECKED, len(x1)),
+            torch.Generator().manual_seed(0),
+        )
+        noise, data = super()._codes(x0, x1) if isinstance(paths, Schedule) else (x0, x1)
+        some = draw_source(data, x1, n, stream).to(x1)
+        check_interpolant(paths, draw_source(noise, x1, n, stream).to(x1), some)
         for line in source_report(paths, x0) if verbose else ():
             print(f"fit: {line}")
-        self._paths = copy.deepcopy(paths).to(like_weights(self._network()))
-        return super()._pairs(paths.code1(x1), None if x0 is None else paths.code0(x0), generator, verbose)
 
-    def _batch(self, pairs: Pairs, n: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor]:
-        code0, code1 = pairs.draw(n, generator)
-        t = rand((n, 1), code1, generator)
+    def _codes(self, x0: Tensor | None, x1: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Both ends in the coordinates in which the interpolant joins them, of the data's precision."""
+        if isinstance(self.interpolant, Schedule):
+            return super()._codes(x0, x1)
+        paths, like = copy.deepcopy(self.interpolant).to(x1), like_weights(self._network())
+        return None if x0 is None else paths.code0(x0).to(like), paths.code1(x1).to(like)
+
+    def _path(self, x0: Tensor, x1: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            x_t, u = self._paths.path(code0, code1, t)
-        return x_t, t, u
+            x_t, rate = self._paths.path(x0, x1, t)
+        if self._units is None or isinstance(self.interpolant, Schedule):
+            return x_t, rate
+        u = self._units.into(x_t, t)
+        return u, self._units.rate_into(u, rate, t)
 
     def diagnose(
         self, x1: Tensor, *, descent: Descent | None = None, generator: torch.Generator | None = None

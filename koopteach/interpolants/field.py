@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from koopteach.flow_matching.density import standard_normal
 from koopteach.flow_matching.flow import as_times
 from koopteach.interpolants.interpolant import Interpolant
 from koopteach.tensors import as_points, chunks, jvp
@@ -153,11 +153,6 @@ def pool_weights(
     x0 = x0.expand(len(x), len(pool), -1)
     log_p0 = standard_normal(x0) if log_prob is None else log_prob(x0.reshape(-1, x.shape[1])).reshape(x0.shape[:2])
     return x0, (log_p0 + logdet).log_softmax(dim=1)
-
-
-def standard_normal(x: Tensor) -> Tensor:
-    """Log density of N(0, I) at points ``(..., d)``."""
-    return -0.5 * (x.square().sum(dim=-1) + x.shape[-1] * math.log(2 * math.pi))
 
 
 def _field(

@@ -12,6 +12,7 @@ from koopteach.flow_matching import Flow
 from koopteach.flow_matching.flow import as_times, checked_times
 from koopteach.flow_matching.net import like_weights
 from koopteach.flow_matching.solvers import check_solver
+from koopteach.flow_matching.units import Units
 from koopteach.koopman_flow.lifting import Lifting, ModeSum
 from koopteach.koopman_flow.sampling import read_states
 from koopteach.tensors import as_float, as_points, jvp
@@ -19,23 +20,28 @@ from koopteach.tensors import as_float, as_points, jvp
 
 @dataclass(frozen=True)
 class Modes:
-    """A student's paths as a sum, ``x(t) = position + t drift + 2 Re sum_k e^{rates_k t} amplitudes_k``.
+    """A student's paths as a sum, ``u(t) = position + t drift + 2 Re sum_k e^{rates_k t} amplitudes_k``.
+
+    In the coordinates in which the student is linear: the data's, or those of unit spread where it has ``units``.
 
     Attributes:
         position, drift: ``(n, d)``, the Jordan block at zero.
         rates: ``(K,)``, complex, the eigenvalue of each pair with positive imaginary part.
         amplitudes: ``(K, n, d)``, complex.
+        units: what :meth:`at` undoes.
     """
 
     position: Tensor
     drift: Tensor
     rates: Tensor
     amplitudes: Tensor
+    units: Units | None = None
 
     def at(self, t: float) -> Tensor:
-        """The sum at time ``t``, ``(n, d)``."""
+        """The state at time ``t``, ``(n, d)``, in the data's units."""
         turned = (self.rates * t).exp()[:, None, None] * self.amplitudes
-        return self.position + t * self.drift + 2 * turned.real.sum(dim=0)
+        u = self.position + t * self.drift + 2 * turned.real.sum(dim=0)
+        return u if self.units is None else self.units.undo(u, t)
 
 
 class LinearFlow(Flow):
@@ -54,9 +60,9 @@ class LinearFlow(Flow):
         check_solver(who, solver, steps, tolerance)
         lifting, x = self._fitted(who), as_points(who, name, x, dim=self.dim)
         checked_times(who, [start])
-        states = read_states(lifting, x, start, checked_times(who, times) - start)
+        times, x = checked_times(who, times), x if self._units is None else self._units.into(x, start)
         self.nfe = 1
-        return states
+        return self._undone(read_states(lifting, x, start, times - start), times)
 
     def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
         """The velocity that the linear flow reads at ``(x, t)``: the slope of ``C e^{sL} z(x, t)`` at s = 0."""
@@ -69,9 +75,9 @@ class LinearFlow(Flow):
     def lift(self, x: Tensor, t: Any) -> Tensor:
         """The observables ``z(x, t)``, ``(n, D)``."""
         x = as_points("lift", "x", x, dim=self.dim)
-        lifting = self._fitted("lift")
-        like = like_weights(lifting)
-        return lifting.lift(x.to(like), as_times("lift", t, x).to(like)).to(x)
+        lifting, t = self._fitted("lift"), as_times("lift", t, x)
+        like, u = like_weights(lifting), x if self._units is None else self._units.into(x, t)
+        return lifting.lift(u.to(like), t.to(like)).to(x)
 
     @property
     def rates(self) -> Tensor:
@@ -93,7 +99,7 @@ class LinearFlow(Flow):
         lifting = self._mode_sum("modes")
         p, u, a, b = lifting.split(self.lift(as_points("modes", "x0", x0, dim=self.dim), 0.0))
         rates = torch.complex(lifting.growth.to(p), lifting.frequency.to(p))
-        return Modes(p, u, rates, (torch.complex(a, -b) / 2).transpose(0, 1))
+        return Modes(p, u, rates, (torch.complex(a, -b) / 2).transpose(0, 1), self._units)
 
     def edit(self, x0: Tensor, gains: Any, *, t: float = 1.0) -> Tensor:
         """States at time ``t``, ``(n, d)``, with the modes of the paths amplified or deleted; needs a mode sum.
@@ -118,7 +124,8 @@ class LinearFlow(Flow):
         pair = gains[1:, None]
         edited = lifting.join(p, gains[0] * u, pair * a, pair * b)
         like = lifting.growth
-        return lifting.read(lifting.evolve(edited.to(like), t)).to(x0)
+        states = lifting.read(lifting.evolve(edited.to(like), t)).to(x0)
+        return self._undone(states[None], [t])[0]
 
     def _fitted(self, who: str) -> Lifting:
         if self.lifting is None:

@@ -29,7 +29,7 @@ _SIZES: dict[str, Any] = {"width": 96, "depth": 3}
 class KoopmanFlow(LinearFlow):
     """Observables ``z(x, t)`` in which the teacher's flow is linear: one lift, then ``e^{tL}`` for every time.
 
-    ``x(t) = C e^{tL} z(x0, 0)``, with ``Lie z = L z`` along the teacher's paths.
+    ``x(t) = C e^{tL} z(x0, 0)``, with ``Lie z = L z`` along the teacher's paths, in the teacher's :class:`Units`.
 
     Args:
         teacher: any :class:`Flow`; None beside a lifting that is ready, which then cannot be trained or diagnosed.
@@ -89,7 +89,7 @@ class KoopmanFlow(LinearFlow):
         self.generator, self.sizes = generator, _SIZES | (net or {})
         self.training: Training | None = None
         self._like = torch.empty(0, dtype=torch.float64) if teacher is None else teacher._like
-        self._x0 = None if teacher is None else teacher._x0
+        self._x0, self._units = (None, None) if teacher is None else (teacher._x0, teacher._units)
 
     def fit(
         self,
@@ -140,7 +140,9 @@ class KoopmanFlow(LinearFlow):
             x0 = self.source(n_paths, generator)
             x0 = widened(x0) if method == "coefficients" else x0
         by_rate = method == "consistency" and bool(terms.get("consistency"))
-        paths = teacher_paths(self._teacher("fit"), x0, velocities=by_rate)
+        paths = teacher_paths(
+            *self._teacher("fit")._mapped(as_points("fit", "x0", x0, dim=self.dim)), velocities=by_rate
+        )
         pairs = None if spectrum is None else self._pairs(spectrum)
         if method == "coefficients":
             lifting, learned = self._path_lift(paths, pairs, generator)
@@ -221,7 +223,7 @@ class KoopmanFlow(LinearFlow):
             verbose: say in a line when the model has collapsed, or was not trained far enough.
         """
         lifting, x0 = self._fitted("diagnose"), as_points("diagnose", "x0", x0, dim=self.dim)
-        diagnosis = diagnose(lifting, teacher_paths(self._teacher("diagnose"), x0))
+        diagnosis = diagnose(lifting, teacher_paths(*self._teacher("diagnose")._mapped(x0)))
         if verbose and diagnosis.verdict:
             print(f"KoopmanFlow: {diagnosis.verdict}")
         return diagnosis

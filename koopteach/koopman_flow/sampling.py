@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from koopteach.flow_matching.net import like_weights
+from koopteach.flow_matching.net import FourierNet, like_weights
 from koopteach.koopman_flow.lifting import Lifting, ModeSum
 
 # Rows whose hidden layers stay in a core's own cache.
@@ -58,9 +58,9 @@ class Folded:
 
 def read_states(lifting: Lifting, x: Tensor, t: float, taus: Tensor) -> Tensor:
     """States ``(k, n, d)`` read at ``taus`` ``(k,)`` after one lift of ``x`` ``(n, d)`` at time ``t``."""
-    with torch.no_grad():
-        if isinstance(lifting, ModeSum) and type(lifting).lift is ModeSum.lift:
-            return Folded(lifting, t, taus)(x)
-        like = like_weights(lifting)
-        z = lifting.lift(x.to(like), like.new_full((len(x), 1), t))
-        return torch.stack([lifting.read(lifting.evolve(z, float(tau))) for tau in taus]).to(x)
+    plain = isinstance(lifting, ModeSum) and type(lifting).lift is ModeSum.lift and isinstance(lifting.net, FourierNet)
+    if plain and not torch.is_grad_enabled():  # it works in place
+        return Folded(lifting, t, taus)(x)
+    like = like_weights(lifting)
+    z = lifting.lift(x.to(like), like.new_full((len(x), 1), t))
+    return torch.stack([lifting.read(lifting.evolve(z, float(tau))) for tau in taus]).to(x)

@@ -23,6 +23,7 @@ from koopteach import (
     straightness,
 )
 from koopteach.files import save_weights
+from koopteach.flow_matching.paths import Pairs
 from koopteach.interpolants import coded as coded_module
 from koopteach.interpolants.descent import Descent
 from koopteach.interpolants.diagnosis import collapse, empty_step
@@ -44,8 +45,11 @@ def test_a_batch_holds_points_and_rates_of_the_paths(name):
     """Each row lies on the path of one of the pairs, at its time, with its rate."""
     x1, x0 = normal(5, 2), normal(5, 2, seed=1)
     flow = CurvedInterpolant(ALL[name], coupling="paired", net=small_net().double())
-    pairs = flow._pairs(x1, x0, seeded(), False)
-    x_t, t, u = flow._batch(pairs, 40, seeded(2))
+    flow.prepare(x1, x0, standardize=False, verbose=False)
+    x0_code, x1_code = flow._codes(x0, x1)
+    code0, code1 = Pairs("fit", x1_code, x0_code, "paired").draw(40, seeded(2))
+    t = torch.rand(40, 1, dtype=torch.float64, generator=seeded(2))
+    x_t, u = flow._path(code0, code1, t)
     assert float(t.min()) < 0.1 < 0.9 < float(t.max())
     for x, time, rate in zip(x_t, t, u):
         gaps = (ALL[name].value(x0, x1, time) - x).norm(dim=1)
@@ -58,7 +62,7 @@ def test_a_flow_follows_the_field_of_its_interpolant():
     """The regression's minimiser is the conditional mean, here of Gaussian data and a schedule that is not linear."""
     x1 = torch.tensor([1.0, 0.0]) + 0.5 * normal(4000, 2, seed=1)
     flow = CurvedInterpolant(TrigonometricInterpolant(2), net=small_net(48))
-    flow.fit(x1, n_steps=400, generator=seeded(), verbose=False)
+    flow.fit(x1, n_steps=400, standardize=False, generator=seeded(), verbose=False)
     schedule, t = TrigonometricInterpolant(2), 0.5
     x = schedule.value(normal(300, 2), x1[:300], t)
     exact, other = (optimal_field(family, x, t, x1).velocity for family in (schedule, LinearInterpolant(2)))
@@ -83,10 +87,11 @@ def test_other_noise_goes_through_the_map_of_the_noise_and_is_what_samples_start
     noise, x1 = eight_gaussians.sample(1000, seeded()), moons.sample(300, seeded(1))
     flow = CurvedInterpolant(ALL["two charts"], net=small_net()).fit(x1, noise, **QUICK)
     assert bool((flow.source(100, seeded())[:, None] == noise).all(dim=2).any(dim=1).all())
-    pairs = flow._pairs(x1, noise, seeded(), True)
+    flow.prepare(x1, noise)
     assert capsys.readouterr().out == ""
-    torch.testing.assert_close(ALL["two charts"].to_noise(pairs.x0.double()), noise, rtol=0, atol=1e-4)
-    torch.testing.assert_close(ALL["two charts"].to_data(pairs.x1.double()), x1, rtol=0, atol=1e-4)
+    code0, code1 = flow._codes(noise, x1)
+    torch.testing.assert_close(ALL["two charts"].to_noise(code0.double()), noise, rtol=0, atol=1e-4)
+    torch.testing.assert_close(ALL["two charts"].to_data(code1.double()), x1, rtol=0, atol=1e-4)
     CurvedInterpolant(ALL["convex chart"], net=small_net()).fit(x1, noise, **{**QUICK, "verbose": True})
     assert "fit: the rotation needs Gaussian noise; use two charts\n" in capsys.readouterr().out
 
@@ -136,7 +141,7 @@ def test_a_coded_flow_is_one_flow_in_both_coordinates(kind, maps):
 
 def test_a_step_of_a_decoded_flow_is_taken_before_the_map_and_one_of_a_pushed_flow_after():
     x0, t = normal(20, 2), torch.zeros(20, 1)
-    decoded, pushed = fitted(DecodedFlow, T1), fitted(PushedFlow, T1)
+    decoded, pushed = (fitted(kind, T1, standardize=False) for kind in (DecodedFlow, PushedFlow))
 
     def moved(flow, x):
         return x + flow.between.net(x.float(), t).double()

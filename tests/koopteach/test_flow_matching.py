@@ -120,7 +120,8 @@ def test_a_batch_is_as_large_as_was_asked_for():
 @pytest.mark.slow
 def test_a_trained_flow_approaches_the_closed_form():
     x1 = GAUSSIAN.exact(normal(4000, 2), [1.0])[0]
-    flow = fitted(small_net(width=48, n_frequencies=0), x1, seed=0, n_steps=500, batch=256, lr=5e-3)
+    fit = {"n_steps": 500, "batch": 256, "lr": 5e-3, "standardize": False}
+    flow = fitted(small_net(width=48, n_frequencies=0), x1, seed=0, **fit)
     x0 = normal(500, 2, seed=3)
     exact = GAUSSIAN.exact(x0, [1.0])[0]
     end = flow.transport(x0, solver="rk4", steps=8)
@@ -158,7 +159,7 @@ def test_the_generator_decides_everything_and_the_dtype_follows():
 def test_a_network_is_trained_in_its_own_dtype():
     """In float64 a step of 1e-9 is not lost, and a velocity keeps its last digits."""
     net = small_net().double()
-    flow, x = fitted(net, lr=1e-9, n_steps=30), normal(9, 2)
+    flow, x = fitted(net, lr=1e-9, n_steps=30, standardize=False), normal(9, 2)
     assert {p.dtype for p in flow.net.parameters()} == {torch.float64}
     change = flow.velocity(x, 0.3) - FlowMatching(2, net=net).velocity(x, 0.3)
     assert 0 < float(change.abs().max()) < 1e-6
@@ -186,10 +187,10 @@ def test_a_second_fit_starts_anew():
 
 
 def test_who_gives_the_trained_network_goes_on():
-    flow, x = fitted(small_net(), n_steps=20), normal(5, 2)
+    flow, x = fitted(small_net(), n_steps=20, standardize=False), normal(5, 2)
     again = FlowMatching(2, net=flow.net)
     assert torch.equal(again.velocity(x, 0.4), flow.velocity(x, 0.4))
-    again.fit(MOONS, n_steps=1, lr=1e-4, generator=seeded(), verbose=False)
+    again.fit(MOONS, n_steps=1, lr=1e-4, standardize=False, generator=seeded(), verbose=False)
     change = float((again.velocity(x, 0.4) - flow.velocity(x, 0.4)).abs().max())
     assert 0 < change < 0.01 < float((flow.velocity(x, 0.4) - FlowMatching(2, net=small_net()).velocity(x, 0.4)).norm())
 
@@ -301,7 +302,8 @@ def test_reflow_straightens():
 def test_reflow_learns_the_pairs_that_its_teacher_makes(how, nfe):
     """Counted, and seen by a network on the way: what is regressed are the teacher's ends."""
     teacher = GAUSSIAN.to(torch.float32)
-    second = reflow(teacher, n_pairs=40, net=Affine(), generator=seeded(), n_steps=1, batch=64, verbose=False, **how)
+    one = {"n_steps": 1, "batch": 64, "verbose": False}
+    second = reflow(teacher, n_pairs=40, net=Affine(), generator=seeded(), standardize=False, **one, **how)
     assert teacher.nfe == nfe
     x0 = teacher.source(40, seeded())
     x1 = teacher.transport(x0, **{"steps": 20, **how})

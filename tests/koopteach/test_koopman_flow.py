@@ -208,7 +208,8 @@ def kinds(base):
 @pytest.mark.parametrize("kind", [kind for kind in kinds(Flow) if kind.__module__.startswith("koopteach.")])
 def test_every_flow_has_the_signatures_of_flow(kind):
     for name in ("velocity", "source", "transport", "invert", "trajectory", "sample"):
-        assert inspect.signature(getattr(kind, name)) == inspect.signature(getattr(Flow, name)), name
+        own, shared = (inspect.signature(getattr(one, name)).parameters for one in (kind, Flow))
+        assert {key: own[key] for key in own if key != "labels"} == dict(shared), name
 
 
 @KINDS
