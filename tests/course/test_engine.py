@@ -144,7 +144,7 @@ def test_a_stub_is_not_started_and_passing_later_takes_the_reference_back(two_ex
 NOT_YET = [
     (lambda x, factor: None, "nothing (None) came back (is a return missing?)"),
     (_yields, "generator came back (use return, not yield)"),
-    (lambda x, factor: (factor * x).double().numpy(), "With float32 input, the result has dtype float64"),
+    (lambda x, factor: (factor * x).float().numpy(), "has dtype float32, and float64 is needed"),
     (lambda x, factor: [x, x[:, :1]], "list came back (torch.stack or torch.tensor makes one)"),
     (lambda x, factor: [x, x], "has shape (2, 1, 2)"),
     (
@@ -383,6 +383,67 @@ def test_several_results_may_be_stacked_and_one_may_be_a_list():
     exercise = _number(reference=(torch.tensor(1.0), torch.tensor(2.0)))
     for answer in ((1.0, 2.0), [1, 2], torch.tensor([1.0, 2.0]), np.array([1.0, 2.0])):
         assert examine(exercise, answer).state is State.PASSED
+
+
+@pytest.mark.parametrize("container", [tuple, list, torch.stack])
+def test_a_fact_gets_several_results_as_a_tuple(container):
+    exercise = _exercise(
+        reference=lambda x, factor: (x + 1, x + 2),
+        example=((torch.ones(1, 2, dtype=torch.float64), 3.0), (torch.full((1, 2), 2.0), torch.full((1, 2), 3.0))),
+        identities=(Identity("A pair.", lambda answer, args: isinstance(answer(*args), tuple)),),
+        edge_cases=(),
+        mistakes=(),
+    )
+    verdict = examine(exercise, lambda x, factor: container([x + 1, x + 2]))
+    assert verdict.state is State.PASSED
+
+
+@pytest.mark.parametrize("make", [np.asarray, list, tuple])
+def test_numpys_double_numbers_are_rounded_to_single_ones(two_exercises, make):
+    def mine(x, factor):
+        return make(factor * x.numpy().astype(float))
+
+    back = check("L05-E1", mine)(torch.ones(1, 2), 3.0)
+    assert torch.equal(back, torch.full((1, 2), 3.0))
+
+
+def test_pythons_numbers_keep_their_digits():
+    assert not agree(1e-60, 2e-60, least=0.0)
+    assert not agree(1.0 + 3e-9, 1.0, 1e-9)
+
+
+@pytest.mark.parametrize("least", [1e-6, 1e-12, 1e6])
+def test_much_smaller_and_larger_units_are_tried_as_far_as_the_exercise_says(least):
+    in_any_unit = _exercise(units={"x": 1}, farthest=1e15)
+    bounded = torch.Tensor.clamp_min if least < 1 else torch.Tensor.clamp_max
+
+    def wrong(x, factor):
+        return x.sign() * bounded((factor * x).abs(), least)
+
+    assert "In units that are much" in examine(in_any_unit, wrong).failure.words
+    assert examine(_exercise(), wrong).state is State.PASSED
+
+
+def test_a_mistake_is_named_only_where_it_agrees_on_all_edges_if_it_shows_there_alone():
+    edges = tuple((f"{n} rows", lambda g, dtype, n=n: _scale_inputs(g, dtype, n=n)) for n in (0, 7))
+    mistake = Mistake("hard-coded", "You return four rows.", lambda x, factor: (factor * x)[:4])
+    exercise = _exercise(edge_cases=edges, mistakes=(mistake,))
+    assert examine(exercise, lambda x, factor: (x * factor)[:4]).mistake is mistake
+    other = examine(exercise, lambda x, factor: factor * x[:4] if len(x) else x[:, :1])
+    assert (other.state, other.mistake) == (State.NOT_YET, None)
+
+
+def test_whole_numbers_that_agree_by_chance_name_no_mistake():
+    counting = _exercise(
+        reference=lambda x, factor: len(x),
+        inputs=lambda g, dtype: (torch.randn(3, 2, generator=g, dtype=dtype), 3.0),
+        example=((torch.ones(1, 2, dtype=torch.float64), 3.0), 1),
+        identities=(),
+        edge_cases=(),
+        mistakes=(Mistake("positive", "You count.", lambda x, factor: 5 + int((x[:, 0] > 0).any())),),
+    )
+    assert examine(counting, lambda x, factor: 6).mistake is None
+    assert examine(counting, lambda x, factor: 5 + (x[:, 0] > 0).any().item()).mistake.name == "positive"
 
 
 def test_a_mistake_is_named_in_every_container():

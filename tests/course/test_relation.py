@@ -46,6 +46,14 @@ def test_a_relation_of_the_worked_example_alone_is_not_said():
     assert relation([doubled[0], right[1]], 1e-9) == ""
 
 
+def test_a_factor_or_a_shift_that_one_case_does_not_show_is_not_said():
+    """A small number below the line shows in small units alone."""
+    (wrong,), (right,) = _cases(lambda b: b - 1e-5, [(3, 3)]), _cases(lambda b: b, [(5, 5)])
+    large = (1e9 * right[0] - 1e-5, 1e9 * right[1])
+    assert relation([wrong, large], 1e-9) == ""
+    assert relation([wrong, wrong], 1e-9) != ""
+
+
 @pytest.mark.parametrize("numbers", [[2.0], [2.0, 4.0], [2.0, 0.0, 0.0], [2.0, 2.0, 2.0]])
 def test_two_numbers_explain_nothing(numbers):
     b = torch.tensor(numbers, dtype=torch.float64)

@@ -49,7 +49,8 @@ def numbers_in(value: Any) -> list[torch.Tensor]:
         return [tensor for part in value for tensor in numbers_in(part)]
     if not is_number(value) and not isinstance(value, torch.Tensor | np.ndarray):
         return []
-    tensor = torch.as_tensor(value).detach().cpu()
+    # Python's numbers by way of numpy, which keeps their digits
+    tensor = (value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))).detach().cpu()
     return [tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)]
 
 

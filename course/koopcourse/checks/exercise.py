@@ -98,7 +98,8 @@ class Exercise:
         identities: facts, each tried on random inputs.
         edge_cases: of class :class:`Edge`, or pairs of words and inputs.
         units: for each argument that has a unit, its power of it: ``{"x": 1, "score": -1}``. The inputs are then tried
-            in units ``UNIT`` times smaller and larger as well, and results compared relative to their own size.
+            in units 1e4 times smaller and larger as well, and results compared relative to their own size.
+        farthest: and in units so many times smaller and larger; more where the statement says "in any units".
         without: for each of :data:`REGIMES` that is not tried, the reason.
         tolerance: largest relative error in float64; in float32 it is at least 1e-3.
     """
@@ -114,6 +115,7 @@ class Exercise:
     identities: tuple[Identity, ...] = ()
     edge_cases: tuple[Edge | tuple[str, Inputs], ...] = ()
     units: Mapping[str, float] = field(default_factory=dict)
+    farthest: float = 1e9
     without: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = 1e-7
     importance: int = 2

@@ -21,6 +21,7 @@ _ATTRIBUTES = {
     "device": " (results follow their inputs: make new tensors there)",
     "layout": " (to_dense makes it one)",
 }
+_NARROWER = {(torch.float64, torch.float32), (torch.complex128, torch.complex64)}
 
 
 def is_number(value: Any) -> bool:
@@ -34,7 +35,7 @@ def settled(value: Any, expected: Any) -> Any:
     """``value`` in the container of ``expected`` where it holds the same numbers in another one.
 
     An array for a tensor, a list of numbers or of equal tensors for a stacked one, a stacked one for several results.
-    Only containers change: an array keeps its dtype, which may still be the wrong one.
+    Of dtypes only one changes: numpy computes with its own double precision numbers, which are rounded if need be.
     """
     try:
         if isinstance(expected, tuple | list):
@@ -45,6 +46,11 @@ def settled(value: Any, expected: Any) -> Any:
     except (TypeError, ValueError, RuntimeError):  # a list of unequal parts, text, what torch cannot read
         pass
     return value
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a result is one whole number."""
+    return is_number(value) and complex(value).imag == 0 and complex(value).real.is_integer()
 
 
 def in_a_container(value: Any) -> bool:
@@ -111,15 +117,20 @@ def digits_kept(value: Any) -> float:
 
 def _as_tensor(value: Any, expected: torch.Tensor) -> Any:
     if isinstance(value, np.ndarray):
-        return torch.as_tensor(value)
+        return _rounded(torch.as_tensor(value), expected)
     if not isinstance(value, tuple | list) or not value:
         return value
     if isinstance(value[0], torch.Tensor):
         return torch.stack([torch.as_tensor(part) for part in value])
     if isinstance(value[0], np.ndarray | np.generic):
-        return torch.as_tensor(np.stack(value))
+        return _rounded(torch.as_tensor(np.stack(value)), expected)
     made = torch.tensor(value)  # Python's numbers have no precision of their own
     return made.to(expected.dtype) if made.is_complex() <= expected.is_complex() else made
+
+
+def _rounded(made: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
+    """Single precision for double, where that is needed; the other way digits are missing."""
+    return made.to(expected.dtype) if (made.dtype, expected.dtype) in _NARROWER else made
 
 
 def _holds(value: Any, count: int) -> bool:

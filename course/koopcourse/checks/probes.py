@@ -14,7 +14,7 @@ import torch
 from koopcourse.checks import compare
 from koopcourse.checks.exercise import Exercise, Identity, Inputs, Mistake
 from koopcourse.checks.fault import Fault
-from koopcourse.checks.forms import digits_kept, in_a_container, settled, wrong_form
+from koopcourse.checks.forms import digits_kept, in_a_container, is_whole, settled, wrong_form
 from koopcourse.checks.guard import Guard
 from koopcourse.checks.relation import relation
 from koopcourse.checks.values import came_and_needed
@@ -22,7 +22,7 @@ from koopcourse.checks.values import came_and_needed
 FIXED_SEED = 20_260
 FLOAT32_TOLERANCE = 1e-3
 MORE_SEEDS = 6  # draws that tell named mistakes apart
-UNIT = 1e4  # so many times smaller and larger are the other units
+UNIT = 1e4  # so many times smaller and larger are the other units; an exercise says how much further they go
 IDEA, FORMULA, SKELETON = 1, 2, 3  # the three hints below every exercise
 
 
@@ -71,7 +71,8 @@ class Probes:
         self.fixed = self._random_case("On random input", FIXED_SEED)
         self.fresh = self._random_case("On random input", fresh_seed)
         self.single = self._random_case("With float32 input", FIXED_SEED, torch.float32)
-        self.units = [self._in_units(1 / UNIT, "smaller"), self._in_units(UNIT, "larger")] if exercise.units else []
+        factors = (1 / UNIT, UNIT, 1 / exercise.farthest, exercise.farthest) if exercise.units else ()
+        self.units = [self._in_units(factor) for factor in factors]
         self.edges = [
             self._random_case(
                 f"In the case of {edge.words}",
@@ -89,16 +90,18 @@ class Probes:
     def named_mistake(self, failure: Failure) -> Mistake | None:
         """The one named mistake that does just what the answer does, wherever both were tried; None if it is not one.
 
-        That is on the worked example, on random input and in the case that failed. A fact fails in no single case: then
-        the edge cases decide, where several mistakes are left or the answer is wrong nowhere else. Mistakes that a draw
-        cannot tell apart are tried on more of them.
+        That is on the worked example, on random input and in the case that failed. The edge cases decide as well where
+        that says little: where the answer is wrong in none of them but the last, or where a fact failed and several
+        mistakes are left. Whole numbers agree by chance, and some mistakes on one draw: then more draws are tried.
         """
-        cases = [self.example, self.fixed, self.fresh, *([failure.case] if failure.case else [])]
+        usual = [self.example, self.fixed, self.fresh]
+        cases = [*usual, *([failure.case] if failure.case else [])]
         matches = [m for m in self.exercise.mistakes if self._does_as(m.answer, cases)]
-        if failure.case is None and (len(matches) > 1 or self._does_as(self.exercise.reference, cases)):
+        if matches and (self._does_as(self.exercise.reference, usual) or (failure.case is None and len(matches) > 1)):
             matches = [m for m in matches if self._does_as(m.answer, self.edges)]
+        coarse = is_whole(self._observed(self.fixed).value)
         for seed in range(FIXED_SEED + 1, FIXED_SEED + 1 + MORE_SEEDS):
-            if len(matches) < 2:
+            if len(matches) < 2 and not (coarse and matches):
                 break
             more = self._random_case("On random input", seed)
             self._more.append(more)
@@ -168,7 +171,7 @@ class Probes:
 
     def _violated(self, identity: Identity) -> Failure | None:
         for case in (self.fixed, self.fresh):
-            answer = _Watched(self.answer, self.exercise.reference)
+            answer = _Watched(self.answer, self.exercise)
             outcome = self.guard.call(lambda case=case, answer=answer: identity.holds(answer, case.arguments()))
             fault = outcome.fault
             if fault is not None and (answer.raised or fault.kind != "raised"):
@@ -179,8 +182,8 @@ class Probes:
                 return Failure(f"This does not hold for your answer: {identity.words}", IDEA)
         return None
 
-    def _in_units(self, factor: float, which: str) -> Case:
-        times = f"{factor:,.0f}" if factor > 1 else f"{factor:g}"
+    def _in_units(self, factor: float) -> Case:
+        which, times = ("larger", f"{factor:,.0f}") if factor > 1 else ("smaller", f"{factor:g}")
         words = f"In units that are much {which} ({', '.join(self.exercise.units)}, changed by {times})"
         return self._random_case(words, FIXED_SEED, inputs=self.exercise.in_units(factor), least=0.0)
 
@@ -203,8 +206,9 @@ class Probes:
 class _Watched:
     """An answer as identities use it: its results in the usual container, and whether it was the one that raised."""
 
-    def __init__(self, answer: Any, reference: Any) -> None:
-        self._answer, self._reference, self.raised = answer, reference, False
+    def __init__(self, answer: Any, exercise: Exercise) -> None:
+        self._answer, self._reference, self.raised = answer, exercise.reference, False
+        self._several = exercise.example is not None and isinstance(exercise.example[1], tuple | list)
 
     def __call__(self, *arguments: Any) -> Any:
         try:
@@ -212,7 +216,8 @@ class _Watched:
         except BaseException:
             self.raised = True
             raise
-        return settled(value, _value(self._reference, arguments)) if in_a_container(value) else value
+        needs_settling = self._several or in_a_container(value)
+        return settled(value, _value(self._reference, arguments)) if needs_settling else value
 
 
 def wrong_signature(exercise: Exercise, answer: Any) -> Failure | None:

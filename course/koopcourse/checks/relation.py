@@ -56,7 +56,9 @@ def _tells(pairs: Sequence[Pair]) -> bool:
 
 
 def _by_a_constant(pairs: Sequence[Pair], tolerance: float) -> str:
-    """The same factor, or the same shift, in every case."""
+    """The same factor, or the same shift, in every case; where one of them is right there is none."""
+    if any(bool(pair[1].any()) and _all_close([pair], lambda b: b, tolerance) for pair in pairs):
+        return ""
     factors = [_factor(a, b) for a, b in pairs if bool((b != 0).any())]
     c = factors[0]
     if (

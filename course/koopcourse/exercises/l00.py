@@ -76,6 +76,7 @@ E1 = Exercise(
         Edge("entries of very different size", partial(_two_vectors, largest=3.0), "far"),
     ),
     units={"estimate": 1, "exact": 1},
+    farthest=1e15,
     mistakes=(
         Mistake(
             "absolute-error",
@@ -224,8 +225,8 @@ E2 = Exercise(
         Edge("three particles in 17 dimensions", partial(_step_inputs, n=3, d=17), "sizes"),
         Edge("particles at the same place", _at_rest, "ties"),
         Edge("a step of length zero", partial(_at_rest, dt=0.0), "ties"),
-        Edge("very short lengths and times", partial(_in_units_of, 1e-4), "units"),
-        Edge("very long lengths and times", partial(_in_units_of, 1e4), "units"),
+        Edge("very short lengths and times", partial(_in_units_of, 1e-9), "units"),
+        Edge("very long lengths and times", partial(_in_units_of, 1e9), "units"),
         Edge(
             "particles far apart",
             lambda generator, dtype: _in_units_of(torch.logspace(0, 3, 6, dtype=dtype)[:, None], generator, dtype),
@@ -386,8 +387,8 @@ E3 = Exercise(
         Edge("an eigenvalue that repeats", _three_times_gram, "ties"),
         Edge("an eigenvalue that is zero", _singular, "ties"),
         Edge("a stiffness with negative eigenvalues", _indefinite),
-        Edge("a gram in much smaller units", partial(_two_matrices, units=(1.0, 1e-4)), "units"),
-        Edge("a gram in much larger units", partial(_two_matrices, units=(1.0, 1e4)), "units"),
+        Edge("a gram in much smaller units", partial(_two_matrices, units=(1.0, 1e-9)), "units"),
+        Edge("a gram in much larger units", partial(_two_matrices, units=(1.0, 1e9)), "units"),
         Edge("features of very different size", _features_of_many_units, "far"),
     ),
     units={"stiffness": 1},
@@ -561,8 +562,8 @@ E4 = Exercise(
         Edge("two points in 17 dimensions", partial(_points, n=2, d=17), "sizes"),
         Edge("zeros and repeated points", _zeros_and_twins, "ties"),
         Edge("a function of one coordinate only", _one_coordinate_of_two, "ties"),
-        Edge("a function in a very small unit", partial(_function_of_unit, 1e-4), "units"),
-        Edge("a function in a very large unit", partial(_function_of_unit, 1e4), "units"),
+        Edge("a function in a very small unit", partial(_function_of_unit, 1e-9), "units"),
+        Edge("a function in a very large unit", partial(_function_of_unit, 1e9), "units"),
         Edge("points far apart", _points_far_apart, "far"),
     ),
     mistakes=(

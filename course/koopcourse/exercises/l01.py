@@ -214,6 +214,7 @@ E1 = Exercise(
         Edge("modes of very different width", _one_mode_narrow, "far"),
     ),
     units={"x": 1, "means": 1, "stds": 1},
+    farthest=1e15,
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -467,8 +468,8 @@ E2 = Exercise(
         Edge("a single walker on the line", partial(_chain_inputs, n=1, d=1), "sizes"),
         Edge("31 walkers, 3 dimensions, 40 steps", partial(_chain_inputs, n=31, d=3, n_steps=40), "sizes"),
         Edge("2 walkers, 17 dimensions", partial(_chain_inputs, n=2, d=17), "sizes"),
-        Edge("very short lengths and times", partial(_in_units_of, 1e-4), "units"),
-        Edge("very long lengths and times", partial(_in_units_of, 1e4), "units"),
+        Edge("very short lengths and times", partial(_in_units_of, 1e-9), "units"),
+        Edge("very long lengths and times", partial(_in_units_of, 1e9), "units"),
         Edge(
             "walkers far apart",
             lambda generator, dtype: _in_units_of(torch.logspace(0, 3, 4, dtype=dtype)[:, None], generator, dtype),

@@ -244,6 +244,7 @@ E2 = Exercise(
         Edge("features of very different size, all of them small", _features_of_many_units, "far"),
     ),
     units={"gram": 2, "cross": 2},
+    farthest=1e15,
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -331,7 +332,7 @@ def _one_and_equal(generator, dtype):
 
 
 def _of_many_sizes(generator, dtype):
-    return torch.logspace(-12, -1, 5, dtype=dtype).flip(0), 0.7
+    return torch.tensor([1e-1, 1e-4, 1e-12, 1e-60, 1e-300], dtype=dtype), 0.7
 
 
 def _has_rate_three(answer, args):
@@ -358,7 +359,7 @@ E3 = Exercise(
         Edge("a single eigenvalue", partial(_eigenvalues, r=1), "sizes"),
         Edge("31 eigenvalues", partial(_eigenvalues, r=31), "sizes"),
         Edge("the eigenvalue 1, and one that repeats", _one_and_equal, "ties"),
-        Edge("eigenvalues down to 1e-12", _of_many_sizes, "far"),
+        Edge("eigenvalues down to 1e-300", _of_many_sizes, "far"),
     ),
     units={"lag": 1},
     mistakes=(
@@ -479,7 +480,7 @@ E4 = Exercise(
         Edge("31 eigenvalues", partial(_on_their_clock, r=31), "sizes"),
         ("a hot system, beta below one", partial(_on_their_clock, coldest=0.5)),
         Edge("an eigenvalue that repeats, and one near 1", _equal_on_their_clock, "ties"),
-        Edge("eigenvalues down to 1e-12", _many_on_their_clock, "far"),
+        Edge("eigenvalues down to 1e-300", _many_on_their_clock, "far"),
     ),
     units={"lag": 1},
     mistakes=(
@@ -566,7 +567,7 @@ def _on_the_axes(generator, dtype):
 
 def _of_many_decays(generator, dtype):
     _, lag = _rotating(generator, dtype)
-    return torch.polar(torch.logspace(-12, 0, 5, dtype=dtype), torch.linspace(-3, 3, 5, dtype=dtype)), lag
+    return torch.polar(torch.logspace(-100, 0, 5, dtype=dtype), torch.linspace(-3, 3, 5, dtype=dtype)), lag
 
 
 def _with_angle(angle):
@@ -801,8 +802,10 @@ E6 = Exercise(
         Edge(
             "eigenvalues from 1e-9 to 1e3, all kept", partial(_with_eigenvalues, [1e-9, 1e-5, 0.1, 1e3], 1e-14), "far"
         ),
+        ("a tolerance below all rounding", partial(_with_eigenvalues, [-1e-16, 1e-17, 0.5, 1.0], 1e-18)),
     ),
     units={"values": 2},
+    farthest=1e15,
     mistakes=(
         Mistake(
             "wrong-power",

@@ -269,10 +269,11 @@ E2 = Exercise(
         Edge("two features that are equal on all data", _with_equal_features, "ties"),
         Edge("directions around the bound", _around_the_bound, "ties"),
         Edge("features of very different size", _features_of_many_sizes, "far"),
-        Edge("a much longer unit of time", partial(_in_other_time_units, 1e4), "units"),
-        Edge("a much shorter unit of time", partial(_in_other_time_units, 1e-4), "units"),
+        Edge("a much longer unit of time", partial(_in_other_time_units, 1e9), "units"),
+        Edge("a much shorter unit of time", partial(_in_other_time_units, 1e-9), "units"),
     ),
     units={"stiffness": 2, "gram": 2},
+    farthest=1e15,
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -461,8 +462,8 @@ E3 = Exercise(
         ("walkers that scatter little around a large value", _scattering_little),
         Edge("modes of very different size", _modes_of_many_sizes, "far"),
         Edge("rates from 1e-6 to 2000", _fast_and_slow, "far"),
-        Edge("a much shorter unit of time", partial(_in_other_time_units, 1e4), "units"),
-        Edge("a much longer unit of time", partial(_in_other_time_units, 1e-4), "units"),
+        Edge("a much shorter unit of time", partial(_in_other_time_units, 1e9), "units"),
+        Edge("a much longer unit of time", partial(_in_other_time_units, 1e-9), "units"),
     ),
     units={"phi_start": 1, "phi_end": 1},
     mistakes=(

@@ -217,6 +217,7 @@ E2 = Exercise(
         Edge("energies from 1e-4 to 1e4", partial(_without_slopes, _energies_apart), "far"),
     ),
     units={"phi": 1, "energies": 1},
+    farthest=1e15,
     mistakes=(
         Mistake(
             "no-half",
@@ -374,6 +375,7 @@ E3 = Exercise(
         Edge("moves from 1e-9 to 1e3", _of_many_lengths, "far"),
     ),
     units={"move": 1, "length": 1},
+    farthest=1e15,
     mistakes=(
         Mistake(
             "one-factor-for-all",

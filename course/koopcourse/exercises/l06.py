@@ -82,6 +82,7 @@ E1 = Exercise(
         Edge("rates from 1e-6 to 1e3", partial(_given_rates, [1e-6, 1e-3, 1.0, 1e3], 10), "far"),
     ),
     units={"l": 1},
+    farthest=1e15,
     mistakes=(
         Mistake(
             "constant-kept",
@@ -204,6 +205,7 @@ E2 = Exercise(
         Edge("rates from 1e-12 to 1e6", _given(1e-12, 2e-12, 1e-3, 2e-3, 1e6, 3e6), "far"),
     ),
     units={"rates": 1},
+    farthest=1e15,
     mistakes=(
         Mistake(
             "counts-the-wells",
@@ -620,6 +622,7 @@ E5 = Exercise(
         Edge("two distances of very different size", partial(_rank_table, units=(1e-6, 1e4)), "far"),
     ),
     units={"sw2": 1, "kl": 1, "sw2_floor": 1, "kl_floor": 1},
+    farthest=1e15,
     mistakes=(
         Mistake(
             "sliced-distance-only",

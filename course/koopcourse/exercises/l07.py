@@ -97,6 +97,7 @@ E1 = Exercise(
         Edge("lengths from a thousandth to a thousand", _lengths_far_apart, "far"),
     ),
     units={"v": 1, "normal": 1},
+    farthest=1e15,
     mistakes=(
         Mistake(
             "normal-part",
@@ -598,8 +599,8 @@ E5 = Exercise(
         Edge("a short step", partial(_states, h=0.05)),
         Edge("points at rest, and points pushed along the radius", _at_rest, "ties"),
         Edge("a step of length zero", partial(_states, h=0.0), "ties"),
-        Edge("very short lengths and times", partial(_in_units_of, 1e-4, 1e-4), "units"),
-        Edge("very long times", partial(_in_units_of, 1.0, 1e4), "units"),
+        Edge("very short lengths and times", partial(_in_units_of, 1e-9, 1e-9), "units"),
+        Edge("very long times", partial(_in_units_of, 1.0, 1e9), "units"),
         Edge("slow points and fast ones", _speeds_far_apart, "far"),
     ),
     units={"x": 1, "v": 1, "radius": 1},

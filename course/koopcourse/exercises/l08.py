@@ -417,8 +417,8 @@ E3 = Exercise(
         Edge("31 points in 17 dimensions", partial(_starts, n=31, d=17), "sizes"),
         Edge("ten steps, whose times do not add up to one exactly", partial(_starts, n_steps=10), "ties"),
         Edge("points at rest", _at_rest, "ties"),
-        Edge("very short lengths", partial(_in_units_of, 1e-4), "units"),
-        Edge("very long lengths", partial(_in_units_of, 1e4), "units"),
+        Edge("very short lengths", partial(_in_units_of, 1e-9), "units"),
+        Edge("very long lengths", partial(_in_units_of, 1e9), "units"),
         Edge(
             "points of very different size",
             lambda generator, dtype: _in_units_of(torch.logspace(-3, 3, 5, dtype=dtype)[:, None], generator, dtype),

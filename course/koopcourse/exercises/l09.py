@@ -295,8 +295,8 @@ E2 = Exercise(
         Edge("as many points as data and coordinates", partial(_with_scales, n=3, m=3, d=3), "sizes"),
         Edge("64 dimensions", partial(_with_scales, d=64, spread=8.0), "sizes"),
         Edge("equal paths", _equal_paths, "ties"),
-        Edge("100 dimensions and small scales", partial(_with_scales, d=100, spread=2.0, unit=1e-4), "units"),
-        Edge("100 dimensions and large scales", partial(_with_scales, d=100, spread=2.0, unit=1e4), "units"),
+        Edge("100 dimensions and small scales", partial(_with_scales, d=100, spread=2.0, unit=1e-9), "units"),
+        Edge("100 dimensions and large scales", partial(_with_scales, d=100, spread=2.0, unit=1e9), "units"),
         Edge("coordinates of very different size", _coordinates_far_apart, "far"),
         Edge("points near the data and far from them", _points_far_apart, "far"),
     ),
@@ -465,8 +465,8 @@ E3 = Exercise(
         Edge("times 0 and 1 and equal points", _at_both_ends, "ties"),
         Edge("a velocity that does not depend on the time", _without_time, "ties"),
         Edge("a velocity that does not depend on the place", _without_place, "ties"),
-        Edge("very short lengths", partial(_in_units_of, 1e-4, 1.0), "units"),
-        Edge("very long lengths and times", partial(_in_units_of, 1e4, 1e4), "units"),
+        Edge("very short lengths", partial(_in_units_of, 1e-9, 1.0), "units"),
+        Edge("very long lengths and times", partial(_in_units_of, 1e9, 1e9), "units"),
         Edge(
             "coordinates of very different size",
             lambda generator, dtype: _in_units_of(torch.logspace(-3, 3, 3, dtype=dtype), 1.0, generator, dtype),
@@ -789,8 +789,8 @@ E5 = Exercise(
         Edge("time 0, where a = 1 and b = 0", partial(_with_field, shares=(1.0, 0.0)), "ties"),
         Edge("time 1, where a = 0 and b = 1", partial(_with_field, shares=(0.0, 1.0)), "ties"),
         Edge("a schedule that keeps the size, and points at the origin", _at_rest, "ties"),
-        Edge("very short lengths", partial(_lengths_of, 1e-4), "units"),
-        Edge("very long lengths", partial(_lengths_of, 1e4), "units"),
+        Edge("very short lengths", partial(_lengths_of, 1e-9), "units"),
+        Edge("very long lengths", partial(_lengths_of, 1e9), "units"),
         Edge(
             "points of very different size",
             lambda generator, dtype: _lengths_of(torch.logspace(-3, 3, 5, dtype=dtype)[:, None], generator, dtype),
@@ -896,6 +896,13 @@ def _equal_and_zero_weights(generator, dtype):
     return (logs,)
 
 
+def _first_of_weight_zero(generator, dtype):
+    """Rows whose first, or last, logs are minus infinity."""
+    (logs,) = _logs(generator, dtype)
+    logs[::2, 0], logs[1::2, -2:] = -math.inf, -math.inf
+    return (logs,)
+
+
 def _size_shifted(log_w, shift):
     return 1 / _naive(log_w, shift=shift).square().sum(1)
 
@@ -935,6 +942,7 @@ E6 = Exercise(
         Edge("a single point", partial(_logs, n=1), "sizes"),
         Edge("31 points and 17 data", partial(_logs, n=31, m=17), "sizes"),
         Edge("equal weights and weights of zero", _equal_and_zero_weights, "ties"),
+        Edge("a first or a last weight of zero", _first_of_weight_zero, "ties"),
         Edge("densities that underflow", partial(_logs, shift=-2000.0)),
         Edge("densities that overflow", partial(_logs, shift=2000.0)),
         Edge("logs that differ by 800 from row to row", _rows_far_apart, "far"),

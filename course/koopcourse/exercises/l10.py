@@ -103,8 +103,8 @@ E1 = Exercise(
         Edge("as many points as coordinates and observables", partial(_lifted, n=3, d=3, features=3), "sizes"),
         Edge("31 points and 17 observables", partial(_lifted, n=31, d=5, features=17), "sizes"),
         Edge("times 0 and 1, and points at rest", _points_at_rest, "ties"),
-        Edge("very short lengths and very small observables", partial(_lifted_in, 1e-4, 1.0, 1e-4), "units"),
-        Edge("very long times and very large observables", partial(_lifted_in, 1.0, 1e4, 1e4), "units"),
+        Edge("very short lengths and very small observables", partial(_lifted_in, 1e-9, 1.0, 1e-9), "units"),
+        Edge("very long times and very large observables", partial(_lifted_in, 1.0, 1e9, 1e9), "units"),
         Edge(
             "observables of very different size",
             lambda generator, dtype: _lifted_in(1.0, 1.0, torch.logspace(-3, 3, 4, dtype=dtype), generator, dtype),
@@ -252,9 +252,10 @@ E2 = Exercise(
         Edge("a pair that decays", partial(_parts, alpha=-2.0)),
         Edge("a pair that does not turn", partial(_parts, beta=0.0), "ties"),
         Edge("a pair that neither grows nor turns", partial(_parts, alpha=0.0, beta=0.0), "ties"),
-        Edge("a pair that turns a hundred times", partial(_parts, beta=900.0, tau=0.7)),
-        Edge("very short times", partial(_times_of, 1e-4), "units"),
-        Edge("very long times", partial(_times_of, 1e4), "units"),
+        Edge("a pair that turns a hundred times", partial(_parts, beta=900.3, tau=0.77)),
+        Edge("a pair that turns the other way", partial(_parts, beta=-1.3)),
+        Edge("very short times", partial(_times_of, 1e-9), "units"),
+        Edge("very long times", partial(_times_of, 1e9), "units"),
         Edge("points of very different size", _rows_far_apart, "far"),
     ),
     units={"p": 1, "u": 1, "a": 1, "b": 1},
@@ -506,8 +507,8 @@ E4 = Exercise(
         Edge("31 points in 17 dimensions", partial(_with_state, n=31, d=17), "sizes"),
         Edge("a straight flow and points that are equal or zero", _straight_pairs, "ties"),
         Edge("a generator that turns a hundred times", _many_turns),
-        Edge("very short lengths", partial(_with_state, unit=1e-4), "units"),
-        Edge("very long lengths", partial(_with_state, unit=1e4), "units"),
+        Edge("very short lengths", partial(_with_state, unit=1e-9), "units"),
+        Edge("very long lengths", partial(_with_state, unit=1e9), "units"),
         Edge(
             "points of very different size",
             lambda generator, dtype: _with_state(generator, dtype, unit=torch.logspace(-3, 3, 5, dtype=dtype)[:, None]),
@@ -663,6 +664,7 @@ E5 = Exercise(
         ),
     ),
     units={"rate": 1, "z": 1},
+    farthest=1e12,
     tolerance=1e-6,
     mistakes=(
         Mistake(
@@ -767,6 +769,13 @@ def _quiet_and_loud(generator, dtype):
     return position, drift, rates, amplitudes, gains, t
 
 
+def _of_either_sign(generator, dtype):
+    """Gains below zero and above one, growing pairs and decaying ones, turning both ways."""
+    position, drift, rates, amplitudes, gains, t = _modes(generator, dtype, pairs=4)
+    signs = torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=dtype)
+    return position, drift, torch.complex(-signs * rates.real, signs.flip(0) * rates.imag), amplitudes, signs * gains, t
+
+
 def _slow_and_fast(generator, dtype):
     """Pairs of very different size, one of which turns a hundred times and one has nearly decayed."""
     position, drift, rates, amplitudes, gains, t = _modes(generator, dtype, pairs=3)
@@ -829,9 +838,10 @@ E6 = Exercise(
         Edge("as many pairs as points and coordinates", partial(_modes, n=3, d=3, pairs=3), "sizes"),
         Edge("five pairs and 31 points in 17 dimensions", partial(_modes, n=31, d=17, pairs=5), "sizes"),
         Edge("the start, t = 0", partial(_modes, t=0.0), "ties"),
+        Edge("gains, growth and frequencies of either sign", _of_either_sign),
         Edge("gains zero and one, and two pairs of one rate", _quiet_and_loud, "ties"),
-        Edge("very short times", partial(_seconds_of, 1e-4), "units"),
-        Edge("very long times", partial(_seconds_of, 1e4), "units"),
+        Edge("very short times", partial(_seconds_of, 1e-9), "units"),
+        Edge("very long times", partial(_seconds_of, 1e9), "units"),
         Edge("pairs of very different size and speed", _slow_and_fast, "far"),
     ),
     units={"position": 1, "drift": 1, "amplitudes": 1},

@@ -167,6 +167,7 @@ E1 = Exercise(
         Edge("numbers of very different size", _coordinates_far_apart, "far"),
     ),
     units={"codes": 1},
+    farthest=1e15,
     mistakes=(
         Mistake(
             "divided-by-n-minus-1",
@@ -510,8 +511,8 @@ E3 = Exercise(
         Edge("31 data, 17 modes and 5 coordinates", partial(_modes, n=31, r=17, d=5), "sizes"),
         Edge("a step of zero", lambda generator, dtype: (*_modes(generator, dtype)[:5], 0.0), "ties"),
         Edge("a constant mode, and two modes of one energy", _constant_and_double, "ties"),
-        Edge("very short times", partial(_seconds_of, 1e-4), "units"),
-        Edge("very long times", partial(_seconds_of, 1e4), "units"),
+        Edge("very short times", partial(_seconds_of, 1e-9), "units"),
+        Edge("very long times", partial(_seconds_of, 1e9), "units"),
         Edge("energies of very different size", _energies_far_apart, "far"),
     ),
     units={"y": 1, "x": 1},

@@ -552,9 +552,10 @@ E4 = Exercise(
         Edge("two settings that are exactly as good as the student", _table([5.0, 2.0, 1.0, 2.0], 2.0), "ties"),
         Edge("no setting that is good enough", _table([3.0, 2.0, 1.0], 0.5), "ties"),
         Edge("settings of which a cheap one is good and a dearer one is not", _table([9.0, 1.5, 3.0, 1.0], 2.0)),
+        Edge("a cheap setting that is better than a dear one", _table([9.0, 0.5, 1.9, 1.0], 2.0)),
         Edge("a setting that is hardly worse than the student", _table([9.0, 2.005, 1.999, 1.0], 2.0)),
-        Edge("very small distances and costs", partial(_in_units_of, 1e-4, 1e-4), "units"),
-        Edge("very large distances and costs", partial(_in_units_of, 1e4, 1e4), "units"),
+        Edge("very small distances and costs", partial(_in_units_of, 1e-9, 1e-9), "units"),
+        Edge("very large distances and costs", partial(_in_units_of, 1e9, 1e9), "units"),
         Edge("distances from a thousandth to a thousand", _table([1e3, 30.0, 1.1e-2, 0.9e-2, 1e-3], 1e-2), "far"),
     ),
     mistakes=(

@@ -336,6 +336,11 @@ def _unequal(generator, dtype):
     return u * torch.logspace(-6, 6, len(u), dtype=dtype)[:, None], length
 
 
+def _faint(generator, dtype):
+    u, length = _rough(generator, dtype)
+    return 1e-200 * u, length
+
+
 def _rough(generator, dtype, n=7, m=9):
     u = 0.3 + torch.randn(n, m, generator=generator, dtype=dtype)
     # most fields begin above zero and end below: a wrapped neighbour shows, and so does which way walls are crossed
@@ -372,9 +377,11 @@ E3 = Exercise(
         Edge("2 fields on 31 points", partial(_rough, n=2, m=31), "sizes"),
         Edge("neighbours that are equal but for the sign", _quiet, "ties"),
         Edge("fields of very different size", _unequal, "far"),
+        Edge("fields of 1e-200, whose products are zero", _faint, "units"),
         ("fields without a wall", lambda generator, dtype: (torch.ones(3, 4, dtype=dtype), 1.5)),
     ),
     units={"u": 1, "length": 1},
+    farthest=1e15,
     mistakes=(
         Mistake(
             "threshold",
@@ -498,6 +505,7 @@ E4 = Exercise(
         Edge("tiny savings", lambda generator, dtype: (1e-4, 2.01e-5, 1.0, 1.0000003), "far"),
     ),
     units={"data": 1, "fit": 1, "transport": 1, "rival": 1},
+    farthest=1e15,
     without={"sizes": "four numbers have no rows"},
     mistakes=(
         Mistake(

@@ -468,6 +468,7 @@ E3 = Exercise(
         Edge("one sample that is far likelier", _one_far_likelier, "far"),
     ),
     units={"log_likelihood": 1},
+    farthest=1e4,  # six digits of a number down to 1e-5 are asked for
     mistakes=(
         Mistake(
             "wrong-half",
