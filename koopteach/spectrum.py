@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from koopteach.protocols import Dictionary, Functions, Manifold
+from koopteach.standardizer import Standardizer
 from koopteach.tensors import (
     Movable,
     as_coefficients,
@@ -39,6 +40,9 @@ class Spectrum(Movable):
         functions: evaluates the eigenfunctions; ``spectrum(x)``, ``.grad`` and ``.contract_grad`` call it.
         report: in words, what the fit kept and what it dropped.
         manifold: the manifold of the fit, or None in R^d. On a manifold all gradients are tangent to it.
+        units: of a standardised fit, the map in whose coordinates rates, energies and ``scale`` are; None for the
+            data's own. Points and gradients are in the data's coordinates either way.
+        spread_ratio: of the fit data, the largest spread of a column over the smallest, in those coordinates.
 
     >>> import torch
     >>> import koopteach as kt
@@ -56,6 +60,8 @@ class Spectrum(Movable):
     functions: Functions
     report: str = ""
     manifold: Manifold | None = None
+    units: Standardizer | None = None
+    spread_ratio: float = 1.0
 
     @classmethod
     def from_functions(
@@ -93,6 +99,11 @@ class Spectrum(Movable):
     def __repr__(self) -> str:
         first = ", ".join(f"{abs(complex(rate)):.3g}" for rate in self.rates[:3])
         return f"Spectrum({len(self)} modes, rates {first}{', ...' if len(self) > 3 else ''})"
+
+    @property
+    def stretch(self) -> Tensor:
+        """``(d,)`` or one: what a gradient in the data's coordinates is multiplied by to be one of ``units``."""
+        return self.rates.real.new_ones(()) if self.units is None else self.units.spread.to(self.rates.real)
 
     @property
     def implied_timescales(self) -> Tensor:

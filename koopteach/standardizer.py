@@ -32,7 +32,7 @@ class Standardizer(Movable):
 
     @classmethod
     def of(cls, x: Tensor, weights: Tensor | None = None) -> Self:
-        """Mean and standard deviation of each column; a column that does not vary keeps its unit.
+        """Mean and standard deviation of each column; a column that varies by rounding alone keeps its unit.
 
         Args:
             x: data ``(n, d)``.
@@ -52,7 +52,9 @@ class Standardizer(Movable):
         away = away / size
         mean = (share * away).sum(dim=0)
         spread = (share * (away - mean).square()).sum(dim=0).sqrt()
-        return cls(middle + size * mean, torch.where(spread > 0, size * spread, torch.ones_like(size)))
+        center, spread = middle + size * mean, size * spread
+        rounding = 10 * torch.finfo(x.dtype).eps * center.abs()
+        return cls(center, torch.where(spread > rounding, spread, torch.ones_like(size)))
 
     def __call__(self, x: Tensor) -> Tensor:
         """The data's units to unit spread: ``(..., d)``."""

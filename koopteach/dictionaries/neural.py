@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from koopteach.standardizer import Standardizer
 from koopteach.tensors import Movable, as_coefficients, as_count, as_points, randn, random_rows, same_kind
 
 # Keeps the inverse of a batch's Gram matrix finite while features still resemble each other.
@@ -86,10 +87,8 @@ class NeuralDictionary(Movable):
             (randn((a, b), x, generator) / math.sqrt(a), 0.5 * randn((b,), x, generator))
             for a, b in itertools.pairwise(sizes)
         )
-        middle, spread = x.mean(dim=0), x.std(dim=0)
-        # a coordinate that is constant but for rounding stays what it is
-        rounding = 10 * torch.finfo(x.dtype).eps * middle.abs()
-        return cls(layers, middle, torch.where(spread > rounding, spread, 1.0))
+        units = Standardizer.of(x)
+        return cls(layers, units.center, units.spread)
 
     def _train(self, x: Tensor, y: Tensor, n_steps: int, batch: int, generator: torch.Generator | None) -> None:
         weights = [tensor.requires_grad_(True) for layer in self.layers for tensor in layer]

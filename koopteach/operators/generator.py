@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from koopteach.dictionaries.dirichlet import dirichlet
 from koopteach.dictionaries.memory import refuse_too_many
 from koopteach.operators.linear_algebra import (
     SMALLEST_TOL,
@@ -22,9 +23,18 @@ from koopteach.operators.linear_algebra import (
     rounding,
     whiten_features,
 )
-from koopteach.operators.remarks import few_points, kernel_gaps, many_modes, missing_modes, null_directions, paragraphs
+from koopteach.operators.remarks import (
+    few_points,
+    kernel_gaps,
+    many_modes,
+    missing_modes,
+    null_directions,
+    paragraphs,
+    uneven_columns,
+)
 from koopteach.protocols import Dictionary, Manifold
 from koopteach.spectrum import Expansion, Spectrum, few_modes
+from koopteach.standardizer import Standardizer
 from koopteach.tensors import as_float, as_points, chunks, same_kind
 
 
@@ -41,15 +51,21 @@ class GeneratorEDMD:
     No pairs, no lag, no score: static samples are enough, and weights condition them. Its rates are Dirichlet
     energies, so ``spectrum.rates == spectrum.energies``.
 
+    Rates are in the data's own clock, 1/length^2. ``standardize=True`` fits the generator of the columns divided by
+    their spreads: its rates, and what samplers make of its spectrum, are the same in anybody's units.
+
     Args:
         dictionary: see :mod:`koopteach.dictionaries`.
         tol: directions of the features' correlations with eigenvalues below ``tol`` times the largest are dropped; at
             least 1e-5 in float32.
         manifold: where the samples lie (see :mod:`koopteach.targets.manifolds`), None for R^d. The spectrum
             carries it.
+        standardize: measure lengths in spreads of the columns, those of the first data seen. The dictionary and the
+            spectrum take points in the data's coordinates either way.
 
     Raises:
-        ValueError: ``tol`` out of range, or a manifold in another space than the dictionary's.
+        ValueError: ``tol`` out of range, a manifold in another space than the dictionary's, or one with
+            ``standardize``, which would bend it.
 
     Identity: the fitted ``phi`` satisfy ``E[phi_k phi_l] = delta_kl`` and
     ``E[grad phi_k . grad phi_l] = rate_k delta_kl`` on the fit data.
@@ -67,8 +83,18 @@ class GeneratorEDMD:
     the generator of arXiv 2512.18837 is ``-L``.
     """
 
-    def __init__(self, dictionary: Dictionary, *, tol: float = 1e-8, manifold: Manifold | None = None) -> None:
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        *,
+        tol: float = 1e-8,
+        manifold: Manifold | None = None,
+        standardize: bool = False,
+    ) -> None:
         refuse_other_space("GeneratorEDMD", manifold, dictionary)
+        if standardize and manifold is not None:
+            raise ValueError(f"GeneratorEDMD: standardize=True would bend the {manifold!r}. Leave one of them out.")
+        self.standardize = standardize
         self.dictionary, self.tol, self.manifold = dictionary, checked_tol("GeneratorEDMD", tol), manifold
         self.n_points = 0
 
@@ -91,17 +117,20 @@ class GeneratorEDMD:
         if self.n_points:
             same_kind("GeneratorEDMD.partial_fit", x, self._like, "what was seen before")
         else:
-            self._begin(x)
+            self._begin(x, weights)
         m, d = self.dictionary.n_features, x.shape[1]
-        for rows in chunks(len(x), m * (1 + 2 * d)):
+        # on a manifold the gradients themselves are held; else, as for pairs, at least m rows
+        per_row, at_least = (4 * m, m) if self.manifold is None else (m * (1 + 2 * d), 1)
+        for rows in chunks(len(x), per_row, at_least):
             self._accumulate(x[rows], weights[rows, None])
         self.n_points += len(x)
         return self
 
-    def _begin(self, x: Tensor) -> None:
+    def _begin(self, x: Tensor, weights: Tensor) -> None:
         refuse_too_many("GeneratorEDMD", self.dictionary.n_features)
         m, zeros = self.dictionary.n_features, partial(torch.zeros, dtype=torch.float64, device=x.device)
         self._like, self._size = x.new_empty(0), Size()
+        self._units = Standardizer.of(x, weights) if self.standardize else None
         self._weight, self._psi = zeros(()), zeros(m)
         self._gram, self._stiffness = zeros(m, m), zeros(m, m)
 
@@ -110,14 +139,15 @@ class GeneratorEDMD:
         psi, root = self.dictionary(x), w.sqrt()
         add_gram_(self._gram, root * psi)
         self._psi = self._psi + (w * psi).sum(0)
-        slopes = self.dictionary.grad(x)
-        if self.manifold is not None:
-            slopes = self.manifold.tangent(x, slopes)
-        # gradients as (n d, m): the sum over coordinates and points is one product
-        slopes = (slopes * root[:, :, None]).transpose(1, 2).flatten(0, 1)
-        add_gram_(self._stiffness, slopes)
+        if self.manifold is None:
+            stretch = torch.ones((), dtype=x.dtype) if self._units is None else self._units.spread
+            self._stiffness += dirichlet(self.dictionary, x, w[:, 0], stretch)
+        else:
+            # gradients as (n d, m): the sum over coordinates and points is one product
+            slopes = self.manifold.tangent(x, self.dictionary.grad(x)) * root[:, :, None]
+            add_gram_(self._stiffness, slopes.transpose(1, 2).flatten(0, 1))
         self._weight = self._weight + w.sum()
-        self._size.add(x, w)
+        self._size.add(x if self._units is None else self._units(x), w)
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:
         """The ``n_modes`` slowest modes; ``None`` keeps all that the data support.
@@ -149,6 +179,7 @@ class GeneratorEDMD:
             few_points(n, m),
             kernel_gaps(self.dictionary),
             null_directions(rates[:r], scale),
+            uneven_columns(self._size.spread_ratio),
         )
         rates = rates[:r].to(self._like).clamp_min(torch.finfo(self._like.dtype).tiny)
         return Spectrum(
@@ -158,6 +189,8 @@ class GeneratorEDMD:
             functions=Expansion(self.dictionary, mean.to(self._like), coefficients.to(self._like)),
             report=report,
             manifold=self.manifold,
+            units=self._units,
+            spread_ratio=self._size.spread_ratio,
         )
 
 

@@ -147,8 +147,17 @@ class Size:
         self._squares = self._squares + (w * x.square()).sum(dim=0)
 
     def __float__(self) -> float:
-        variance = self._squares / self._weight - (self._sum / self._weight).square()
-        return float(variance.clamp_min(0).sum().sqrt())
+        return float(self._variances().sum().sqrt())
+
+    @property
+    def spread_ratio(self) -> float:
+        """The largest spread of a column over the smallest, of those that vary."""
+        spreads = self._variances().sqrt()
+        spreads = spreads[spreads > 0]
+        return float(spreads.max() / spreads.min()) if len(spreads) else 1.0
+
+    def _variances(self) -> Tensor:
+        return (self._squares / self._weight - (self._sum / self._weight).square()).clamp_min(0)
 
 
 def mode_count(n_modes: int | None, available: int, who: str) -> int:

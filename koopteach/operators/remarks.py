@@ -17,6 +17,7 @@ _SAME_CLOCK = 3.0
 _MOST_LOST = 0.4
 _MOST_SCATTER = 0.5
 _MANY_MODES = 200
+_MOST_UNEVEN = 30.0  # one length of noise and of moves for all columns
 _ZERO = 1e-8  # of a rate times the squared size of the data
 
 
@@ -68,13 +69,29 @@ def _spacing(part: Dictionary) -> float:
     """Median distance from a centre to the nearest other one, in widths; zero for features that are not kernels."""
     if not isinstance(part, GaussianRBF) or part.n_features < 2:
         return 0.0
-    distance = torch.cdist(part.centers, part.centers).fill_diagonal_(math.inf)
+    centers = part.centers / part.units
+    distance = torch.cdist(centers, centers).fill_diagonal_(math.inf)
     return float((distance.amin(dim=1) / part.widths).median())
+
+
+def flat_modes(rates: Tensor, scale: float) -> int:
+    """How many of the rates or energies ``(r,)`` vanish on data of size ``scale``."""
+    return int((~(rates * scale**2 >= _ZERO)).sum())
+
+
+def uneven_columns(spread_ratio: float) -> str:
+    """Columns in different units, which one length for all of them cannot serve."""
+    if spread_ratio <= _MOST_UNEVEN:
+        return ""
+    return (
+        f"the columns' spreads differ {spread_ratio:.3g} times (more than {_MOST_UNEVEN:g}): samples come out wrong in "
+        "the narrow ones; use GeneratorEDMD(..., standardize=True), or fit Standardizer.of(x)(x) and undo the samples"
+    )
 
 
 def null_directions(rates: Tensor, scale: float) -> str:
     """Rates ``(r,)`` that vanish on data of size ``scale``."""
-    count = int((rates * scale**2 < _ZERO).sum())
+    count = flat_modes(rates, scale)
     if not count:
         return ""
     return (

@@ -43,4 +43,5 @@ def spectral_score(spectrum: Spectrum, x: Tensor) -> Callable[[Tensor], Tensor]:
     x = as_points("spectral_score", "x", x)
     same_kind("spectral_score", x, spectrum.energies, "the spectrum")
     coefficients = -spectrum.energies[:, None] * (spectrum(x).T @ (x - x.mean(dim=0))) / len(x)
+    coefficients = coefficients / spectrum.stretch.square()  # of a coordinate in its own unit, twice the chain rule
     return lambda y: spectrum(y) @ coefficients

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from koopteach.operators.remarks import flat_modes, uneven_columns
 from koopteach.spectrum import Spectrum
 from koopteach.tensors import as_number, as_points, chunks, is_traced, not_negative, positive, randn, same_kind
 
 # The metric at the particles is singular wherever they cluster; below this the damped system is, too.
 _LEAST_DAMPING = 1e-6
-
-# A mode with less, in units of the data's size, is flat wherever there are data.
-_LEAST_ENERGY = 1e-30
 
 
 class KSWGD:
@@ -35,7 +34,8 @@ class KSWGD:
 
     One step moves each particle by ``step_size * v``, shortened to ``max_move``, plus noise that fades to zero over
     the first half of the run: ``m = 0`` has many solutions, and the noise picks a smooth one. On the spectrum's
-    manifold the velocity is tangent, and each step ends at the nearest point of the manifold.
+    manifold the velocity is tangent, and each step ends at the nearest point of the manifold. Particles are in the
+    data's coordinates; with a standardised spectrum lengths, noise and gradients are those of its ``units``.
 
     Args:
         spectrum: of the target, real (reversible data). Particles go where its data are: the weights of their modes
@@ -49,7 +49,7 @@ class KSWGD:
     Raises:
         ValueError: numbers out of range, or a complex spectrum.
 
-    Identity: for the paper's metric ``v_i = -n dE/dx_i``.
+    Identity: for the paper's metric ``v_i = -n dE/dx_i``, in the spectrum's coordinates.
 
     >>> import torch
     >>> import koopteach as kt
@@ -80,6 +80,9 @@ class KSWGD:
                 "For reversible data use EDMD(..., reversible=True) or GeneratorEDMD."
             )
         _refuse_flat_modes(spectrum)
+        told = uneven_columns(spectrum.spread_ratio)
+        if told:
+            warnings.warn(f"KSWGD: {told}", stacklevel=2)
         damping = as_number("KSWGD", "damping", damping)
         if not damping >= _LEAST_DAMPING:
             raise ValueError(
@@ -113,13 +116,14 @@ class KSWGD:
         """
         x = self._points(x)
         m = self.spectrum.mean(x)
-        move = self.step_size * self._velocity(x, m)
+        stretch = self.spectrum.stretch
+        move = self.step_size * self._velocity(x, m) / stretch  # in the spectrum's coordinates
         length = self.max_move * self.spectrum.scale if self.max_move is not None else math.inf
         move, limited = limit(move, length)
         amplitude = self.noise * max(0.0, 1 - 2 * progress)
         if amplitude and math.isfinite(length):
             move = move + amplitude * length * math.sqrt(2 / x.shape[1]) * randn(tuple(x.shape), x, generator)
-        x = x + move
+        x = x + stretch * move
         if self.spectrum.manifold is not None:
             x = self.spectrum.manifold.project(x)
         return x, state, {"energy": self._energy(m), "limited": limited, "score_evaluations": 0}
@@ -133,7 +137,7 @@ class KSWGD:
         return float(0.5 * (m**2 / self.spectrum.energies).sum())
 
     def _velocity(self, x: Tensor, m: Tensor) -> Tensor:
-        return -self.spectrum.contract_grad(x, self._weights(x, m))
+        return -self.spectrum.stretch.square() * self.spectrum.contract_grad(x, self._weights(x, m))
 
     def _weights(self, x: Tensor, m: Tensor) -> Tensor:
         if math.isinf(self.damping):
@@ -145,7 +149,7 @@ class KSWGD:
         r, (n, d) = len(self.spectrum), x.shape
         total = torch.zeros(r, r, dtype=x.dtype, device=x.device)
         for rows in chunks(n, 2 * r * d):
-            slopes = self.spectrum.grad(x[rows]).transpose(1, 2).reshape(-1, r)
+            slopes = (self.spectrum.grad(x[rows]) * self.spectrum.stretch).transpose(1, 2).reshape(-1, r)
             total += slopes.T @ slopes
         return total / n
 
@@ -154,7 +158,7 @@ def _refuse_flat_modes(spectrum: Spectrum) -> None:
     if is_traced(spectrum.energies):
         return
     least = float(spectrum.energies.min())
-    if not least * spectrum.scale**2 > _LEAST_ENERGY:
+    if flat_modes(spectrum.energies, spectrum.scale):
         raise ValueError(
             f"KSWGD: the spectrum has a mode of energy {least:.2g}, by which its moment would be divided. The mode is "
             "constant on islands of data, or rounding: take wider kernels, a larger bandwidth or a larger tol."

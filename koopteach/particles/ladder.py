@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from koopteach.dictionaries import MultiScale
 from koopteach.operators import GeneratorEDMD
 from koopteach.particles.kswgd import KSWGD
 from koopteach.spectrum import Spectrum
+from koopteach.standardizer import Standardizer
 from koopteach.tensors import as_points, not_negative, randn
 
 
@@ -60,9 +62,9 @@ class Ladder:
 
         Args:
             x: data ``(n, d)``.
-            levels: standard deviations of the noise in units of ``sqrt(trace cov)`` of the data, descending;
+            levels: standard deviations of the noise in units of ``sqrt(d)`` spreads of each column, descending;
                 the last is usually 0, the data themselves.
-            fit: ``data (n, d) -> Spectrum``; None is GeneratorEDMD with a MultiScale dictionary.
+            fit: ``data (n, d) -> Spectrum``; None is a standardised GeneratorEDMD with a MultiScale dictionary.
             generator: source of the noise.
             options: of :class:`KSWGD`, the same at every level.
 
@@ -75,7 +77,7 @@ class Ladder:
             raise ValueError(f"Ladder.from_data: levels must be descending, and at least one, got {levels}.")
         if fit is None:
             fit = _default_fit(generator)
-        scale = float(x.var(dim=0, correction=0).sum().sqrt())
+        scale = math.sqrt(x.shape[1]) * Standardizer.of(x).spread
         noised = (x + level * scale * randn(tuple(x.shape), x, generator) for level in levels)
         return cls([KSWGD(fit(data), **options) for data in noised])
 
@@ -107,4 +109,4 @@ class Ladder:
 
 
 def _default_fit(generator: torch.Generator | None) -> Callable[[Tensor], Spectrum]:
-    return lambda x: GeneratorEDMD(MultiScale.from_data(x, generator=generator)).fit(x).spectrum()
+    return lambda x: GeneratorEDMD(MultiScale.from_data(x, generator=generator), standardize=True).fit(x).spectrum()

@@ -173,7 +173,8 @@ class _Recorder:
         self._rows: list[tuple[Tensor, int, float, float, float, float]] = []
         spectrum = getattr(method, "spectrum", None)
         self._scale = spectrum.scale if spectrum is not None else 1.0
-        self._bound = _LOST * max(float(x.abs().max()), self._scale)
+        self._units = getattr(spectrum, "units", None)  # those of the scale
+        self._bound = _LOST * max(self._size(x), self._scale)
         self.record(x, 0, {})
 
     @contextmanager
@@ -187,7 +188,10 @@ class _Recorder:
 
     def lost(self, x: Tensor) -> bool:
         """True for NaN as well, which compares as false."""
-        return not float(x.abs().max()) < self._bound
+        return not self._size(x) < self._bound
+
+    def _size(self, x: Tensor) -> float:
+        return float((x if self._units is None else self._units(x)).abs().max())
 
     @property
     def last_step(self) -> int:

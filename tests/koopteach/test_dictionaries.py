@@ -9,8 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from koopteach import GaussianMixture, GaussianRBF, Hermite, Monomials, MultiScale
+from koopteach import GaussianMixture, GaussianRBF, Hermite, Monomials, MultiScale, RandomFourierFeatures
 from koopteach.dictionaries import rbf
+from koopteach.dictionaries.dirichlet import dirichlet
 from tests.tools import seeded
 
 
@@ -19,6 +20,7 @@ def normal(*shape, seed=0):
 
 
 WIDTHS = normal(7, seed=8).abs() + 0.3
+CENTERS = normal(7, 3)
 DICTIONARIES = {
     "RBF": GaussianRBF(normal(7, 2) + 3, WIDTHS),
     "RBF, one width, d=1": GaussianRBF(normal(4, 1), 0.7),
@@ -145,7 +147,9 @@ def test_hermite_features_are_orthonormal_under_their_normal_law():
 def test_the_width_follows_the_spacing_of_the_centres():
     x = normal(300, 2, seed=5)
     psi = GaussianRBF.from_data(x, 20, seeded())
-    nearest = np.sort(np.linalg.norm(psi.centers[:, None] - psi.centers, axis=2), axis=1)[:, 1:5]
+    torch.testing.assert_close(psi.units, x.std(0, correction=0))
+    z = psi.centers / psi.units
+    nearest = np.sort(np.linalg.norm(z[:, None] - z, axis=2), axis=1)[:, 1:5]
     assert float(psi.widths[0]) == pytest.approx(rbf._COVER * nearest.mean())
     assert 10 <= psi.n_features <= 20
 
@@ -167,7 +171,8 @@ def test_centres_depend_on_the_seed_and_not_on_the_order_of_the_points():
     x = normal(300, 2, seed=5)
     psi = GaussianRBF.from_data(x, 20, seeded())
     shuffled = x[torch.randperm(300, generator=seeded(1))]
-    assert torch.equal(psi.centers, GaussianRBF.from_data(shuffled, 20, seeded()).centers)
+    again = GaussianRBF.from_data(shuffled, 20, seeded()).centers
+    torch.testing.assert_close(again, psi.centers, rtol=1e-13, atol=1e-13)
     assert not torch.equal(psi.centers, GaussianRBF.from_data(x, 20, seeded(1)).centers)
 
 
@@ -175,7 +180,7 @@ def test_few_different_points_are_the_centres():
     x = normal(5, 2).repeat(20, 1)
     psi = GaussianRBF.from_data(x, 50, seeded())
     assert psi.n_features == 5
-    assert float(torch.cdist(psi.centers, x[:5]).min(1).values.max()) == 0
+    assert float(torch.cdist(psi.centers, x[:5]).min(1).values.max()) < 1e-15
 
 
 @pytest.mark.parametrize(("tail", "more"), [("none", 0), ("linear", 2), ("quadratic", 5)])
@@ -186,9 +191,9 @@ def test_scales_stand_side_by_side(tail, more):
     assert psi.n_features - sum(part.n_features for part in psi.parts[:2]) == more
     torch.testing.assert_close(psi(x), torch.cat([part(x) for part in psi.parts], 1))
     if more:
-        spread = psi(x)[:, -more:][:, :2]  # the coordinates, scaled so that their variances add up to one
+        spread = psi(x)[:, -more:][:, :2]  # the coordinates, in units of their spreads
         assert float(spread.mean(0).abs().max()) < 1e-12
-        assert float(spread.var(0, correction=0).sum()) == pytest.approx(1)
+        assert spread.var(0, correction=0).tolist() == pytest.approx([1, 1])
 
 
 def test_the_defaults_are_three_scales_and_a_quadratic_tail():
@@ -201,7 +206,7 @@ def test_the_defaults_are_three_scales_and_a_quadratic_tail():
     assert widths == sorted(widths)
     assert tail.degree == 2
     torch.testing.assert_close(tail.center, x.mean(0))
-    assert tail.scale == pytest.approx(float(x.var(0, correction=0).sum().sqrt()))
+    torch.testing.assert_close(tail.scale, x.std(0, correction=0))
 
 
 def test_one_centre_for_each_cluster_is_its_mean():
@@ -213,10 +218,79 @@ def test_one_centre_for_each_cluster_is_its_mean():
     torch.testing.assert_close(found[torch.cdist(means, found).argmin(1)], means)
 
 
-def test_data_in_other_units_have_the_same_features():
-    x = normal(200, 2, seed=5)
-    psi, scaled = (MultiScale.from_data(c * x, (12, 4), generator=seeded()) for c in (1.0, 8.0))
-    torch.testing.assert_close(scaled(8 * x), psi(x), rtol=1e-10, atol=1e-10)
+FACTORS = st.floats(-6, 6).map(lambda power: 10.0**power)
+OFFSETS = st.floats(-1000, 1000)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_data_in_other_units_have_the_same_features(data):
+    """Each column in a unit of its own, and moved by up to a thousand spreads."""
+    d = data.draw(st.integers(1, 20))
+    c, b = (torch.tensor(data.draw(st.lists(kind, min_size=d, max_size=d))).double() for kind in (FACTORS, OFFSETS))
+    x = normal(200, d, seed=5)
+    psi = MultiScale.from_data(x, (12, 4), generator=seeded())
+    scaled = MultiScale.from_data(c * (x + b), (12, 4), generator=seeded())
+    y, w = normal(20, d, seed=6), normal(psi.n_features, 1)
+    there = c * (y + b)
+    assert float((scaled(there) - psi(y)).abs().max()) < 1e-6
+    assert float((c * scaled.contract_grad(there, w) - psi.contract_grad(y, w)).abs().max()) < 1e-6
+
+
+def test_the_tail_is_quadratic_where_columns_and_points_allow_and_always_on_request():
+    def degree(n, d, **options):
+        return MultiScale.from_data(normal(n, d), (3,), generator=seeded(), **options).parts[-1].degree
+
+    assert degree(18, 3) == 2  # nine features
+    assert degree(17, 3) == 1
+    assert degree(17, 3, tail="quadratic") == 2
+    assert degree(4000, 54) == 1  # 1,539
+
+
+def test_kernels_in_units_of_their_own_are_kernels_of_the_divided_points():
+    x, units = normal(9, 3), torch.tensor([0.1, 1.0, 30.0]).double()
+    psi, plain = GaussianRBF(CENTERS * units, WIDTHS, units), GaussianRBF(CENTERS, WIDTHS)
+    torch.testing.assert_close(psi(x * units), plain(x), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(psi.grad(x), autograd(psi, x), rtol=1e-8, atol=1e-8)
+    c = normal(7, 2)
+    expected = torch.einsum("nmd,mr->nrd", psi.grad(x), c)
+    torch.testing.assert_close(psi.contract_grad(x, c), expected, rtol=1e-12, atol=1e-12)
+    with pytest.raises(ValueError, match=r"units has shape \(2,\), but one number or \(3,\)"):
+        GaussianRBF(CENTERS, WIDTHS, units[:2])
+
+
+FORMS = DICTIONARIES | {
+    "kernels in two units": MultiScale(
+        [
+            GaussianRBF(normal(4, 2), 0.7, torch.tensor([1.0, 3.0]).double()),
+            GaussianRBF(normal(3, 2), 1.0),
+            Hermite(2, 2),
+        ]
+    ),
+    "waves beside kernels": MultiScale([GaussianRBF(normal(4, 2), 0.7), RandomFourierFeatures(2, 5, 1.0, seeded())]),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("name", FORMS)
+def test_the_dirichlet_form_is_the_mean_of_products_of_gradients(name, dtype):
+    """To 1e-12 of its largest entry; in float32 to 1e-4, what kernels and their slopes are known to."""
+    psi = FORMS[name].to(dtype)
+    x, w = normal(50, psi.dim, seed=4).to(dtype), normal(50, seed=5).abs().to(dtype)
+    stretch = (0.5 + normal(psi.dim, seed=6).abs()).to(dtype)
+    slopes = psi.grad(x) * stretch
+    expected = torch.einsum("n,njd,nld->jl", w, slopes, slopes)
+    found = dirichlet(psi, x, w, stretch)
+    accuracy = float(expected.abs().max()) * (1e-12 if dtype == torch.float64 else 1e-4)
+    torch.testing.assert_close(found, expected, rtol=0, atol=accuracy)
+
+
+def test_the_start_of_kmeans_is_drawn_by_squared_distances():
+    """Two points far apart among many at one place: both are picked, whatever is drawn."""
+    points = np.concatenate([np.zeros((50, 2)), [[5.0, 0.0], [0.0, 7.0]]])
+    for seed in range(10):
+        start = rbf._spread_out(points, 3, np.random.default_rng(seed))
+        assert {tuple(p) for p in start} == {(0.0, 0.0), (5.0, 0.0), (0.0, 7.0)}
 
 
 @pytest.mark.parametrize(

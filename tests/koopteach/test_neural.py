@@ -73,7 +73,7 @@ def test_a_constant_coordinate_is_no_direction(value):
     psi = NeuralDictionary.from_pairs(x, y, 2, n_steps=3, batch=50, generator=seeded())
     assert bool(psi(x).isfinite().all())
     assert float(psi.grad(x).abs().max()) < 1e3
-    torch.testing.assert_close(psi.scale, torch.cat([x[:, :2].std(0), torch.ones(1).double()]))
+    torch.testing.assert_close(psi.scale, torch.cat([x[:, :2].std(0, correction=0), torch.ones(1).double()]))
 
 
 def test_the_first_weights_keep_the_size_of_what_goes_through():
@@ -84,7 +84,7 @@ def test_the_first_weights_keep_the_size_of_what_goes_through():
         assert float(weight.std()) * math.sqrt(len(weight)) == pytest.approx(1, rel=0.1)
         assert float(bias.std()) == pytest.approx(0.5, rel=0.25)
     torch.testing.assert_close(psi.middle, x.mean(0))
-    torch.testing.assert_close(psi.scale, x.std(0))
+    torch.testing.assert_close(psi.scale, x.std(0, correction=0))
 
 
 def test_it_is_an_ordinary_dictionary(learned):
