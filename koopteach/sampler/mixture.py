@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -67,8 +67,7 @@ class FittedMixture(Movable):
         Raises:
             TypeError, ValueError: what :func:`koopteach.tensors.as_points` refuses.
         """
-        x = as_points("FittedMixture.fit", "x", x, at_least=2)
-        share = x.new_full((len(x),), 1 / len(x)) if weights is None else (weights / weights.sum()).to(x)
+        x, share = _points("FittedMixture.fit", x, weights)
         most = max(1, min(as_count("FittedMixture.fit", "most", most), len(x) // (2 * x.shape[1])))
         starts = [_start(x, k, generator) for k in range(1, most + 1)]
         best: dict[str, Any] = {"bic": math.inf}
@@ -82,6 +81,12 @@ class FittedMixture(Movable):
                 if worse == 2:
                     break
         return cls(**best)
+
+    def refit(self, x: Tensor, weights: Tensor | None = None) -> Self:
+        """The mixture of this kind and about this many components for other data ``(n, d)``, started from this one."""
+        x, share = _points("FittedMixture.refit", x, weights)
+        parts = _log_parts(x, self.weights, self.means, self.factors).softmax(dim=1)
+        return replace(self, **_maximise(x, share, parts, self.kind))
 
     @property
     def dim(self) -> int:
@@ -108,6 +113,12 @@ class FittedMixture(Movable):
         """Log density, ``(n,)``."""
         x = as_points("FittedMixture.log_prob", "x", x, dim=self.dim)
         return _log_parts(x, self.weights, self.means, self.factors).logsumexp(dim=1)
+
+
+def _points(who: str, x: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Data, and the share of each row, summing to one."""
+    x = as_points(who, "x", x, at_least=2)
+    return x, x.new_full((len(x),), 1 / len(x)) if weights is None else (weights / weights.sum()).to(x)
 
 
 def _start(x: Tensor, k: int, generator: torch.Generator | None) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +15,7 @@ from koopteach.operators import GeneratorEDMD
 from koopteach.particles import KSWGD, condition, run_particles
 from koopteach.protocols import Dictionary
 from koopteach.sampler.columns import Columns, calibrated
+from koopteach.sampler.corrector import Corrector
 from koopteach.sampler.herding import herd
 from koopteach.sampler.judge import held_out_report
 from koopteach.sampler.mixture import FittedMixture
@@ -39,8 +39,7 @@ class KoopmanSampler:
         components: most components of the mixture.
         dictionary: ``(mapped data (n, d), generator) -> Dictionary``; None is ``MultiScale.from_data``.
         n_steps: of KSWGD; 0 samples the mixture alone.
-        damping: of KSWGD; the paper's metric is right near the target, where the mixture is, and costs least.
-        noise: of KSWGD.
+        damping, noise: of KSWGD. Draws of a mixture need no noise to lie smoothly.
         calibrate: give columns the data's quantiles.
         pool: fewest particles of a run. ``sample(n)`` returns a random ``n`` of them: all particles of a run lie more
             evenly than independent draws.
@@ -75,8 +74,8 @@ class KoopmanSampler:
         components: int = 8,
         dictionary: Callable[[Tensor, torch.Generator | None], Dictionary] | None = None,
         n_steps: int = 30,
-        damping: float = math.inf,
-        noise: float = 0.3,
+        damping: float = 1.0,
+        noise: float = 0.0,
         calibrate: bool = True,
         pool: int = 800,
         hold_out: float = 0.2,
@@ -119,23 +118,23 @@ class KoopmanSampler:
             aside, rest = order.split([round(self.hold_out * len(data)), len(data) - round(self.hold_out * len(data))])
             self._fit(data[rest], share[rest] / share[rest].sum(), generator)
             judged = held_out_report(self, data[aside], generator)
-        self._fit(data, share, generator)
+        self._fit(data, share, generator, self.mixture if judged else None)
         self.report = self._described() + judged
         return self
 
-    def _fit(self, data: Tensor, share: Tensor, generator: torch.Generator | None) -> None:
+    def _fit(
+        self, data: Tensor, share: Tensor, generator: torch.Generator | None, like: FittedMixture | None = None
+    ) -> None:
         self.data, self.share = data, share
         self.columns = Columns.of(data, share, self.scores)
         u = self.columns(data)
         weights = share * len(u)
-        self.mixture = FittedMixture.fit(u, weights, most=self.components, generator=generator)
-        if self.dictionary is None:
-            d = u.shape[1]
-            tail = "quadratic" if d * (d + 3) / 2 <= len(u) / 2 else "linear"
-            dictionary: Dictionary = MultiScale.from_data(u, tail=tail, generator=generator)
+        if like is None or like.dim != u.shape[1]:
+            self.mixture = FittedMixture.fit(u, weights, most=self.components, generator=generator)
         else:
-            dictionary = self.dictionary(u, generator)
-        self.spectrum = GeneratorEDMD(dictionary).fit(u, weights).spectrum()
+            self.mixture = like.refit(u, weights)
+        make = _default_dictionary if self.dictionary is None else self.dictionary
+        self.spectrum = GeneratorEDMD(make(u, generator)).fit(u, weights).spectrum()
 
     # Sampling
 
@@ -148,13 +147,14 @@ class KoopmanSampler:
         """As :meth:`sample`, a float64 tensor ``(n, d)``; ``moved=False`` leaves KSWGD out: the mixture's samples."""
         u = self.mixture.sample(max(n, self.pool), generator)
         if self.n_steps and moved:
-            u = self._moved(u, self.n_steps, generator, damping=self.damping, noise=self.noise)
+            u = self._moved(
+                u, Corrector(self.spectrum, damping=self.damping, noise=self.noise), self.n_steps, generator
+            )
         x = self.columns.undo(u)
         x = calibrated(x, self.data, self.share) if self.calibrate else x
         return x[shuffled_rows(x, generator)[:n]]
 
-    def _moved(self, u: Tensor, n_steps: int, generator: torch.Generator | None, **options: Any) -> Tensor:
-        method = KSWGD(self.spectrum, **options)
+    def _moved(self, u: Tensor, method: KSWGD, n_steps: int, generator: torch.Generator | None) -> Tensor:
         return run_particles(method, u, n_steps=n_steps, record_every=n_steps, generator=generator, verbose=False).final
 
     def quadrature(self, n: int) -> Any:
@@ -170,13 +170,13 @@ class KoopmanSampler:
         self._fitted("quadrature")
         u = self.columns(self.data)
         start = u[herd(u, n, self.share)]
-        return self.kind.like(self.columns.undo(self._moved(start, 15, None, noise=0.0)))
+        return self.kind.like(self.columns.undo(self._moved(start, KSWGD(self.spectrum, noise=0.0), 15, None)))
 
     def transport(self, x0: Any, generator: torch.Generator | None = None) -> Any:
         """Move points of one's own ``(n, d)``, in the table's units, to the law: damped KSWGD, 60 steps."""
         self._fitted("transport")
         values, kind = read("KoopmanSampler.transport", x0)
-        return kind.like(self.columns.undo(self._moved(self.columns(values), 60, generator)))
+        return kind.like(self.columns.undo(self._moved(self.columns(values), KSWGD(self.spectrum), 60, generator)))
 
     def condition(
         self,
@@ -262,6 +262,10 @@ class KoopmanSampler:
         if not len(self.data):
             raise RuntimeError(f"KoopmanSampler.{action}: nothing was fitted yet. Call fit(x) first.")
         return self
+
+
+def _default_dictionary(u: Tensor, generator: torch.Generator | None) -> Dictionary:
+    return MultiScale.from_data(u, generator=generator)
 
 
 def _named(what: str, names: list[Any]) -> list[str]:
