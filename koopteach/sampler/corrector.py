@@ -1,0 +1,38 @@
+"""KSWGD for particles that start near the target: its metric is made once, from some of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from koopteach.particles import KSWGD
+from koopteach.particles.kswgd import damped_weights
+from koopteach.spectrum import Spectrum
+
+# A metric of more particles differs by less than what a step changes.
+_PARTICLES = 400
+
+
+class Corrector(KSWGD):
+    """Damped KSWGD whose metric ``M`` is that of the first 400 particles at the start.
+
+    The metric is nearly all of a step's cost, and near the target it hardly changes: there it is ``diag(energies)``,
+    but for modes that bend where the data have no points. Those it holds back, as the metric of every step does.
+
+    Args:
+        spectrum: of the target.
+        options: of :class:`koopteach.KSWGD`.
+    """
+
+    def __init__(self, spectrum: Spectrum, **options: Any) -> None:
+        super().__init__(spectrum, **options)
+        self._start = torch.empty(0)
+
+    def init(self, x: Tensor) -> None:
+        """Make the metric."""
+        self._start = self._metric(x[:_PARTICLES])
+
+    def _weights(self, x: Tensor, m: Tensor) -> Tensor:
+        return damped_weights(m, self._start, self.spectrum.energies, self.damping)
