@@ -183,7 +183,7 @@ kc.show("exact         ", well.exact_rates(4), 2)
 import warnings
 
 # The pairs (5) are not quite in equilibrium, and the package says so. Why that does no harm is explained below.
-warnings.filterwarnings("ignore", message=".*cross-covariance is asymmetric")
+warnings.filterwarnings("ignore", message=".*do not start in equilibrium")
 quad, lag, names = kt.QuadrupleWell(2.0), 0.02, ("Dirichlet form", "diffusion map", "KDE pairs, EDMD")
 names = (*names, "KDE pairs, kernel EDMD", "true pairs, EDMD")
 

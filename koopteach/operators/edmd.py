@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from functools import partial
 from typing import Self
@@ -11,8 +10,8 @@ import torch
 from torch import Tensor
 
 from koopteach.dictionaries.memory import refuse_too_many
+from koopteach.operators.balance import Runs, imbalance
 from koopteach.operators.linear_algebra import (
-    SMALLEST_TOL,
     Size,
     add_gram_,
     checked_tol,
@@ -24,6 +23,7 @@ from koopteach.operators.linear_algebra import (
     rounding,
     whiten_features,
 )
+from koopteach.operators.prediction import Prediction
 from koopteach.operators.remarks import (
     clock_ratio,
     few_points,
@@ -48,7 +48,7 @@ _SMALLEST_EIGENVALUE = 0.02
 _LARGEST_EIGENVALUE = 1 - 1e-7
 
 
-class EDMD:
+class EDMD(Prediction):
     """Koopman operator of a process from pairs ``(x, y)``, ``y`` the state one ``lag`` after ``x``.
 
     ``K_lag f(x) = E[f(X_lag) | X_0 = x]`` has ``K phi = mu phi`` with ``mu = exp(-rate lag)``. In the span of a
@@ -65,8 +65,12 @@ class EDMD:
         ridge: adds this share to the diagonal of ``G``; ``None`` adds nothing.
         manifold: where the states lie (see :mod:`koopteach.targets.manifolds`), None for R^d. The rates do not need it;
             the energies do, and the samplers, which the spectrum tells.
-        reversible: whether the process satisfies detailed balance (Langevin does). The estimator then uses each
-            pair in both directions, and warns when the data visibly contradict it.
+        reversible: whether the process satisfies detailed balance (Langevin does) *and* pairs start in equilibrium, as
+            those of one long run do. The estimator then uses each pair in both directions, and warns when the data
+            visibly contradict either.
+
+    The reversible estimator is also known as the variational approach (VAC), with coordinates as features as TICA.
+    :func:`koopteach.lagged_pairs` makes the pairs of a time series.
 
     Identity: on pairs with ``y = x`` every ``mu`` is one; on a stationary Ornstein-Uhlenbeck process with Hermite
     features the rates are ``k theta``.
@@ -96,28 +100,40 @@ class EDMD:
         self.dictionary, self.lag, self.tol = dictionary, positive("EDMD", "lag", lag), checked_tol("EDMD", tol)
         self.ridge, self.reversible = not_negative("EDMD", "ridge", 0.0 if ridge is None else ridge), reversible
         self.manifold = manifold
-        self.n_pairs = 0
+        self.n_pairs = self.n_skipped = 0
 
     def fit(self, x: Tensor, y: Tensor) -> Self:
-        """Forget what was seen and accumulate the pairs ``(x, y)``; arguments as in :meth:`partial_fit`."""
-        self.n_pairs = 0
-        return self.partial_fit(x, y)
+        """Forget what was seen and accumulate the pairs ``(x, y)``; arguments as in :meth:`partial_fit`.
+
+        Raises:
+            ValueError: as there, and where there is no pair.
+        """
+        self.n_pairs = self.n_skipped = 0
+        if not self.partial_fit(x, y).n_pairs:
+            raise ValueError("EDMD.fit: x has 0 points, but at least 1 is needed. Is the lag longer than the series?")
+        return self
 
     def partial_fit(self, x: Tensor, y: Tensor) -> Self:
         """Add pairs: row ``i`` of ``y`` ``(n, d)`` is the state one lag after row ``i`` of ``x`` ``(n, d)``.
 
-        Memory beyond the data is ``2 m^2``, one chunk and 4,000 pairs, at any ``n``.
+        Pairs without a row, from a trajectory no longer than the lag, are counted in ``n_skipped``. Memory beyond the
+        data is ``2 m^2``, one chunk and 4,000 pairs, at any ``n``.
 
         Raises:
             ValueError: shapes that differ, NaN, or points off the manifold.
         """
-        x = as_points("EDMD.partial_fit", "x", x, dim=self.dictionary.dim).detach()
-        y = as_points("EDMD.partial_fit", "y", y, dim=self.dictionary.dim).detach()
+        x, y = (
+            as_points("EDMD.partial_fit", name, z, dim=self.dictionary.dim, at_least=0).detach()
+            for name, z in (("x", x), ("y", y))
+        )
         if x.shape != y.shape:
             raise ValueError(
                 f"EDMD.partial_fit: x has {len(x)} rows and y {len(y)}, but row i of y must follow row i of x. "
                 "From one trajectory z use x = z[:-1], y = z[1:]."
             )
+        if not len(x):
+            self.n_skipped += 1
+            return self
         same_kind("EDMD.partial_fit", y, x, "x")
         refuse_points_off("EDMD.partial_fit", self.manifold, x, y)
         if self.n_pairs:
@@ -141,14 +157,16 @@ class EDMD:
         self._first, self._second, self._mean_x, self._mean_y = zeros(m, m), zeros(m, m), zeros(m), zeros(m)
         # Some pairs; they also tell dtype and device of the data.
         self._kept, self._stride, self._size = x.new_empty(0, 2, x.shape[1]), 1, Size()
+        self._moved = Runs(m, x.device)
 
     def _accumulate(self, x: Tensor, y: Tensor) -> None:
         # Products in the data's precision, sums over chunks in float64.
         psi_x, psi_y = self.dictionary(x), self.dictionary(y)
         if self.reversible:
-            both = psi_x + psi_y
+            both, moved = psi_x + psi_y, psi_x - psi_y
             add_gram_(self._first, both)
-            add_gram_(self._second, psi_x - psi_y)
+            add_gram_(self._second, moved)
+            self._moved.add(moved)
             self._mean_x = self._mean_x + both.sum(0)
         else:
             add_gram_(self._first, psi_x)
@@ -176,9 +194,7 @@ class EDMD:
             RuntimeError: nothing was fitted yet.
             ValueError: ``n_modes`` below one, features constant on the data, or no mode within the lag's reach.
         """
-        if not self.n_pairs:
-            raise RuntimeError("EDMD.spectrum: nothing was fitted yet. Call fit(x, y) first.")
-        tol = max(self.tol, SMALLEST_TOL[self._kept.dtype])
+        tol = self._tol("spectrum")
         mean, mu, coefficients = self._eigen(tol)
         size = mu if self.reversible else mu.abs()
         keep = (size > _SMALLEST_EIGENVALUE) & (size < _LARGEST_EIGENVALUE)
@@ -210,24 +226,34 @@ class EDMD:
             lost_modes(int((size <= _SMALLEST_EIGENVALUE).sum()), len(mu), self.lag, _SMALLEST_EIGENVALUE),
             "" if self.reversible else sampling_error(complex(rates[0]), self.lag, self.n_pairs),
             torn_pair(rates),
+            f"{self.n_skipped} trajectories without a pair skipped" if self.n_skipped else "",
         )
-        if self.reversible:
-            report += self._symmetry_warning(every)  # however few were asked for
+        # of all functions, however few were asked for
+        all_functions = Expansion(self.dictionary, mean, coefficients)
+        fault = imbalance(self._moved, self._kept, all_functions, mu) if self.reversible else ""
+        if fault:
+            warnings.warn(f"EDMD: {fault}", stacklevel=2)
+            report += paragraphs(fault)
         return self._finish(rates, functions, report)
+
+    def _moments(self, tol: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Means of the features at ``x`` and at ``y``, what whitens them ``(m, q)``, their covariance ``(m, m)``."""
+        n = self.n_pairs
+        mean_x, mean_y, first = self._mean_x / n, self._mean_y / n, from_lower_triangle(self._first) / n
+        if self.reversible:
+            # Each pair counts in both directions; the mean and the Gram matrix are those of both halves.
+            mean_x = mean_y = 0.5 * mean_x
+            second = from_lower_triangle(self._second) / n
+            squares, cross = 0.25 * (first + second), 0.25 * (first - second) - torch.outer(mean_x, mean_x)
+        else:
+            squares, cross = first, self._second / n - torch.outer(mean_x, mean_y)
+        gram = squares - torch.outer(mean_x, mean_x)
+        least = rounding(squares.diagonal(), self._kept.dtype)
+        return mean_x, mean_y, whiten_features(gram + self._penalty(gram), tol, "EDMD", least), cross
 
     def _eigen(self, tol: float) -> tuple[Tensor, Tensor, Tensor]:
         """Mean ``(m,)``, eigenvalues ``(q,)``, coefficients ``(m, q)`` of unit-variance eigenfunctions."""
-        n = self.n_pairs
-        mean, first = self._mean_x / n, from_lower_triangle(self._first) / n
-        if self.reversible:
-            # Each pair counts in both directions; the mean and the Gram matrix are those of both halves.
-            second, mean = from_lower_triangle(self._second) / n, 0.5 * mean
-            squares, cross = 0.25 * (first + second), 0.25 * (first - second) - torch.outer(mean, mean)
-        else:
-            squares, cross = first, self._second / n - torch.outer(mean, self._mean_y / n)
-        gram = squares - torch.outer(mean, mean)
-        least = rounding(squares.diagonal(), self._kept.dtype)
-        w = whiten_features(gram + self._penalty(gram), tol, "EDMD", least)
+        mean, _, w, cross = self._moments(tol)
         reduced = w.T @ cross @ w
         if self.reversible:
             mu, vectors = torch.linalg.eigh(reduced)
@@ -260,26 +286,5 @@ class EDMD:
             functions=functions,
             report=report,
             manifold=self.manifold,
+            spread_ratio=self._size.spread_ratio,
         )
-
-    def _symmetry_warning(self, functions: Expansion) -> str:
-        """Compare ``E[phi_k(x) phi_l(y) - phi_l(x) phi_k(y)]``, zero under detailed balance, with its error."""
-        x, y = self._kept.double().unbind(dim=1)
-        slow = functions.first(6)
-        if slow.coefficients.shape[1] < 2:
-            return ""
-        dictionary = self.dictionary.to(torch.float64)
-        a, b = (dictionary(z) @ slow.coefficients - slow.mean @ slow.coefficients for z in (x, y))
-        skew = a[:, :, None] * b[:, None, :] - b[:, :, None] * a[:, None, :]
-        upper = torch.triu_indices(a.shape[1], a.shape[1], offset=1, device=a.device)
-        skew = skew[:, upper[0], upper[1]]
-        error = skew.std(dim=0) / math.sqrt(max(1, len(x)))
-        z = float((skew.mean(dim=0).abs() / error.clamp_min(1e-12)).max())
-        if z < 6:
-            return ""
-        text = (
-            f"the cross-covariance is asymmetric by {z:.0f} standard errors: the data are not reversible, and the "
-            "rates of the symmetrised operator are not theirs. Use EDMD(..., reversible=False)."
-        )
-        warnings.warn(f"EDMD: {text}", stacklevel=3)
-        return f"\n{text}"

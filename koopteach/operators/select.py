@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from koopteach.operators.held_out import held_out_score
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_count, as_points, chunks, seed_from
+from koopteach.tensors import as_count, as_points, seed_from
 
 # The rows are dealt to the folds in runs, so many to a fold: neighbours in time stay together, and data that are
 # sorted by mode still reach every fold.
@@ -197,50 +198,12 @@ def _try(name: str, estimator: Estimator, data: tuple, fold: Tensor, folds: int,
         except (ValueError, torch.linalg.LinAlgError) as error:
             score, remark = math.inf if len(data) == 1 else -math.inf, str(error)
         else:
-            score = _score(name, spectrum, [part[fold == k] for part in data], n_modes)
+            score = held_out_score(f"select: {name}", spectrum, [part[fold == k] for part in data], n_modes)
             if len(spectrum) < n_modes:
                 remark = f"only {len(spectrum)} of {n_modes} modes"
         scores.append(score)
     mean = math.fsum(scores) / folds if all(map(math.isfinite, scores)) else next(s for s in scores if math.isinf(s))
     return Tried(name, mean, _standard_error(scores), tuple(scores), remark)
-
-
-def _score(name: str, spectrum: Spectrum, held_out: list[Tensor], n_modes: int) -> float:
-    if spectrum.rates.is_complex():
-        raise ValueError(
-            f"select: {name} has complex modes, which no variational principle ranks: its process is not reversible. "
-            "Use reversible=True where detailed balance holds, or compare implied timescales at several lags."
-        )
-    if len(held_out) == 2:
-        gram, form = _pair_forms(spectrum, *held_out)
-    elif len(spectrum) < n_modes:
-        return math.inf
-    else:
-        gram, form = _sample_forms(spectrum, *held_out)
-    factor, failed = torch.linalg.cholesky_ex(gram)
-    if failed:  # some combination of the functions vanishes on the fold
-        return -math.inf if len(held_out) == 2 else math.inf
-    return float(torch.cholesky_solve(form, factor).trace())
-
-
-def _pair_forms(spectrum: Spectrum, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Gram matrix and symmetrised covariance of the functions, each pair counted in both directions, ``(r, r)``."""
-    a, b = spectrum(x).double(), spectrum(y).double()
-    mean = 0.5 * (a.mean(dim=0) + b.mean(dim=0))
-    a, b = a - mean, b - mean
-    cross = a.T @ b
-    return (a.T @ a + b.T @ b) / (2 * len(x)), (cross + cross.T) / (2 * len(x))
-
-
-def _sample_forms(spectrum: Spectrum, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Gram matrix and Dirichlet form of the functions, ``(r, r)``."""
-    phi = spectrum(x).double()
-    r, d = phi.shape[1], x.shape[1]
-    form = torch.zeros(r, r, dtype=phi.dtype, device=x.device)
-    for rows in chunks(len(x), 2 * r * d):
-        slopes = spectrum.grad(x[rows]).double().transpose(1, 2).reshape(-1, r)
-        form += slopes.T @ slopes
-    return phi.T.cov(correction=0).reshape(r, r), form / len(x)
 
 
 def _standard_error(values: Sequence[float]) -> float:

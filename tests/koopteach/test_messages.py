@@ -138,7 +138,7 @@ def test_another_clock_is_told(factor):
 
 def test_rotation_is_warned_of_and_refused():
     x, y = snapshot_pairs(OrnsteinUhlenbeck(2, rotation=3.0), 3000, lag=0.1, generator=seeded())
-    with pytest.warns(UserWarning, match="asymmetric by .* standard errors: the data are not reversible"):
+    with pytest.warns(UserWarning, match="asymmetric by .* standard errors: the process is not reversible"):
         EDMD(Hermite(2, 2), lag=0.1).fit(x, y).spectrum()
     with pytest.raises(ValueError, match="complex rates, so its process is not the gradient flow that KSWGD needs"):
         KSWGD(EDMD(Hermite(2, 2), lag=0.1, reversible=False).fit(x, y).spectrum())

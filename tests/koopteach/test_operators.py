@@ -349,7 +349,7 @@ def test_symmetrised_rotation_warns_and_reports_the_known_wrong_rate():
     with pytest.warns(UserWarning, match=r"asymmetric by \d+ standard errors.*reversible=False"):
         spectrum = EDMD(Hermite(2, 1), lag=0.3).fit(x, y).spectrum()
     assert float(spectrum.rates[0]) == pytest.approx(1 - math.log(math.cos(0.6)) / 0.3, rel=0.1)
-    assert "the data are not reversible" in spectrum.report
+    assert "the process is not reversible" in spectrum.report
 
 
 def test_rotation_is_noticed_however_few_modes_are_asked():

@@ -1,0 +1,90 @@
+"""What the symmetrised estimator takes for granted, looked at in the pairs: equilibrium, and detailed balance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from koopteach.spectrum import Expansion
+
+# So many standard errors are no luck.
+_DOUBT = 6.0
+
+# Starts whose mean is off equilibrium by less than so many standard deviations, of any function, hardly move a rate.
+_OFFSET = 0.25
+
+# Only of the slowest functions: they are known best.
+_FUNCTIONS = 6
+
+# Runs of neighbouring pairs, whose sums scatter independently of each other however the pairs are correlated.
+_RUNS = 64
+
+
+class Runs:
+    """Sums of rows ``(n, m)`` over at most 64 runs of neighbours, of equal length: the same for any chunking."""
+
+    def __init__(self, m: int, device: torch.device) -> None:
+        self.sums, self.length, self.n = torch.zeros(_RUNS, m, dtype=torch.float64, device=device), 1, 0
+
+    def add(self, rows: Tensor) -> None:
+        """The next rows; when all runs are full, neighbours merge."""
+        while self.n + len(rows) > _RUNS * self.length:
+            merged = self.sums[::2] + self.sums[1::2]
+            self.sums, self.length = torch.cat([merged, torch.zeros_like(merged)]), 2 * self.length
+        run = torch.arange(self.n, self.n + len(rows), device=rows.device) // self.length
+        self.sums.index_add_(0, run, rows.double())
+        self.n += len(rows)
+
+    def mean_and_error(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean of ``rows @ coefficients``, and its standard error, for each column."""
+        lengths = (self.n - self.length * torch.arange(_RUNS, device=self.sums.device)).clamp(0, self.length).double()
+        sums, used = self.sums @ coefficients, int((lengths > 0).sum())
+        mean = sums.sum(dim=0) / self.n
+        square = (sums - lengths[:, None] * mean).square().sum(dim=0) * used / max(1, used - 1)
+        return mean, (square.sqrt() / self.n).clamp_min(1e-12)
+
+
+def imbalance(moved: Runs, kept: Tensor, functions: Expansion, mu: Tensor) -> str:
+    """What is wrong with the pairs for a symmetrised operator, in one sentence; empty where nothing is seen.
+
+    In equilibrium ``phi(x)`` and ``phi(y)`` have one mean; else it falls from ``c`` to ``mu c``. Under detailed balance
+    also ``phi_k(x) phi_l(y)`` and ``phi_l(x) phi_k(y)`` have one mean.
+
+    Args:
+        moved: ``psi(x) - psi(y)`` of all pairs in the order of the data.
+        kept: some pairs, ``(p, 2, d)``.
+        functions: all eigenfunctions of the fit, also of modes that are too fast to be kept.
+        mu: their eigenvalues ``(q,)``.
+    """
+    fall, error = moved.mean_and_error(functions.coefficients)
+    offset = fall.abs() / (1 - mu).clamp_min(1e-7)
+    if bool(((fall.abs() > _DOUBT * error) & (offset > _OFFSET)).any()):
+        return (
+            "the features' means at x and at y differ: the pairs do not start in equilibrium, and then rates of the "
+            "symmetrised operator are wrong, detailed balance or not. Use EDMD(..., reversible=False), or pairs from a "
+            "run that has forgotten its start."
+        )
+    asymmetry = _asymmetry(kept, replace(functions, coefficients=functions.coefficients[:, mu.argsort()[-_FUNCTIONS:]]))
+    if asymmetry > _DOUBT:
+        return (
+            f"the cross-covariance is asymmetric by {asymmetry:.0f} standard errors: the process is not reversible, or "
+            "its pairs do not start in equilibrium, and rates of the symmetrised operator are wrong. Use "
+            "EDMD(..., reversible=False)."
+        )
+    return ""
+
+
+def _asymmetry(kept: Tensor, slow: Expansion) -> float:
+    """The largest ``E[phi_k(x) phi_l(y) - phi_l(x) phi_k(y)]`` in standard errors."""
+    if slow.coefficients.shape[1] < 2:
+        return 0.0
+    dictionary = slow.dictionary.to(torch.float64)
+    a, b = (dictionary(z) @ slow.coefficients - slow.mean @ slow.coefficients for z in kept.double().unbind(dim=1))
+    skew = a[:, :, None] * b[:, None, :] - b[:, :, None] * a[:, None, :]
+    upper = torch.triu_indices(a.shape[1], a.shape[1], offset=1, device=a.device)
+    runs = Runs(upper.shape[1], a.device)
+    runs.add(skew[:, upper[0], upper[1]])
+    mean, error = runs.mean_and_error(torch.eye(upper.shape[1], dtype=a.dtype, device=a.device))
+    return float((mean.abs() / error).max())
