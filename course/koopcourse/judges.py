@@ -2,7 +2,7 @@
 
 Particles that match the moments of the data lie more evenly than independent draws, and then every distance to the
 target reads less than it does for exact samples. That is a virtue, for integrals, and no better law: rows of the data
-that are picked to lie evenly (:func:`herd`) score as well. Hence two questions, which are never mixed:
+that are picked to lie evenly (:func:`koopteach.herd`) score as well. Hence two questions, which are never mixed:
 
 - the **law**: a random part of a large run, or many draws (:func:`law`), beside independent exact samples;
 - the **evenness**: the particles of a run as they are (:func:`evenness`), beside exact samples that were herded.
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from koopteach.metrics import noise_floor, sliced_wasserstein2
 from koopteach.metrics.neighbours import distances
+from koopteach.sampler import herd
 from koopteach.tensors import as_count, as_points, chunks, seed_from, shuffled_rows
 
 Judge = Callable[[Tensor], float]
@@ -129,43 +130,7 @@ def floors(
     return Floors(independent, noise_floor(judge, herded, n, repeats=even_repeats, generator=generator))
 
 
-# Herding: the rival that has the data
-
-
-def herd(x: Tensor, n: int) -> Tensor:
-    """The numbers of ``n`` different rows that lie as evenly as possible, ``(n,)``, in the order of their choice.
-
-    Greedy in the energy distance: with ``D(y) = mean_j |y - x_j|`` the next row is the one with the least
-    ``D(y) - sum_{s<=t} |y - y_s| / (t + 1)``. The kernel ``-|x - y|`` has no width that could be wrong (a Gaussian of
-    the data's own width leaves gaps).
-
-    Args:
-        x: ``(N, d)``; time grows with ``N^2 + n N``, memory with ``N``.
-        n: at most ``N``.
-
-    Raises:
-        ValueError: more rows wanted than there are, NaN.
-
-    Source: Welling 2009 (herding); Szekely, Rizzo 2013 (energy distance); Chen, Welling, Smola 2010 (as quadrature).
-
-    >>> import torch
-    >>> from koopcourse.judges import energy_distance, herd
-    >>> x = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
-    >>> energy_distance(x[herd(x, 50)], x) < 0.5 * energy_distance(x[:50], x)
-    True
-    """
-    x = as_points("herd", "x", x).double()
-    n = as_count("herd", "n", n)
-    if n > len(x):
-        raise ValueError(f"herd: n is {n}, but x has {len(x)} rows.")
-    from_data = torch.cat([distances(x[rows], x).mean(dim=1) for rows in chunks(len(x), len(x))])
-    from_chosen, chosen = torch.zeros_like(from_data), x.new_empty(n, dtype=torch.long)
-    for t in range(n):
-        best = (from_data - from_chosen / (t + 1)).argmin()
-        chosen[t] = best
-        from_chosen += distances(x, x[best, None])[:, 0]
-        from_data[best] = torch.inf  # once only
-    return chosen
+# The energy distance, which herding makes small
 
 
 def energy_distance(x: Tensor, y: Tensor) -> float:
