@@ -151,7 +151,7 @@ def shortened(monkeypatch):
         "fitted": {"steps": 2},
         "straighten": {"n_steps": 2, "batch": 8, "pool": 16},
         "geodesic_schedule": {"pool": 30, "queries": 10, "n_times": 9},
-        "reflow": {"n_pairs": 50},
+        "reflowed": {"n_pairs": 50},
     }
 
     def shorter(function, few):
