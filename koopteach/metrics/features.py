@@ -22,6 +22,9 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
     Args:
         x, y: features ``(n, d)`` and ``(m, d)``, two points at least.
 
+    Returns:
+        a number without a gradient.
+
     Raises:
         ValueError: shapes that do not fit, NaN, fewer than two points.
 

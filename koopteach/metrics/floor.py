@@ -34,6 +34,7 @@ def noise_floor(
         generator: source of the draws.
 
     Raises:
+        TypeError: a metric or sampler that is no function.
         ValueError: fewer than two repeats.
 
     >>> import torch
@@ -44,6 +45,12 @@ def noise_floor(
     (True, True)
     """
     repeats = as_count("noise_floor", "repeats", repeats, at_least=2)  # one has no spread
+    for name, function, example in (("metric", metric, "kt.wasserstein2"), ("sampler", sampler, "target.sample")):
+        if not callable(function):
+            raise TypeError(
+                f"noise_floor: {name} must be a function, such as {example}, got {type(function).__name__}. Of data "
+                "alone hold a part back: its distance to the other part is the floor."
+            )
     more = () if reference is None else (reference,)
     values = [float(metric(sampler(n, generator), *more)) for _ in range(repeats)]
     return statistics.fmean(values), statistics.stdev(values)

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from koopteach.tensors import as_count, as_points, chunks, randn
+from koopteach.tensors import as_count, as_float, as_points, chunks, randn
 
 # 2,000 points take some 50,000 pivots, so that the bound of POT itself, 100,000, is too low for larger samples.
 _PIVOTS = 10_000_000
 
 
-def wasserstein2(x: Tensor, y: Tensor) -> float:
+def wasserstein2(x: Tensor, y: Tensor, *, x_weights: Tensor | None = None, y_weights: Tensor | None = None) -> float:
     """The exact 2-Wasserstein distance: the least root-mean-square move that turns one sample into the other.
 
         W2^2 = min_P sum_ij P_ij |x_i - y_j|^2
 
-    over couplings ``P`` of the uniform laws on the points, by linear programming (POT's ``emd2``). Time grows like
-    ``n^2`` to ``n^3`` and memory is ``8 n m`` bytes: a second or two at 2,000 points; above 5,000 use
+    over couplings ``P`` of the laws on the points, uniform or weighted, by linear programming (POT's ``emd2``). Time
+    grows like ``n^2`` to ``n^3`` and memory is ``8 n m`` bytes: a second or two at 2,000 points; above 5,000 use
     :func:`sliced_wasserstein2`. In high dimension it may lie *below* its floor for a collapsed sample: read it beside
     another metric.
 
     Args:
         x, y: samples ``(n, d)`` and ``(m, d)``.
+        x_weights, y_weights: ``(n,)`` and ``(m,)``, not negative, of any positive sum; None for equal ones.
+
+    Returns:
+        a number without a gradient, which POT does not give.
 
     Raises:
         ImportError: POT is missing.
-        ValueError: shapes that do not fit, NaN.
+        TypeError, ValueError: shapes that do not fit, NaN, weights that are negative or all zero.
 
     Identity: shifting a sample by ``c`` gives ``|c|``; on the line it is the distance of the sorted samples.
 
@@ -43,8 +49,21 @@ def wasserstein2(x: Tensor, y: Tensor) -> float:
     y = as_points("wasserstein2", "y", y, dim=x.shape[1]).to(x)
     # always in float64: the simplex method compares costs for equality
     square = torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist").square()
-    cost = pot("wasserstein2").emd2([], [], square.detach().cpu().numpy(), numItermax=_PIVOTS)
+    weights = _shares("x_weights", x_weights, len(x)), _shares("y_weights", y_weights, len(y))
+    cost = pot("wasserstein2").emd2(*weights, square.detach().cpu().numpy(), numItermax=_PIVOTS)
     return max(0.0, float(cost)) ** 0.5
+
+
+def _shares(name: str, weights: Tensor | None, n: int) -> Any:
+    """Weights of sum one as POT takes them, an empty list for equal ones."""
+    if weights is None:
+        return []
+    w = as_float("wasserstein2", name, weights).detach().double().cpu()
+    if w.shape != (n,) or not bool((w >= 0).all()) or not 0 < float(w.sum()) < math.inf:
+        raise ValueError(
+            f"wasserstein2: {name} must be ({n},), not negative and not all zero, got shape {tuple(w.shape)}."
+        )
+    return (w / w.sum()).numpy()
 
 
 def pot(who: str) -> ModuleType:
@@ -79,6 +98,9 @@ def sliced_wasserstein2(
         n_quantiles: quantiles compared.
         generator: source of the directions; ``None`` takes the same ones at every call, so that two distances
             differ by their samples alone.
+
+    Returns:
+        a number without a gradient.
 
     Raises:
         ValueError: shapes that do not fit, NaN, or a count below one.

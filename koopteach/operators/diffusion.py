@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -41,6 +42,9 @@ _FACTOR_TOL, _ROUNDING = 1e-9, 1e-8
 # A walk that forgets a function to this share in one step resolves it no longer; the extension divides by it.
 _SMALLEST_EIGENVALUE = 0.1
 
+# Eigenvalues this near to one are islands; as few of the points are strays.
+_NEVER, _STRAYS = 1e-10, 0.02
+
 # Points on which the Dirichlet energies are averaged: enough for a few per cent.
 _ENERGY_POINTS = 2000
 
@@ -57,7 +61,8 @@ class DiffusionMaps:
     ``1 / eps``; the energies, from the gradients, are not. Too small a bandwidth makes islands, with rates zero.
 
     Args:
-        bandwidth: width of the kernel in the units of ``x``, as of :class:`GaussianRBF` and ``kde_score``.
+        bandwidth: width of the kernel in the units of ``x``, as of :class:`GaussianRBF` and ``kde_score``; None takes
+            :func:`default_bandwidth` of the data.
         alpha: power of the density that is divided out, from 0 to 1.
 
     Identity: at the samples the extension of an eigenvector equals it, up to the shift and factor that give it mean
@@ -73,8 +78,8 @@ class DiffusionMaps:
     Source: Coifman, Lafon 2006; the extension is theirs (Nystroem), its gradient as used by DMPS.
     """
 
-    def __init__(self, bandwidth: float, alpha: float = 0.5) -> None:
-        self.bandwidth = positive("DiffusionMaps", "bandwidth", bandwidth)
+    def __init__(self, bandwidth: float | None = None, alpha: float = 0.5) -> None:
+        self.bandwidth = None if bandwidth is None else positive("DiffusionMaps", "bandwidth", bandwidth)
         self.alpha = as_number("DiffusionMaps", "alpha", alpha)
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"DiffusionMaps: alpha must be between 0 and 1, got {alpha}.")
@@ -88,7 +93,8 @@ class DiffusionMaps:
         """
         self._walk = None
         self._x = as_points("DiffusionMaps.fit", "x", x, at_least=3).detach()
-        self._walk = _Walk(self._x.double(), self.bandwidth, self.alpha)
+        bandwidth = default_bandwidth(self._x) if self.bandwidth is None else self.bandwidth
+        self._walk = _Walk(self._x.double(), bandwidth, self.alpha)
         return self
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:
@@ -103,14 +109,22 @@ class DiffusionMaps:
         walk = self._walk
         if walk is None:
             raise RuntimeError("DiffusionMaps.spectrum: nothing was fitted yet. Call fit(x) first.")
-        x, eps = self._x, 0.5 * self.bandwidth**2
+        x, bandwidth = self._x, walk.bandwidth
+        eps = 0.5 * bandwidth**2
+        if walk.alone == 1:
+            raise ValueError(
+                f"DiffusionMaps.spectrum: at the bandwidth {bandwidth:g} no point sees another. "
+                f"Take a larger one, about {default_bandwidth(x):.2g} (None)."
+            )
         wanted = _MOST_MODES if n_modes is None else n_modes
         mu, psi = walk.eigenvectors(mode_count(wanted, len(x) - 1, "DiffusionMaps"))
         resolved = int((mu > _SMALLEST_EIGENVALUE).sum())
         if not resolved:
+            rule = default_bandwidth(x)
+            mend = f"Take a smaller one, about {rule:.2g} (None)." if rule < bandwidth else "Are all points the same?"
             raise ValueError(
-                f"DiffusionMaps.spectrum: no eigenvalue above {_SMALLEST_EIGENVALUE}: the bandwidth {self.bandwidth:g} "
-                "smooths over all the data. Take a smaller one. Or are all points the same?"
+                f"DiffusionMaps.spectrum: no eigenvalue above {_SMALLEST_EIGENVALUE}: the bandwidth {bandwidth:g} "
+                f"smooths over all the data. {mend}"
             )
         r = mode_count(n_modes, resolved, "DiffusionMaps")
         functions = self._extended(walk, mu[:r], fix_signs(psi[:, :r])).to(x.device, x.dtype)
@@ -119,8 +133,8 @@ class DiffusionMaps:
             energies=_energies(functions, x),
             scale=float(x.var(dim=0, correction=0).sum().sqrt()),
             functions=functions,
-            report=f"{r} modes, {len(x)} points, bandwidth {self.bandwidth:g}, alpha {self.alpha:g}"
-            + paragraphs(missing_modes(n_modes, resolved), few_modes(r, resolved), walk.islands()),
+            report=f"{r} modes, {len(x)} points, bandwidth {bandwidth:g}, alpha {self.alpha:g}"
+            + paragraphs(missing_modes(n_modes, resolved), few_modes(r, resolved), walk.islands(mu, psi)),
         )
 
     def _extended(self, walk: _Walk, mu: Tensor, psi: Tensor) -> _Averages:
@@ -128,7 +142,7 @@ class DiffusionMaps:
         mean, std = psi.mean(dim=0), psi.std(dim=0, correction=0)
         # averages keep constants, so the shift may be made before
         values = (psi / mu - mean) / std
-        return _Averages(walk.x, -self.alpha * walk.q.log(), values, walk.x.mean(dim=0), self.bandwidth)
+        return _Averages(walk.x, -self.alpha * walk.q.log(), values, walk.x.mean(dim=0), walk.bandwidth)
 
 
 class _Walk:
@@ -139,7 +153,7 @@ class _Walk:
     """
 
     def __init__(self, x: Tensor, bandwidth: float, alpha: float) -> None:
-        self.x, self._kernels = x, GaussianRBF(x, bandwidth)
+        self.x, self.bandwidth, self._kernels = x, bandwidth, GaussianRBF(x, bandwidth)
         self._factor = factorised(x, bandwidth, _FACTOR_TOL, most=min(len(x) // 2, _STORED**2 // len(x)))
         self._stored = self._kernels(x) if self._factor is None and len(x) <= _STORED else None
         self.q = self._product(torch.ones(len(x), 1, dtype=x.dtype, device=x.device))[:, 0]
@@ -185,12 +199,27 @@ class _Walk:
         symmetric = self._s[:, None] * self._stored * self._s - torch.outer(self._constant, self._constant)
         return _largest(symmetric, k)
 
-    def islands(self) -> str:
-        """A line for the report when many points see hardly any other."""
-        alone = float((self.q < 2).double().mean())
-        if alone < 0.05:
-            return ""
-        return f"{100 * alone:.0f} % of the points see hardly any other: take a larger bandwidth, or more data"
+    @property
+    def alone(self) -> float:
+        """Share of the points that see hardly any other."""
+        return float((self.q < 2).double().mean())
+
+    def islands(self, mu: Tensor, psi: Tensor) -> str:
+        """A line for the report where the walk never leaves some points, or many see hardly any other.
+
+        On islands the eigenvectors of the eigenvalue one are constant.
+        """
+        told, steps = "", psi[:, 1 - mu < _NEVER]
+        if steps.shape[1]:
+            _, sizes = (steps / steps.abs().amax(dim=0)).round(decimals=3).unique(dim=0, return_counts=True)
+            apart = len(self.x) - int(sizes.max())
+            mend = "leave them out" if apart < _STRAYS * len(self.x) else "take a larger bandwidth"
+            where = f"{len(sizes) - 1} apart from the rest, with {apart} of {len(self.x)} points in all"
+            told = f"islands: {where} and rates of zero; {mend}"
+        if self.alone < 0.05:
+            return told
+        share = f"{100 * self.alone:.0f} % of the points see hardly any other: take a larger bandwidth, or more data"
+        return paragraphs(told, share).strip()
 
     def _apply(self, v: np.ndarray) -> np.ndarray:
         u = torch.from_numpy(v.reshape(len(v), -1)).to(self.x)
@@ -207,11 +236,23 @@ class _Walk:
 
 def _largest(symmetric: Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` largest eigenvalues, ascending, and their vectors; all of them if there are fewer."""
-    last = len(symmetric) - 1
+    last, matrix = len(symmetric) - 1, symmetric.cpu().numpy()
     wanted = max(0, last - k + 1), last
-    found = scipy.linalg.eigh(symmetric.cpu().numpy(), subset_by_index=wanted, overwrite_a=True)
-    values, vectors = map(np.asarray, found)
+    values, vectors = map(np.asarray, scipy.linalg.eigh(matrix, subset_by_index=wanted))
+    if not len(values):  # LAPACK finds no part of a spectrum whose eigenvalues are all the same
+        values, vectors = (np.asarray(part)[..., wanted[0] :] for part in np.linalg.eigh(matrix))
     return values, vectors
+
+
+def default_bandwidth(x: Tensor) -> float:
+    """The distance within which nine of ten points of ``x`` ``(n, d)`` have ``sqrt(n)`` others.
+
+    Of the rules that were tried on wells, Ornstein-Uhlenbeck data, circle and torus, with 300 and 900 points, the one
+    whose rates were within a tenth or so of those at the best bandwidth up to three dimensions. Strays do not move it.
+    """
+    x, k = x.double(), math.isqrt(len(x))
+    reach = map_chunks(lambda rows: torch.cdist(rows, x).kthvalue(k + 1, dim=1).values, x, len(x))
+    return float(reach.quantile(0.9)) or 1.0
 
 
 @dataclass(frozen=True)

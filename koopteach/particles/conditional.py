@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +15,16 @@ from koopteach.operators import GeneratorEDMD
 from koopteach.particles.kswgd import KSWGD
 from koopteach.particles.run import Run, run_particles
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_count, as_float, as_points, rand
+from koopteach.tensors import as_count, as_float, as_points, positive, rand
 
 # Halvings of an interval of exponents; more change no exponent in double precision.
 _HALVINGS = 60
+
+# What a level needs unless somebody says: so many effective samples, or a quarter of the samples there are.
+_LEAST, _SHARE = 500, 1 / 4
+
+# From fewer of the whole likelihood a spread is not known to a tenth, 1 / sqrt(2 n_eff), by weights neither.
+_TRUSTED = 50
 
 # Levels of tempering; a likelihood that needs more tells samples apart by single points.
 _MOST_LEVELS = 50
@@ -100,9 +107,9 @@ def condition(
     x: Tensor,
     log_likelihood: Callable[[Tensor], Tensor],
     *,
-    n_particles: int = 800,
+    n_particles: int | None = None,
     n_steps: int = 100,
-    least: float = 500.0,
+    least: float | None = None,
     temper: bool = True,
     fit: Callable[[Tensor, Tensor], Spectrum] | None = None,
     generator: torch.Generator | None = None,
@@ -118,20 +125,24 @@ def condition(
     without changing the moments. No level sees further than the samples of the one before.
 
     Args:
-        x: samples of the prior ``(n, d)``; the first ``n_particles`` of them are moved.
+        x: samples of the prior ``(n, d)``, in any units; the first ``n_particles`` of them are moved.
         log_likelihood: ``x (n, d) -> (n,)``, up to a constant; -inf excludes.
-        n_particles: how many are moved. With tempering they are also the later levels' data: take a few thousand.
+        n_particles: how many are moved, None for 800 or all. With tempering they are also the later levels' data:
+            take a few thousand.
         n_steps: of KSWGD, at each level.
-        least: effective samples that a spectrum needs; after the first level a quarter of the particles, if that is
-            less.
+        least: effective samples that a spectrum needs, None for 500 or a quarter of the samples; after the first level
+            at most a quarter of the particles.
         temper: False refuses where the likelihood would have to come in parts.
-        fit: ``(data (n, d), weights (n,)) -> Spectrum``; None is GeneratorEDMD with a MultiScale dictionary, whose
-            centres are where the weights are.
+        fit: ``(data (n, d), weights (n,)) -> Spectrum``; None is GeneratorEDMD in columns of unit spread with
+            a MultiScale dictionary, whose centres are where the weights are.
         generator: source of all random numbers.
         options: of :class:`KSWGD`.
 
     Raises:
         ValueError: too few effective samples, with their number; a likelihood of wrong shape, NaN or +inf.
+
+    Warns:
+        UserWarning: the whole likelihood leaves fewer than 50 effective samples of the prior.
 
     Identity: a constant likelihood gives the unweighted spectrum of ``x``.
 
@@ -151,7 +162,8 @@ def condition(
     Del Moral, Doucet, Jasra 2006.
     """
     x = as_points("condition", "x", x, at_least=2).detach()
-    n_particles = as_count("condition", "n_particles", n_particles)
+    n_particles = as_count("condition", "n_particles", min(800, len(x)) if n_particles is None else n_particles)
+    least = min(_LEAST, _SHARE * len(x)) if least is None else positive("condition", "least", least)
     if n_particles > len(x):
         raise ValueError(
             f"condition: n_particles={n_particles}, but x holds {len(x)} samples. Take fewer, or more data."
@@ -161,10 +173,12 @@ def condition(
     levels: list[tuple[float, float, Spectrum, Run]] = []
     while done < 1:
         values = _values(log_likelihood, data)
-        enough = least if not levels else min(least, len(data) / 4)
+        enough = least if not levels else min(least, _SHARE * len(data))
         tau = next_exponent(values, done, enough)
         if tau < 1:
             _refuse(values, done, tau, enough, temper, len(levels))
+        if not levels:
+            _warn_of_few(values)
         log_weights = (tau - done) * values
         if (done, tau) != (0, 1):  # far tails are cut by KSWGD's limiter, and the next level lives in them
             particles = data[systematic_resample(log_weights, n_particles, generator)]
@@ -203,11 +217,10 @@ def next_exponent(log_likelihood: Tensor, done: float, least: float) -> float:
 
 def _refuse(values: Tensor, done: float, tau: float, least: float, temper: bool, levels: int) -> None:
     alone = effective_sample_size((1 - done) * values)
-    few = f"condition: the weights leave {alone:.3g} effective samples of {len(values)}, but {least:g} are needed"
+    few = f"condition: the weights leave {alone:.3g} effective samples of {len(values)}, but least={least:g} are needed"
     if not temper:
-        raise ValueError(
-            f"{few} for a spectrum of the conditioned law. Take temper=True, more samples or a wider likelihood."
-        )
+        smaller = f"a least below {alone:.3g}, " if alone >= _TRUSTED else ""
+        raise ValueError(f"{few}. Take temper=True, {smaller}more samples of the prior, or a wider likelihood.")
     positive = int((values > -torch.inf).sum())
     if positive < least:
         raise ValueError(
@@ -218,6 +231,17 @@ def _refuse(values: Tensor, done: float, tau: float, least: float, temper: bool,
         raise ValueError(
             f"{few}, and after {levels} levels of tempering the exponent is {tau:.3g}. Take more samples of the "
             "prior, a smaller least, or a wider likelihood."
+        )
+
+
+def _warn_of_few(values: Tensor) -> None:
+    alone = effective_sample_size(values)
+    if alone < _TRUSTED:
+        warnings.warn(
+            f"condition: the whole likelihood leaves {alone:.3g} effective samples of {len(values)}: spreads are "
+            f"uncertain by some {100 / (2 * alone) ** 0.5:.0f} %, of these particles as of importance weights. Take "
+            "more samples of the prior.",
+            stacklevel=3,
         )
 
 
@@ -247,6 +271,7 @@ def _normalised(operation: str, log_weights: Tensor) -> Tensor:
 def _default_fit(generator: torch.Generator | None) -> Callable[[Tensor, Tensor], Spectrum]:
     def fit(x: Tensor, weights: Tensor) -> Spectrum:
         there = x[systematic_resample(weights.log(), len(x), generator)]
-        return GeneratorEDMD(MultiScale.from_data(there, generator=generator)).fit(x, weights).spectrum()
+        dictionary = MultiScale.from_data(there, generator=generator)
+        return GeneratorEDMD(dictionary, standardize=True).fit(x, weights).spectrum()
 
     return fit

@@ -201,7 +201,7 @@ class DMPS(KSWGD):
     def __init__(
         self,
         x: Tensor,
-        bandwidth: float,
+        bandwidth: float | None = None,
         *,
         alpha: float = 0.5,
         n_modes: int | None = None,

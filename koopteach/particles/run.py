@@ -25,6 +25,9 @@ _LEAST_STEPS = 20
 _STALLED = 1e-4
 _HARDLY = 0.5
 
+# Fewer accepted proposals than this move nobody.
+_HARDLY_ACCEPTED = 0.01
+
 
 @dataclass(frozen=True)
 class Run:
@@ -91,8 +94,8 @@ def run_particles(
         n_steps: how many steps.
         record_every: record each so many steps; None records at most 61 states.
         generator: source of all noise.
-        verbose: show a progress bar where somebody watches, and say in a line when the particles were lost or
-            have stalled, and which knob to turn.
+        verbose: show a progress bar where somebody watches, and say in a line when the particles were lost, have
+            stalled or never moved, and which knob to turn.
 
     Returns:
         a :class:`Run`, also when the particles diverge or the run is interrupted from the keyboard.
@@ -132,17 +135,22 @@ def run_particles(
     if done > recorder.last_step:  # stopped between two records
         recorder.record(x, done, info)
     result = recorder.finish(diverged, interrupted)
-    if verbose and (result.diverged or result.stalled):
-        print(f"{type(method).__name__}: {_diagnosis(result, step, n_steps, method)}")
+    told = _diagnosis(result, step, n_steps, method) if verbose else ""
+    if told:
+        print(f"{type(method).__name__}: {told}")
     return result
 
 
 def _diagnosis(run: Run, step: int, n_steps: int, method: Sampler) -> str:
-    """What went wrong and which knob to turn."""
+    """What went wrong and which knob to turn; nothing of a healthy run."""
+    if run.acceptance[1:].nanmean() < _HARDLY_ACCEPTED:  # false for NaN, of a method without proposals
+        return "hardly a proposal was accepted, so that the particles stay where they are. Use a smaller step_size."
     if run.diverged:
         return f"particles diverged at step {step} of {n_steps}; the run stops there. Use a smaller step_size" + (
             ", or max_move=0.25." if hasattr(method, "max_move") else "."
         )
+    if not run.stalled:
+        return ""
     # words only: the numbers of a stalled run repeat on no other machine
     spectrum = getattr(method, "spectrum", None)
     if spectrum is not None and float(spectrum.reaches(run.final).double().mean()) < 0.5:
@@ -150,12 +158,14 @@ def _diagnosis(run: Run, step: int, n_steps: int, method: Sampler) -> str:
             "energy stalled with most particles out of reach of every kernel, where a polynomial tail acts at most. "
             "Start nearer to the data, or use MultiScale.from_data, which has a tail, with damping=1.0."
         )
+    untried = "damping=1.0, " if getattr(method, "damping", math.inf) != 1 else ""
     if float(run.limited[-1]) >= 0.5:
         return (
             "energy stalled with most particles at the limiter. "
-            "Use damping=1.0, a ladder of spectra (Ladder.from_data), or more steps."
+            f"Use {untried}a ladder of spectra (Ladder.from_data), or more steps."
         )
-    return "energy stalled. Use damping=1.0, noise=0.3, a ladder of spectra (Ladder.from_data), or a smaller step_size."
+    untried += "noise=0.3, " if getattr(method, "noise", 0.0) < 0.3 else ""
+    return f"energy stalled. Use {untried}a ladder of spectra (Ladder.from_data), or a smaller step_size."
 
 
 def _has_stalled(energy: Tensor, steps: int, tiny: float) -> bool:

@@ -492,6 +492,8 @@ OPTIONAL = (  # None has a meaning
     "kde_score bandwidth",
     "KSWGD max_move",
     "SVGD bandwidth",
+    "DiffusionMaps bandwidth",
+    "DMPS bandwidth",
 )
 SEVERAL = ("GaussianRBF widths", "Monomials center", "Monomials scale", "GaussianMixture stds")  # one for each
 NO_NUMBERS = ["0.1", "", b"1", None, [1.0, 2.0], torch.ones(2), 1 + 1j, {}]

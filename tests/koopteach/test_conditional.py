@@ -1,6 +1,7 @@
 """Conditional sampling: effective sample size, resampling, exponents, and the conditioned law in closed form."""
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -33,6 +34,9 @@ def quadratic(x, weights):
 def conditioned(log_likelihood, x=PRIOR, **options):
     options = {"fit": quadratic, "generator": seeded(), "noise": 0.0} | options
     return condition(x, log_likelihood, **options)
+
+
+FEW = pytest.mark.filterwarnings("ignore:condition. the whole likelihood leaves")
 
 
 # Effective sample size
@@ -118,6 +122,7 @@ def test_without_tempering_the_first_samples_are_moved_and_none_is_drawn_twice(t
         assert torch.equal(found.runs[0].particles[0], PRIOR[:50])
 
 
+@FEW
 def test_a_tempered_level_starts_from_samples_drawn_by_its_weights():
     found = conditioned(observed(3.0, 0.2), n_particles=2000, n_steps=2)
     start = found.runs[0].particles[0]
@@ -125,6 +130,7 @@ def test_a_tempered_level_starts_from_samples_drawn_by_its_weights():
     assert torch.equal(start, PRIOR[systematic_resample(log_weights, 2000, seeded())])
 
 
+@FEW
 def test_later_levels_need_a_quarter_of_the_particles_at_most():
     """And the first as many of the samples as was asked."""
     few = conditioned(observed(3.0, 0.2), n_particles=800, n_steps=20)
@@ -160,6 +166,7 @@ def test_a_factor_of_the_likelihood_changes_nothing():
     assert plain.effective_sizes == pytest.approx(louder.effective_sizes)
 
 
+@FEW
 def test_tempering_reaches_a_posterior_where_the_prior_has_hardly_a_sample():
     value, std = 3.0, 0.2
     mean, variance = posterior(value, std)
@@ -173,6 +180,45 @@ def test_tempering_reaches_a_posterior_where_the_prior_has_hardly_a_sample():
     assert float(found.particles.mean()) == pytest.approx(mean, abs=0.05)
     assert float(found.particles.std()) == pytest.approx(math.sqrt(variance), rel=0.1)
     assert "exponents (effective sizes) 0." in repr(found)
+
+
+def test_a_table_of_a_few_hundred_rows_is_enough_by_default():
+    found = conditioned(observed(1.0, 0.5), PRIOR[:442])
+    weights = torch.softmax(observed(1.0, 0.5)(PRIOR[:442]), 0)
+    assert found.exponents == (1.0,)
+    assert len(found.particles) == 442
+    assert float(found.particles.mean()) == pytest.approx(float(weights @ PRIOR[:442, 0]), abs=1e-3)
+
+
+def test_following_the_advice_on_least_helps():
+    with pytest.raises(ValueError, match=r"but least=4000 are needed\. Take temper=True, a least below 1") as caught:
+        conditioned(observed(1.0, 0.5), least=4000, temper=False)
+    least = float(str(caught.value).split("a least below ")[1].split(",")[0])
+    found = conditioned(observed(1.0, 0.5), least=0.99 * least, temper=False)
+    assert float(found.particles.mean()) == pytest.approx(posterior(1.0, 0.5)[0], abs=0.002)
+
+
+def test_too_few_effective_samples_of_the_whole_likelihood_are_told_and_more_help():
+    """A spread is then known to 1 / sqrt(2 n_eff), by weights and by particles alike."""
+    far, few, errors = observed(3.0, 0.5), PRIOR[:200], []
+    with pytest.warns(UserWarning, match=r"leaves [\d.]+ effective samples of 200: spreads .* \d+ %.* Take more"):
+        conditioned(far, few)
+    for x in (few, PRIOR):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore" if len(x) == 200 else "error")
+            errors.append(abs(float(conditioned(far, x).particles.std()) / math.sqrt(posterior(3.0, 0.5)[1]) - 1))
+    assert errors[1] < 0.5 * errors[0]
+
+
+@pytest.mark.slow
+def test_other_units_are_the_same_law():
+    """The other column in units of 1000, with the default fit."""
+    x = torch.randn(300, 2, dtype=torch.float64, generator=seeded(1)) @ torch.tensor([[1, 0.5], [0, 1.0]]).double()
+    one, other = (
+        condition(x * units, observed(1.0, 0.5), n_steps=5, generator=seeded()).particles / units
+        for units in (torch.ones(2).double(), torch.tensor([1.0, 1000.0]).double())
+    )
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -198,7 +244,7 @@ ONE_HOT = torch.full((N,), -torch.inf, dtype=torch.float64).index_fill(0, torch.
     [
         (
             lambda: conditioned(observed(4.0, 0.2), temper=False),
-            r"leave 1\.06 effective samples of 4000, but 500 are needed .* temper=True",
+            r"leave 1\.06 effective samples of 4000, but least=500 are needed\. Take temper=True, more samples",
         ),
         (lambda: conditioned(lambda x: ONE_HOT), "leave 1 effective samples of 4000.* only 1 have any likelihood"),
         (lambda: conditioned(lambda x: ONE_HOT, temper=False), "leave 1 effective samples of 4000"),

@@ -16,13 +16,13 @@ Circle: radius=1.0
 ConvexChart: to_noise=None, inner=None
 CurvedInterpolant: coupling='independent', net=None
 CurvedInterpolant.diagnose: descent=None
-DMPS: alpha=0.5, n_modes=None, step_size=1.0, max_move=0.25, noise=0.3
+DMPS: bandwidth=None, alpha=0.5, n_modes=None, step_size=1.0, max_move=0.25, noise=0.3
 DecodedFlow: to_noise=None, coupling='local', net=None
 DecodedFlow.fit: x0=None
-DiffusionMaps: alpha=0.5
+DiffusionMaps: bandwidth=None, alpha=0.5
 DiffusionMaps.spectrum: n_modes=None
 DoubleWell: beta=1.0
-EDMD: tol=1e-08, ridge=None, reversible=True, manifold=None
+EDMD: tol=1e-10, ridge=None, reversible=True, manifold=None
 EDMD.spectrum: n_modes=None
 Flow.invert: solver='midpoint', steps=8, tolerance=0.0001, t=1.0
 Flow.sample: solver='midpoint', steps=8, tolerance=0.0001
@@ -34,7 +34,7 @@ FourierNet: out_dim=None, width=128, depth=3, n_frequencies=32, frequency_scale=
     last_scale=1.0
 GaussianMixture: weights=None
 GaussianMixture.ring: weights=None
-GeneratorEDMD: tol=1e-08, manifold=None
+GeneratorEDMD: tol=1e-08, manifold=None, standardize=False
 GeneratorEDMD.fit: weights=None
 GeneratorEDMD.partial_fit: weights=None
 GeneratorEDMD.spectrum: n_modes=None
@@ -53,7 +53,7 @@ LAWGD: step_size=1.0, max_move=0.25, noise=0.3
 Ladder.from_data: levels=(0.66, 0.33, 0.16, 0.08, 0.0), fit=None
 LearnedSchedule: degree=6
 Monomials: center=0.0, scale=1.0
-MultiScale.from_data: n_centers=(250, 60, 20), tail='quadratic'
+MultiScale.from_data: n_centers=(250, 60, 20), tail=None
 NeuralDictionary.from_pairs: n_features=8, hidden=40, n_steps=800, batch=500
 OrnsteinUhlenbeck: theta=1.0, rotation=0.0
 PushedFlow: to_noise=None, coupling='local', net=None
@@ -65,7 +65,7 @@ Spectrum.from_functions: grad=None, scale=1.0, manifold=None
 Sphere: radius=1.0
 Torus: R=2.0, r=0.8
 acceleration: method='jvp', h=0.04, log_prob=None
-condition: n_particles=800, n_steps=100, least=500.0, temper=True, fit=None
+condition: n_particles=None, n_steps=100, least=None, temper=True, fit=None
 distill: n_pairs=12000, x0=None, n_steps=2500, batch=256, lr=0.005, verbose=True
 fit_convex_map: x0=None, n_centres=96, strength=3.0, slope=0.2, pair_steps=500, likelihood_steps=300, verbose=True
 geodesic_schedule: x0=None, log_prob=None, pool=2000, queries=1000, n_times=65

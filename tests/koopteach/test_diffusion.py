@@ -144,6 +144,57 @@ def test_islands_are_told():
     assert "of the points see hardly any other: take a larger bandwidth" in spectrum.report
 
 
+def test_one_stray_is_told_and_leaving_it_out_helps():
+    x = normal(200, 2)
+    with_a_stray = DiffusionMaps(0.5).fit(torch.cat([x, x[:1] + 70])).spectrum(3)
+    assert "islands: 1 apart from the rest, with 1 of 201 points in all and rates of zero; leave them out" in (
+        with_a_stray.report
+    )
+    with pytest.raises(ValueError, match="KSWGD: the spectrum has a mode of energy"):
+        KSWGD(with_a_stray)
+    alone = DiffusionMaps(0.5).fit(x).spectrum(3)
+    assert "islands" not in alone.report
+    torch.testing.assert_close(alone.rates[:2], with_a_stray.rates[1:], rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("islands", [2, 3])
+def test_islands_are_counted_with_their_points_and_a_larger_bandwidth_joins_them(islands):
+    x = torch.cat([normal(40 + 20 * (k == 0), 2, seed=k) + 20 * k for k in range(islands)])
+    told = f"islands: {islands - 1} apart from the rest, with {40 * (islands - 1)} of {len(x)} points in all"
+    report = DiffusionMaps(1.0).fit(x).spectrum(5).report
+    assert told in report
+    assert "take a larger bandwidth" in report
+    assert "islands" not in DiffusionMaps(8.0).fit(x).spectrum(1).report
+
+
+@pytest.mark.parametrize(
+    ("bandwidth", "told"), [(1e-6, "no point sees another. Take a larger"), (1e3, "smooths over all")]
+)
+@pytest.mark.parametrize("d", [1, 2])
+def test_a_bandwidth_far_off_is_told_on_which_side_and_the_advice_helps(bandwidth, told, d):
+    x = OrnsteinUhlenbeck(d).sample(300, seeded())
+    with pytest.raises(ValueError, match=told) as caught:
+        DiffusionMaps(bandwidth).fit(x).spectrum(5)
+    advised = float(str(caught.value).split("about ")[1].split(" ")[0])
+    for better in (advised, None):
+        rates = DiffusionMaps(better).fit(x).spectrum(1).rates
+        assert float(rates[0]) == pytest.approx(1.0, rel=0.3)
+
+
+def test_the_default_bandwidth_follows_the_units_and_ignores_a_stray():
+    x = normal(300, 2)
+    rule = diffusion.default_bandwidth(x)
+    assert sum(int((torch.cdist(p[None], x) <= rule).sum()) > 17 for p in x) == pytest.approx(0.9 * 300, abs=2)
+    assert diffusion.default_bandwidth(100 * x + 7) == pytest.approx(100 * rule)
+    assert diffusion.default_bandwidth(torch.cat([x, x[:1] + 1e6])) == pytest.approx(rule, rel=0.05)
+
+
+def test_a_spectrum_of_equal_eigenvalues_is_found_whole():
+    values, vectors = diffusion._largest(torch.eye(300, dtype=torch.float64) - 1 / 300, 5)
+    assert values.tolist() == pytest.approx([1.0] * 5)
+    assert vectors.shape == (300, 5)
+
+
 def test_islands_are_solved_without_a_factor(no_factor, monkeypatch):
     monkeypatch.setattr(diffusion, "_DENSE", 100)
     monkeypatch.setattr(diffusion, "_RESTARTS", 2)
@@ -242,7 +293,7 @@ def test_particles_reach_the_floor():
         (lambda: DiffusionMaps(1.0).fit(normal(2, 2)), "at least 3 are needed"),
         (lambda: DiffusionMaps(1.0).fit(torch.full((5, 1), torch.nan)), "NaN or infinity in 5 of 5"),
         (lambda: DiffusionMaps(9.0).fit(normal(50, 2)).spectrum(), "no eigenvalue above 0.1.*smaller"),
-        (lambda: DiffusionMaps(1.0).fit(torch.ones(9, 2)).spectrum(), "are all points the same"),
+        (lambda: DiffusionMaps(1.0).fit(torch.ones(9, 2)).spectrum(), "Are all points the same"),
         (lambda: DiffusionMaps(1.0).fit(normal(50, 2)).spectrum(0), "n_modes must be at least 1, got 0"),
         (lambda: DiffusionMaps(0.5).fit(normal(50, 2)).spectrum(2)(normal(3, 1)), r"x has shape \(3, 1\)"),
     ],

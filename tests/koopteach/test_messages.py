@@ -1,6 +1,7 @@
 """Failures on purpose, and what the package says about them; on healthy data it says nothing."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from koopteach import (
     EDMD,
     KSWGD,
+    MALA,
     DiffusionMaps,
     DoubleWell,
     GaussianMixture,
@@ -25,6 +27,7 @@ from koopteach import (
     snapshot_pairs,
 )
 from koopteach.operators import remarks
+from koopteach.particles.run import _diagnosis
 from tests.tools import seeded
 
 WELL = QuadrupleWell(4.0)
@@ -242,3 +245,26 @@ def test_single_precision_says_its_tolerance_and_islands_their_share(data, kerne
 def test_points_off_the_sphere_are_refused_before_the_fit():
     with pytest.raises(ValueError, match=r"off the Sphere.*on average"):
         GeneratorEDMD(Hermite(3, 2), manifold=Sphere()).fit(normal(50, 3))
+
+
+def test_proposals_that_nobody_takes_are_told_and_smaller_steps_help(capsys):
+    run_particles(MALA(WELL, step_size=1e4), WELL.sample(50, seeded()), n_steps=5, generator=seeded())
+    assert "MALA: hardly a proposal was accepted" in (message := capsys.readouterr().out)
+    assert "Use a smaller step_size" in message
+    run = run_particles(MALA(WELL, step_size=1e-2), WELL.sample(50, seeded()), n_steps=5, generator=seeded())
+    assert float(run.acceptance[1:].mean()) > 0.5
+    assert capsys.readouterr().out == ""
+
+
+def test_what_was_used_already_is_not_advised():
+    class Method:
+        damping, noise = 1.0, 0.3
+
+    run = SimpleNamespace(
+        diverged=False, stalled=True, limited=torch.zeros(2), acceptance=torch.full((2,), torch.nan), final=normal(3, 2)
+    )
+    assert _diagnosis(run, 9, 9, Method()) == (
+        "energy stalled. Use a ladder of spectra (Ladder.from_data), or a smaller step_size."
+    )
+    Method.damping, Method.noise = math.inf, 0.0
+    assert "Use damping=1.0, noise=0.3, a ladder" in _diagnosis(run, 9, 9, Method())

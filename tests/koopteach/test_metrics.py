@@ -250,3 +250,11 @@ def test_whole_and_half_numbers_are_refused():
             sliced_wasserstein2(torch.ones(5, 2, dtype=dtype), normal(5, 2))
         with pytest.raises(TypeError, match=rf"total_variation: q has dtype {dtype}"):
             total_variation(torch.ones(2), torch.ones(2, dtype=dtype))
+
+
+@pytest.mark.parametrize("which", ["metric", "sampler"])
+def test_a_floor_of_something_that_is_no_function_is_told_what_to_do(which):
+    given = {"metric": sliced_wasserstein2, "sampler": lambda n, generator: torch.zeros(n, 1)}
+    given[which] = torch.zeros(3, 1)
+    with pytest.raises(TypeError, match=rf"^noise_floor: {which} must be a function, .* got Tensor\..* hold a part"):
+        noise_floor(given["metric"], given["sampler"], 3)

@@ -173,3 +173,27 @@ def test_whole_and_half_numbers_are_refused(metric):
     for dtype in (torch.int64, torch.float16):
         with pytest.raises(TypeError, match=rf"{metric.__name__}: x has dtype {dtype}"):
             metric(torch.ones(9, 2, dtype=dtype), normal(9, 2))
+
+
+# Weights
+
+
+@few
+@given(seeds)
+def test_whole_weights_are_copies(seed):
+    x, y = normal(6, 2, seed=seed), normal(5, 2, seed=seed + 1)
+    counts = torch.randint(0, 4, (6,), generator=seeded(seed)) + torch.eye(6, dtype=torch.long)[0]
+    copies = wasserstein2(x.repeat_interleave(counts, dim=0), y)
+    assert wasserstein2(x, y, x_weights=3.7 * counts.double()) == pytest.approx(copies, rel=1e-9)
+    assert wasserstein2(y, x, y_weights=counts.tolist()) == pytest.approx(copies, rel=1e-9)
+
+
+def test_a_weight_each_is_no_weight():
+    x, y = normal(7, 2), normal(9, 2, seed=1)
+    assert wasserstein2(x, y, x_weights=torch.ones(7), y_weights=torch.ones(9)) == pytest.approx(wasserstein2(x, y))
+
+
+@pytest.mark.parametrize("bad", [torch.ones(3), torch.zeros(7), -torch.ones(7), torch.full((7,), math.nan)])
+def test_what_is_no_weights_is_told(bad):
+    with pytest.raises(ValueError, match=r"wasserstein2: y_weights must be \(7,\), not negative and not all zero"):
+        wasserstein2(normal(7, 2), normal(7, 2), y_weights=bad)
