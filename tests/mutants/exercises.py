@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,18 +58,37 @@ def solutions(lessons: Sequence[str] = ()) -> Iterator[Solution]:
                 _define(code, namespace)
 
 
-def survivors(solution: Solution) -> Iterator[tuple[Mutant, bool]]:
-    """Each mutant of a solution and whether the check let it pass."""
+def survivors(solution: Solution) -> Iterator[tuple[str, bool]]:
+    """The name of each mutant of a solution, as in :func:`reasons`, and whether the check let it pass."""
+    if not _passes(solution.exercise, lambda: solution.answer(solution.source)):
+        raise AssertionError(f"{solution.exercise}: the solution itself does not pass outside its notebook.")
+    for mutant in mutants(solution.source):
+        yield _name(solution, mutant), _survives(solution, mutant)
+
+
+def sample(count: int, seed: int) -> list[tuple[str, bool]]:
+    """As :func:`survivors`, of so many mutants of all solutions together, drawn without replacement."""
+    every = [(solution, mutant) for solution in solutions() for mutant in mutants(solution.source)]
+    drawn = random.Random(seed).sample(every, count)
+    return [(_name(solution, mutant), _survives(solution, mutant)) for solution, mutant in drawn]
+
+
+def _name(solution: Solution, mutant: Mutant) -> str:
+    return f"{solution.exercise} {mutant.kind}: {mutant.change}"
+
+
+def _survives(solution: Solution, mutant: Mutant) -> bool:
+    return _passes(solution.exercise, lambda: _safely(solution, mutant))
+
+
+def _passes(exercise_id: str, answer: Callable[[], Any]) -> bool:
+    """Asked in a process of its own, where autograd begins: its threads do not survive a fork."""
     from koopcourse.checks import declared
     from koopcourse.checks.engine import examine
     from koopcourse.checks.report import State
 
-    exercise, _ = declared.find(solution.exercise)
-    own = solution.answer(solution.source)  # asked in a child, too: autograd's threads do not survive a fork
-    if not _in_a_child(lambda: examine(exercise, own).state is State.PASSED):
-        raise AssertionError(f"{solution.exercise}: the solution itself does not pass outside its notebook.")
-    for mutant in mutants(solution.source):
-        yield mutant, _in_a_child(lambda m=mutant: examine(exercise, _safely(solution, m)).state is State.PASSED)
+    exercise, _ = declared.find(exercise_id)
+    return _in_a_child(lambda: examine(exercise, answer()).state is State.PASSED)
 
 
 def reasons() -> dict[str, str]:
@@ -83,7 +103,7 @@ def main(lessons: Sequence[str]) -> int:
     print("| exercise | mutants | rejected | survivors with a reason | without |\n|---|---|---|---|---|")
     for solution in solutions(lessons):
         results = list(survivors(solution))
-        alive = [f"{solution.exercise} {mutant.kind}: {mutant.change}" for mutant, survives in results if survives]
+        alive = [name for name, survives in results if survives]
         unknown = [name for name in alive if name not in known]
         total, passed, open_ones = total + len(results), passed + len(alive), open_ones + len(unknown)
         counts = (len(results), len(results) - len(alive), len(alive) - len(unknown), len(unknown))
