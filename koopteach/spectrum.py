@@ -10,6 +10,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from koopteach.dictionaries.dirichlet import dirichlet
 from koopteach.protocols import Dictionary, Functions, Manifold
 from koopteach.standardizer import Standardizer
 from koopteach.tensors import (
@@ -221,6 +222,20 @@ class Expansion(Movable):
     def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
         # first the coefficients with the weights: one function to differentiate instead of r
         return self._slopes(x, (self.coefficients @ weights)[:, None])[:, 0]
+
+    def dirichlet(self, x: Tensor, stretch: Tensor) -> Tensor | None:
+        """``mean_i D phi_k(x_i) . D phi_l(x_i)``, ``(r, r)``, ``D`` the gradient times ``stretch``, by way of the features.
+
+        None where the gradients of the functions themselves cost less, or where digits are short: the coefficients
+        enter twice.
+        """
+        (m, r), (n, d) = self.coefficients.shape, x.shape
+        if self.coefficients.dtype != torch.float64 or n * d * r < 3 * n * m + m * r:  # each times m + r
+            return None
+        weights, total = x.new_full((n,), 1 / n), x.new_zeros(m, m)
+        for rows in chunks(n, 4 * m, at_least=m):
+            total += dirichlet(self.dictionary, x[rows], weights[rows], stretch)
+        return self.coefficients.T @ total @ self.coefficients
 
     def reaches(self, x: Tensor) -> Tensor:
         """As of the dictionary; all points, where that has no kernels."""

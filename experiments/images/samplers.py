@@ -94,7 +94,7 @@ def dictionary(x: Tensor, size: int, width: float, coarse: int, generator: torch
     kernels = GaussianRBF.from_data(x, size, generator)
     wide = [GaussianRBF.from_data(x, coarse, generator)] if coarse else []
     tail = Monomials(x.shape[1], 2, center=x.mean(0), scale=float(x.var(0, correction=0).sum().sqrt()))
-    return MultiScale([GaussianRBF(kernels.centers, width * kernels.widths), *wide, tail])
+    return MultiScale([GaussianRBF(kernels.centers, width * kernels.widths, kernels.units), *wide, tail])
 
 
 def chosen(x: Tensor, setting: Setting, seed: int) -> tuple[int, float]:
@@ -175,7 +175,7 @@ def tuned_law(name: str, seed: int) -> End:
 
 
 def _default_spectrum(damping: float) -> Callable[[str, int], End]:
-    """The package's default dictionary, and at most 200 modes of it, in this metric."""
+    """The package's default dictionary, and all modes of it, in this metric."""
 
     def sampler(name: str, seed: int) -> End:
         x = data(name, seed)[0]

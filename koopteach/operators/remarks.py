@@ -38,9 +38,10 @@ def many_modes(r: int, dictionary: Dictionary) -> str:
     if r <= _MANY_MODES:
         return ""
     m, d = dictionary.n_features, dictionary.dim
+    each, once = min(d * r * (m + r), 3 * m * m), m * r * (m + r)
     return (
-        f"{r} modes: a damped step of KSWGD takes about {r * (m * (d + 1) + r * d):.1g} multiplications a particle and "
-        f"{r**3 / 3:.1g} besides; spectrum(n_modes) keeps fewer"
+        f"{r} modes: a damped step of KSWGD takes about {each:.1g} multiplications a particle and {once:.1g} besides; "
+        "spectrum(n_modes) keeps fewer"
     )
 
 

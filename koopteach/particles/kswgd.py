@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from koopteach.operators.remarks import flat_modes, uneven_columns
-from koopteach.spectrum import Spectrum
+from koopteach.spectrum import Expansion, Spectrum
 from koopteach.tensors import as_number, as_points, chunks, is_traced, not_negative, positive, randn, same_kind
 
 # The metric at the particles is singular wherever they cluster; below this the damped system is, too.
@@ -146,6 +146,11 @@ class KSWGD:
 
     def _metric(self, x: Tensor) -> Tensor:
         """``M``, summed over chunks of particles: never an array of (particles, features, dim)."""
+        functions = self.spectrum.functions
+        if isinstance(functions, Expansion) and self.spectrum.manifold is None:
+            metric = functions.dirichlet(x, self.spectrum.stretch)
+            if metric is not None:
+                return metric
         r, (n, d) = len(self.spectrum), x.shape
         total = torch.zeros(r, r, dtype=x.dtype, device=x.device)
         for rows in chunks(n, 2 * r * d):

@@ -361,7 +361,7 @@ def test_levels_follow_each_other_and_hand_the_particles_down(small):
 
 def test_each_level_is_fitted_to_data_with_its_noise(small):
     data, _ = small
-    scale, seen = float(data.var(0, correction=0).sum().sqrt()), []
+    scale, seen = math.sqrt(2) * data.std(0, correction=0), []
 
     def fit(z):
         seen.append(z)

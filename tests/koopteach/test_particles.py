@@ -325,7 +325,7 @@ def test_bad_numbers_are_named(spectrum, options, told):
 
 def test_modes_that_are_flat_on_the_data_are_refused(spectrum):
     """In units of the data's size, so that no unit of length makes a mode flat."""
-    least = 1e-30 / spectrum.scale**2
+    least = 1e-8 / spectrum.scale**2
     for energy, refused in ((1.01 * least, False), (0.99 * least, True)):
         energies = spectrum.energies.clone()
         energies[3] = energy

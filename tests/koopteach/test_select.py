@@ -49,7 +49,7 @@ class Given:
 
 def widths(x, factors=(0.1, 0.25, 1.0, 4.0, 12.0)):
     z = GaussianRBF.from_data(x, 50, seeded())
-    return {f"x{c:g}": GeneratorEDMD(GaussianRBF(z.centers, c * float(z.widths[0]))) for c in factors}
+    return {f"x{c:g}": GeneratorEDMD(GaussianRBF(z.centers, c * z.widths, z.units)) for c in factors}
 
 
 def test_the_right_width_is_found_among_wrong_ones():
