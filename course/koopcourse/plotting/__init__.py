@@ -17,6 +17,7 @@ from koopcourse.plotting.figures import (
 )
 from koopcourse.plotting.films import cloud, films
 from koopcourse.plotting.pictures import picture_rows
+from koopcourse.plotting.scan import timescales
 from koopcourse.plotting.selection import selection
 from koopcourse.plotting.story import story
 from koopcourse.plotting.style import COLORS, SERIES
@@ -41,4 +42,5 @@ __all__ = [
     "selection",
     "slider",
     "story",
+    "timescales",
 ]
