@@ -10,7 +10,7 @@ from torch import Tensor
 
 from koopteach.protocols import Manifold, Target
 from koopteach.targets.manifolds import Surface
-from koopteach.tensors import as_count, as_number, as_points, is_traced, map_chunks, positive, randn
+from koopteach.tensors import as_count, as_float, as_points, is_traced, map_chunks, positive, randn
 
 Score = Callable[[Tensor], Tensor]
 
@@ -121,6 +121,7 @@ def snapshot_pairs(
     (``None``: ``min(lag, 0.001)``).
 
     Raises:
+        TypeError: a target that cannot draw samples.
         ValueError: a lag or step that is not positive; as :func:`langevin_trajectory`.
 
     >>> import torch
@@ -130,6 +131,8 @@ def snapshot_pairs(
     >>> abs(float(cosine) - 0.607) < 0.03
     True
     """
+    if not hasattr(target, "sample"):
+        raise TypeError(f"snapshot_pairs: target must have sample(n, generator), got {type(target).__name__}.")
     lag, dt = positive("snapshot_pairs", "lag", lag), positive("snapshot_pairs", "dt", 1e-3 if dt is None else dt)
     x = target.sample(n, generator)
     transition = getattr(target, "transition", None)
@@ -140,20 +143,21 @@ def snapshot_pairs(
     return x, path[-1]
 
 
-def kde_score(x: Tensor, bandwidth: float | None = None) -> Score:
+def kde_score(x: Tensor, bandwidth: float | Tensor | None = None) -> Score:
     """The score of a Gaussian kernel density estimate, for data without a formula.
 
-        grad log p(u) = (sum_j p_j(u) x_j - u) / b^2,     p_j(u) = softmax_j(-|u - x_j|^2 / 2 b^2)
+        grad log p(u) = (sum_j p_j(u) x_j - u) / b^2,     p_j(u) = softmax_j(-|(u - x_j) / b|^2 / 2)
 
     Args:
         x: data ``(n, d)``.
-        bandwidth: ``b``, in the units of ``x``; ``None`` is Silverman's rule.
+        bandwidth: ``b``, in the units of ``x``, one number or one a column ``(d,)``; ``None`` is Silverman's rule
+            column by column, which gives the same estimate in any units.
 
     Returns:
         A function ``u (p, d) -> (p, d)``, evaluated in chunks.
 
     Raises:
-        ValueError: a bandwidth that is not positive, or fewer than two points.
+        TypeError, ValueError: a bandwidth that is not positive or of wrong shape, or fewer than two points.
 
     >>> import torch
     >>> import koopteach as kt
@@ -163,29 +167,38 @@ def kde_score(x: Tensor, bandwidth: float | None = None) -> Score:
     """
     x = as_points("kde_score", "x", x, at_least=2)
     n, d = x.shape
-    if bandwidth is None:
-        bandwidth = float(x.std(dim=0).mean()) * (4 / ((d + 2) * n)) ** (1 / (d + 4))
-    bandwidth = as_number("kde_score", "bandwidth", bandwidth)
-    if not 0 < bandwidth < math.inf:
-        raise ValueError(f"kde_score: bandwidth must be positive, got {bandwidth}. Are all points the same?")
+    width = _silverman(x) if bandwidth is None else as_float("kde_score", "bandwidth", bandwidth).to(x)
+    if width.shape not in ((), (d,)):
+        raise ValueError(
+            f"kde_score: bandwidth has shape {tuple(width.shape)}, but one number or ({d},) is needed, one a column."
+        )
+    if not bool(((width > 0) & width.isfinite()).all()):
+        raise ValueError(f"kde_score: bandwidth must be positive, got {width.tolist()}. Are all points the same?")
     middle = x.mean(dim=0)  # expanded squares lose digits far from the origin
-    centred = x - middle
+    centred = (x - middle) / width
     half_square = 0.5 * (centred**2).sum(1)
 
     def score(u: Tensor) -> Tensor:
-        u = u - middle
+        u = (u - middle) / width
         # |u|^2 is the same for all j and drops out of the softmax
-        p = torch.softmax((u @ centred.T - half_square) / bandwidth**2, dim=1)
-        return (p @ centred - u) / bandwidth**2
+        p = torch.softmax(u @ centred.T - half_square, dim=1)
+        return (p @ centred - u) / width
 
     return lambda u: map_chunks(score, as_points("kde_score", "u", u, dim=d), n)
+
+
+def _silverman(x: Tensor) -> Tensor:
+    """A bandwidth for each column ``(d,)``; one that does not vary takes the mean of the others."""
+    n, d = x.shape
+    spread = x.std(dim=0)
+    return torch.where(spread > 0, spread, spread.mean()) * (4 / ((d + 2) * n)) ** (1 / (d + 4))
 
 
 def kde_snapshot_pairs(
     x: Tensor,
     *,
     lag: float,
-    bandwidth: float | None = None,
+    bandwidth: float | Tensor | None = None,
     manifold: Manifold | None = None,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -201,7 +214,8 @@ def kde_snapshot_pairs(
     Args:
         x: data ``(n, d)``.
         lag: length of the step, a time.
-        bandwidth: of the estimate, as in :func:`kde_score`.
+        bandwidth: of the estimate, as in :func:`kde_score`; on a manifold, whose coordinates have one unit, ``None``
+            is the mean over the columns.
         manifold: where the data lie (see :mod:`koopteach.targets.manifolds`), None for R^d.
         generator: source of the noise.
 
@@ -215,7 +229,8 @@ def kde_snapshot_pairs(
     ((50, 2), True)
     """
     lag = positive("kde_snapshot_pairs", "lag", lag)
-    x, score = as_points("kde_snapshot_pairs", "x", x, at_least=2), kde_score(x, bandwidth)
+    x = as_points("kde_snapshot_pairs", "x", x, at_least=2)
+    score = kde_score(x, _silverman(x).mean() if bandwidth is None and manifold is not None else bandwidth)
     move = lag * score(x) + math.sqrt(2 * lag) * randn(tuple(x.shape), x, generator)
     if manifold is None:
         return x, x + move

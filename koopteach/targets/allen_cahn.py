@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_count, as_points, chunks, rand, randn, same_kind
+from koopteach.tensors import Movable, as_count, as_number, as_points, chunks, positive, rand, randn, same_kind
 
 # The law of a field is a product of factors, of single values and of neighbours' differences; sums over a grid of a
 # quarter of the narrower one's width are exact to rounding.
@@ -90,8 +90,8 @@ class AllenCahn(Movable):
     ) -> None:
         n_points = as_count("AllenCahn", "n_points", n_points, at_least=2)
         for name, value in {"kappa": kappa, "temperature": temperature, "length": length}.items():
-            if not 0 < value < math.inf:
-                raise ValueError(f"AllenCahn: {name} must be positive and finite, got {value}.")
+            positive("AllenCahn", name, value)
+        growth, cubic = as_number("AllenCahn", "growth", growth), as_number("AllenCahn", "cubic", cubic)
         if not (0 <= cubic < math.inf and math.isfinite(growth) and (cubic > 0 or growth < 0)):
             raise ValueError(
                 f"AllenCahn: growth={growth} with cubic={cubic} lets fields escape to infinity. "

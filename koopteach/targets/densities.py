@@ -205,6 +205,7 @@ class OrnsteinUhlenbeck(Movable):
         """
         if self.rotation:
             raise ValueError("OrnsteinUhlenbeck.exact_rates: the rates are complex with a rotation; use rotation=0.")
+        n = as_count("OrnsteinUhlenbeck.exact_rates", "n", n, at_least=0)
         counts = itertools.chain.from_iterable(
             itertools.repeat(k, math.comb(k + self.dim - 1, self.dim - 1)) for k in itertools.count(1)
         )
@@ -254,6 +255,7 @@ class _ProductOfWells(Movable):
 
     def exact_rates(self, n: int) -> Tensor:
         """The ``n`` smallest positive rates: sums of the one-dimensional ones, ascending, in our clock."""
+        n = as_count(f"{type(self).__name__}.exact_rates", "n", n, at_least=0)
         axes = [torch.cat([torch.zeros(1, dtype=torch.float64), _well_rates(float(a), n)]) for a in self.depths]
         sums = axes[0]
         for axis in axes[1:]:

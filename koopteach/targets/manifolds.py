@@ -148,6 +148,7 @@ class Circle(_Round):
 
     def exact_rates(self, n: int) -> Tensor:
         """The ``n`` smallest positive rates ``k^2 / R^2``, each twice, ascending."""
+        n = as_count("Circle.exact_rates", "n", n, at_least=0)
         return (torch.arange(2, n + 2) // 2).double() ** 2 / self.radius**2
 
 
@@ -172,6 +173,7 @@ class Sphere(_Round):
     def exact_rates(self, n: int) -> Tensor:
         """The ``n`` smallest positive rates ``l (l + 1) / R^2`` with their ``2 l + 1`` copies, ascending."""
         # together with l = 0 the degrees below l have l^2 members
+        n = as_count("Sphere.exact_rates", "n", n, at_least=0)
         degree = torch.arange(1, n + 1, dtype=torch.float64).sqrt().floor()
         return degree * (degree + 1) / self.radius**2
 
@@ -258,6 +260,7 @@ class Torus(Surface):
         Functions ``f(p) e^{i m theta}`` reduce ``-L`` to one eigenproblem on the circle of ``p`` for each ``m``:
         ``-(a f')' / (r^2 a) + m^2 / a^2 f = rate f`` with ``a = R + r cos p``; ``m`` and ``-m`` give the same rates.
         """
+        n = as_count("Torus.exact_rates", "n", n, at_least=0)
         rates, m = self._ring_rates(0, n), 1
         # a rate of order m is at least m^2 / (R + r)^2, so larger m have nothing below the n-th rate found
         while len(rates) <= n or m**2 / (self.R + self.r) ** 2 < rates[n]:

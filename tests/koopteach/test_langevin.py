@@ -84,11 +84,33 @@ def test_kde_score_keeps_its_digits_far_from_the_origin():
 
 def test_the_bandwidth_is_silvermans():
     x, u = normal(200, 2), normal(9, 2, seed=1)
-    silverman = float(x.std(0).mean()) * len(x) ** (-1 / 6)  # (4 / (d + 2))^(1 / (d + 4)) is one in the plane
+    silverman = x.std(0) * len(x) ** (-1 / 6)  # (4 / (d + 2))^(1 / (d + 4)) is one in the plane
     torch.testing.assert_close(kde_score(x)(u), kde_score(x, silverman)(u))
     x, u = normal(200, 1), normal(9, 1, seed=1)
     silverman = float(x.std()) * (4 / (3 * len(x))) ** 0.2
     torch.testing.assert_close(kde_score(x)(u), kde_score(x, silverman)(u))
+
+
+@pytest.mark.parametrize("units", [[1e-6, 1.0], [1.0, 1e6], [7.0, 7.0]])
+def test_the_estimate_is_the_same_in_any_units(units):
+    x, u, units = normal(200, 2), normal(9, 2, seed=1), torch.tensor(units).double()
+    torch.testing.assert_close(kde_score(units * x)(units * u) * units, kde_score(x)(u), rtol=1e-8, atol=1e-8)
+
+
+def test_a_bandwidth_for_each_column_is_one_number_in_their_units():
+    x, u, b = normal(50, 3), normal(9, 3, seed=1), torch.tensor([0.2, 1.0, 30.0]).double()
+    torch.testing.assert_close(kde_score(x, b)(u), kde_score(x / b, 1.0)(u / b) / b)
+    constant = torch.cat([x, torch.full((50, 1), 3.0)], dim=1)
+    assert bool(kde_score(constant)(constant).isfinite().all())
+    with pytest.raises(ValueError, match=r"kde_score: bandwidth has shape \(2,\), but one number or \(3,\) is needed"):
+        kde_score(x, torch.ones(2))
+    with pytest.raises(ValueError, match=r"bandwidth must be positive, got \[1\.0, 0\.0, 1\.0\]"):
+        kde_score(x, torch.tensor([1.0, 0.0, 1.0]))
+
+
+def test_a_target_that_cannot_draw_is_told():
+    with pytest.raises(TypeError, match=r"snapshot_pairs: target must have sample\(n, generator\), got method"):
+        snapshot_pairs(DoubleWell().score, 3, lag=0.1)
 
 
 def test_static_data_make_pairs_by_one_step_along_the_estimate():

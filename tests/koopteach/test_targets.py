@@ -295,3 +295,16 @@ def test_points_of_another_dtype_are_refused(target):
     for function in (target.log_prob, target.score):
         with pytest.raises(TypeError, match=r"points are torch.float32 on cpu, but the target is torch.float64"):
             function(torch.zeros(3, target.dim))
+
+
+@pytest.mark.parametrize(
+    "target", [OrnsteinUhlenbeck(1), DoubleWell(), QuadrupleWell(), Circle(), Sphere(), Torus()], ids=repr
+)
+def test_how_many_is_a_count(target):
+    for wrong, error in ((-1, ValueError), (2.5, TypeError), ("3", TypeError)):
+        with pytest.raises(error, match=rf"^{type(target).__name__}\.exact_rates: n must be"):
+            target.exact_rates(wrong)
+        with pytest.raises(error, match=r"sample: n must be"):
+            target.sample(wrong)
+    with pytest.raises(ValueError, match=r"sample: n must be at least 1, got 0"):
+        target.sample(0)
