@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_points
+from koopteach.tensors import Movable, as_points, brief
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,8 @@ class Standardizer(Movable):
 
     center: Tensor
     spread: Tensor
+
+    __repr__ = brief
 
     @classmethod
     def of(cls, x: Tensor, weights: Tensor | None = None) -> Self:

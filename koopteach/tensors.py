@@ -251,6 +251,19 @@ def jvp(function: Callable[..., Tensor], points: tuple, directions: tuple) -> tu
         return value, slope
 
 
+def brief(record: Any) -> str:
+    """What a dataclass with tensors prints, one line: ``__repr__ = brief``. Of tensors the shape, if they are long."""
+    return f"{type(record).__name__}({', '.join(f'{name}={_brief(value)}' for name, value in vars(record).items())})"
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"tensor{tuple(value.shape)}" if value.numel() > 6 or is_traced(value) else _brief(value.tolist())
+    if isinstance(value, list):
+        return f"[{', '.join(map(_brief, value))}]"
+    return f"{value:.4g}" if isinstance(value, float | complex) else repr(value)
+
+
 class Movable:
     """Objects whose tensors, and whose movable parts, follow ``.to(device, dtype)``; returns a copy."""
 

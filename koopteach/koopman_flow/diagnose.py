@@ -10,6 +10,7 @@ from torch import Tensor
 from koopteach.flow_matching.net import like_weights
 from koopteach.koopman_flow.lifting import Lifting
 from koopteach.koopman_flow.paths import TeacherPaths
+from koopteach.tensors import brief
 
 # A model has collapsed below this share of the teacher's spread; or below this share of the states' size, where its
 # relative residual is above the third number. Few observables alive is no collapse: a flow in the plane needs few.
@@ -44,6 +45,8 @@ class Diagnosis:
     spread: float
     collapsed: bool
     verdict: str
+
+    __repr__ = brief
 
     @property
     def end(self) -> float:

@@ -15,7 +15,7 @@ from koopteach.flow_matching.solvers import check_solver
 from koopteach.flow_matching.units import Units
 from koopteach.koopman_flow.lifting import Lifting, ModeSum
 from koopteach.koopman_flow.sampling import read_states
-from koopteach.tensors import as_float, as_points, jvp
+from koopteach.tensors import as_float, as_points, brief, jvp
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Modes:
     rates: Tensor
     amplitudes: Tensor
     units: Units | None = None
+
+    __repr__ = brief
 
     def at(self, t: float) -> Tensor:
         """The state at time ``t``, ``(n, d)``, in the data's units."""

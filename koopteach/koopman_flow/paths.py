@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from koopteach.flow_matching import Flow
-from koopteach.tensors import as_count, random_rows
+from koopteach.tensors import as_count, brief, random_rows
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class TeacherPaths:
     times: Tensor
     states: Tensor
     velocities: Tensor | None
+
+    __repr__ = brief
 
     def rows(self, n: int, generator: torch.Generator | None) -> Tensor:
         """``n`` random paths, with replacement."""

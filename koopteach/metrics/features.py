@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from koopteach.arrays import as_tensor
 from koopteach.metrics.density import total_variation
 from koopteach.metrics.neighbours import distances, precision
 from koopteach.tensors import as_points, chunks, symmetric_power
@@ -98,9 +99,10 @@ def class_balance(labels: Tensor, reference: Tensor) -> float:
 
 
 def _label_counts(name: str, labels: Tensor) -> Tensor:
-    if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.is_complex():
-        found = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
-        raise TypeError(f"class_balance: {name} must be a tensor of whole numbers, got {found}.")
+    labels = as_tensor("class_balance", name, labels)
+    if labels.is_complex() or not bool((labels.long() == labels).all()):
+        raise TypeError(f"class_balance: {name} must be whole numbers, got {labels.dtype} with others among them.")
+    labels = labels.long()
     if labels.ndim != 1 or not len(labels) or bool((labels < 0).any()):
         raise ValueError(
             f"class_balance: {name} must be (n,), not empty and not negative, got shape {tuple(labels.shape)}."

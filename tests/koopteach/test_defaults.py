@@ -86,6 +86,7 @@ straighten: x0=None, log_prob=None, n_steps=300, batch=128, pool=512, lr=0.01, l
     h=0.04, verbose=True
 straightness: n_times=65
 teacher_paths: n_times=21, velocities=True, solver='midpoint', steps=20
+wasserstein2: x_weights=None, y_weights=None
 """
 
 UNSAID = {"generator": None}  # a stream of random numbers may be left out everywhere

@@ -1,9 +1,11 @@
 """Metrics of pictures against closed forms and loops."""
 
+import numpy as np
 import pytest
 import torch
 
 from koopteach import class_balance, frechet_distance, neighbour_ratio, precision_recall
+from tests.tools import Table
 
 
 def normal(*shape, seed=0):
@@ -84,6 +86,8 @@ def test_class_balance_counts_the_pictures_in_the_wrong_class():
     assert class_balance(torch.tensor([0, 0, 0, 1]), reference) == pytest.approx(0.25)
     assert class_balance(torch.tensor([2]), reference) == pytest.approx(1)
     assert class_balance(reference, torch.tensor([2])) == pytest.approx(1)
+    for labels in ([0, 0, 0, 1], np.array([0, 0, 0, 1]), Table([[0, 0, 0, 1]]).to_numpy()[0]):
+        assert class_balance(labels, reference) == pytest.approx(0.25)
 
 
 def test_copies_are_at_ratio_zero_and_units_do_not_matter():
@@ -114,7 +118,7 @@ X = normal(10, 2)
         (lambda: frechet_distance(X, X[:, :1]), "frechet_distance: y has shape .* need 2 coordinates"),
         (lambda: frechet_distance(X[:1], X), "frechet_distance: x has 1 points, but at least 2"),
         (lambda: precision_recall(X, X, k=10), "precision: k must be between 1 and 9"),
-        (lambda: class_balance(X, torch.tensor([1])), "class_balance: labels must be a tensor of whole numbers"),
+        (lambda: class_balance(X, torch.tensor([1])), "class_balance: labels must be whole numbers"),
         (lambda: class_balance(torch.tensor([1]), torch.tensor([-1])), "class_balance: reference must be"),
         (lambda: neighbour_ratio(X, X, X), "neighbour_ratio: half of held_out lies at distance zero"),
     ],

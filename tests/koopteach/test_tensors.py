@@ -17,6 +17,7 @@ from koopteach.tensors import (
     as_float,
     as_number,
     as_points,
+    brief,
     chunks,
     device_of,
     is_traced,
@@ -309,3 +310,19 @@ def test_chunks_have_a_number_of_rows_at_least():
     assert [part.stop - part.start for part in chunks(100, 10**9, at_least=40)] == [40, 40, 20]
     assert [part.stop - part.start for part in chunks(20, 10**9)] == [16, 4]
     assert next(iter(chunks(10**6, 5))).stop == tensors.CHUNK_NUMBERS // 5
+
+
+@dataclass
+class _Record:
+    few: torch.Tensor
+    many: torch.Tensor
+    number: float
+    word: str
+    rate: complex = 1 + 2j
+
+    __repr__ = brief
+
+
+def test_records_print_in_one_line():
+    record = _Record(torch.tensor([1.0, 1 / 3]), torch.zeros(100, 2), 2 / 3, "w")
+    assert repr(record) == "_Record(few=[1, 0.3333], many=tensor(100, 2), number=0.6667, word='w', rate=1+2j)"
