@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 _KIND, _CONFIG = "koopteach", "config"
@@ -89,6 +91,47 @@ def _read(path: Path, kind: str) -> tuple[str | None, dict[str, Any], dict[str, 
 def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     """Those of one part of a model, by their names within it: of ``"net.bias"`` the ``"bias"``."""
     return {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+
+
+def pack(value: Any, classes: Sequence[type], tensors: dict[str, Tensor], name: str) -> Any:
+    """``value`` as JSON can hold it, objects by the names of their classes and parts; its tensors go into ``tensors``.
+
+    Raises:
+        RuntimeError: an object of none of ``classes`` within.
+    """
+    if isinstance(value, Tensor):
+        # a file holds no complex numbers, and no two names of one memory
+        tensors[name] = (torch.view_as_real(value) if value.is_complex() else value).clone()
+        return {"complex" if value.is_complex() else "tensor": name}
+    if isinstance(value, list | tuple):
+        return [pack(entry, classes, tensors, f"{name}.{i}") for i, entry in enumerate(value)]
+    if type(value) in classes:
+        parts = {key: pack(entry, classes, tensors, f"{name}.{key}") for key, entry in vars(value).items()}
+        return {"class": type(value).__name__, "parts": parts}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    known = ", ".join(kind.__name__ for kind in classes)
+    raise RuntimeError(f"save: a {type(value).__name__} cannot be saved; known are {known}.")
+
+
+def unpack(value: Any, classes: Sequence[type], tensors: dict[str, Tensor]) -> Any:
+    """What :func:`pack` was given, lists as tuples; nothing is called, and no class is taken but ``classes``.
+
+    Raises:
+        KeyError, AttributeError, TypeError: another class, a tensor that is not there.
+    """
+    if isinstance(value, list):
+        return tuple(unpack(entry, classes, tensors) for entry in value)
+    if not isinstance(value, dict):
+        return value
+    if "tensor" in value:
+        return tensors[value["tensor"]]
+    if "complex" in value:
+        return torch.view_as_complex(tensors[value["complex"]])
+    made = object.__new__({kind.__name__: kind for kind in classes}[value["class"]])
+    for key, entry in value["parts"].items():
+        object.__setattr__(made, key, unpack(entry, classes, tensors))  # frozen ones, too
+    return made
 
 
 def fill(module: M, tensors: dict[str, Tensor], path: str | Path) -> M:

@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
+from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from koopteach.dictionaries.dirichlet import dirichlet
-from koopteach.protocols import Dictionary, Functions, Manifold
+from koopteach.dictionaries import (
+    GaussianRBF,
+    Hermite,
+    Monomials,
+    MultiScale,
+    NeuralDictionary,
+    RandomFourierFeatures,
+)
+from koopteach.dictionaries.expansion import Expansion
+from koopteach.files import load_weights, pack, save_weights, unpack
+from koopteach.protocols import Functions, Manifold
 from koopteach.standardizer import Standardizer
+from koopteach.targets.manifolds import Circle, Sphere, Torus
 from koopteach.tensors import (
     Movable,
     as_coefficients,
@@ -171,6 +182,39 @@ class Spectrum(Movable):
             report="\n".join(filter(None, remarks)),
         )
 
+    def save(self, path: str | Path) -> None:
+        """Write it as a safetensors file, which holds data and never code.
+
+        Raises:
+            RuntimeError: functions that are no expansion in the package's dictionaries, a manifold of one's own.
+            ImportError: without safetensors.
+        """
+        tensors: dict[str, Tensor] = {}
+        save_weights(path, "Spectrum", {"spectrum": pack(self, saved_classes(), tensors, "spectrum")}, tensors)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The spectrum of a file, bit by bit and in its dtype.
+
+        Raises:
+            FileNotFoundError, ValueError, ImportError: as :func:`koopteach.files.load_weights`, or numbers that do not
+                fit.
+        """
+        config, tensors = load_weights(path, "Spectrum")
+        try:
+            found = unpack(config["spectrum"], saved_classes(), tensors)
+            origin = found.energies.new_zeros(1, found.functions.dictionary.dim)
+            found.contract_grad(origin, torch.ones_like(found(origin)[0]))  # do the shapes fit?
+            return found
+        except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
+            raise ValueError(f"load: {path} describes no spectrum of this version: {error!r:.200}.") from error
+
+
+def saved_classes() -> tuple[type, ...]:
+    """What a saved spectrum may be made of."""
+    kernels = (GaussianRBF, MultiScale, Monomials, Hermite, RandomFourierFeatures, NeuralDictionary)
+    return (Spectrum, Expansion, Standardizer, *kernels, Circle, Sphere, Torus)
+
 
 def torn_pair(rates: Tensor) -> str:
     """A line for the report when the last rate is complex and its conjugate is not among the others."""
@@ -194,64 +238,6 @@ def few_modes(kept: int, available: int) -> str:
         f"{kept} of {available} modes are enough for rates, not for shapes: particles match {kept} moments and "
         "nothing else; where a distance stays above its noise_floor, keep more"
     )
-
-
-@dataclass(frozen=True)
-class Expansion(Movable):
-    """Functions expanded in a dictionary: ``phi_k(x) = sum_j (psi_j(x) - mean_j) coefficients_jk``."""
-
-    dictionary: Dictionary
-    mean: Tensor
-    coefficients: Tensor
-
-    @property
-    def width(self) -> int:
-        """Numbers held per point while evaluating; sets the chunk."""
-        return self.coefficients.shape[0]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return (self.dictionary(x) - self.mean).to(self.coefficients.dtype) @ self.coefficients
-
-    def sum(self, x: Tensor) -> Tensor:
-        # first the features over all points: one product with the coefficients instead of n
-        return (self.dictionary(x) - self.mean).sum(dim=0).to(self.coefficients.dtype) @ self.coefficients
-
-    def grad(self, x: Tensor) -> Tensor:
-        return self._slopes(x, self.coefficients)
-
-    def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
-        # first the coefficients with the weights: one function to differentiate instead of r
-        return self._slopes(x, (self.coefficients @ weights)[:, None])[:, 0]
-
-    def dirichlet(self, x: Tensor, stretch: Tensor) -> Tensor | None:
-        """``mean_i D phi_k(x_i) . D phi_l(x_i)``, ``(r, r)``, ``D`` the gradient times ``stretch``, by way of the features.
-
-        None where the gradients of the functions themselves cost less, or where digits are short: the coefficients
-        enter twice.
-        """
-        (m, r), (n, d) = self.coefficients.shape, x.shape
-        if self.coefficients.dtype != torch.float64 or n * d * r < 3 * n * m + m * r:  # each times m + r
-            return None
-        weights, total = x.new_full((n,), 1 / n), x.new_zeros(m, m)
-        for rows in chunks(n, 4 * m, at_least=m):
-            total += dirichlet(self.dictionary, x[rows], weights[rows], stretch)
-        return self.coefficients.T @ total @ self.coefficients
-
-    def reaches(self, x: Tensor) -> Tensor:
-        """As of the dictionary; all points, where that has no kernels."""
-        x = as_points("Spectrum", "x", x, dim=self.dictionary.dim)
-        reaches = getattr(self.dictionary, "reaches", None)
-        return torch.ones(len(x), dtype=torch.bool, device=x.device) if reaches is None else reaches(x)
-
-    def first(self, r: int) -> Expansion:
-        return replace(self, coefficients=self.coefficients[:, :r])
-
-    def _slopes(self, x: Tensor, coefficients: Tensor) -> Tensor:
-        if not coefficients.is_complex():
-            return self.dictionary.contract_grad(x, coefficients)
-        # a dictionary contracts real numbers
-        parts = (part.contiguous() for part in (coefficients.real, coefficients.imag))
-        return torch.complex(*(self.dictionary.contract_grad(x, part) for part in parts))
 
 
 @dataclass(frozen=True)
