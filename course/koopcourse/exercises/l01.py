@@ -803,6 +803,10 @@ def _at_the_bound(generator, dtype):
     return torch.tensor([0.25, 0.5, 0.5, 1 - 1e-6, 1.0, 1 + 1e-6, 2.0], dtype=dtype), 2.0
 
 
+def _next_to_the_bound(generator, dtype):
+    return torch.tensor([1 - 2.0**-40, 1.0, 1 + 2.0**-40], dtype=dtype), 2.0
+
+
 def _steps_of_many_sizes(generator, dtype):
     return torch.logspace(-12, 0, 7, dtype=dtype), 1.5
 
@@ -830,6 +834,7 @@ E4 = Exercise(
         Edge("a single step size", partial(_step_sizes, n=1), "sizes"),
         Edge("31 step sizes", partial(_step_sizes, n=31), "sizes"),
         Edge("steps of exactly 1 / theta and 2 / theta", _at_the_bound, "ties"),
+        Edge("steps within rounding of 2 / theta", _next_to_the_bound, "ties"),
         Edge("step sizes from 1e-12 to 1", _steps_of_many_sizes, "far"),
     ),
     units={"h": 1, "theta": -1},

@@ -193,6 +193,12 @@ def _features_of_many_units(generator, dtype):
     return tuple(scale[:, None] * matrix * scale for matrix in _regular(generator, dtype))
 
 
+def _hardly_ever_seen(generator, dtype):
+    """Eigenvalues that lie far apart, but above what counts as zero."""
+    gram = torch.tensor([1.0, 3e-9, 1e-5], dtype=dtype).diag()
+    return gram, gram @ torch.rand(3, 3, generator=generator, dtype=dtype)
+
+
 def _by_eigenvectors(gram, cross):
     values, vectors = torch.linalg.eigh(gram)
     keep = values > 1e-10 * values[-1]
@@ -242,6 +248,7 @@ E2 = Exercise(
         Edge("a single feature", partial(_regular, m=1), "sizes"),
         Edge("17 features", partial(_regular, m=17), "sizes"),
         Edge("features of very different size, all of them small", _features_of_many_units, "far"),
+        Edge("uncorrelated features, one of which is hardly ever seen", _hardly_ever_seen, "far"),
     ),
     units={"gram": 2, "cross": 2},
     farthest=1e15,
@@ -332,7 +339,7 @@ def _one_and_equal(generator, dtype):
 
 
 def _of_many_sizes(generator, dtype):
-    return torch.tensor([1e-1, 1e-4, 1e-12, 1e-60, 1e-300], dtype=dtype), 0.7
+    return torch.tensor([1e-4, 1e-300, 1e-1, 1e-60, 1e-12], dtype=dtype), 0.7
 
 
 def _has_rate_three(answer, args):

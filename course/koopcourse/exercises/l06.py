@@ -201,6 +201,8 @@ E2 = Exercise(
         Edge("31 rates", partial(_spectrum_with_a_gap, slow=13, fast=18), "sizes"),
         ("a first gap that is the widest, before many others", _given(1.0, 10.0, 20.0, 40.0, 80.0, 160.0)),
         Edge("rates that repeat, and two gaps equally wide", _given(1.0, 1.0, 4.0, 4.0, 16.0), "ties"),
+        ("a wide gap that comes before a wider one", _given(1.0, 3.0, 30.0, 45.0, 60.0)),
+        ("a widest gap that is no wide one", _given(1.0, 1.1, 1.2, 1.7, 1.8, 2.0)),
         Edge("a widest gap between tiny rates", _given(1e-15, 1e-11, 1e-8, 1e-5, 1e-2), "far"),
         Edge("rates from 1e-12 to 1e6", _given(1e-12, 2e-12, 1e-3, 2e-3, 1e6, 3e6), "far"),
     ),
@@ -578,6 +580,13 @@ def _at_the_limit(generator, dtype):
     return [2, 5, 7], torch.tensor([2.4, 1.2, 1.2], dtype=dtype), torch.tensor([0.3, 0.6, 0.6], dtype=dtype), 1.0, 0.5
 
 
+def _alone(generator, dtype):
+    """The second of nine ranks passes, and no other one."""
+    kl = torch.full((9,), 1.3, dtype=dtype)
+    kl[1] = 1.1
+    return list(range(4, 13)), torch.ones(9, dtype=dtype), kl, 1.0, 1.0
+
+
 def _of_so_many_ranks(count, generator, dtype):
     sw2, kl = (0.9 + torch.rand(2, count, generator=generator, dtype=dtype)).sort(descending=True).values
     sw2[-1], kl[-1] = 1.1, 1.1
@@ -619,6 +628,7 @@ E5 = Exercise(
         Edge("a single rank", partial(_of_so_many_ranks, 1), "sizes"),
         Edge("31 ranks", partial(_of_so_many_ranks, 31), "sizes"),
         Edge("distances of exactly 1.2 floors", _at_the_limit, "ties"),
+        ("a small rank that passes alone", _alone),
         Edge("two distances of very different size", partial(_rank_table, units=(1e-6, 1e4)), "far"),
     ),
     units={"sw2": 1, "kl": 1, "sw2_floor": 1, "kl_floor": 1},

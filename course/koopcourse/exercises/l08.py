@@ -416,6 +416,7 @@ E3 = Exercise(
         Edge("a single point on the line", partial(_starts, n=1, d=1), "sizes"),
         Edge("31 points in 17 dimensions", partial(_starts, n=31, d=17), "sizes"),
         Edge("ten steps, whose times do not add up to one exactly", partial(_starts, n_steps=10), "ties"),
+        Edge("49 steps of 1 / 49, which are less than one", partial(_starts, n_steps=49), "ties"),
         Edge("points at rest", _at_rest, "ties"),
         Edge("very short lengths", partial(_in_units_of, 1e-9), "units"),
         Edge("very long lengths", partial(_in_units_of, 1e9), "units"),
@@ -588,6 +589,7 @@ E4 = Exercise(
         Edge("points of very different size", _clouds_of_many_sizes, "far"),
     ),
     units={"x0": 1, "x1": 1},
+    farthest=1e4,  # solvers of transport stop at some absolute cost
     mistakes=(
         Mistake(
             "inverse-permutation",

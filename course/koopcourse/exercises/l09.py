@@ -900,7 +900,7 @@ def _first_of_weight_zero(generator, dtype):
     """Rows whose first, or last, logs are minus infinity."""
     (logs,) = _logs(generator, dtype)
     logs[::2, 0], logs[1::2, -2:] = -math.inf, -math.inf
-    return (logs,)
+    return (logs - 2000,)
 
 
 def _size_shifted(log_w, shift):
@@ -942,7 +942,7 @@ E6 = Exercise(
         Edge("a single point", partial(_logs, n=1), "sizes"),
         Edge("31 points and 17 data", partial(_logs, n=31, m=17), "sizes"),
         Edge("equal weights and weights of zero", _equal_and_zero_weights, "ties"),
-        Edge("a first or a last weight of zero", _first_of_weight_zero, "ties"),
+        Edge("a first or a last weight of zero among densities that underflow", _first_of_weight_zero, "ties"),
         Edge("densities that underflow", partial(_logs, shift=-2000.0)),
         Edge("densities that overflow", partial(_logs, shift=2000.0)),
         Edge("logs that differ by 800 from row to row", _rows_far_apart, "far"),

@@ -88,6 +88,7 @@ E1 = Exercise(
         Edge("a single mode of a single pixel", partial(_directions, n=1, d=1, h=1, w=1), "sizes"),
         Edge("as many directions as pixels", partial(_directions, n=2, d=6), "sizes"),
         Edge("31 pictures of three by three pixels", partial(_directions, n=31, d=3, h=3, w=3), "sizes"),
+        Edge("pictures of seven by three pixels", partial(_directions, d=5, h=7, w=3), "sizes"),
         Edge("pictures of eight by eight pixels", partial(_directions, d=17, h=8, w=8), "sizes"),
         Edge("directions that are not orthonormal", _any_directions),
         Edge("coordinates and a direction that are zero", _with_zeros, "ties"),

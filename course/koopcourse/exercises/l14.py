@@ -36,6 +36,12 @@ def _one_far_above(generator, dtype):
     return (log_w,)
 
 
+def _zero_and_tiny(generator, dtype):
+    (logs,) = _log_weights(generator, dtype)
+    logs[0] = -math.inf
+    return (logs - 2000,)
+
+
 def _equal_but_for_zeros(generator, dtype):
     return (torch.tensor([-math.inf, -math.inf, 0.3, 0.3, 0.3, -math.inf, 0.3], dtype=dtype),)
 
@@ -80,6 +86,7 @@ E1 = Exercise(
         Edge("31 samples", partial(_log_weights, n=31), "sizes"),
         Edge("equal weights and weights of zero", _equal_but_for_zeros, "ties"),
         Edge("one weight far above the others", _one_far_above, "far"),
+        Edge("weights that underflow, and a first one of zero", _zero_and_tiny, "far"),
     ),
     without={"units": "the logarithm of a weight has no unit"},
     mistakes=(
