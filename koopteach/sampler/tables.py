@@ -54,18 +54,18 @@ def _as_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
         return values.round() if whole else values
 
 
-def read(who: str, x: Any) -> tuple[Tensor, Kind]:
+def read(who: str, x: Any, name: str = "x") -> tuple[Tensor, Kind]:
     """A table's numbers ``(n, d)`` in float64, missing ones as NaN, and what kind it was.
 
     Raises:
         TypeError: columns without numbers, by name; no table.
         ValueError: another shape, infinities, two columns of one name.
     """
-    numbers = as_tensor(who, "x", x).detach()
+    numbers = as_tensor(who, name, x).detach()
     if numbers.is_complex():
-        raise TypeError(f"{who}: x is complex, but real numbers are needed. Give x.real and x.imag as columns.")
+        raise TypeError(f"{who}: {name} is complex, but real numbers are needed. Give its real and imag as columns.")
     values = numbers.double()
-    as_points(who, "x", values.nan_to_num(0.0, torch.inf, -torch.inf))  # missing numbers are the caller's to drop
+    as_points(who, name, values.nan_to_num(0.0, torch.inf, -torch.inf))  # missing numbers are the caller's to drop
     names = tuple(getattr(x, "columns", range(values.shape[1])))
     if hasattr(x, "columns"):
         twice = sorted({str(name) for name in names if names.count(name) > 1})
