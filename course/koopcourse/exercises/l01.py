@@ -77,10 +77,11 @@ def _alike(generator, dtype):
 
 
 def _one_mode_rare(generator, dtype):
-    """A mode of weight 1e-12, which rules around its mean all the same."""
+    """A mode of weight 1e-12, which rules around its mean all the same, and points on the way there."""
     x, means, stds, _ = _mixture_inputs(generator, dtype)
     means[1] += 10
-    return torch.cat([x, means]), means, stds, torch.tensor([0.6, 1e-12, 0.4 - 1e-12], dtype=dtype)
+    way = torch.lerp(means[0], means[1], torch.linspace(0, 1, 61, dtype=dtype)[:, None])
+    return torch.cat([x, way]), means, stds, torch.tensor([0.6, 1e-12, 0.4 - 1e-12], dtype=dtype)
 
 
 def _same_as_the_mixture(answer, args):

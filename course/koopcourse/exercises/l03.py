@@ -211,6 +211,11 @@ def _whitened(stiffness, gram, keep, power=-0.5):
     return torch.linalg.eigvalsh(w.T @ stiffness @ w)
 
 
+def _hardly_seen(generator, dtype):
+    stiffness, gram = torch.tensor([[2.0, 12.0, 5e-9], [1.0, 4.0, 1e-9]], dtype=dtype).diag_embed()
+    return stiffness, gram, 1e-11
+
+
 def _by_features(stiffness, gram, tol):
     keep = gram.diagonal() > tol * gram.diagonal().max()
     return torch.linalg.eigvalsh(_whitened_by_cholesky(stiffness[keep][:, keep], gram[keep][:, keep]))
@@ -269,6 +274,7 @@ E2 = Exercise(
         Edge("two features that are equal on all data", _with_equal_features, "ties"),
         Edge("directions around the bound", _around_the_bound, "ties"),
         Edge("features of very different size", _features_of_many_sizes, "far"),
+        ("a tolerance of 1e-11 and a direction of 1e-9", _hardly_seen),
         Edge("a much longer unit of time", partial(_in_other_time_units, 1e12), "units"),
         Edge("a much shorter unit of time", partial(_in_other_time_units, 1e-12), "units"),
     ),
