@@ -19,6 +19,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from koopteach.tensors import map_chunks
+
 LOG2_E = 1 / math.log(2)
 
 _SMALLEST = {torch.float32: -126.0, torch.float64: -1022.0}
@@ -79,3 +81,14 @@ def symmetric_sums(u: Tensor, precision: Tensor | float, columns: Tensor) -> Ten
         total[:, part].add_(rows[:, part.start :] @ kernel)
         total[:, part.stop :].add_(rows[:, part] @ kernel[after:].T)
     return total.T
+
+
+def default_bandwidth(x: Tensor) -> float:
+    """The distance within which nine of ten points of ``x`` ``(n, d)`` have ``sqrt(n)`` others.
+
+    Of the rules that were tried on wells, Ornstein-Uhlenbeck data, circle and torus, with 300 and 900 points, the one
+    whose rates were within a tenth or so of those at the best bandwidth up to three dimensions. Strays do not move it.
+    """
+    x, k = x.double(), math.isqrt(len(x))
+    reach = map_chunks(lambda rows: torch.cdist(rows, x).kthvalue(k + 1, dim=1).values, x, len(x))
+    return float(reach.quantile(0.9)) or 1.0

@@ -227,6 +227,11 @@ def map_chunks(function: Callable[[Tensor], Tensor], x: Tensor, numbers_per_row:
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
+def count_different(x: Tensor) -> int:
+    """How many of the rows are different ones."""
+    return len(x) if is_traced(x) else len(x.unique(dim=0))
+
+
 def symmetric_power(matrix: Tensor, power: float = 0.5) -> Tensor:
     """``matrix^power`` of a symmetric matrix without negative eigenvalues; those that rounding made count as zero."""
     values, vectors = torch.linalg.eigh(matrix)

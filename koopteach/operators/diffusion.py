@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -15,7 +14,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
 from koopteach.dictionaries.rbf import GaussianRBF
-from koopteach.kernels import augmented, exp2_, exponents, tiles
+from koopteach.kernels import augmented, default_bandwidth, exp2_, exponents, tiles
 from koopteach.operators.linear_algebra import fix_signs, mode_count
 from koopteach.operators.low_rank import factorised
 from koopteach.operators.remarks import missing_modes, paragraphs
@@ -62,7 +61,7 @@ class DiffusionMaps:
 
     Args:
         bandwidth: width of the kernel in the units of ``x``, as of :class:`GaussianRBF` and ``kde_score``; None takes
-            :func:`default_bandwidth` of the data.
+            :func:`koopteach.kernels.default_bandwidth`.
         alpha: power of the density that is divided out, from 0 to 1.
 
     Identity: at the samples the extension of an eigenvector equals it, up to the shift and factor that give it mean
@@ -242,17 +241,6 @@ def _largest(symmetric: Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
     if not len(values):  # LAPACK finds no part of a spectrum whose eigenvalues are all the same
         values, vectors = (np.asarray(part)[..., wanted[0] :] for part in np.linalg.eigh(matrix))
     return values, vectors
-
-
-def default_bandwidth(x: Tensor) -> float:
-    """The distance within which nine of ten points of ``x`` ``(n, d)`` have ``sqrt(n)`` others.
-
-    Of the rules that were tried on wells, Ornstein-Uhlenbeck data, circle and torus, with 300 and 900 points, the one
-    whose rates were within a tenth or so of those at the best bandwidth up to three dimensions. Strays do not move it.
-    """
-    x, k = x.double(), math.isqrt(len(x))
-    reach = map_chunks(lambda rows: torch.cdist(rows, x).kthvalue(k + 1, dim=1).values, x, len(x))
-    return float(reach.quantile(0.9)) or 1.0
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from koopteach.operators.remarks import (
 )
 from koopteach.protocols import Dictionary, Manifold
 from koopteach.spectrum import Expansion, Spectrum, few_modes, torn_pair
-from koopteach.tensors import as_points, chunks, not_negative, positive, same_kind
+from koopteach.tensors import as_points, chunks, count_different, not_negative, positive, same_kind
 
 # Pairs kept aside: enough to know the Dirichlet energies to a few per cent and to see a broken symmetry.
 _KEPT = 2000
@@ -221,7 +221,7 @@ class EDMD(Prediction):
             missing_modes(n_modes, len(order)),
             few_modes(r, len(order)),
             many_modes(r, self.dictionary),
-            "" if self.ridge else few_points(self.n_pairs, m, "pairs"),
+            "" if self.ridge else few_points(self.n_pairs * count_different(self._kept) // len(self._kept), m, "pairs"),
             kernel_gaps(self.dictionary),
             lost_modes(int((size <= _SMALLEST_EIGENVALUE).sum()), len(mu), self.lag, _SMALLEST_EIGENVALUE),
             "" if self.reversible else sampling_error(complex(rates[0]), self.lag, self.n_pairs),

@@ -35,7 +35,7 @@ from koopteach.operators.remarks import (
 from koopteach.protocols import Dictionary, Manifold
 from koopteach.spectrum import Expansion, Spectrum, few_modes
 from koopteach.standardizer import Standardizer
-from koopteach.tensors import as_float, as_points, chunks, same_kind
+from koopteach.tensors import as_float, as_points, chunks, count_different, same_kind
 
 
 class GeneratorEDMD:
@@ -124,10 +124,12 @@ class GeneratorEDMD:
         for rows in chunks(len(x), per_row, at_least):
             self._accumulate(x[rows], weights[rows, None])
         self.n_points += len(x)
+        self._n_different += count_different(x)
         return self
 
     def _begin(self, x: Tensor, weights: Tensor) -> None:
         refuse_too_many("GeneratorEDMD", self.dictionary.n_features)
+        self._n_different = 0
         m, zeros = self.dictionary.n_features, partial(torch.zeros, dtype=torch.float64, device=x.device)
         self._like, self._size = x.new_empty(0), Size()
         self._units = Standardizer.of(x, weights) if self.standardize else None
@@ -176,7 +178,7 @@ class GeneratorEDMD:
             missing_modes(n_modes, len(rates)),
             few_modes(r, len(rates)),
             many_modes(r, self.dictionary),
-            few_points(n, m),
+            few_points(self._n_different, m),
             kernel_gaps(self.dictionary),
             null_directions(rates[:r], scale),
             uneven_columns(self._size.spread_ratio),

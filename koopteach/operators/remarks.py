@@ -46,12 +46,12 @@ def many_modes(r: int, dictionary: Dictionary) -> str:
 
 
 def few_points(n: int, m: int, what: str = "points") -> str:
-    """``n`` points for ``m`` features."""
+    """``n`` different points for ``m`` features."""
     if n >= _FEWEST_POINTS * m:
         return ""
     return (
         f"{n / m:.1f} {what} per feature (fewer than {_FEWEST_POINTS}): expect spurious slow rates; "
-        "use fewer centres or more data"
+        "for rates use fewer centres or more data; samples hardly get better with fewer"
     )
 
 

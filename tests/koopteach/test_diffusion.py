@@ -22,6 +22,7 @@ from koopteach import (
     snapshot_pairs,
     tensors,
 )
+from koopteach.kernels import default_bandwidth
 from koopteach.operators import diffusion
 from tests.tools import seeded
 
@@ -183,10 +184,10 @@ def test_a_bandwidth_far_off_is_told_on_which_side_and_the_advice_helps(bandwidt
 
 def test_the_default_bandwidth_follows_the_units_and_ignores_a_stray():
     x = normal(300, 2)
-    rule = diffusion.default_bandwidth(x)
+    rule = default_bandwidth(x)
     assert sum(int((torch.cdist(p[None], x) <= rule).sum()) > 17 for p in x) == pytest.approx(0.9 * 300, abs=2)
-    assert diffusion.default_bandwidth(100 * x + 7) == pytest.approx(100 * rule)
-    assert diffusion.default_bandwidth(torch.cat([x, x[:1] + 1e6])) == pytest.approx(rule, rel=0.05)
+    assert default_bandwidth(100 * x + 7) == pytest.approx(100 * rule)
+    assert default_bandwidth(torch.cat([x, x[:1] + 1e6])) == pytest.approx(rule, rel=0.05)
 
 
 def test_a_spectrum_of_equal_eigenvalues_is_found_whole():

@@ -268,3 +268,13 @@ def test_what_was_used_already_is_not_advised():
     )
     Method.damping, Method.noise = math.inf, 0.0
     assert "Use damping=1.0, noise=0.3, a ladder" in _diagnosis(run, 9, 9, Method())
+
+
+def test_repeated_points_are_few(kernels):
+    """A hundred points, fifty times each, know no more than a hundred."""
+    x = WELL.sample(50, seeded())
+    y = x + 0.1 * normal(50, 2)
+    there, back = torch.cat([x, y]).repeat(50, 1), torch.cat([y, x]).repeat(50, 1)
+    told = f"{100 / len(kernels.centers):.1f} {{}} per feature (fewer than 6)"
+    assert told.format("points") in GeneratorEDMD(kernels).fit(there).spectrum().report
+    assert told.format("pairs") in pairs_report(kernels, there, back, 0.1)
