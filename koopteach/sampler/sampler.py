@@ -46,8 +46,8 @@ class KoopmanSampler:
         n_steps: of KSWGD; 0 samples the mixture alone.
         damping, noise: of KSWGD. Draws of a mixture need no noise to lie smoothly.
         calibrate: give columns the data's quantiles.
-        pool: fewest particles of a run. ``sample(n)`` returns a random ``n`` of them: all particles of a run lie more
-            evenly than independent draws.
+        pool: fewest particles of a run. ``sample(n)`` runs at least ``2n`` and returns a random ``n`` of them: all
+            particles of a run lie more evenly than independent draws.
         hold_out: share of the rows that ``fit`` first keeps aside, to tell in the report how samples compare with the
             mixture's; then it fits all rows. 0 skips that.
 
@@ -150,10 +150,10 @@ class KoopmanSampler:
 
     def draw(self, n: int, generator: torch.Generator | None = None, *, moved: bool = True) -> Tensor:
         """As :meth:`sample`, a float64 tensor ``(n, d)``; ``moved=False`` leaves KSWGD out: the mixture's samples."""
-        u = self.mixture.sample(max(n, self.pool), generator)
+        u = self.mixture.sample(max(2 * n, self.pool), generator)
         if self.n_steps and moved:
             method = Corrector(self.spectrum, damping=self.damping, noise=self.noise)
-            u = run_particles(method, u, n_steps=self.n_steps, generator=generator, verbose=False).final
+            u = _run(method, u, self.n_steps, generator)
         x = self._undone(u)
         return x[shuffled_rows(x, generator)[:n]]
 
@@ -174,16 +174,14 @@ class KoopmanSampler:
         self._fitted("quadrature")
         u = self.columns(self.data)
         start = u[herd(u, n, self.share)]
-        moved = run_particles(KSWGD(self.spectrum, noise=0.0), start, n_steps=15, verbose=False).final
-        return self.kind.like(self._undone(moved))
+        return self.kind.like(self._undone(_run(KSWGD(self.spectrum, noise=0.0), start, 15)))
 
     def transport(self, x0: Any, generator: torch.Generator | None = None) -> Any:
         """Move points of one's own ``(n, d)``, in the table's units, to the law: damped KSWGD, 60 steps."""
         self._fitted("transport")
         values, kind = read("KoopmanSampler.transport", x0, "x0")
         start = self.columns(as_points("KoopmanSampler.transport", "x0", values, dim=self.data.shape[1]))
-        moved = run_particles(KSWGD(self.spectrum), start, generator=generator, verbose=False).final
-        return kind.like(self.columns.undo(moved))
+        return kind.like(self.columns.undo(_run(KSWGD(self.spectrum), start, 60, generator)))
 
     def condition(
         self,
@@ -273,6 +271,10 @@ class KoopmanSampler:
 
 def _default_dictionary(u: Tensor, generator: torch.Generator | None) -> Dictionary:
     return MultiScale.from_data(u, generator=generator)
+
+
+def _run(method: KSWGD, u: Tensor, n_steps: int, generator: torch.Generator | None = None) -> Tensor:
+    return run_particles(method, u, n_steps=n_steps, record_every=n_steps, generator=generator, verbose=False).final
 
 
 def _named(what: str, names: list[Any]) -> list[str]:
