@@ -21,7 +21,7 @@ class Standardizer(Movable):
 
     >>> import torch
     >>> import koopteach as kt
-    >>> x = torch.tensor([[1000.0, 0.001], [1010.0, 0.003]])
+    >>> x = torch.tensor([[1000.0, 0.25], [1010.0, 0.75]])
     >>> units = kt.Standardizer.of(x)
     >>> units(x).tolist(), torch.allclose(units.undo(units(x)), x)
     ([[-1.0, -1.0], [1.0, 1.0]], True)

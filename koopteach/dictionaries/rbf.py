@@ -185,6 +185,11 @@ class MultiScale(Movable):
             )
         self.groups = _merged(self.parts)
 
+    def __repr__(self) -> str:
+        degrees = [f" of degree {part.degree}" if isinstance(part, Monomials) else "" for part in self.parts]
+        names = [f"{part.n_features} {type(part).__name__}{degree}" for part, degree in zip(self.parts, degrees)]
+        return f"MultiScale({', '.join(names)})"
+
     @classmethod
     def from_data(
         cls,
@@ -267,16 +272,12 @@ def _merged(parts: tuple[Dictionary, ...]) -> tuple[Dictionary, ...]:
     groups: list[Dictionary] = []
     for part in parts:
         last = groups[-1] if groups else None
-        if isinstance(part, GaussianRBF) and isinstance(last, GaussianRBF) and _alike(part.units, last.units):
+        if isinstance(part, GaussianRBF) and isinstance(last, GaussianRBF) and torch.equal(part.units, last.units):
             centers, widths = torch.cat([last.centers, part.centers]), torch.cat([last.widths, part.widths])
             groups[-1] = GaussianRBF(centers, widths, part.units)
         else:
             groups.append(part)
     return tuple(groups)
-
-
-def _alike(a: Tensor, b: Tensor) -> bool:
-    return a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)
 
 
 def _kmeans(x: Tensor, k: int, generator: torch.Generator | None) -> Tensor:

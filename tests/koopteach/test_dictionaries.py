@@ -245,6 +245,8 @@ def test_the_tail_is_quadratic_where_columns_and_points_allow_and_always_on_requ
     assert degree(17, 3) == 1
     assert degree(17, 3, tail="quadratic") == 2
     assert degree(4000, 54) == 1  # 1,539
+    psi = MultiScale.from_data(normal(17, 3), (3,), generator=seeded())
+    assert repr(psi) == f"MultiScale({psi.parts[0].n_features} GaussianRBF, 3 Monomials of degree 1)"
 
 
 def test_kernels_in_units_of_their_own_are_kernels_of_the_divided_points():

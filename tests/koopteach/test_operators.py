@@ -505,6 +505,12 @@ def test_all_modes_are_kept_unless_somebody_asks_for_fewer_and_many_say_what_the
     assert "multiplications" not in fitted.spectrum(200).report
 
 
+@pytest.mark.parametrize("fit", [lambda psi, x: GeneratorEDMD(psi).fit(x), lambda psi, x: EDMD(psi, lag=1.0).fit(x, x)])
+def test_more_features_than_memory_holds_are_told_before_any_is_allocated(fit):
+    with pytest.raises(ValueError, match=r"EDMD: 30,000 features have a Gram matrix of 6.7 GiB, but at most 4 GiB"):
+        fit(GaussianRBF(normal(30_000, 2), 1.0), normal(50, 2))
+
+
 def test_the_size_of_weighted_points_by_hand():
     """Points 0, 1 and 3 with weights 1, 2 and 1: mean 5/4, variance 19/16."""
     size = Size()
