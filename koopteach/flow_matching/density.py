@@ -41,7 +41,8 @@ def with_divergence(
     """``(v, div v)``, ``(n, d + 1)``, the velocity of ``(x, minus log density)``: one derivative for each direction."""
 
     def both(state: Tensor, t: Tensor) -> Tensor:
-        x, v, trace = state[:, :-1].contiguous(), None, state.new_zeros(len(state), 1)
+        x, trace = state[:, :-1].contiguous(), state.new_zeros(len(state), 1)
+        v = x
         for e in along:
             e = e.expand_as(x).contiguous()
             v, slope = jvp(lambda y: velocity(y, t), (x,), (e,))

@@ -83,7 +83,8 @@ class FlowMatching(Flow):
         self.coupling: str | Coupling | None = checked_coupling("FlowMatching", coupling)
         self._given, self.net = net, None if net is None else own_copy(net)
         self.training: Training | None = None
-        self.n_labels, self._labels = getattr(net, "n_labels", 0), None
+        self.n_labels: int = getattr(net, "n_labels", 0)
+        self._labels: Tensor | None = None
         self._like = torch.empty(0, dtype=torch.float64)
 
     def fit(
@@ -194,7 +195,11 @@ class FlowMatching(Flow):
             x0 = draw_source(self._x0, x1, len(x1), generator)
         if x0 is not None or self.coupling == "paired":
             x0 = as_points("loss", "x0", x1[:0] if x0 is None else x0, dim=self.dim, at_least=len(x1)).to(x1)
-        if labels is not None or self.n_labels:
+        if self.n_labels and labels is None:
+            raise ValueError(
+                f"loss: this flow has {self.n_labels} classes: give those of the batch, as loss(x1, labels=...)."
+            )
+        if labels is not None:
             labels = as_labels("loss", labels, len(x1), self.n_labels).to(x1.device)
         x0, x1 = self._codes(x0, x1)
         x0 = draw_source(None, x1, len(x1), generator) if x0 is None else x0

@@ -87,7 +87,13 @@ def integrate(
         states = _dopri5(counted, x, times, tolerance)
     else:
         states = _fixed(counted, x, times.tolist(), FIXED[solver], as_count("integrate", "steps", steps))
-        _check_finite(states[-1], solver, steps)
+        if not _is_finite(states[-1]):
+            bad = int((~states[-1].isfinite()).any(dim=1).sum())
+            _check_velocity(velocity, x, float(times[0]))
+            raise ArithmeticError(
+                f"integrate: {solver} left the finite numbers in {bad} of {len(x)} points: {steps} steps are too few "
+                'for this velocity. Use more steps, or solver="rk4"; where that does not help it grows without bound.'
+            )
     return Solution(times, torch.stack(list(states)), counted.n)
 
 
@@ -109,14 +115,18 @@ def _check_times(times: Tensor) -> None:
         raise ValueError(f"integrate: times must be (k,), strictly rising or strictly falling, got {times.tolist()}.")
 
 
-def _check_finite(x: Tensor, solver: str, steps: int) -> None:
-    if is_traced(x) or bool(torch.isfinite(x.sum())) or bool(x.isfinite().all()):
-        return
-    bad = int((~x.isfinite()).any(dim=1).sum())
-    raise ArithmeticError(
-        f"integrate: {solver} left the finite numbers in {bad} of {len(x)} points: {steps} steps are too few for this "
-        'velocity, or it is not finite itself. Use more steps, or solver="rk4".'
-    )
+def _is_finite(x: Tensor) -> bool:
+    return is_traced(x) or bool(torch.isfinite(x.sum())) or bool(x.isfinite().all())
+
+
+def _check_velocity(velocity: Velocity, x: Tensor, t: float) -> None:
+    """No solver helps a velocity that is not finite where it starts."""
+    bad = int((~velocity(x, t).isfinite()).any(dim=1).sum())
+    if bad:
+        raise ArithmeticError(
+            f"integrate: the velocity is NaN or infinite at {bad} of the {len(x)} points given, at time {t:g}. No "
+            "solver helps: mend the velocity, or train it anew."
+        )
 
 
 class _Checked:
@@ -157,7 +167,8 @@ def _dopri5(v: Velocity, x: Tensor, times: Tensor, tolerance: float) -> Tensor:
     try:
         return odeint(lambda t, y: v(y, min(max(float(t), low), high)), x, times.to(x), **options)
     except AssertionError as error:  # of torchdiffeq: "underflow in dt", or states that are not finite
+        _check_velocity(v, x, float(times[0]))
         raise ArithmeticError(
             f"integrate: dopri5 cannot go on with tolerance {tolerance:g} in {x.dtype} ({error}). Use a larger "
-            "tolerance, or x.double(); or the velocity is not finite."
+            "tolerance, or x.double(); where neither helps the velocity grows without bound on the way."
         ) from error

@@ -62,16 +62,18 @@ class ModeSum(Lifting):
     fixed and gives back ``x`` at every ``(x, t)``: neither collapse nor a change of scale can make the loss small.
 
     Args:
-        net: gives the free numbers of a lift, ``(n, outputs)``.
+        net: gives the free numbers of a lift, ``(n, outputs)``, at points ``(n, d)`` and times ``(n, 1)``.
         growth, frequency: ``alpha`` and ``beta``, ``(K,)``, in 1/time.
+        dim: coordinates of a state; None for those of a :class:`FourierNet`.
     """
 
     pinned = True
-    net: FourierNet
+    net: Any  # a FourierNet, or a module of one's own
 
-    def __init__(self, net: FourierNet, growth: Tensor, frequency: Tensor) -> None:
+    def __init__(self, net: Any, growth: Tensor, frequency: Tensor, dim: int | None = None) -> None:
         super().__init__()
-        self.net, self.dim, like = net, net.dim, like_weights(net)
+        self.net, like = net, like_weights(net)
+        self.dim = net.dim if dim is None else dim
         self.growth, self.frequency = (nn.Parameter(s.clone().to(like)) for s in (growth, frequency))
         self.n_pairs = len(growth)
         self.n_functions = 2 + 2 * self.n_pairs
@@ -143,14 +145,14 @@ class PathLift(ModeSum):
     ``q = phi(t) R^{-1}``: a plane onto which the network's answer is projected.
 
     Args:
-        net, growth, frequency: as of :class:`ModeSum`.
+        net, growth, frequency, dim: as of :class:`ModeSum`.
         r_inverse: ``(r, r)``, of :class:`Whitening`.
     """
 
     r_inverse: Tensor
 
-    def __init__(self, net: FourierNet, growth: Tensor, frequency: Tensor, r_inverse: Tensor) -> None:
-        super().__init__(net, growth, frequency)
+    def __init__(self, net: Any, growth: Tensor, frequency: Tensor, r_inverse: Tensor, dim: int | None = None) -> None:
+        super().__init__(net, growth, frequency, dim)
         self.register_buffer("r_inverse", r_inverse.to(self.growth.dtype))
 
     @staticmethod
@@ -176,14 +178,34 @@ def state_lift(
     n_pairs: int,
     pairs: tuple[Tensor, Tensor] | None = None,
     *,
+    net: nn.Module | None = None,
     generator: torch.Generator | None = None,
     **sizes: Any,
 ) -> StateLift:
     """A fresh :class:`StateLift` with these ``pairs`` of growths and frequencies; None for ``+- i k pi / 2``."""
     if pairs is None:
         pairs = torch.zeros(n_pairs), math.pi / 2 * torch.arange(1.0, n_pairs + 1)
-    net = FourierNet(dim, StateLift.outputs(dim, n_pairs), last_scale=0.1, generator=generator, **sizes)
-    return StateLift(net, *pairs)
+    outputs = StateLift.outputs(dim, n_pairs)
+    if net is None:
+        net = FourierNet(dim, outputs, last_scale=0.1, generator=generator, **sizes)
+    return StateLift(checked_net(net, dim, outputs), *pairs, dim=dim)
+
+
+def checked_net(net: nn.Module, dim: int, outputs: int) -> nn.Module:
+    """A network ``(n, d), (n, 1) -> (n, outputs)``.
+
+    Raises:
+        ValueError: another shape comes back.
+    """
+    like = like_weights(net)
+    with torch.no_grad():
+        found = tuple(net(like.new_zeros(2, dim), like.new_zeros(2, 1)).shape)
+    if found != (2, outputs):
+        raise ValueError(
+            f"KoopmanFlow: net returns {found} for 2 points of dimension {dim}, but (2, {outputs}) is needed: for each "
+            "coordinate and K pairs 2 + 2 K numbers for coefficients, 1 + 2 K for consistency."
+        )
+    return net
 
 
 def check_lifting(lifting: Lifting) -> None:
@@ -210,9 +232,11 @@ def path_lift(
     times: Tensor,
     pairs: tuple[Tensor, Tensor],
     *,
+    net: nn.Module | None = None,
     generator: torch.Generator | None = None,
     **sizes: Any,
 ) -> PathLift:
     """A fresh :class:`PathLift` with these ``pairs``, for paths stored at equal ``times`` ``(T,)``."""
-    net = FourierNet(dim, PathLift.outputs(dim, len(pairs[0])), generator=generator, **sizes)
-    return PathLift(net, *pairs, Whitening.of(times, *pairs).r_inverse)
+    outputs = PathLift.outputs(dim, len(pairs[0]))
+    net = FourierNet(dim, outputs, generator=generator, **sizes) if net is None else checked_net(net, dim, outputs)
+    return PathLift(net, *pairs, Whitening.of(times, *pairs).r_inverse, dim=dim)

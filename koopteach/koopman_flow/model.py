@@ -37,7 +37,9 @@ class KoopmanFlow(LinearFlow):
             a decoder, see :class:`FreeGenerator`, whose collapse is to be seen), or a lifting of one's own, of which a
             copy is used.
         n_pairs: ``K`` of the mode sum: 0 for straight flows, 1 or 2 for others.
-        net: sizes of the network, as of :class:`FourierNet`; width 96 and depth 3 where nothing is said.
+        net: sizes of the network, as of :class:`FourierNet`; width 96 and depth 3 where nothing is said. Or a module of
+            one's own for a mode sum, ``net(x (n, d), t (n, 1)) -> (n, (2 + 2K) d)`` for ``method="coefficients"``,
+            ``(n, (1 + 2K) d)`` for ``"consistency"``; ``fit`` trains a copy, in its dtype.
 
     Attributes:
         lifting: the model, after ``fit``; without gradients of its parameters, dropout off.
@@ -69,7 +71,7 @@ class KoopmanFlow(LinearFlow):
         *,
         generator: str | Lifting = "mode_sum",
         n_pairs: int = 1,
-        net: dict[str, Any] | None = None,
+        net: dict[str, Any] | nn.Module | None = None,
     ) -> None:
         if isinstance(generator, Lifting):
             self.lifting, self.dim = own_copy(generator), generator.dim
@@ -86,7 +88,14 @@ class KoopmanFlow(LinearFlow):
                 f"KoopmanFlow: the lifting is for dimension {self.dim}, but the teacher has dimension {teacher.dim}."
             )
         self.teacher, self.n_pairs = teacher, as_count("KoopmanFlow", "n_pairs", n_pairs, at_least=0)
-        self.generator, self.sizes = generator, _SIZES | (net or {})
+        self.generator = generator
+        self.sizes: dict[str, Any] = _SIZES | (net if isinstance(net, dict) else {})
+        if isinstance(net, nn.Module):
+            if generator != "mode_sum":
+                raise ValueError(
+                    'KoopmanFlow: a module as net needs generator="mode_sum"; give another one as a Lifting.'
+                )
+            self.sizes = {"net": net}
         self.training: Training | None = None
         self._like = torch.empty(0, dtype=torch.float64) if teacher is None else teacher._like
         self._x0, self._units = (None, None) if teacher is None else (teacher._x0, teacher._units)
@@ -183,8 +192,9 @@ class KoopmanFlow(LinearFlow):
         """A fresh lifting for the regression of coefficients, where the paths are, and its parameters."""
         if pairs is None:
             pairs = fit_time_functions(paths.states, paths.times, self.n_pairs)[:2]
-        lifting = path_lift(self.dim, paths.times, pairs, generator=generator, **self.sizes).to(paths.states.device)
-        return lifting, list(lifting.net.parameters())
+        lifting = path_lift(self.dim, paths.times, pairs, generator=generator, **self.sizes)
+        lifting.net, learned = to_train(lifting.net)
+        return lifting.to(paths.states.device), learned
 
     def _fresh(
         self,

@@ -56,10 +56,14 @@ class Folded:
         return torch.addmm(self.last[0], h, self.last[1]).addmm_(x, self.direct)
 
 
+def _foldable(lifting: ModeSum) -> bool:
+    return type(lifting).lift is ModeSum.lift and isinstance(lifting.net, FourierNet)
+
+
 def read_states(lifting: Lifting, x: Tensor, t: float, taus: Tensor) -> Tensor:
     """States ``(k, n, d)`` read at ``taus`` ``(k,)`` after one lift of ``x`` ``(n, d)`` at time ``t``."""
-    plain = isinstance(lifting, ModeSum) and type(lifting).lift is ModeSum.lift and isinstance(lifting.net, FourierNet)
-    if plain and not torch.is_grad_enabled():  # it works in place
+    # what is folded works in place, and so has no gradient
+    if isinstance(lifting, ModeSum) and _foldable(lifting) and not torch.is_grad_enabled():
         return Folded(lifting, t, taus)(x)
     like = like_weights(lifting)
     z = lifting.lift(x.to(like), like.new_full((len(x), 1), t))

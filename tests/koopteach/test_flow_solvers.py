@@ -214,11 +214,20 @@ def test_states_that_are_lost_are_said(solver):
 
 
 @pytest.mark.parametrize(
-    "velocity", [lambda x, t: -1e9 * x, lambda x, t: x * math.nan], ids=["too stiff", "not a number"]
+    ("velocity", "tolerance"),
+    [(lambda x, t: -1e9 * x, 1e-14), (lambda x, t: 1e3 * x**3, 1e-4)],
+    ids=["too stiff", "explodes"],
 )
-def test_an_adaptive_solver_that_cannot_go_on_says_so(velocity):
-    with pytest.raises(ArithmeticError, match=r"dopri5 cannot go on with tolerance 1e-14 in torch.float32 \(.*Use a"):
-        Of(velocity).transport(torch.ones(3, 2), solver="dopri5", tolerance=1e-14)
+def test_an_adaptive_solver_that_cannot_go_on_says_so(velocity, tolerance):
+    told = rf"dopri5 cannot go on with tolerance {tolerance:g} in torch.float32 \(.*Use a.*grows without bound"
+    with pytest.raises(ArithmeticError, match=told):
+        Of(velocity).transport(torch.ones(3, 2), solver="dopri5", tolerance=tolerance)
+
+
+@pytest.mark.parametrize("solver", [*PER_STEP, "dopri5"])
+def test_no_solver_is_advised_where_the_velocity_is_not_a_number(solver):
+    with pytest.raises(ArithmeticError, match=r"the velocity is NaN or infinite at 1 of the 3 points given, at time 0"):
+        Of(lambda x, t: (x - 2).log()).transport(torch.tensor([[3.0, 3.0], [1.0, 3.0], [4.0, 4.0]]), solver=solver)
 
 
 def test_a_velocity_of_another_shape_is_refused():
