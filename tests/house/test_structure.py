@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # The homes stand on each other: koopcourse may import koopteach, experiments may import both.
 HOMES = {
     "koopteach": (
-        ("arrays", "tensors", "kernels", "files", "progress_bar", "lazy", "protocols", "standardizer"),
+        ("arrays",),
+        ("tensors", "files", "progress_bar", "lazy", "protocols"),
+        ("kernels", "standardizer"),
         ("targets", "dictionaries", "metrics", "series"),
         ("spectrum", "langevin"),
         ("operators", "flow_matching"),
@@ -30,7 +32,7 @@ HOMES = {
     "experiments": (
         ("machinery",),
         ("kswgd", "koopman_cfm", "images"),
-        ("image_flows", "allen_cahn", "conditional", "speed"),
+        ("image_flows", "allen_cahn", "conditional", "own_data", "speed"),
         ("curved_interpolants", "image_flows_gpu"),
         ("__main__",),
     ),
