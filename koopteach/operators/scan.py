@@ -129,8 +129,13 @@ def scan_lags(
         block = _BLOCK * max(float(lengths.max()), float(timescales[:, 0].nanmedian()))
     blocks = [one.blocks(block) for one in pairs]
     n_blocks = tuple(int(numbers.max()) + 1 for numbers in blocks)
-    draws = [_resampled(estimator, *both, n_modes, n_resamples, generator) for both in zip(pairs, blocks)]
-    spread = _95 * torch.stack([_deviation(logs) for logs in draws])
+    spread = torch.empty_like(timescales)
+    for one, numbers, row in zip(pairs, blocks, spread):
+        resamples = (_resample(one, numbers, generator) for _ in range(n_resamples))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the fit to all the data gave them
+            logs = [_timescales(estimator, one.lag, one.x[rows], one.y[rows], n_modes)[0].log() for rows in resamples]
+        row.copy_(_95 * _deviation(torch.stack(logs)))
     if min(n_blocks) < _FEWEST_BLOCKS:
         failed.append(
             f"only {min(n_blocks)} blocks: the intervals are too narrow; take a longer series, more trajectories, or "
@@ -149,42 +154,27 @@ def scan_lags(
     )
 
 
-def _timescales(
-    estimator: Callable[[float], Estimator], lag: float, x: Tensor, y: Tensor, n_modes: int
-) -> tuple[Tensor, str]:
-    """The slowest timescales ``(n_modes,)``, NaN where there are fewer, and why there are none."""
-    found, made = torch.full((n_modes,), torch.nan, dtype=torch.float64), estimator(lag)
+def _timescales(make: Callable[[float], Estimator], lag: float, x: Tensor, y: Tensor, r: int) -> tuple[Tensor, str]:
+    """The slowest timescales ``(r,)``, NaN where there are fewer, and why there are none."""
+    found, made = torch.full((r,), torch.nan, dtype=torch.float64), make(lag)
     if getattr(made, "lag", lag) != lag:
         raise ValueError(
             f"scan_lags: estimator({lag:g}) has lag {getattr(made, 'lag', None)}, so its timescales are in other units "
             "than the lags. Pass the lag on as it is, and give times= in the units you want."
         )
     try:
-        slow = made.fit(x, y).spectrum(n_modes).implied_timescales
+        slow = made.fit(x, y).spectrum(r).implied_timescales
     except ValueError as error:
         return found, str(error)
     found[: len(slow)] = slow.double().cpu()
     return found, ""
 
 
-def _resampled(
-    estimator: Callable[[float], Estimator],
-    pairs: LaggedPairs,
-    block: Tensor,
-    n_modes: int,
-    n_resamples: int,
-    generator: torch.Generator | None,
-) -> Tensor:
-    """Logarithms of the timescales of resampled blocks, ``(n_resamples, n_modes)``."""
-    count, where, logs = int(block.max()) + 1, device_of(generator, block), []
-    for _ in range(n_resamples):
-        drawn = torch.randint(count, (count,), device=where, generator=generator).to(block.device)
-        times = drawn.bincount(minlength=count)
-        rows = torch.arange(len(block), device=block.device).repeat_interleave(times[block])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # the fit to all the data gave them
-            logs.append(_timescales(estimator, pairs.lag, pairs.x[rows], pairs.y[rows], n_modes)[0].log())
-    return torch.stack(logs)
+def _resample(pairs: LaggedPairs, block: Tensor, generator: torch.Generator | None) -> Tensor:
+    """The rows of as many blocks as there are, drawn with replacement."""
+    count = int(block.max()) + 1
+    drawn = torch.randint(count, (count,), device=device_of(generator, block), generator=generator).to(block.device)
+    return torch.arange(pairs.n_pairs, device=block.device).repeat_interleave(drawn.bincount(minlength=count)[block])
 
 
 def _deviation(logs: Tensor) -> Tensor:

@@ -66,16 +66,12 @@ def trajectories(who: str, series: Any, times: Any) -> list[Trajectory]:
         return [_trajectory(who, "series", series, times)]
     clocks = times_of_each(who, series, times)
     several = [_trajectory(who, f"series[{k}]", z, clock) for k, (z, clock) in enumerate(zip(series, clocks))]
-    first = several[0]
-    for k, other in enumerate(several):
-        if other.values.shape[1] != first.values.shape[1]:
-            raise ValueError(
-                f"{who}: series[{k}] has {other.values.shape[1]} columns, but series[0] has {first.values.shape[1]}."
-            )
-        if (other.values.dtype, other.values.device) != (first.values.dtype, first.values.device):
-            raise TypeError(f"{who}: series[{k}] differs from series[0] in dtype or device. Convert one of them.")
-        if other.clock != first.clock:
-            raise TypeError(f"{who}: series[{k}] has {other.clock} for times, but series[0] has {first.clock}.")
+    kinds = [
+        f"{z.values.shape[1]} columns, {z.values.dtype} on {z.values.device}, {z.clock} for times" for z in several
+    ]
+    for k, kind in enumerate(kinds):
+        if kind != kinds[0]:
+            raise ValueError(f"{who}: series[{k}] has {kind}, but series[0] has {kinds[0]}. All need the same.")
     return several
 
 

@@ -23,6 +23,8 @@ DiffusionMaps: bandwidth=None, alpha=0.5
 DiffusionMaps.spectrum: n_modes=None
 DoubleWell: beta=1.0
 EDMD: tol=1e-10, ridge=None, reversible=True, manifold=None
+EDMD.predict: k=1, observable=None
+EDMD.score: n_modes=None
 EDMD.spectrum: n_modes=None
 Flow.invert: solver='midpoint', steps=8, tolerance=0.0001, t=1.0
 Flow.sample: solver='midpoint', steps=8, tolerance=0.0001
@@ -66,6 +68,7 @@ Sphere: radius=1.0
 Torus: R=2.0, r=0.8
 acceleration: method='jvp', h=0.04, log_prob=None
 condition: n_particles=None, n_steps=100, least=None, temper=True, fit=None
+delay_embedding: step=1, times=None, tolerance=None
 distill: n_pairs=12000, x0=None, n_steps=2500, batch=256, lr=0.005, verbose=True
 fit_convex_map: x0=None, n_centres=96, strength=3.0, slope=0.2, pair_steps=500, likelihood_steps=300, verbose=True
 geodesic_schedule: x0=None, log_prob=None, pool=2000, queries=1000, n_times=65
@@ -73,12 +76,14 @@ integrate: times=(0.0, 1.0), solver='midpoint', steps=8, tolerance=0.0001
 kde_score: bandwidth=None
 kde_snapshot_pairs: bandwidth=None, manifold=None
 kl_histogram: bins=24
+lagged_pairs: times=None, tolerance=None
 langevin_trajectory: every=1
 noise_floor: reference=None, repeats=20
 optimal_field: log_prob=None
 precision_recall: k=5
 reflow: n_pairs=12000, solver='midpoint', steps=20, net=None
 run_particles: n_steps=60, record_every=None, verbose=True
+scan_lags: n_modes=3, times=None, tolerance=None, n_resamples=50, block=None
 select: y=None, folds=5
 sliced_wasserstein2: n_projections=200, n_quantiles=512
 snapshot_pairs: dt=None

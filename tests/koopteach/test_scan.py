@@ -62,7 +62,7 @@ def test_times_and_gaps_are_those_of_pairs():
     dated = scan(z, [np.timedelta64(30, "h")], times=dates)
     assert dated.unit == "h"
     torch.testing.assert_close(dated.timescales, 6 * some.timescales[:1])
-    assert "blocks of 6" in str(dated)
+    assert f"blocks of {dated.block:.4g} h" in str(dated)
 
 
 def test_the_spread_of_resamples_is_the_spread_of_fresh_series():

@@ -70,10 +70,8 @@ def naive(series, lag, times, tolerance=1e-9):
     """All pairs by a double loop."""
     found = set()
     for k, (z, t) in enumerate(zip(series, times)):
-        for i in range(len(z)):
-            for j in range(len(z)):
-                if abs(float(t[j] - t[i]) - lag) <= tolerance and bool((z[i].isfinite() & z[j].isfinite()).all()):
-                    found.add((k, tuple(z[i].tolist()), tuple(z[j].tolist())))
+        there = [(float(time), tuple(row)) for time, row in zip(t, z.tolist()) if all(map(math.isfinite, row))]
+        found |= {(k, a, b) for s, a in there for t, b in there if abs(t - s - lag) <= tolerance}
     return found
 
 
@@ -240,10 +238,14 @@ Z = torch.arange(5.0)
         (
             lambda: lagged_pairs([Z, torch.zeros(5, 2)], 1),
             ValueError,
-            r"series\[1\] has 2 columns, but series\[0\] has 1",
+            r"series\[1\] has 2 columns, .* but series\[0\] has 1",
         ),
-        (lambda: lagged_pairs([Z, Z.double()], 1), TypeError, r"series\[1\] differs from series\[0\] in dtype"),
-        (lambda: lagged_pairs([Frame(Z[:, None]), Z.double()], 1), TypeError, "rows for times, but .* has numbers"),
+        (lambda: lagged_pairs([Z, Z.double()], 1), ValueError, r"series\[1\] has .* torch.float64 on cpu"),
+        (
+            lambda: lagged_pairs([Frame(Z[:, None]), Z.double()], 1),
+            ValueError,
+            "rows for times, but .* numbers for times",
+        ),
         (lambda: lagged_pairs("abc", 1), TypeError, "series must be real numbers"),
         (lambda: lagged_pairs(FRAME, 1), TypeError, "hold no numbers: when. .*times='when'"),
         (lambda: lagged_pairs(FRAME, 1, times="when"), TypeError, "the times are dates, so lag must be a duration"),
