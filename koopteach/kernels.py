@@ -86,8 +86,9 @@ def symmetric_sums(u: Tensor, precision: Tensor | float, columns: Tensor) -> Ten
 def default_bandwidth(x: Tensor) -> float:
     """The distance within which nine of ten points of ``x`` ``(n, d)`` have ``sqrt(n)`` others.
 
-    Of the rules that were tried on wells, Ornstein-Uhlenbeck data, circle and torus, with 300 and 900 points, the one
-    whose rates were within a tenth or so of those at the best bandwidth up to three dimensions. Strays do not move it.
+    Of several rules the best on wells, Ornstein-Uhlenbeck data, circle and torus with 300 points: in one and two
+    dimensions its rates were off by .07 to .2, those of the best bandwidth by .02 to .13; in five dimensions .66
+    against .44. Strays do not move it.
     """
     x, k = x.double(), math.isqrt(len(x))
     reach = map_chunks(lambda rows: torch.cdist(rows, x).kthvalue(k + 1, dim=1).values, x, len(x))
