@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
-from koopteach.files import load_weights, pack, part, save_weights, unpack
+from koopteach.files import load_weights, pack, save_weights, unpack
 from koopteach.sampler.columns import Columns
 from koopteach.sampler.mixture import FittedMixture
 from koopteach.sampler.tables import Kind
@@ -16,27 +18,25 @@ from koopteach.spectrum import saved_classes
 if TYPE_CHECKING:
     from koopteach.sampler.sampler import KoopmanSampler
 
-_KIND = "KoopmanSampler"
+_KIND, _FITTED = "KoopmanSampler", ("data", "share", "mixture", "spectrum", "report")
 
 
 def save(sampler: KoopmanSampler, path: str | Path) -> None:
-    """Write a fitted sampler; with a dictionary of one's own only if it is one of the package's.
+    """Write a fitted sampler; a loaded one has the default dictionary for its next fit.
 
     Raises:
-        RuntimeError: another dictionary.
+        RuntimeError: a dictionary that :meth:`koopteach.Spectrum.save` does not know.
         TypeError: columns whose names are neither text nor whole numbers.
         ImportError: without safetensors.
     """
-    names = [name if isinstance(name, str) else int(name) for name in sampler.kind.names]
+    tensors: dict[str, Tensor] = {}
+    classes = (*saved_classes(), FittedMixture)
+    names = [name if isinstance(name, str) else operator.index(name) for name in sampler.kind.names]
     config = {
         "params": {key: value for key, value in sampler.get_params().items() if key != "dictionary"},
-        "kind": [sampler.kind.container, names, list(sampler.kind.dtypes)],
-        "mixture": [sampler.mixture.kind, sampler.mixture.bic],
-        "report": sampler.report,
+        "kind": [sampler.kind.container, names, sampler.kind.dtypes],
+        "fitted": {name: pack(getattr(sampler, name), classes, tensors, name) for name in _FITTED},
     }
-    tensors = {"data": sampler.data, "share": sampler.share}
-    config["spectrum"] = pack(sampler.spectrum, saved_classes(), tensors, "spectrum")
-    tensors |= {f"mixture.{name}": getattr(sampler.mixture, name) for name in ("weights", "means", "factors")}
     save_weights(path, _KIND, config, tensors)
 
 
@@ -48,16 +48,12 @@ def load(cls: type[KoopmanSampler], path: str | Path) -> KoopmanSampler:
     """
     config, tensors = load_weights(path, _KIND)
     try:
-        sampler = cls(**config["params"])
-        container, names, dtypes = config["kind"]
+        sampler, (container, names, dtypes) = cls(**config["params"]), config["kind"]
         sampler.kind = Kind(container, tuple(names), tuple(dtypes))
-        sampler.data, sampler.share = tensors["data"], tensors["share"]
+        for name in _FITTED:
+            setattr(sampler, name, unpack(config["fitted"][name], (*saved_classes(), FittedMixture), tensors))
         sampler.columns = Columns.of(sampler.data, sampler.share, sampler.scores)
-        kind, bic = config["mixture"]
-        sampler.mixture = FittedMixture(**part(tensors, "mixture"), kind=kind, bic=bic)
-        sampler.report = config["report"]
-        sampler.spectrum = unpack(config["spectrum"], saved_classes(), tensors)
-        sampler.spectrum(torch.zeros_like(sampler.mixture.means))  # do the shapes fit?
+        sampler.sample(1, torch.Generator().manual_seed(0))  # do the shapes fit?
         return sampler
     except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
         raise ValueError(f"load: {path} describes no sampler of this version: {error!r:.200}.") from error

@@ -118,7 +118,7 @@ class KoopmanSampler:
         self._dropped = len(values) - len(data)
         share = share / share.sum()
         judged = ""
-        if self.hold_out:
+        if self.hold_out and self.n_steps:
             order = shuffled_rows(data, generator)
             aside, rest = order.split([round(self.hold_out * len(data)), len(data) - round(self.hold_out * len(data))])
             self._fit(data[rest], share[rest] / share[rest].sum(), generator)
@@ -150,7 +150,7 @@ class KoopmanSampler:
 
     def draw(self, n: int, generator: torch.Generator | None = None, *, moved: bool = True) -> Tensor:
         """As :meth:`sample`, a float64 tensor ``(n, d)``; ``moved=False`` leaves KSWGD out: the mixture's samples."""
-        u = self.mixture.sample(max(2 * n, self.pool), generator)
+        u = self._fitted("draw").mixture.sample(max(2 * n, self.pool), generator)
         if self.n_steps and moved:
             method = Corrector(self.spectrum, damping=self.damping, noise=self.noise)
             u = _run(method, u, self.n_steps, generator)
@@ -246,7 +246,7 @@ class KoopmanSampler:
         return {name: getattr(self, name) for name in inspect.signature(KoopmanSampler).parameters}
 
     def set_params(self, **params: Any) -> Self:
-        """Change arguments by name; takes effect at the next :meth:`fit`."""
+        """Change arguments by name; what was fitted is forgotten."""
         KoopmanSampler.__init__(self, **(self.get_params() | params))
         return self
 

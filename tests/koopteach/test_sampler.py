@@ -302,6 +302,10 @@ def test_a_saved_sampler_samples_the_same(tmp_path):
     assert (again.report, repr(again)) == (sampler.report, repr(sampler))
 
 
+class Own(kt.Hermite):
+    """A dictionary of one's own."""
+
+
 def test_a_file_that_does_not_fit_is_told(tmp_path):
     from koopteach.files import save_weights
 
