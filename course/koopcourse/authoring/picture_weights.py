@@ -52,12 +52,13 @@ def _net(name: str, seed: int) -> FourierNet:
 
 def _teacher(name: str, *, coupling: str = "independent", seed: int = 1, n_steps: int = 2500) -> FlowMatching:
     flow = FlowMatching(_DIM[_set(name)], coupling=coupling, net=_net(name, seed))
-    return flow.fit(_coordinates(name), n_steps=n_steps, batch=256, generator=_seeded(seed))
+    # components in one common unit: their spreads say how much each matters
+    return flow.fit(_coordinates(name), n_steps=n_steps, batch=256, standardize=False, generator=_seeded(seed))
 
 
 def _reflow(name: str, *, seed: int = 1) -> FlowMatching:
     teacher = zoo.shipped(f"{_set(name)}-teacher")
-    sizes = {"n_pairs": 20_000, "n_steps": 2500, "batch": 256}
+    sizes = {"n_pairs": 20_000, "n_steps": 2500, "batch": 256, "standardize": False}
     second = reflow(teacher, net=_net(name, seed), generator=_seeded(seed), **sizes)
     return FlowMatching(second.dim, net=second.net)  # its source is normal noise: the pairs need not be shipped
 

@@ -45,7 +45,9 @@ def _ends(name: str, generator: torch.Generator) -> tuple[torch.Tensor, torch.Te
 
 def _teacher(name: str, *, coupling: str = "independent", seed: int = 1, **fit: Any) -> FlowMatching:
     generator = _seeded(seed)
-    return FlowMatching(2, coupling=coupling).fit(*_ends(name, generator), generator=generator, **fit)
+    flow = FlowMatching(2, coupling=coupling)
+    # the toys' columns are about of unit spread as they are
+    return flow.fit(*_ends(name, generator), standardize=False, generator=generator, **fit)
 
 
 def _on_maps(name: str, make: Callable[..., Any], seed: int = 1) -> Flow:
@@ -53,7 +55,7 @@ def _on_maps(name: str, make: Callable[..., Any], seed: int = 1) -> Flow:
     generator = _seeded(seed)
     x1, x0 = _ends(name, generator)
     maps = [fit_convex_map(x, generator=generator) for x in (x1, x0) if x is not None]
-    return make(*maps).fit(x1, x0, n_steps=4000, generator=generator)
+    return make(*maps).fit(x1, x0, n_steps=4000, standardize=False, generator=generator)
 
 
 def _on_a_chart(*maps: ConvexMap) -> CurvedInterpolant:
@@ -64,14 +66,14 @@ def _ot_reflow(name: str, *, seed: int = 1) -> FlowMatching:
     """Two thirds of the teacher's steps more, from its own network, on as many pairs as a local match has."""
     teacher = zoo.shipped(name.replace("-reflow", "-teacher"))
     net = copy.deepcopy(teacher.net)
-    flow = reflow(teacher, n_pairs=65_536, net=net, n_steps=2000, generator=_seeded(seed))
+    flow = reflow(teacher, n_pairs=65_536, net=net, n_steps=2000, standardize=False, generator=_seeded(seed))
     assert flow._x0 is not None
     flow._x0 = flow._x0[:12_000].float()  # what `sample` draws from; all the noise would be most of the file
     return flow
 
 
 def _reflow(name: str, *, seed: int = 1) -> FlowMatching:
-    return reflow(MixtureFlow(_toy(name).to(torch.float32)), generator=_seeded(seed))
+    return reflow(MixtureFlow(_toy(name).to(torch.float32)), standardize=False, generator=_seeded(seed))
 
 
 def _student(name: str, *, seed: int = 2, n_pairs: int = 1, form: str = "mode_sum", **fit: Any) -> KoopmanFlow:
