@@ -15,7 +15,7 @@ from torch import Tensor
 
 from koopteach.dictionaries.rbf import GaussianRBF
 from koopteach.kernels import augmented, default_bandwidth, exp2_, exponents, tiles
-from koopteach.operators.linear_algebra import fix_signs, mode_count
+from koopteach.operators.linear_algebra import Size, fix_signs, mode_count
 from koopteach.operators.low_rank import factorised
 from koopteach.operators.remarks import missing_modes, paragraphs
 from koopteach.spectrum import Spectrum, few_modes
@@ -126,11 +126,14 @@ class DiffusionMaps:
                 f"smooths over all the data. {mend}"
             )
         r = mode_count(n_modes, resolved, "DiffusionMaps")
+        size = Size()
+        size.add(x)
         functions = self._extended(walk, mu[:r], fix_signs(psi[:, :r])).to(x.device, x.dtype)
         return Spectrum(
             rates=((1 - mu[:r]) / eps).clamp_min(0).to(x),
             energies=_energies(functions, x),
-            scale=float(x.var(dim=0, correction=0).sum().sqrt()),
+            scale=float(size),
+            spread_ratio=size.spread_ratio,
             functions=functions,
             report=f"{r} modes, {len(x)} points, bandwidth {bandwidth:g}, alpha {self.alpha:g}"
             + paragraphs(missing_modes(n_modes, resolved), few_modes(r, resolved), walk.islands(mu, psi)),

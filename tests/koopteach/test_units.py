@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from koopteach import (
     EDMD,
     KSWGD,
+    DiffusionMaps,
     GaussianRBF,
     GeneratorEDMD,
     Hermite,
@@ -186,3 +187,9 @@ def test_a_spectrum_without_units_is_unchanged_by_the_stretch():
     spectrum = GeneratorEDMD(Hermite(2, 2)).fit(normal(500, 2)).spectrum()
     assert spectrum.stretch.tolist() == 1.0
     assert replace(spectrum, units=Standardizer.of(normal(9, 2))).to(torch.float32).stretch.dtype == torch.float32
+
+
+def test_a_walk_on_mixed_units_is_told_by_its_sampler():
+    x = normal(60, 2) * torch.tensor([1.0, 40.0], dtype=torch.float64)
+    with pytest.warns(UserWarning, match="spreads differ"):
+        KSWGD(DiffusionMaps(20.0).fit(x).spectrum(2))
