@@ -115,7 +115,7 @@ class Exercise:
     identities: tuple[Identity, ...] = ()
     edge_cases: tuple[Edge | tuple[str, Inputs], ...] = ()
     units: Mapping[str, float] = field(default_factory=dict)
-    farthest: float = 1e9
+    farthest: float = 1e12
     without: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = 1e-7
     importance: int = 2

@@ -803,7 +803,7 @@ E6 = Exercise(
         # tol times the largest is 1, without rounding
         Edge(
             "eigenvalues at the bound, just below and just above it",
-            partial(_with_eigenvalues, [0.0, 0.999, 1.0, 1.001, 512.0, 1024.0, 1024.0], 2.0**-10),
+            partial(_with_eigenvalues, [0.0, 0.999, 1.0, 1.001, 2.0, 512.0, 1024.0], 2.0**-10),
             "ties",
         ),
         Edge(

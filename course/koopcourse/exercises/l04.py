@@ -43,6 +43,13 @@ def _balanced_and_equal(generator, dtype):
     return (phi,)
 
 
+def _nearly_balanced(generator, dtype):
+    (phi,), (small,) = _with_constant(generator, dtype), _with_constant(generator, dtype, n=14)
+    values = torch.cat([phi, -phi]) + 1e-6 * small
+    values[:, 0] = 1
+    return (values,)
+
+
 def _chi_square_in_a_loop(phi):
     return sum(float(phi[:, k].mean()) ** 2 for k in range(1, phi.shape[1]))
 
@@ -83,6 +90,7 @@ E1 = Exercise(
         Edge("moments of a millionth", partial(_with_constant, sizes=(-6.0, -6.0)), "units"),
         Edge("moments of 10,000", partial(_with_constant, sizes=(4.0, 4.0)), "units"),
         Edge("moments of very different size", partial(_with_constant, sizes=(-3.0, 3.0)), "far"),
+        Edge("values that cancel but for a millionth", _nearly_balanced, "far"),
     ),
     mistakes=(
         Mistake(
@@ -285,6 +293,11 @@ def _on_the_line(generator, dtype, n=8):
     return x, cdf, _positive(generator, dtype, n, 0.3, 1.0)
 
 
+def _side_by_side(generator, dtype):
+    x, cdf, density = _on_the_line(generator, dtype)
+    return 1 + 1e-10 * x, cdf, density
+
+
 def _at_both_ends(generator, dtype):
     """A target that ends within the particles, where it is flat; one of them at the origin."""
     x, cdf, density = _on_the_line(generator, dtype)
@@ -348,6 +361,7 @@ E3 = Exercise(
         Edge("two particles", partial(_on_the_line, n=2), "sizes"),
         Edge("31 particles", partial(_on_the_line, n=31), "sizes"),
         Edge("particles beyond both ends of a flat target", _at_both_ends, "ties"),
+        Edge("particles that are nearly at one place", _side_by_side, "ties"),
         Edge("particles at all scales, and a thin density", _far_apart, "far"),
     ),
     units={"x": 1, "density": -1},

@@ -655,7 +655,7 @@ E5 = Exercise(
         ("a damping of a millionth and a singular metric", partial(_damped_by, 1e-6)),
         ("a damping of a million", partial(_damped_by, 1e6)),
     ),
-    units={"metric": 1, "energies": 1},
+    units={"m": 2, "metric": 1, "energies": 1},
     tolerance=1e-6,
     mistakes=(
         Mistake(

@@ -202,6 +202,7 @@ E2 = Exercise(
         ("a first gap that is the widest, before many others", _given(1.0, 10.0, 20.0, 40.0, 80.0, 160.0)),
         Edge("rates that repeat, and two gaps equally wide", _given(1.0, 1.0, 4.0, 4.0, 16.0), "ties"),
         ("a wide gap that comes before a wider one", _given(1.0, 3.0, 30.0, 45.0, 60.0)),
+        ("two wide gaps in a row", _given(1.0, 3.0, 9.5, 10.0, 15.0, 15.2)),
         ("a widest gap that is no wide one", _given(1.0, 1.1, 1.2, 1.7, 1.8, 2.0)),
         Edge("a widest gap between tiny rates", _given(1e-15, 1e-11, 1e-8, 1e-5, 1e-2), "far"),
         Edge("rates from 1e-12 to 1e6", _given(1e-12, 2e-12, 1e-3, 2e-3, 1e6, 3e6), "far"),

@@ -733,6 +733,7 @@ E5 = Exercise(
         Edge("a single path on the line", partial(_paths, n=1, d=1), "sizes"),
         Edge("two states of each path", partial(_paths, k=2), "sizes"),
         Edge("three states of each path", partial(_paths, k=3), "sizes"),
+        Edge("31 states of each path", partial(_paths, k=31), "sizes"),
         Edge("31 paths in 17 dimensions", partial(_paths, n=31, d=17), "sizes"),
         Edge("a path that waits and one that comes back", _with_stops, "ties"),
         Edge("paths of very different size", _paths_of_many_sizes, "far"),

@@ -415,8 +415,7 @@ def _at_both_ends(generator, dtype):
 
 def _without_time(generator, dtype):
     v, x, t = _velocity(generator, dtype)
-    start = torch.zeros_like(t)
-    return (lambda x, t: v(x, start)), x, t
+    return (lambda x, t: v(x, torch.zeros_like(x[:, :1]))), x, t
 
 
 def _without_place(generator, dtype):

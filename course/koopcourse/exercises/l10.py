@@ -253,6 +253,7 @@ E2 = Exercise(
         Edge("a pair that does not turn", partial(_parts, beta=0.0), "ties"),
         Edge("a pair that neither grows nor turns", partial(_parts, alpha=0.0, beta=0.0), "ties"),
         Edge("a pair that turns a hundred times", partial(_parts, beta=900.3, tau=0.77)),
+        Edge("a pair that turns by more than a half", partial(_parts, beta=4.4, tau=1.1)),
         Edge("a pair that turns the other way", partial(_parts, beta=-1.3)),
         Edge("very short times", partial(_times_of, 1e-9), "units"),
         Edge("very long times", partial(_times_of, 1e9), "units"),
@@ -391,6 +392,7 @@ E3 = Exercise(
         Edge("the line", partial(_points, d=1), "sizes"),
         Edge("a single point of the plane", partial(_points, n=1, d=2), "sizes"),
         Edge("17 coordinates", partial(_points, d=17), "sizes"),
+        ("points at the origin", lambda generator, dtype: (torch.zeros(4, 3, dtype=dtype),)),
     ),
     without={
         "units": "the result holds zeros and ones, whatever the points are",
@@ -664,7 +666,6 @@ E5 = Exercise(
         ),
     ),
     units={"rate": 1, "z": 1},
-    farthest=1e12,
     tolerance=1e-6,
     mistakes=(
         Mistake(
