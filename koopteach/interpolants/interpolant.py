@@ -143,14 +143,14 @@ def check_interpolant(interpolant: Interpolant, x0: Tensor, x1: Tensor) -> None:
     """
     sharp = x0.dtype == torch.float64
     for t, wanted, name in ((0.0, x0, "x0"), (1.0, x1, "x1")):
-        gap = _largest(interpolant.value(x0, x1, t) - wanted, wanted)
-        if not gap < (1e-5 if sharp else 1e-4):
+        gap = float((interpolant.value(x0, x1, t) - wanted).abs().max())
+        if not gap < (1e-5 if sharp else 1e-4) * _size(wanted):
             raise ValueError(f"I(x0, x1, {t:g}) differs from {name} by {gap:.2g}; an interpolant must join its ends.")
     for t in (0.1, 0.5, 0.9):
         x = interpolant.value(x0, x1, t)
         back, logdet = interpolant.inverse(x, x1, t)
-        gap = _largest(back - x0, x0)
-        if not gap < (1e-4 if sharp else 1e-2):
+        gap = float((back - x0).abs().max())
+        if not gap < (1e-4 if sharp else 1e-2) * _size(x0):
             raise ValueError(f"not invertible at t = {t:g}: the inverse misses x0 by {gap:.2g}.")
         if interpolant.dim > _MOST_CHECKED:
             continue
@@ -165,9 +165,9 @@ def check_interpolant(interpolant: Interpolant, x0: Tensor, x1: Tensor) -> None:
             )
 
 
-def _largest(gap: Tensor, of: Tensor) -> float:
-    """The largest gap, relative to the largest number where that is above one: data may have any units."""
-    return float(gap.abs().max() / of.abs().max().clamp_min(1))
+def _size(x: Tensor) -> float:
+    """The largest number, and at least one: data may have any units."""
+    return max(1.0, float(x.abs().max()))
 
 
 def _log_determinants(interpolant: Interpolant, x: Tensor, x1: Tensor, t: float) -> Tensor:
