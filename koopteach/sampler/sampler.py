@@ -25,10 +25,9 @@ from koopteach.tensors import as_count, as_float, as_number, as_points, shuffled
 
 _FEWEST_ROWS = 20
 
-# Directions of the Gram matrix below this are left out. They hold what single rows are like: with them (1e-8) samples
-# were told from held-out rows a little more easily, cost more, and a last digit of the data moved them a hundred times
-# as far.
-_TOL = 1e-5
+# Directions of the Gram matrix below this are left out. In ten columns curves are found among the small ones (1e-5 lost
+# half of a third moment); from single precision they would carry the last digit's rounding into the samples.
+_TOL, _SINGLE_TOL = 1e-8, 1e-5
 
 
 class KoopmanSampler:
@@ -119,8 +118,8 @@ class KoopmanSampler:
         share = share / share.sum()
         judged = ""
         if self.hold_out and self.n_steps:
-            order = shuffled_rows(data, generator)
-            aside, rest = order.split([round(self.hold_out * len(data)), len(data) - round(self.hold_out * len(data))])
+            order, few = shuffled_rows(data, generator), max(1, round(self.hold_out * len(data)))
+            aside, rest = order[:few], order[few:]
             self._fit(data[rest], share[rest] / share[rest].sum(), generator)
             judged = held_out_report(self, data[aside], generator)
         self._fit(data, share, generator, self.mixture if judged else None)
@@ -138,8 +137,9 @@ class KoopmanSampler:
             self.mixture = FittedMixture.fit(u, weights, most=self.components, generator=generator)
         else:
             self.mixture = like.refit(u, weights)
-        make = _default_dictionary if self.dictionary is None else self.dictionary
-        self.spectrum = GeneratorEDMD(make(u, generator), tol=_TOL).fit(u, weights).spectrum()
+        make = self.dictionary or (lambda u, generator: MultiScale.from_data(u, generator=generator))
+        tol = _SINGLE_TOL if "float32" in self.kind.dtypes else _TOL
+        self.spectrum = GeneratorEDMD(make(u, generator), tol=tol).fit(u, weights).spectrum()
 
     # Sampling
 
@@ -215,27 +215,21 @@ class KoopmanSampler:
 
     def _described(self) -> str:
         names = self.kind.names
-        varying = self.columns.varying.tolist()
-        constant = [name for j, name in enumerate(names) if j not in varying]
-        scored = [names[varying[j]] for j in self.columns.scores]
+        varying = [names[j] for j in self.columns.varying.tolist()]
+        gone = f"; {self._dropped} rows with missing values left out" if self._dropped else ""
         lines = [
-            f"{len(self.data)} rows of {len(names)} columns"
-            + (f"; {self._dropped} rows with missing values left out" if self._dropped else ""),
-            *_named("constant", constant),
-            *_named("normal scores", scored),
-            *_named("discrete (their levels alone are sampled)", [names[varying[j]] for j in self.columns.discrete]),
+            f"{len(self.data)} rows of {len(names)} columns{gone}",
+            *_named("constant", [name for name in names if name not in varying]),
+            *_named("normal scores", [varying[j] for j in self.columns.scores]),
+            *_named("discrete (their levels alone are sampled)", [varying[j] for j in self.columns.discrete]),
             f"start: {self.mixture!r}",
             f"spectrum: {self.spectrum.report.splitlines()[0]}",
         ]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        changed = {
-            name: value
-            for name, value in self.get_params().items()
-            if value != inspect.signature(KoopmanSampler).parameters[name].default
-        }
-        told = [f"{name}={value!r}" for name, value in changed.items()]
+        default = {name: one.default for name, one in inspect.signature(KoopmanSampler).parameters.items()}
+        told = [f"{name}={value!r}" for name, value in self.get_params().items() if value != default[name]]
         if len(self.data):
             rows, d = self.data.shape
             told += [f"fitted to {rows} rows of {d} columns", f"start {self.mixture!r}", f"{len(self.spectrum)} modes"]
@@ -269,10 +263,6 @@ class KoopmanSampler:
         return self
 
 
-def _default_dictionary(u: Tensor, generator: torch.Generator | None) -> Dictionary:
-    return MultiScale.from_data(u, generator=generator)
-
-
 def _run(method: KSWGD, u: Tensor, n_steps: int, generator: torch.Generator | None = None) -> Tensor:
     return run_particles(method, u, n_steps=n_steps, record_every=n_steps, generator=generator, verbose=False).final
 
@@ -284,13 +274,11 @@ def _named(what: str, names: list[Any]) -> list[str]:
 def _shares(weights: Any, x: Tensor) -> Tensor:
     if weights is None:
         return torch.ones_like(x[:, 0])
-    weights = as_float("KoopmanSampler.fit", "weights", weights).to(x)
-    if weights.shape != (len(x),) or not bool(weights.isfinite().all()) or bool((weights < 0).any()):
-        raise ValueError(
-            f"KoopmanSampler.fit: weights have shape {tuple(weights.shape)}, but {len(x)} finite numbers that are not "
-            "negative are needed, one a row."
-        )
-    return weights
+    share = as_float("KoopmanSampler.fit", "weights", weights).to(x)
+    if share.shape != (len(x),) or not bool((share.isfinite() & (share >= 0)).all()):
+        told = f"have shape {tuple(share.shape)}, but {len(x)} finite numbers that are not negative are needed"
+        raise ValueError(f"KoopmanSampler.fit: weights {told}, one a row.")
+    return share
 
 
 def _refuse_small(data: Tensor, rows: int, share: Tensor) -> None:
