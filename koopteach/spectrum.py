@@ -11,14 +11,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from koopteach.dictionaries import (
-    GaussianRBF,
-    Hermite,
-    Monomials,
-    MultiScale,
-    NeuralDictionary,
-    RandomFourierFeatures,
-)
+from koopteach import dictionaries
 from koopteach.dictionaries.expansion import Expansion
 from koopteach.files import load_weights, pack, save_weights, unpack
 from koopteach.protocols import Functions, Manifold
@@ -212,8 +205,8 @@ class Spectrum(Movable):
 
 def saved_classes() -> tuple[type, ...]:
     """What a saved spectrum may be made of."""
-    kernels = (GaussianRBF, MultiScale, Monomials, Hermite, RandomFourierFeatures, NeuralDictionary)
-    return (Spectrum, Expansion, Standardizer, *kernels, Circle, Sphere, Torus)
+    of_the_package = [getattr(dictionaries, name) for name in dictionaries.__all__]
+    return (Spectrum, Expansion, Standardizer, *of_the_package, Circle, Sphere, Torus)
 
 
 def torn_pair(rates: Tensor) -> str:
