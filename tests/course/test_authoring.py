@@ -248,6 +248,7 @@ def test_leaks_see_through_spacing_and_spare_the_third_hint(course):
     assert list(leaks([solution], [exercise])) == [("c000", "shifted2 = x + 2")]
 
 
+@pytest.mark.slow
 def test_build_executes_once_and_then_writes_nothing(course):
     said = []
     assert build(course, say=said.append)
@@ -268,6 +269,7 @@ def test_build_executes_once_and_then_writes_nothing(course):
     assert said[-1].startswith("notebooks/05_steps.py: same outputs in")
 
 
+@pytest.mark.slow
 def test_build_stops_at_an_error_and_keeps_the_old_notebook(course):
     (script,) = course.scripts("notebooks")
     script.notebook.write_text("old", encoding="utf-8")
@@ -278,6 +280,7 @@ def test_build_stops_at_an_error_and_keeps_the_old_notebook(course):
     assert script.notebook.read_text(encoding="utf-8") == "old"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "complaint"),
     [("1 + 1", "bare value"), ("import sys\nprint('x', file=sys.stderr)", "stderr")],
@@ -350,6 +353,7 @@ def test_names_select_sources(course):
         course.select(["06"])
 
 
+@pytest.mark.slow
 def test_minutes_add_up_and_seconds_are_measured(course):
     said = []
     assert minutes(course, ["solutions"], measure=True, say=said.append)

@@ -95,6 +95,7 @@ def test_it_is_saved_before_the_answer_runs(file):
     assert seen[0] == {"running": True}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills a process the way Linux does")
 def test_a_killed_kernel_loses_nothing(file):
     check("L00-E2", l00.euler_maruyama)

@@ -22,6 +22,7 @@ from tests.tools import seeded
 STUDENTS = [name for name, teacher in TEACHERS.items() if teacher]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TEACHERS)
 def test_a_shipped_model_has_its_quoted_numbers(name):
     """All of them, on start points that no training saw."""
@@ -76,6 +77,7 @@ def test_the_failures_fail_as_they_are_called():
     assert isinstance(shipped("moons-autoencoder").lifting, FreeGenerator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits-student", "digits-student-2", "digits-student-3", "fashion-student"])
 def test_the_students_of_pictures_meet_their_goals(name):
     """Near their teacher's ends and paths; as pictures not far above it, and no copies of training pictures."""
@@ -110,6 +112,7 @@ def test_straight_flows_need_one_step_and_curved_ones_do_not_get_there():
     assert float(one.square().sum(1).mean()) < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("laws", LAWS)
 def test_the_race_of_lesson_09(laws):
     """Charts come with their map; at one step the coded ones beat transport in batches, and lose the fewest points."""

@@ -189,6 +189,7 @@ def test_the_page_on_particles_is_made_from_what_is_kept():
         assert file.read() == race_report.page(stored)
 
 
+@pytest.mark.slow
 def test_pages_and_pictures_are_written_from_what_is_kept(tmp_path):
     for name, report in (("benchmarks", speed_report), ("particles", race_report)):
         shutil.copy(f"results/{name}.json", tmp_path)
