@@ -368,6 +368,12 @@ def _walkers(generator, dtype, n=6, r=3):
     return phi_start, phi_end, rates, 0.3 + 0.5 * float(torch.rand((), generator=generator))
 
 
+def _of_either_sign(generator, dtype):
+    phi_start, phi_end, rates, t = _walkers(generator, dtype)
+    signs = torch.tensor([-1.0, 1.0, -1.0], dtype=dtype)
+    return signs * phi_start, signs * phi_end, rates[[2, 0, 1]], t
+
+
 def _at_rest(generator, dtype, t=0.0):
     """The constant, which has the rate 0, a rate that repeats, and walkers that agree."""
     phi_start, phi_end, rates, _ = _walkers(generator, dtype)
@@ -468,6 +474,7 @@ E3 = Exercise(
         ("walkers that scatter little around a large value", _scattering_little),
         Edge("modes of very different size", _modes_of_many_sizes, "far"),
         Edge("rates from 1e-6 to 2000", _fast_and_slow, "far"),
+        ("values of either sign, and rates in no order", _of_either_sign),
         Edge("a much shorter unit of time", partial(_in_other_time_units, 1e9), "units"),
         Edge("a much longer unit of time", partial(_in_other_time_units, 1e-9), "units"),
     ),

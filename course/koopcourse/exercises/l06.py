@@ -790,6 +790,8 @@ E6 = Exercise(
         Edge("a record just when the budget ends", _quarters(9, 4, 0, 3, 5, 6), "ties"),
         Edge("two records at the same second", _quarters(10, 4, 0, 5, 5, 9), "ties"),
         Edge("a budget that ends with the fit", _quarters(4, 4, 0, 3, 5, 6), "ties"),
+        Edge("a method without a fit", _quarters(5, 0, 0, 3, 5, 6), "ties"),
+        Edge("neither a fit nor a budget", _quarters(0, 0, 0, 3, 5, 6), "ties"),
         Edge("times and errors of very different size", _quarters(4e6, 4, 0, 1e-5, 4e3, 4e6, largest=6.0), "far"),
     ),
     units={"budget": 1, "fit_seconds": 1, "seconds": 1},

@@ -76,6 +76,16 @@ def _equal_data(generator, dtype):
     return x, pool, a, b, da, db
 
 
+def _backwards(make):
+    """Inputs whose two slopes have the opposite signs."""
+
+    def inputs(generator, dtype):
+        *others, da, db = make(generator, dtype)
+        return *others, -da, -db
+
+    return inputs
+
+
 def _field_by_rates(x, pool, a, b, da, db):
     x0 = (x[:, None] - b * pool) / a
     w = torch.softmax(-x0.square().sum(2) / 2, dim=1)
@@ -129,6 +139,7 @@ E1 = Exercise(
         Edge("equal data and points half-way", _equal_data, "ties"),
         Edge("time 0, where a = 1 and b = 0", partial(_with_pool, shares=(1.0, 0.0)), "ties"),
         Edge("a late time, a = 0.005", _shortly_before_the_end),
+        ("a schedule that runs backwards", _backwards(_with_pool)),
         Edge("points near the data and far from them", _near_and_far, "far"),
         Edge("data of very different size", _pool_of_many_sizes, "far"),
     ),
@@ -788,6 +799,7 @@ E5 = Exercise(
         Edge("time 0, where a = 1 and b = 0", partial(_with_field, shares=(1.0, 0.0)), "ties"),
         Edge("time 1, where a = 0 and b = 1", partial(_with_field, shares=(0.0, 1.0)), "ties"),
         Edge("a schedule that keeps the size, and points at the origin", _at_rest, "ties"),
+        ("a schedule that runs backwards", _backwards(_with_field)),
         Edge("very short lengths", partial(_lengths_of, 1e-9), "units"),
         Edge("very long lengths", partial(_lengths_of, 1e9), "units"),
         Edge(

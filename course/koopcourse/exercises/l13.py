@@ -31,10 +31,12 @@ def semi_implicit(c, a, force, dt, temperature, xi):
     return ((1 - half) * c + dt * force + math.sqrt(2 * temperature * dt) * xi) / (1 + half)
 
 
-def _modes(generator, dtype, n=6, m=4):
+def _modes(generator, dtype, n=6, m=4, dt=None, temperature=None):
     c, force, xi = torch.randn(3, n, m, generator=generator, dtype=dtype)
     a = 0.5 + 4 * torch.rand(m, generator=generator, dtype=dtype)
-    return c, a, force, _uniform(generator, 0.15, 0.45), _uniform(generator, 0.3, 0.9), xi
+    drawn = _uniform(generator, 0.15, 0.45), _uniform(generator, 0.3, 0.9)
+    dt, temperature = (value if given is None else given for value, given in zip(drawn, (dt, temperature)))
+    return c, a, force, dt, temperature, xi
 
 
 def _half_turns(generator, dtype):
@@ -106,6 +108,8 @@ E1 = Exercise(
         Edge("31 fields of 17 modes", partial(_modes, n=31, m=17), "sizes"),
         Edge("modes whose old value drops out or stays", _half_turns, "ties"),
         Edge("slow and very fast modes", _stiff, "far"),
+        ("a very long step", partial(_modes, dt=40.0)),
+        Edge("no noise, at temperature zero", partial(_modes, temperature=0.0), "ties"),
         (
             "a mode without linear part",
             lambda generator, dtype: (
@@ -500,6 +504,8 @@ E4 = Exercise(
         Edge("a rival that costs the same", lambda generator, dtype: (5.0, 1.0, 2.0, 2.0), "ties"),
         Edge("savings that pay to the second", lambda generator, dtype: (4.0, 2.0, 1.0, 3.0), "ties"),
         ("4.4 batches", lambda generator, dtype: (4.0, 0.4, 1.0, 2.0)),
+        ("data for nothing", lambda generator, dtype: (0.0, 3.0, 1.0, 2.0)),
+        ("batches for nothing", lambda generator, dtype: (4.0, 2.0, 0.0, 2.5)),
         Edge("hardly more than four batches", lambda generator, dtype: (4.0, 2e-4, 1.0, 2.0), "ties"),
         Edge("savings that pay after thousands", lambda generator, dtype: (4096.0, 31.0, 1.0, 2.0), "far"),
         Edge("tiny savings", lambda generator, dtype: (1e-4, 2.01e-5, 1.0, 1.0000003), "far"),

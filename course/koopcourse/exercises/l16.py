@@ -328,9 +328,14 @@ E2 = Exercise(
     ),
     identities=(
         Identity(
-            "At lag zero every row that is there is its own partner.",
+            "The pairs of a file are those of its visits, one after the other.",
             lambda answer, args: agree(
-                answer(*args[:3], 0), (args[0][args[0].isfinite()], args[0][args[0].isfinite()]), 1e-6
+                tuple(
+                    torch.cat(part)
+                    for part in zip(*(answer(*(z[args[2] == v] for z in args[:3]), args[3]) for v in args[2].unique()))
+                ),
+                answer(*args),
+                1e-6,
             ),
         ),
         Identity(
