@@ -31,6 +31,14 @@ def test_the_first_lesson_leads_to_every_other() -> None:
     assert [s.name for s in others if f"({s.notebook.name})" not in source] == []
 
 
+@pytest.mark.parametrize("exercises", COURSE.scripts("solutions"), ids=lambda script: script.path.stem)
+def test_a_lesson_and_its_exercises_lead_to_each_other(exercises) -> None:
+    name = exercises.path.stem
+    lesson = (COURSE.root / "notebooks" / f"{name}.py").read_text(encoding="utf-8")
+    assert f"(../exercises/{name}.ipynb" in lesson  # some name the very exercise behind it
+    assert f"(../notebooks/{name}.ipynb)" in exercises.path.read_text(encoding="utf-8")
+
+
 def test_a_readme_without_its_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="one place marked"):
         filled("# koopteach", COURSE)
