@@ -104,7 +104,8 @@ plotting.film_strip(
 # ## From scratch
 #
 # First in one dimension, on a double well at $\beta = 2$. Equation (2) in a dozen lines: 25 Gaussian bumps, centred
-# (that removes the constant function, whose rate is 0), and a whitening that drops what the data cannot see.
+# (that removes the constant function, whose rate is 0), and a whitening that drops what the data cannot see, with each
+# bump in units of its own spread.
 
 # %%
 well = kt.DoubleWell(beta=2.0).to(profile.device)
@@ -116,9 +117,10 @@ slopes = (centers - x) / width**2 * bumps  # psi', (n, m)
 G = torch.cov(bumps.T, correction=0)
 S = slopes.T @ slopes / len(x)
 
-size, U = torch.linalg.eigh(G)
+spread = G.diagonal().sqrt()
+size, U = torch.linalg.eigh(G / spread / spread[:, None])  # correlations: no unit decides what is dropped
 keep = size > 1e-8 * size[-1]
-W = U[:, keep] / size[keep].sqrt()  # whitening: W^T G W = 1
+W = U[:, keep] / size[keep].sqrt() / spread[:, None]  # whitening: W^T G W = 1
 rates, A = torch.linalg.eigh(W.T @ S @ W)
 coefficients = W @ A  # phi = (psi - mean) @ coefficients
 

@@ -35,7 +35,7 @@ from koopcourse import plotting
 
 torus = kt.Torus(R=2.0, r=0.8).to(profile.device)
 torus_data = torus.sample(4000, profile.generator(1))
-torus_psi = kt.MultiScale.from_data(torus_data, generator=profile.generator(2))
+torus_psi = kt.MultiScale.from_data(torus_data, generator=profile.generator(2), units=1.0)
 torus_spectrum = kt.GeneratorEDMD(torus_psi, manifold=torus).fit(torus_data).spectrum()
 theta, p = 0.25 * torch.randn(2, 800, dtype=profile.dtype, generator=profile.generator(3)).to(profile.device)
 patch = torus.from_angles(theta - 0.9, p + 0.9)
@@ -160,9 +160,10 @@ tangent = slopes - (slopes * normal).sum(2, keepdim=True) * normal  # equation (
 def rates_from(slopes):
     G = torch.cov(bumps.T, correction=0)
     S = torch.einsum("nid,njd->ij", slopes, slopes) / len(x)
-    size, U = torch.linalg.eigh(G)
+    spread = G.diagonal().sqrt()
+    size, U = torch.linalg.eigh(G / spread / spread[:, None])
     keep = size > 1e-8 * size[-1]
-    W = U[:, keep] / size[keep].sqrt()
+    W = U[:, keep] / size[keep].sqrt() / spread[:, None]
     return torch.linalg.eigvalsh(W.T @ S @ W)
 
 
@@ -212,7 +213,7 @@ for name, dictionary in dictionaries.items():
 # %%
 sphere = kt.Sphere().to(profile.device)
 sphere_data = sphere.sample(4000, profile.generator(6))
-sphere_psi = kt.MultiScale.from_data(sphere_data, generator=profile.generator(7))
+sphere_psi = kt.MultiScale.from_data(sphere_data, generator=profile.generator(7), units=1.0)
 sphere_spectrum = kt.GeneratorEDMD(sphere_psi, manifold=sphere).fit(sphere_data).spectrum()
 cases = {
     "circle": (circle, spectrum, kt.GeneratorEDMD(psi).fit(x).spectrum()),

@@ -41,8 +41,8 @@ x0 = torch.randn(len(held_out), z.shape[1], dtype=z.dtype, generator=profile.gen
 
 def resolve(z, kernels, width, coarse=200):
     """Narrow kernels, wide ones and a quadratic tail; all the modes that the data support."""
-    narrow = kt.GaussianRBF.from_data(z, kernels, profile.generator(2))
-    wide = kt.GaussianRBF.from_data(z, coarse, profile.generator(3))
+    narrow = kt.GaussianRBF.from_data(z, kernels, profile.generator(2), units=1.0)
+    wide = kt.GaussianRBF.from_data(z, coarse, profile.generator(3), units=1.0)
     parts = [kt.GaussianRBF(narrow.centers, width * narrow.widths), wide, kt.Monomials(z.shape[1], 2)]
     return kt.GeneratorEDMD(kt.MultiScale(parts))
 
@@ -300,7 +300,7 @@ assert all(codes.shape == x0.shape and bool(codes.isfinite().all()) for codes in
 # %% tags=["nbval-ignore-output"]
 net = kt.FourierNet(d, n_frequencies=0, generator=profile.generator(8))
 flow = kt.FlowMatching(d, net=net)
-learn = {"n_steps": 2000, "batch": 256, "generator": profile.generator(9)}
+learn = {"n_steps": 2000, "batch": 256, "standardize": False, "generator": profile.generator(9)}
 race("latent flow matching", lambda: flow.fit(z, **learn).transport(x0, steps=20))
 head()
 for name, codes in rivals.items():

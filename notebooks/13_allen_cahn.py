@@ -248,7 +248,7 @@ assert walls(reference) > 2 * exact_walls
 # %%
 z, z_later = reduce(fields), reduce(later)
 began = process_time()
-psi = kt.MultiScale.from_data(z, (150, 40, 12), generator=profile.generator(6))
+psi = kt.MultiScale.from_data(z, (150, 40, 12), generator=profile.generator(6), units=1.0)
 spectrum = kt.GeneratorEDMD(psi).fit(z).spectrum()
 seconds["fit"] = process_time() - began
 film = kt.EDMD(psi, lag=0.1).fit(z, z_later).spectrum()
@@ -411,7 +411,7 @@ for points, r in ((64, 2), (64, 4), (64, 8), (64, 12), (256, 8)):
     data, far = bar.sample(2000, profile.generator(11)), bar.sample(5000, profile.generator(12))
     basis = torch.linalg.eigh(data.T @ data).eigenvectors.flip(1)[:, :r] * math.sqrt(bar.dx)
     began = process_time()
-    psi = kt.MultiScale.from_data(data @ basis, (150, 40, 12), generator=profile.generator(13))
+    psi = kt.MultiScale.from_data(data @ basis, (150, 40, 12), generator=profile.generator(13), units=1.0)
     found = kt.GeneratorEDMD(psi).fit(data @ basis).spectrum()
     x0 = (1 + 0.05 * torch.randn(800, points, dtype=data.dtype, generator=profile.generator(14))).to(data) @ basis
     method = kt.KSWGD(found, damping=math.inf, noise=0.0)

@@ -282,7 +282,7 @@ rate_and_copies = check("L07-E4", rate_and_copies)
 # The steps are yours, the dots are from 3,000 points of the unit sphere.
 
 # %%
-psi = kt.MultiScale.from_data(sphere_data, generator=profile.generator(4))
+psi = kt.MultiScale.from_data(sphere_data, generator=profile.generator(4), units=1.0)
 spectrum = kt.GeneratorEDMD(psi, manifold=sphere).fit(sphere_data).spectrum()
 exact = []
 for degree in (1, 2, 3):

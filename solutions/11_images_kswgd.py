@@ -225,7 +225,7 @@ sharpen = check("L11-E3", sharpen)
 # ones, which is steeper.
 
 # %% tags=["nbval-ignore-output"]
-kernels = kt.GaussianRBF.from_data(codes, 400, profile.generator(2))
+kernels = kt.GaussianRBF.from_data(codes, 400, profile.generator(2), units=1.0)
 tail = kt.Monomials(codes.shape[1], 2)
 spectrum = kt.GeneratorEDMD(kt.MultiScale([kernels, tail])).fit(codes).spectrum(400)
 h = 0.02

@@ -30,7 +30,7 @@ def fitted(points: int, seed: int, pairs: bool = False) -> tuple[Spectrum, float
     z = setting.reduce(setting.fields)
 
     def fit() -> Spectrum:
-        psi = MultiScale.from_data(z, (150, 40, 12), generator=stream(seed, 1))
+        psi = MultiScale.from_data(z, (150, 40, 12), generator=stream(seed, 1), units=1.0)
         if pairs:
             return EDMD(psi, lag=LAG).fit(z, setting.reduce(setting.later)).spectrum()
         return GeneratorEDMD(psi).fit(z).spectrum()
@@ -149,7 +149,7 @@ def growth(seed: int, points: int, coordinates: int, metric: str) -> dict[str, f
     """From one phase, without noise: steps until the energy has fallen by a million, and the distances after 100."""
     setting = exactly(points, seed, coordinates)
     started, z = time.process_time(), setting.reduce(setting.fields)
-    psi = MultiScale.from_data(z, (150, 40, 12), generator=stream(seed, 1))
+    psi = MultiScale.from_data(z, (150, 40, 12), generator=stream(seed, 1), units=1.0)
     method = KSWGD(GeneratorEDMD(psi).fit(z).spectrum(), damping=1.0 if metric == "damped" else math.inf, noise=0.0)
     x0 = setting.reduce(setting.start("one phase", seed))
     run = run_particles(method, x0, n_steps=100, record_every=1, verbose=False)

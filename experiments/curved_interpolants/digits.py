@@ -69,7 +69,7 @@ def net(seed: int, dim: int) -> FourierNet:
 
 def fitted(flow: FlowMatching, x1: Tensor, seed: int) -> Trained:
     draw = stream(seed, 3)
-    return timed(lambda: flow.fit(x1, n_steps=STEPS, batch=BATCH, generator=draw, verbose=False))
+    return timed(lambda: flow.fit(x1, standardize=False, n_steps=STEPS, batch=BATCH, generator=draw, verbose=False))
 
 
 def curved(paths: Interpolant, seed: int, x1: Tensor, coupling: str = "independent") -> Trained:

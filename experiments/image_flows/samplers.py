@@ -106,7 +106,7 @@ def cfm(name: str, coupling: str, seed: int) -> tuple[FlowMatching, float]:
     """Flow matching on the components of the training pictures."""
     draw, data = stream(seed, 1), components(name).encode(pictures(name).train).to(SETTINGS[name].device)
     flow = FlowMatching(SETTINGS[name].dim, coupling=coupling, net=_net(name, draw))
-    return timed(lambda: flow.fit(data, generator=draw, **_training(name)))
+    return timed(lambda: flow.fit(data, standardize=False, generator=draw, **_training(name)))
 
 
 def teacher(name: str, seed: int) -> FlowMatching:

@@ -91,10 +91,10 @@ def noise(name: str, seed: int, n: int | None = None) -> Tensor:
 
 def dictionary(x: Tensor, size: int, width: float, coarse: int, generator: torch.Generator) -> MultiScale:
     """Narrow kernels, wide ones, and polynomials of degree two."""
-    kernels = GaussianRBF.from_data(x, size, generator)
-    wide = [GaussianRBF.from_data(x, coarse, generator)] if coarse else []
+    kernels = GaussianRBF.from_data(x, size, generator, units=1.0)
+    wide = [GaussianRBF.from_data(x, coarse, generator, units=1.0)] if coarse else []
     tail = Monomials(x.shape[1], 2, center=x.mean(0), scale=float(x.var(0, correction=0).sum().sqrt()))
-    return MultiScale([GaussianRBF(kernels.centers, width * kernels.widths, kernels.units), *wide, tail])
+    return MultiScale([GaussianRBF(kernels.centers, width * kernels.widths), *wide, tail])
 
 
 def chosen(x: Tensor, setting: Setting, seed: int) -> tuple[int, float]:
@@ -153,7 +153,7 @@ def _regions(x: Tensor, labels: Tensor, regions: str, setting: Setting, seed: in
         return labels
     if setting.cells == 1:
         return torch.zeros_like(labels)
-    centers = GaussianRBF.from_data(x, setting.cells, stream(seed, 5)).centers
+    centers = GaussianRBF.from_data(x, setting.cells, stream(seed, 5), units=1.0).centers
     return torch.cdist(x, centers).argmin(1)
 
 
@@ -257,7 +257,7 @@ def trained_flow(name: str, seed: int) -> tuple[FlowMatching, float]:
     setting, x = SETTINGS[name], data(name, seed)[0].float()
     net = FourierNet(x.shape[1], width=setting.flow_width, n_frequencies=0, generator=stream(seed, 1))
     model, fit = FlowMatching(x.shape[1], net=net), {"n_steps": setting.flow_steps, "batch": 256, "verbose": False}
-    return timed(lambda: model.fit(x, generator=stream(seed, 7), **fit))
+    return timed(lambda: model.fit(x, standardize=False, generator=stream(seed, 7), **fit))
 
 
 @cache
@@ -276,12 +276,9 @@ def flow_by_class(name: str, seed: int) -> End:
     model, fit = FlowMatching(d + k, coupling=same_class, net=net), {"n_steps": setting.flow_steps, "batch": 256}
     classes = torch.arange(k).repeat_interleave(shares(labels, setting.n_judged))
     start = beside(noise(name, seed), classes)
+    fit |= {"generator": stream(seed, 7), "standardize": False, "verbose": False}
     learn = beside(x, labels)
-    return timed(
-        lambda: (
-            model.fit(learn, generator=stream(seed, 7), verbose=False, **fit).transport(start, steps=20)[:, :d].double()
-        )
-    )
+    return timed(lambda: model.fit(learn, **fit).transport(start, steps=20)[:, :d].double())
 
 
 SAMPLERS: dict[str, Callable[[str, int], End]] = {

@@ -51,7 +51,7 @@ def cfm(toy: str, coupling: str, seed: int) -> tuple[FlowMatching, float]:
     draw = stream(seed, 1)
     x1 = law(toy).sample(N_DATA, stream(seed, 0)).float()
     flow = FlowMatching(2, coupling=coupling, net=FourierNet(2, generator=draw, **DETAIL.get(toy, {})))
-    return timed(lambda: flow.fit(x1, generator=draw, verbose=False))
+    return timed(lambda: flow.fit(x1, standardize=False, generator=draw, verbose=False))
 
 
 def teacher(toy: str, seed: int) -> FlowMatching:

@@ -24,7 +24,9 @@ End = tuple[Tensor, float, int]  # particles, CPU seconds with every fit, steps
 
 def fit(x: Tensor, seed: int, manifold: Manifold | None = None) -> Spectrum:
     """The package's default spectrum of data."""
-    return GeneratorEDMD(MultiScale.from_data(x, generator=stream(seed, 1)), manifold=manifold).fit(x).spectrum()
+    units = None if manifold is None else 1.0  # the coordinates of a surface share theirs
+    dictionary = MultiScale.from_data(x, generator=stream(seed, 1), units=units)
+    return GeneratorEDMD(dictionary, manifold=manifold).fit(x).spectrum()
 
 
 @cache

@@ -65,23 +65,35 @@ class GaussianRBF(Movable):
         self._exponents = exponents(self._z, self._precision)
 
     @classmethod
-    def from_data(cls, x: Tensor, n_centers: int, generator: torch.Generator | None = None) -> Self:
-        """Centres by k-means; one width from the spacing of the centres; the columns' spreads as units.
+    def from_data(
+        cls,
+        x: Tensor,
+        n_centers: int,
+        generator: torch.Generator | None = None,
+        *,
+        units: Tensor | float | None = None,
+    ) -> Self:
+        """Centres by k-means, and one width from the spacing of the centres, both in ``units``.
 
-        The width is ``1.8`` times the mean distance from a centre to its ``2 d`` nearest ones, all in these units.
+        The width is ``1.8`` times the mean distance from a centre to its ``2 d`` nearest ones.
 
         Args:
             x: data ``(n, d)``.
             n_centers: how many; fewer are made when the data have fewer different points.
             generator: source of the k-means start.
+            units: None for the columns' spreads, so that nobody's units matter; one number where all columns share a
+                unit (points of a surface, amplitudes of modes, principal components) and wide ones are to count for
+                more; or ``(d,)``.
 
         Raises:
             ValueError: fewer than two different points, which have no spacing.
         """
         x = as_points("GaussianRBF.from_data", "x", x)
         n_centers = as_count("GaussianRBF.from_data", "n_centers", n_centers)
-        units = Standardizer.of(x)
-        centers = _kmeans(units(x), n_centers, generator)
+        columns = Standardizer.of(x)
+        if units is not None:
+            columns = Standardizer(columns.center, _lengths("units", units, x.shape[1], x))
+        centers = _kmeans(columns(x), n_centers, generator)
         if len(centers) < 2:
             raise ValueError(
                 f"GaussianRBF.from_data: x has {len(centers)} different point(s) for n_centers={n_centers}, but at "
@@ -89,7 +101,7 @@ class GaussianRBF(Movable):
                 "GaussianRBF(centers, widths)."
             )
         nearest = torch.cdist(centers, centers).sort(dim=1).values[:, 1 : 2 * x.shape[1] + 1]
-        return cls(units.undo(centers), _COVER * nearest.mean(), units.spread)
+        return cls(columns.undo(centers), _COVER * nearest.mean(), columns.spread)
 
     @property
     def dim(self) -> int:
@@ -197,8 +209,10 @@ class MultiScale(Movable):
         n_centers: Sequence[int] = (250, 60, 20),
         tail: str | None = None,
         generator: torch.Generator | None = None,
+        *,
+        units: Tensor | float | None = None,
     ) -> Self:
-        """One :class:`GaussianRBF` for each number of centres, and monomials, in units of the columns' spreads.
+        """One :class:`GaussianRBF` for each number of centres, and monomials.
 
         Args:
             x: data ``(n, d)``.
@@ -206,6 +220,7 @@ class MultiScale(Movable):
             tail: ``"quadratic"``, ``"linear"`` or ``"none"``; None is the first while it has at most 1,500 features and
                 half as many as there are points, and then the second.
             generator: source of the k-means starts.
+            units: of the kernels, as in :meth:`GaussianRBF.from_data`; None for the columns' spreads.
 
         Raises:
             ValueError: an unknown tail, or data all at one point.
@@ -216,10 +231,10 @@ class MultiScale(Movable):
             tail = "quadratic" if d * (d + 3) / 2 <= min(_MOST_IN_TAIL, len(x) / 2) else "linear"
         if tail not in degree:
             raise ValueError(f"MultiScale.from_data: tail must be one of {', '.join(degree)}, got {tail!r}.")
-        parts: list[Dictionary] = [GaussianRBF.from_data(x, n, generator) for n in n_centers]
+        parts: list[Dictionary] = [GaussianRBF.from_data(x, n, generator, units=units) for n in n_centers]
         if degree[tail]:
-            units = Standardizer.of(x)
-            parts.append(Monomials(d, degree[tail], center=units.center, scale=units.spread))
+            columns = Standardizer.of(x)
+            parts.append(Monomials(d, degree[tail], center=columns.center, scale=columns.spread))
         return cls(parts)
 
     @property

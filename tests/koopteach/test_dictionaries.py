@@ -358,3 +358,16 @@ def test_polynomials_take_a_scale_for_each_coordinate():
     psi = Hermite(2, 3, center=[1.0, 0.0], scale=scale)
     torch.testing.assert_close(psi(x), Hermite(2, 3)((x - torch.tensor([1.0, 0.0])) / scale), rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(psi.grad(x), autograd(psi, x), rtol=1e-10, atol=1e-10)
+
+
+def test_columns_that_share_a_unit_may_keep_their_sizes():
+    """With one unit for all the kernels are round in the data's own coordinates; scaling everything scales them."""
+    x = torch.randn(400, 2, dtype=torch.float64, generator=seeded(3)) * torch.tensor([5.0, 0.2])
+    round_ones = GaussianRBF.from_data(x, 20, seeded(1), units=1.0)
+    assert (round_ones.units == 1).all()
+    larger = GaussianRBF.from_data(7 * x, 20, seeded(1), units=7.0)
+    torch.testing.assert_close(larger(7 * x), round_ones(x), rtol=0, atol=1e-9)
+    spread = MultiScale.from_data(x, (20, 5), generator=seeded(1), units=[1.0, 2.0])
+    assert [part.units.tolist() for part in spread.parts[:2]] == 2 * [[1.0, 2.0]]
+    with pytest.raises(ValueError, match="units has shape"):
+        GaussianRBF.from_data(x, 20, units=[1.0, 2.0, 3.0])
