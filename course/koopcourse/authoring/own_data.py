@@ -1,4 +1,4 @@
-"""The three tables of lesson 16, each with its traps and a known answer; ``python -m koopcourse.authoring.own_data``."""
+"""The tables of lesson 16, with traps and known answers; ``python -m koopcourse.authoring.own_data`` writes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDER = Path(koopcourse.__file__).parent / "data"
 N_WEATHER, STORMS, NO_TEMPERATURE, NO_RAIN, BETWEEN = 1600, 0.3, -999.0, 0.05, 100_900.0
 CALM_CORRELATION, STORM_CORRELATION = -0.25 / math.sqrt(0.25**2 + 2 * 0.2**2 + 0.25**2), 0.6
 
-# A double well that a noisy sensor sees in millivolts, on a clock that counts hours, a row every hour, every fourth missing.
+# A double well that a noisy sensor sees in millivolts, on a clock that counts hours; every fourth value is lost.
 WELL, MILLIVOLTS, ZERO, NOISE = DoubleWell(2.0), 37.0, 512.0, 0.3
 HOURS, ROW, SUBSTEPS = 5.0, 1.0, 50  # hours in the well's unit of time, hours between rows, simulated steps a row
 N_SENSOR, OUTAGES, N_VISITS, VISIT, LOST = 4000, ((700, 780), (1900, 2050), (3110, 3135)), 80, 30, 0.25
@@ -76,7 +76,7 @@ def visits(generator: torch.Generator) -> dict[str, Tensor]:
 
 
 DIGITS = {"temperature_C": 1, "pressure_Pa": 0, "rain_mm": 3, "hour": 1, "signal_mV": 1}
-TABLES = {"weather": (weather, 16), "sensor": (sensor, 17), "visits": (visits, 18)}
+TABLES = {"weather": (weather, 36), "sensor": (sensor, 17), "visits": (visits, 18)}
 
 
 def table(name: str) -> dict[str, Tensor]:

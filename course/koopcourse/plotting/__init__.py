@@ -16,6 +16,7 @@ from koopcourse.plotting.figures import (
     points,
 )
 from koopcourse.plotting.films import cloud, films
+from koopcourse.plotting.lag_scan import lag_scans
 from koopcourse.plotting.pictures import picture_rows
 from koopcourse.plotting.scan import timescales
 from koopcourse.plotting.selection import selection
@@ -36,6 +37,7 @@ __all__ = [
     "film_strip",
     "films",
     "finish",
+    "lag_scans",
     "new_figure",
     "picture_rows",
     "points",
