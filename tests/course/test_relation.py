@@ -35,6 +35,7 @@ def _cases(change, shapes=((3, 3), (5, 5))):
         (lambda b: b * torch.inf, ""),
         (lambda b: b.sum(0), ""),
         (lambda b: b + 1e-10, ""),  # nearly right is not "the complex conjugate"
+        (lambda b: 1.00001 * b, ""),  # nor "1 times"
     ],
 )
 def test_a_relation_is_said_where_every_case_shows_it(change, words):

@@ -21,7 +21,7 @@ from koopcourse.checks.values import came_and_needed
 
 FIXED_SEED = 20_260
 FLOAT32_TOLERANCE = 1e-3
-MORE_SEEDS = 6  # draws that tell named mistakes apart
+_MORE = range(FIXED_SEED + 1, FIXED_SEED + 7)  # seeds of the draws that tell named mistakes apart
 UNIT = 1e4  # so many times smaller and larger are the other units; an exercise says how much further they go
 IDEA, FORMULA, SKELETON = 1, 2, 3  # the three hints below every exercise
 
@@ -100,13 +100,17 @@ class Probes:
         if matches and (self._does_as(self.exercise.reference, usual) or (failure.case is None and len(matches) > 1)):
             matches = [m for m in matches if self._does_as(m.answer, self.edges)]
         coarse = is_whole(self._observed(self.fixed).value)
-        for seed in range(FIXED_SEED + 1, FIXED_SEED + 1 + MORE_SEEDS):
+        for seed in _MORE:
             if len(matches) < 2 and not (coarse and matches):
                 break
-            more = self._random_case("On random input", seed)
-            self._more.append(more)
+            more = self._draw(seed)
             matches = [m for m in matches if self._does_as(m.answer, [more])]
         return matches[0] if len(matches) == 1 else None
+
+    def _draw(self, seed: int) -> Case:
+        case = self._random_case("On random input", seed)
+        self._more.append(case)
+        return case
 
     def _does_as(self, other: Any, cases: list[Case]) -> bool:
         """Whether another answer does just what this one does in all these cases."""
@@ -162,7 +166,10 @@ class Probes:
 
     def _pairs(self, failed: Case) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """What came and what is right in the failed case, the worked example and on random input; of one part each."""
-        for case in {id(case): case for case in (failed, self.example, self.fixed, self.fresh)}.values():
+        cases = [failed, self.example, self.fixed, self.fresh]
+        if is_whole(self._observed(self.fixed).value):  # which are one apart by chance
+            cases += [self._draw(seed) for seed in _MORE]
+        for case in {id(case): case for case in cases}.values():
             what = observe(self.answer, case, self.guard)
             expected = _value(self.exercise.reference, case.arguments())
             mine, right = compare.numbers_in(settled(what.value, expected)), compare.numbers_in(expected)

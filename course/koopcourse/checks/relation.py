@@ -63,6 +63,7 @@ def _by_a_constant(pairs: Sequence[Pair], tolerance: float) -> str:
     c = factors[0]
     if (
         c
+        and f"{c:.4g}" != "1"  # a factor that shows
         and all(abs(other - c) <= 1e-6 * abs(c) for other in factors)
         and _all_close(pairs, lambda b: c * b, tolerance)
     ):
