@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from koopcourse.checks import compare
+from koopcourse.checks.cases import Case, Observation, does, observe, value_of, worked_example
 from koopcourse.checks.exercise import Exercise, Identity, Inputs, Mistake
 from koopcourse.checks.fault import Fault
 from koopcourse.checks.forms import digits_kept, in_a_container, is_whole, settled, wrong_form
@@ -24,28 +24,6 @@ FLOAT32_TOLERANCE = 1e-3
 _MORE = range(FIXED_SEED + 1, FIXED_SEED + 7)  # seeds of the draws that tell named mistakes apart
 UNIT = 1e4  # so many times smaller and larger are the other units; an exercise says how much further they go
 IDEA, FORMULA, SKELETON = 1, 2, 3  # the three hints below every exercise
-
-
-@dataclass(frozen=True)
-class Case:
-    """Arguments to try an answer on. ``arguments()`` makes the same ones anew at each call.
-
-    Results are compared relative to the largest entry, or to ``least`` where that is smaller.
-    """
-
-    words: str
-    arguments: Callable[[], tuple]
-    tolerance: float
-    least: float = 1.0
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What an answer did in one case."""
-
-    value: Any = None
-    changed: int | None = None  # the position of an argument that it changed in place
-    fault: Fault | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +45,7 @@ class Probes:
         self._more: list[Case] = []
         self._seen: dict[int, Observation] = {}  # by case, which live as long as this object
         fresh_seed = int.from_bytes(os.urandom(4), "big")
-        self.example = _example(exercise)
+        self.example = worked_example(exercise)
         self.fixed = self._random_case("On random input", FIXED_SEED)
         self.fresh = self._random_case("On random input", fresh_seed)
         self.single = self._random_case("With float32 input", FIXED_SEED, torch.float32)
@@ -114,7 +92,7 @@ class Probes:
 
     def _does_as(self, other: Any, cases: list[Case]) -> bool:
         """Whether another answer does just what this one does in all these cases."""
-        return all(_does(other, case, self._observed(case)) for case in cases)
+        return all(does(other, case, self._observed(case)) for case in cases)
 
     def _observed(self, case: Case) -> Observation:
         if id(case) not in self._seen:
@@ -139,7 +117,7 @@ class Probes:
         what = observe(self.answer, case, self.guard)
         if what.fault is not None:
             return Failure(what.fault.words, SKELETON, what.fault, case)
-        expected = _value(self.exercise.reference, case.arguments())
+        expected = value_of(self.exercise.reference, case.arguments())
         value = settled(what.value, expected)
         self.converted |= value is not what.value and not isinstance(expected, tuple | list)
         if words := wrong_form(value, expected):
@@ -171,7 +149,7 @@ class Probes:
             cases += [self._draw(seed) for seed in _MORE]
         for case in {id(case): case for case in cases}.values():
             what = observe(self.answer, case, self.guard)
-            expected = _value(self.exercise.reference, case.arguments())
+            expected = value_of(self.exercise.reference, case.arguments())
             mine, right = compare.numbers_in(settled(what.value, expected)), compare.numbers_in(expected)
             if len(mine) == len(right) == 1:
                 yield mine[0], right[0]
@@ -219,12 +197,12 @@ class _Watched:
 
     def __call__(self, *arguments: Any) -> Any:
         try:
-            value = _value(self._answer, arguments)
+            value = value_of(self._answer, arguments)
         except BaseException:
             self.raised = True
             raise
         needs_settling = self._several or in_a_container(value)
-        return settled(value, _value(self._reference, arguments)) if needs_settling else value
+        return settled(value, value_of(self._reference, arguments)) if needs_settling else value
 
 
 def wrong_signature(exercise: Exercise, answer: Any) -> Failure | None:
@@ -244,38 +222,3 @@ def wrong_signature(exercise: Exercise, answer: Any) -> Failure | None:
     except ValueError:  # some functions written in C do not tell; the worked example will
         return None
     return None
-
-
-def observe(answer: Any, case: Case, guard: Guard) -> Observation:
-    """Call ``answer`` on the case's arguments and watch what it does to them."""
-    arguments = case.arguments()
-    outcome = guard.call(lambda: _value(answer, arguments))
-    if outcome.fault is not None:
-        return Observation(fault=outcome.fault)
-    pairs = enumerate(zip(arguments, case.arguments()))
-    changed = next((k for k, (used, fresh) in pairs if not compare.identical(used, fresh)), None)
-    return Observation(outcome.value, changed)
-
-
-def _value(answer: Any, arguments: tuple) -> Any:
-    return answer(*arguments) if callable(answer) else answer
-
-
-def _does(mistake: Any, case: Case, seen: Observation) -> bool:
-    """Whether a named mistake does in this case what was seen of the learner's answer."""
-    what = observe(mistake, case, Guard())
-    if what.fault is not None or seen.fault is not None:
-        return what.fault is not None and seen.fault is not None and what.fault.error == seen.fault.error
-    try:
-        value = settled(seen.value, what.value)  # stacked, or a list: the same in another container
-        return what.changed == seen.changed and compare.same(what.value, value, case.tolerance, case.least)
-    except (RuntimeError, TypeError):  # values that cannot be compared, such as tensors without data
-        return False
-
-
-def _example(exercise: Exercise) -> Case:
-    """The worked example; for an answer without arguments, the only case there is."""
-    if exercise.example is None:
-        return Case("In this exercise", tuple, exercise.tolerance)
-    arguments, _ = exercise.example
-    return Case("On the worked example", lambda: copy.deepcopy(tuple(arguments)), exercise.tolerance)
