@@ -143,7 +143,7 @@ def _safely(solution: Solution, mutant: Mutant) -> Any:
 def _define(code: str, namespace: dict[str, Any]) -> None:
     """Run what defines names and costs nothing: imports, functions, classes, plain constants."""
     for node in ast.parse(code).body:
-        constant = isinstance(node, ast.Assign) and _is_literal(node.value)
+        constant = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _is_literal(node.value)
         if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef) or constant:
             exec(compile(ast.Module([node], []), "<cell>", "exec"), namespace)
 
