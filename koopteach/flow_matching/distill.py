@@ -11,6 +11,7 @@ from koopteach.flow_matching.flow import Flow
 from koopteach.flow_matching.net import FourierNet
 from koopteach.flow_matching.paths import draw_source, widened
 from koopteach.flow_matching.train import Training, train
+from koopteach.flow_matching.units import warn_of_units
 from koopteach.tensors import as_count, as_points, random_rows
 
 # Times the mean square: with it the gradient's clip acts, and the errors fall by a third.
@@ -80,6 +81,7 @@ def distill(
     x0 = widened(flow.source(n_pairs, generator)) if x0 is None else x0
     mapped, x0 = flow._mapped(as_points("distill", "x0", x0, dim=flow.dim))
     x1 = mapped.transport(x0, steps=20)
+    warn_of_units("distill: what the teacher makes", x1)
     net = FourierNet(flow.dim, generator=generator, **{"width": 96, "time_frequencies": 0, **sizes}).to(x0.device)
     x0, x1 = x0.to(net.frequencies), x1.to(net.frequencies)
     zeros, direct = x0.new_zeros(batch, 1), DirectMap(flow, net)

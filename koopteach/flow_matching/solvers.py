@@ -13,6 +13,9 @@ from koopteach.tensors import as_count, as_points, is_traced, positive
 
 Velocity = Callable[[Tensor, float], Tensor]
 
+# More calls than this of dopri5 mean that it creeps: a smooth flow takes hundreds at any tolerance that makes sense.
+_MOST_CALLS = 20_000
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -68,7 +71,8 @@ def integrate(
     Raises:
         TypeError, ValueError: points that are not ``(n, d)`` and finite, another solver, no whole number of steps,
             times that do not go one way, a velocity of another shape.
-        ArithmeticError: states that are not finite any more, or a step of dopri5 that became too small.
+        ArithmeticError: states that are not finite any more, or a step of dopri5 that became too small; 20,000
+            evaluations of it.
         ImportError: dopri5 without torchdiffeq.
 
     >>> import torch
@@ -156,7 +160,7 @@ def _fixed(v: Velocity, x: Tensor, times: list[float], scheme: Callable, steps: 
     return states
 
 
-def _dopri5(v: Velocity, x: Tensor, times: Tensor, tolerance: float) -> Tensor:
+def _dopri5(v: _Checked, x: Tensor, times: Tensor, tolerance: float) -> Tensor:
     try:
         from torchdiffeq import odeint
     except ImportError as error:
@@ -164,9 +168,15 @@ def _dopri5(v: Velocity, x: Tensor, times: Tensor, tolerance: float) -> Tensor:
     # the solver looks a little beyond the last time for its error estimate; the flow ends there
     low, high = float(times.min()), float(times.max())
     options = {"rtol": tolerance, "atol": tolerance, "method": "dopri5"}
+
+    def velocity(t: Tensor, y: Tensor) -> Tensor:
+        if v.n >= _MOST_CALLS:
+            raise AssertionError(f"{v.n} evaluations, and only at time {float(t):.2g}")
+        return v(y, min(max(float(t), low), high))
+
     try:
-        return odeint(lambda t, y: v(y, min(max(float(t), low), high)), x, times.to(x), **options)
-    except AssertionError as error:  # of torchdiffeq: "underflow in dt", or states that are not finite
+        return odeint(velocity, x, times.to(x), **options)
+    except AssertionError as error:  # that, and torchdiffeq's: "underflow in dt", or states that are not finite
         _check_velocity(v, x, float(times[0]))
         raise ArithmeticError(
             f"integrate: dopri5 cannot go on with tolerance {tolerance:g} in {x.dtype} ({error}). Use a larger "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,6 +11,22 @@ from torch import Tensor
 
 from koopteach.standardizer import Standardizer
 from koopteach.tensors import Movable
+
+# What a network or a softmax is trained on should be of about one; further off it learns little, and does not say so.
+_FAR = 30.0
+
+
+def warn_of_units(who: str, x: Tensor) -> None:
+    """A line where the columns of ``x`` ``(n, d)``, which a training sees as they are, are far from unit spread."""
+    of = Standardizer.of(x.detach())
+    least, most, away = (float(part) for part in (of.spread.min(), of.spread.max(), of.center.abs().max()))
+    if least < 1 / _FAR or max(most, away) > _FAR:
+        warnings.warn(
+            f"{who} has columns of spreads from {least:.2g} to {most:.2g} and means up to {away:.2g}, but a training "
+            "needs about one. Map the data first, units = Standardizer.of(x); u = units(x), and results back: "
+            "units.undo.",
+            stacklevel=3,
+        )
 
 
 @dataclass(frozen=True, eq=False)

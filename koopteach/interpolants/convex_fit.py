@@ -10,6 +10,7 @@ from torch import Tensor
 from koopteach.flow_matching import local_permutation, train
 from koopteach.flow_matching.density import standard_normal
 from koopteach.flow_matching.paths import draw_source
+from koopteach.flow_matching.units import warn_of_units
 from koopteach.interpolants.convex import ConvexMap
 from koopteach.tensors import as_points, shuffled_rows
 
@@ -60,6 +61,7 @@ def fit_convex_map(
     """
     x1 = as_points("fit_convex_map", "x1", x1, at_least=2)
     x0 = x0 if x0 is None else as_points("fit_convex_map", "x0", x0, dim=x1.shape[1], at_least=2).to(x1)
+    warn_of_units("fit_convex_map: x1", x1)
     steps = pair_steps + (likelihood_steps if x0 is None else 0)
     if n_centres < 1 or pair_steps < 0 or likelihood_steps < 0 or steps < 1:
         raise ValueError(

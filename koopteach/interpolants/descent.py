@@ -9,6 +9,7 @@ from torch import Tensor
 
 from koopteach.flow_matching import Training, train
 from koopteach.flow_matching.paths import draw_source
+from koopteach.flow_matching.units import warn_of_units
 from koopteach.interpolants.field import Field, LogProb, field_and_ess
 from koopteach.interpolants.interpolant import Interpolant
 from koopteach.tensors import as_points, rand
@@ -91,6 +92,7 @@ def straighten(
     """
     x1 = as_points("straighten", "x1", x1, dim=interpolant.dim, at_least=2)
     x0 = x0 if x0 is None else as_points("straighten", "x0", x0, dim=interpolant.dim).to(x1)
+    warn_of_units("straighten: x1", x1)
     parameters = list(interpolant.parameters())
     if not parameters:
         raise ValueError(f"straighten: {type(interpolant).__name__} has no parameters to train.")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from koopteach.flow_matching import Flow, Training, train
 from koopteach.flow_matching.net import like_weights, own_copy, to_train
 from koopteach.flow_matching.paths import widened
+from koopteach.flow_matching.units import warn_of_units
 from koopteach.koopman_flow.diagnose import Diagnosis, diagnose
 from koopteach.koopman_flow.files import load_lifting, save_lifting
 from koopteach.koopman_flow.free import FreeGenerator
@@ -152,6 +153,7 @@ class KoopmanFlow(LinearFlow):
         paths = teacher_paths(
             *self._teacher("fit")._mapped(as_points("fit", "x0", x0, dim=self.dim)), velocities=by_rate
         )
+        warn_of_units("KoopmanFlow.fit: what the teacher makes", paths.states[-1])
         pairs = None if spectrum is None else self._pairs(spectrum)
         if method == "coefficients":
             lifting, learned = self._path_lift(paths, pairs, generator)

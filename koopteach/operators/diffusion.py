@@ -113,14 +113,15 @@ class DiffusionMaps:
         if walk.alone == 1:
             raise ValueError(
                 f"DiffusionMaps.spectrum: at the bandwidth {bandwidth:g} no point sees another. "
-                f"Take a larger one, about {default_bandwidth(x):.2g} (None)."
+                f"Take a larger one, about {default_bandwidth(x):.2g} (bandwidth=None)."
             )
         wanted = _MOST_MODES if n_modes is None else n_modes
         mu, psi = walk.eigenvectors(mode_count(wanted, len(x) - 1, "DiffusionMaps"))
         resolved = int((mu > _SMALLEST_EIGENVALUE).sum())
         if not resolved:
             rule = default_bandwidth(x)
-            mend = f"Take a smaller one, about {rule:.2g} (None)." if rule < bandwidth else "Are all points the same?"
+            smaller = f"Take a smaller one, about {rule:.2g} (bandwidth=None)."
+            mend = smaller if rule < bandwidth else "Are all points the same?"
             raise ValueError(
                 f"DiffusionMaps.spectrum: no eigenvalue above {_SMALLEST_EIGENVALUE}: the bandwidth {bandwidth:g} "
                 f"smooths over all the data. {mend}"
