@@ -378,7 +378,7 @@ assert judge(copies)["nearest"] < 0.9 * last["nearest"]
 
 # %% tags=["nbval-ignore-output"]
 method = kt.KSWGD(spectrum.truncate(20), damping=math.inf)
-few = kt.run_particles(method, x0, n_steps=60, record_every=60, generator=profile.generator(4)).final
+few = kt.run_particles(method, x0, n_steps=120, record_every=120, generator=profile.generator(4)).final
 head()
 line("20 modes", judge(few))
 kc.show("energy over that of the start: 20 modes", method.energy(few) / method.energy(x0), digits=1)
