@@ -10,7 +10,13 @@ from koopteach.operators.scan import LagScan
 
 
 def lag_scans(
-    scans: Mapping[str, LagScan], *, alt: str, mode: int = 0, exact: float | None = None, title: str = ""
+    scans: Mapping[str, LagScan],
+    *,
+    alt: str,
+    mode: int = 0,
+    exact: float | None = None,
+    unit: str = "",
+    title: str = "",
 ) -> None:
     """One mode's timescale with its 95 % interval at every lag, side by side for several scans.
 
@@ -19,6 +25,7 @@ def lag_scans(
         alt: text alternative.
         mode: which timescale, 0 is the slowest.
         exact: the true timescale where it is known, a line.
+        unit: of time; empty takes what the first scan knows.
         title: of the axes.
     """
     fig, (ax,) = new_figure(height=3.2)
@@ -30,7 +37,8 @@ def lag_scans(
         ax.errorbar(lags, middle, yerr=error, label=name, **style)
     if exact is not None:
         ax.axhline(exact, color=COLORS["reference"], linewidth=1, label="exact")
-    unit = next(iter(scans.values())).unit
-    ax.set(xlabel=f"lag {unit}".strip(), ylabel=f"implied timescale {unit}".strip(), title=title, ylim=(0, None))
+    unit = unit or next(iter(scans.values())).unit
+    ending = f", {unit}" if unit else ""
+    ax.set(xlabel=f"lag{ending}", ylabel=f"implied timescale{ending}", title=title, ylim=(0, None))
     ax.legend(fontsize=8, loc="lower right")
     finish(fig, alt)
