@@ -10,7 +10,7 @@ from torch import Tensor
 
 from koopteach.protocols import Manifold, Target
 from koopteach.targets.manifolds import Surface
-from koopteach.tensors import as_count, as_float, as_points, is_traced, map_chunks, positive, randn
+from koopteach.tensors import as_count, as_numbers, as_points, is_traced, map_chunks, positive, randn
 
 Score = Callable[[Tensor], Tensor]
 
@@ -167,13 +167,8 @@ def kde_score(x: Tensor, bandwidth: float | Tensor | None = None) -> Score:
     """
     x = as_points("kde_score", "x", x, at_least=2)
     n, d = x.shape
-    width = _silverman(x) if bandwidth is None else as_float("kde_score", "bandwidth", bandwidth).to(x)
-    if width.shape not in ((), (d,)):
-        raise ValueError(
-            f"kde_score: bandwidth has shape {tuple(width.shape)}, but one number or ({d},) is needed, one a column."
-        )
-    if not bool(((width > 0) & width.isfinite()).all()):
-        raise ValueError(f"kde_score: bandwidth must be positive, got {width.tolist()}. Are all points the same?")
+    width = _silverman(x) if bandwidth is None else as_numbers("kde_score", "bandwidth", bandwidth, d, positive=True)
+    width = width.to(x)
     middle = x.mean(dim=0)  # expanded squares lose digits far from the origin
     centred = (x - middle) / width
     half_square = 0.5 * (centred**2).sum(1)
@@ -191,6 +186,8 @@ def _silverman(x: Tensor) -> Tensor:
     """A bandwidth for each column ``(d,)``; one that does not vary takes the mean of the others."""
     n, d = x.shape
     spread = x.std(dim=0)
+    if not is_traced(x) and not bool((spread > 0).any()):
+        raise ValueError("kde_score: no bandwidth follows from x. Are all points the same?")
     return torch.where(spread > 0, spread, spread.mean()) * (4 / ((d + 2) * n)) ** (1 / (d + 4))
 
 

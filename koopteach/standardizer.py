@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_points, brief
+from koopteach.tensors import Movable, as_points, as_weights, brief
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,8 @@ class Standardizer(Movable):
             TypeError, ValueError: what :func:`koopteach.tensors.as_points` refuses.
         """
         x = as_points("Standardizer.of", "x", x)
-        share = x.new_full((len(x), 1), 1 / len(x)) if weights is None else (weights / weights.sum()).to(x)[:, None]
+        share = as_weights("Standardizer.of", weights, x)[:, None]
+        share = share / share.sum()
         # About a value of the column, in units of its largest distance from it: neither a far origin costs digits nor
         # do large or small numbers overflow when they are squared.
         middle = x.median(dim=0).values

@@ -81,6 +81,63 @@ def as_points(operation: str, name: str, x: Any, *, dim: int | None = None, at_l
     return x
 
 
+def as_pairs(operation: str, x: Any, y: Any, *, dim: int | None = None, at_least: int = 1) -> tuple[Tensor, Tensor]:
+    """Snapshots ``x`` and ``y`` ``(n, d)``, row ``i`` of ``y`` one lag after row ``i`` of ``x``, without gradients.
+
+    Raises:
+        TypeError, ValueError: as :func:`as_points`; different numbers of rows.
+    """
+    x = as_points(operation, "x", x, dim=dim, at_least=at_least).detach()
+    y = as_points(operation, "y", y, dim=x.shape[1], at_least=0).detach()
+    if len(x) != len(y):
+        raise ValueError(
+            f"{operation}: x has {len(x)} rows and y {len(y)}, but row i of y must follow row i of x. "
+            "From one trajectory z take x = z[:-1], y = z[1:]."
+        )
+    return x, y
+
+
+def as_weights(operation: str, weights: Any, x: Tensor, name: str = "weights") -> Tensor:
+    """Weights of the points ``x``, ``(n,)``, not negative, of any positive sum; ones for None.
+
+    Raises:
+        TypeError: wrong dtype.
+        ValueError: another shape, NaN or infinity, negative ones, or zeros alone.
+    """
+    if weights is None:
+        return x.new_ones(len(x))
+    weights = as_tensor(operation, name, weights).detach()
+    weights = as_float(operation, name, weights if weights.is_complex() else weights.to(x))  # counts are welcome
+    if weights.shape != (len(x),):
+        raise ValueError(
+            f"{operation}: {name} has shape {tuple(weights.shape)}, but ({len(x)},) is needed, one a point."
+        )
+    if not bool((weights >= 0).all()) or not 0 < float(weights.sum()) < math.inf:
+        raise ValueError(
+            f"{operation}: {name} must be finite, not negative and not all zero. "
+            "From log weights use torch.softmax(log_weights, 0)."
+        )
+    return weights
+
+
+def as_numbers(operation: str, name: str, value: Any, count: int, *, positive: bool = False) -> Tensor:
+    """``value``, one number for all or one each, as finite numbers ``(count,)``.
+
+    Raises:
+        TypeError: wrong dtype.
+        ValueError: another shape, NaN or infinity; where they must be positive, others.
+    """
+    value = as_float(operation, name, value)
+    if value.shape not in ((), (count,)):
+        raise ValueError(f"{operation}: {name} has shape {tuple(value.shape)}, but one number or ({count},) is needed.")
+    value = value.expand(count).clone()
+    fine = (value.isfinite() & (value > 0)) if positive else value.isfinite()
+    if not is_traced(value) and not bool(fine.all()):
+        needed = "positive and finite" if positive else "finite"
+        raise ValueError(f"{operation}: {name} must be {needed}, got {value[~fine][0].item():g}.")
+    return value
+
+
 def as_count(operation: str, name: str, value: Any, *, at_least: int = 1) -> int:
     """``value`` as a whole number.
 

@@ -26,23 +26,21 @@ def dirichlet(dictionary: Dictionary, x: Tensor, weights: Tensor, stretch: Tenso
     """
     groups = dictionary.groups if isinstance(dictionary, MultiScale) else (dictionary,)
     stretch = stretch.to(x).expand(x.shape[1])
-    ends = list(itertools.accumulate((group.n_features for group in groups), initial=0))
-    total = x.new_zeros(ends[-1], ends[-1])
+    blocks: dict[tuple[int, int], Tensor] = {}
     for a, b in itertools.combinations_with_replacement(range(len(groups)), 2):
         one, other = groups[a], groups[b]
         if a == b and isinstance(one, GaussianRBF) and x.dtype == torch.float64:
-            block = one.dirichlet(x, weights, stretch)
+            blocks[a, a] = one.dirichlet(x, weights, stretch)
         else:
-            block = _by_coordinates(one, other, x, weights, stretch)
-        total[ends[a] : ends[a + 1], ends[b] : ends[b + 1]] = block
-        total[ends[b] : ends[b + 1], ends[a] : ends[a + 1]] = block.T
-    return total
+            blocks[a, b] = _by_coordinates(one, other, x, weights, stretch)
+            blocks[b, a] = blocks[a, b].T
+    return torch.cat([torch.cat([blocks[a, b] for b in range(len(groups))], dim=1) for a in range(len(groups))])
 
 
 def _by_coordinates(one: Dictionary, other: Dictionary, x: Tensor, weights: Tensor, stretch: Tensor) -> Tensor:
     block = x.new_zeros(one.n_features, other.n_features)
     for (i, a), (j, b), factor in zip(_partials(one, x), _partials(other, x), stretch.square()):
-        block[i[:, None], j] += (a * (factor * weights)[:, None]).T @ b
+        block.index_put_((i[:, None], j), (a * (factor * weights)[:, None]).T @ b, accumulate=True)
     return block
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from koopteach.standardizer import Standardizer
-from koopteach.tensors import Movable, as_coefficients, as_count, as_points, randn, random_rows, same_kind
+from koopteach.tensors import Movable, as_coefficients, as_count, as_pairs, as_points, randn, random_rows, same_kind
 
 # Keeps the inverse of a batch's Gram matrix finite while features still resemble each other.
 _RIDGE = 1e-4
@@ -70,10 +70,7 @@ class NeuralDictionary(Movable):
         who = "NeuralDictionary.from_pairs"
         n_features, hidden = as_count(who, "n_features", n_features), as_count(who, "hidden", hidden)
         n_steps, batch = as_count(who, "n_steps", n_steps), as_count(who, "batch", batch)
-        x = as_points(who, "x", x, at_least=10 * n_features).detach()
-        y = as_points(who, "y", y, dim=x.shape[1]).detach()
-        if len(x) != len(y):
-            raise ValueError(f"{who}: x has {len(x)} rows and y {len(y)}, but row i of y must follow row i of x.")
+        x, y = as_pairs(who, x, y, at_least=10 * n_features)
         if batch < 10 * n_features:
             raise ValueError(f"{who}: batch must be at least 10 * n_features = {10 * n_features}, got {batch}.")
         psi = cls._fresh(x, hidden, n_features, generator)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from koopteach.dictionaries.memory import refuse_too_many
-from koopteach.tensors import Movable, as_coefficients, as_count, as_float, as_points
+from koopteach.tensors import Movable, as_coefficients, as_count, as_numbers, as_points
 
 
 class _Polynomials(Movable):
@@ -27,9 +27,8 @@ class _Polynomials(Movable):
         self.dim, self.degree = dim, degree = as_count(who, "dim", dim), as_count(who, "degree", degree)
         self._ends = [math.comb(dim + total, dim) - 1 for total in range(degree + 1)]  # of each degree's features
         refuse_too_many(who, self._ends[-1])
-        self.center, self.scale = (_a_column(who, *given, dim) for given in (("center", center), ("scale", scale)))
-        if not bool((self.scale > 0).all()):
-            raise ValueError(f"{who}: scale must be positive, got {scale}.")
+        self.center = as_numbers(who, "center", center, dim)
+        self.scale = as_numbers(who, "scale", scale, dim, positive=True)
         # a feature is the multiset of its factors' coordinates, ordered by total degree
         features = [f for total in range(1, degree + 1) for f in combinations_with_replacement(range(dim), total)]
         row: dict[tuple[int, ...], int] = {(): 0} | {f: k for k, f in enumerate(features, start=1)}
@@ -61,7 +60,7 @@ class _Polynomials(Movable):
         x = as_points(type(self).__name__, "x", x, dim=self.dim)
         slopes = x.new_zeros(len(x), self.dim, self.n_features)
         for i, (rows, partial) in enumerate(self.partials(x)):
-            slopes[:, i, rows] = partial
+            slopes[:, i].index_copy_(1, rows, partial)
         return slopes.transpose(1, 2)
 
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
@@ -148,13 +147,3 @@ class Hermite(_Polynomials):
             h.append((u * h[k] - math.sqrt(k) * h[k - 1]) / math.sqrt(k + 1))
         slopes = [torch.zeros_like(u)] + [math.sqrt(k) * h[k - 1] for k in range(1, self.degree + 1)]
         return torch.stack(h), torch.stack(slopes)
-
-
-def _a_column(who: str, name: str, value: Any, dim: int) -> Tensor:
-    """One number a coordinate, ``(dim,)``."""
-    value = as_float(who, name, value)
-    if value.ndim and value.shape != (dim,):
-        raise ValueError(f"{who}: {name} has shape {tuple(value.shape)}, but one number or ({dim},) is needed.")
-    if not bool(value.isfinite().all()):
-        raise ValueError(f"{who}: {name} must be finite, got {value.tolist()}.")
-    return value.expand(dim).clone()

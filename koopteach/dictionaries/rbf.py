@@ -16,7 +16,16 @@ from koopteach.dictionaries.polynomial import Monomials
 from koopteach.kernels import augmented, exp2_, exponents
 from koopteach.protocols import Dictionary
 from koopteach.standardizer import Standardizer
-from koopteach.tensors import Movable, as_coefficients, as_count, as_float, as_points, map_chunks, same_kind, seed_from
+from koopteach.tensors import (
+    Movable,
+    as_coefficients,
+    as_count,
+    as_numbers,
+    as_points,
+    map_chunks,
+    same_kind,
+    seed_from,
+)
 
 # A kernel reaches its neighbours at 1.2 times what covers them on average (1.5 mean distances): narrower leaves
 # holes between the kernels, wider makes them all alike (the Gram matrix loses its rank).
@@ -57,7 +66,10 @@ class GaussianRBF(Movable):
     def __init__(self, centers: Tensor, widths: Tensor | float, units: Tensor | float = 1.0) -> None:
         self.centers = as_points("GaussianRBF", "centers", centers).clone()
         m, d = self.centers.shape
-        self.widths, self.units = _lengths("widths", widths, m, self.centers), _lengths("units", units, d, self.centers)
+        self.widths, self.units = (
+            as_numbers("GaussianRBF", name, value, count, positive=True).to(self.centers)
+            for name, value, count in (("widths", widths, m), ("units", units, d))
+        )
         # Distances are expanded into products; around the middle of the centres they lose no digits.
         self._middle = self.centers.mean(dim=0)
         self._z = (self.centers - self._middle) / self.units
@@ -92,7 +104,9 @@ class GaussianRBF(Movable):
         n_centers = as_count("GaussianRBF.from_data", "n_centers", n_centers)
         columns = Standardizer.of(x)
         if units is not None:
-            columns = Standardizer(columns.center, _lengths("units", units, x.shape[1], x))
+            columns = Standardizer(
+                columns.center, as_numbers("GaussianRBF.from_data", "units", units, x.shape[1], positive=True).to(x)
+            )
         centers = _kmeans(columns(x), n_centers, generator)
         if len(centers) < 2:
             raise ValueError(
@@ -267,19 +281,6 @@ class MultiScale(Movable):
         x = as_points("MultiScale", "x", x, dim=self.dim)
         felt = [group.reaches(x) for group in self.groups if hasattr(group, "reaches")]
         return torch.stack(felt).any(dim=0) if felt else torch.ones(len(x), dtype=torch.bool, device=x.device)
-
-
-def _lengths(name: str, value: Tensor | float, count: int, like: Tensor) -> Tensor:
-    """Positive numbers, ``(count,)``."""
-    value = as_float("GaussianRBF", name, value).to(like)
-    if value.ndim and value.shape != (count,):
-        raise ValueError(f"GaussianRBF: {name} has shape {tuple(value.shape)}, but one number or ({count},) is needed.")
-    if not bool(((value > 0) & value.isfinite()).all()):
-        raise ValueError(
-            f"GaussianRBF: {name} must be positive and finite, smallest is {value.min().item():g}, "
-            f"largest {value.max().item():g}."
-        )
-    return value.expand(count).clone()
 
 
 def _merged(parts: tuple[Dictionary, ...]) -> tuple[Dictionary, ...]:

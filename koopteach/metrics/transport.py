@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from types import ModuleType
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from koopteach.tensors import as_count, as_float, as_points, chunks, randn
+from koopteach.tensors import as_count, as_points, as_weights, chunks, randn
 
 # 2,000 points take some 50,000 pivots, so that the bound of POT itself, 100,000, is too low for larger samples.
 _PIVOTS = 10_000_000
@@ -49,20 +48,16 @@ def wasserstein2(x: Tensor, y: Tensor, *, x_weights: Tensor | None = None, y_wei
     y = as_points("wasserstein2", "y", y, dim=x.shape[1]).to(x)
     # always in float64: the simplex method compares costs for equality
     square = torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist").square()
-    weights = _shares("x_weights", x_weights, len(x)), _shares("y_weights", y_weights, len(y))
+    weights = _shares("x_weights", x_weights, x), _shares("y_weights", y_weights, y)
     cost = pot("wasserstein2").emd2(*weights, square.detach().cpu().numpy(), numItermax=_PIVOTS)
     return max(0.0, float(cost)) ** 0.5
 
 
-def _shares(name: str, weights: Tensor | None, n: int) -> Any:
+def _shares(name: str, weights: Tensor | None, x: Tensor) -> Any:
     """Weights of sum one as POT takes them, an empty list for equal ones."""
     if weights is None:
         return []
-    w = as_float("wasserstein2", name, weights).detach().double().cpu()
-    if w.shape != (n,) or not bool((w >= 0).all()) or not 0 < float(w.sum()) < math.inf:
-        raise ValueError(
-            f"wasserstein2: {name} must be ({n},), not negative and not all zero, got shape {tuple(w.shape)}."
-        )
+    w = as_weights("wasserstein2", weights, x.detach().double().cpu(), name)
     return (w / w.sum()).numpy()
 
 

@@ -36,7 +36,7 @@ from koopteach.operators.remarks import (
 )
 from koopteach.protocols import Dictionary, Manifold
 from koopteach.spectrum import Expansion, Spectrum, few_modes, torn_pair
-from koopteach.tensors import as_points, chunks, count_different, not_negative, positive, same_kind
+from koopteach.tensors import as_pairs, chunks, count_different, not_negative, positive, same_kind
 
 # Pairs kept aside: enough to know the Dirichlet energies to a few per cent and to see a broken symmetry.
 _KEPT = 2000
@@ -122,15 +122,7 @@ class EDMD(Prediction):
         Raises:
             ValueError: shapes that differ, NaN, or points off the manifold.
         """
-        x, y = (
-            as_points("EDMD.partial_fit", name, z, dim=self.dictionary.dim, at_least=0).detach()
-            for name, z in (("x", x), ("y", y))
-        )
-        if x.shape != y.shape:
-            raise ValueError(
-                f"EDMD.partial_fit: x has {len(x)} rows and y {len(y)}, but row i of y must follow row i of x. "
-                "From one trajectory z use x = z[:-1], y = z[1:]."
-            )
+        x, y = as_pairs("EDMD.partial_fit", x, y, dim=self.dictionary.dim, at_least=0)
         if not len(x):
             self.n_skipped += 1
             return self

@@ -35,7 +35,7 @@ from koopteach.operators.remarks import (
 from koopteach.protocols import Dictionary, Manifold
 from koopteach.spectrum import Expansion, Spectrum, few_modes
 from koopteach.standardizer import Standardizer
-from koopteach.tensors import as_float, as_points, chunks, count_different, same_kind
+from koopteach.tensors import as_points, as_weights, chunks, count_different, same_kind
 
 
 class GeneratorEDMD:
@@ -113,7 +113,7 @@ class GeneratorEDMD:
         """
         x = as_points("GeneratorEDMD.partial_fit", "x", x, dim=self.dictionary.dim).detach()
         refuse_points_off("GeneratorEDMD.partial_fit", self.manifold, x)
-        weights = _checked_weights(weights, x)
+        weights = as_weights("GeneratorEDMD", weights, x)
         if self.n_points:
             same_kind("GeneratorEDMD.partial_fit", x, self._like, "what was seen before")
         else:
@@ -194,19 +194,3 @@ class GeneratorEDMD:
             units=self._units,
             spread_ratio=self._size.spread_ratio,
         )
-
-
-def _checked_weights(weights: Tensor | None, x: Tensor) -> Tensor:
-    if weights is None:
-        return torch.ones(len(x), dtype=x.dtype, device=x.device)
-    weights = as_float("GeneratorEDMD", "weights", weights).to(x)
-    if weights.shape != (len(x),):
-        raise ValueError(
-            f"GeneratorEDMD: weights has shape {tuple(weights.shape)}, but ({len(x)},) is needed, one a point of x."
-        )
-    if not bool(torch.isfinite(weights).all()) or bool((weights < 0).any()) or not bool(weights.sum() > 0):
-        raise ValueError(
-            "GeneratorEDMD: weights must be finite, not negative and not all zero. "
-            "From log weights use torch.softmax(log_weights, 0)."
-        )
-    return weights

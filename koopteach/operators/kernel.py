@@ -13,7 +13,7 @@ from koopteach.operators.edmd import EDMD
 from koopteach.operators.low_rank import pivots
 from koopteach.protocols import Manifold
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_count, as_points, not_negative, positive, seed_from
+from koopteach.tensors import as_count, as_pairs, not_negative, positive, seed_from
 
 # Up to here the kernels of all points are used: their matrix is 32 MB.
 _EXACT = 2000
@@ -89,8 +89,7 @@ class KernelEDMD:
             ValueError: shapes that differ, NaN, points that are all the same (to the kernel).
         """
         self._edmd = None
-        x = as_points("KernelEDMD.fit", "x", x, at_least=2)
-        y = as_points("KernelEDMD.fit", "y", y, dim=x.shape[1])
+        x, y = as_pairs("KernelEDMD.fit", x, y, at_least=2)
         ridge = _RIDGE_TIMES_POINTS / len(x) if self.ridge is None else self.ridge
         kernels = self._kernels(x, max(_ROUNDING[x.dtype], _BELOW_RIDGE * ridge))
         if kernels.n_features < 2:

@@ -11,7 +11,7 @@ from koopteach.operators.held_out import held_out_score
 from koopteach.operators.linear_algebra import SMALLEST_TOL
 from koopteach.protocols import Dictionary
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_count, as_points, map_chunks, same_kind
+from koopteach.tensors import as_count, as_pairs, as_points, map_chunks, same_kind
 
 
 class Prediction:
@@ -110,9 +110,7 @@ class Prediction:
             ValueError: complex modes (``reversible=False``), or pairs of another shape.
         """
         self._tol("score")
-        x, y = (as_points("EDMD.score", name, z, dim=self.dictionary.dim) for name, z in (("x", x), ("y", y)))
-        if len(x) != len(y):
-            raise ValueError(f"EDMD.score: x has {len(x)} rows and y {len(y)}, but row i of y must follow row i of x.")
+        x, y = as_pairs("EDMD.score", x, y, dim=self.dictionary.dim)
         spectrum = self.spectrum(n_modes)
         return held_out_score("EDMD.score: the fit", spectrum, (x, y), len(spectrum))
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from koopteach.operators.held_out import held_out_score
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_count, as_points, seed_from
+from koopteach.tensors import as_count, as_pairs, as_points, seed_from
 
 # The rows are dealt to the folds in runs, so many to a fold: neighbours in time stay together, and data that are
 # sorted by mode still reach every fold.
@@ -170,9 +170,7 @@ def _checked_data(named: dict[str, Estimator], x: Tensor, y: Tensor | None) -> t
         if need:
             raise ValueError(f"select: {', '.join(need)} need pairs: give y, the states one lag after x.")
         return (x,)
-    y = as_points("select", "y", y, dim=x.shape[1])
-    if len(y) != len(x):
-        raise ValueError(f"select: x has {len(x)} rows and y {len(y)}, but row i of y must follow row i of x.")
+    x, y = as_pairs("select", x, y)
     if None in lags.values():
         alone = [name for name, lag in lags.items() if lag is None]
         raise ValueError(f"select: {', '.join(alone)} work from samples alone and cannot be scored on pairs: omit y.")

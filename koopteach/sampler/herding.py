@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from koopteach.metrics.neighbours import distances
-from koopteach.tensors import as_count, as_points, chunks
+from koopteach.tensors import as_count, as_points, as_weights, chunks
 
 
 def herd(x: Tensor, n: int, weights: Tensor | None = None) -> Tensor:
@@ -35,7 +35,8 @@ def herd(x: Tensor, n: int, weights: Tensor | None = None) -> Tensor:
     n = as_count("herd", "n", n)
     if n > len(x):
         raise ValueError(f"herd: n is {n}, but x has {len(x)} rows.")
-    share = x.new_full((len(x),), 1 / len(x)) if weights is None else (weights / weights.sum()).to(x)
+    share = as_weights("herd", weights, x)
+    share = share / share.sum()
     from_data = torch.cat([distances(x[rows], x) @ share for rows in chunks(len(x), len(x))])
     from_chosen, chosen = torch.zeros_like(from_data), torch.empty(n, dtype=torch.long, device=x.device)
     for t in range(n):

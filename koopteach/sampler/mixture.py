@@ -11,7 +11,7 @@ import torch
 from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_count, as_points, rand, randn, seed_from
+from koopteach.tensors import Movable, as_count, as_points, as_weights, rand, randn, seed_from
 
 # Added to every variance, in units of the column's own: without it a component sits down on a point.
 _LEAST_VARIANCE = 1e-5
@@ -67,7 +67,9 @@ class FittedMixture(Movable):
         Raises:
             TypeError, ValueError: what :func:`koopteach.tensors.as_points` refuses.
         """
-        x, share = _points("FittedMixture.fit", x, weights)
+        x = as_points("FittedMixture.fit", "x", x, at_least=2)
+        share = as_weights("FittedMixture.fit", weights, x)
+        share = share / share.sum()
         most = max(1, min(as_count("FittedMixture.fit", "most", most), len(x) // (2 * x.shape[1])))
         starts = [_start(x, k, generator) for k in range(1, most + 1)]
         best: dict[str, Any] = {"bic": math.inf}
@@ -84,9 +86,10 @@ class FittedMixture(Movable):
 
     def refit(self, x: Tensor, weights: Tensor | None = None) -> Self:
         """The mixture of this kind and about this many components for other data ``(n, d)``, started from this one."""
-        x, share = _points("FittedMixture.refit", x, weights)
+        x = as_points("FittedMixture.refit", "x", x, dim=self.dim, at_least=2)
+        share = as_weights("FittedMixture.refit", weights, x)
         parts = _log_parts(x, self.weights, self.means, self.factors).softmax(dim=1)
-        return replace(self, **_maximise(x, share, parts, self.kind))
+        return replace(self, **_maximise(x, share / share.sum(), parts, self.kind))
 
     @property
     def dim(self) -> int:
@@ -113,12 +116,6 @@ class FittedMixture(Movable):
         """Log density, ``(n,)``."""
         x = as_points("FittedMixture.log_prob", "x", x, dim=self.dim)
         return _log_parts(x, self.weights, self.means, self.factors).logsumexp(dim=1)
-
-
-def _points(who: str, x: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Data, and the share of each row, summing to one."""
-    x = as_points(who, "x", x, at_least=2)
-    return x, x.new_full((len(x),), 1 / len(x)) if weights is None else (weights / weights.sum()).to(x)
 
 
 def _start(x: Tensor, k: int, generator: torch.Generator | None) -> Tensor:

@@ -22,7 +22,7 @@ from koopteach.sampler.judge import held_out_report
 from koopteach.sampler.mixture import FittedMixture
 from koopteach.sampler.tables import Kind, read
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_count, as_float, as_number, as_points, shuffled_rows
+from koopteach.tensors import as_count, as_number, as_points, as_weights, shuffled_rows
 
 _FEWEST_ROWS = 20
 
@@ -116,7 +116,7 @@ class KoopmanSampler:
         """
         values, self.kind = read("KoopmanSampler.fit", x)
         whole = values.isfinite().all(dim=1)
-        share = _shares(weights, values)[whole]
+        share = as_weights("KoopmanSampler.fit", weights, values)[whole]
         data = values[whole]
         _refuse_small(data, len(values), share)
         self._dropped = len(values) - len(data)
@@ -282,16 +282,6 @@ def _run(method: KSWGD, u: Tensor, n_steps: int, generator: torch.Generator | No
 
 def _named(what: str, names: list[Any]) -> list[str]:
     return [f"{what}: {', '.join(str(name) for name in names)}"] if names else []
-
-
-def _shares(weights: Any, x: Tensor) -> Tensor:
-    if weights is None:
-        return torch.ones_like(x[:, 0])
-    share = as_float("KoopmanSampler.fit", "weights", weights).to(x)
-    if share.shape != (len(x),) or not bool((share.isfinite() & (share >= 0)).all()):
-        told = f"have shape {tuple(share.shape)}, but {len(x)} finite numbers that are not negative are needed"
-        raise ValueError(f"KoopmanSampler.fit: weights {told}, one a row.")
-    return share
 
 
 def _refuse_small(data: Tensor, rows: int, share: Tensor) -> None:

@@ -22,6 +22,7 @@ from koopteach.tensors import (
     as_count,
     as_float,
     as_number,
+    as_numbers,
     as_points,
     not_negative,
     positive,
@@ -68,19 +69,9 @@ class GaussianMixture(Movable):
                 f"({k}, {self.dim}) is needed for {k} means in dimension {self.dim}."
             )
         self.stds = stds.expand(k, self.dim).contiguous()
-        weights = torch.ones(k) if weights is None else as_float("GaussianMixture", "weights", weights)
-        weights = weights.to(self.means)
-        if weights.shape != (k,):
-            raise ValueError(
-                f"GaussianMixture: weights has shape {tuple(weights.shape)}, but ({k},) is needed, one a mean."
-            )
-        for name, value in (("stds", self.stds), ("weights", weights)):
-            if not bool(((value > 0) & value.isfinite()).all()):
-                raise ValueError(
-                    f"GaussianMixture: {name} must be positive and finite, smallest is {value.min().item():g}, "
-                    f"largest {value.max().item():g}."
-                )
-        self.mode_weights = weights / weights.sum()
+        as_numbers("GaussianMixture", "stds", self.stds.flatten(), self.stds.numel(), positive=True)
+        weights = as_numbers("GaussianMixture", "weights", 1.0 if weights is None else weights, k, positive=True)
+        self.mode_weights = (weights / weights.sum()).to(self.means)
 
     @property
     def modes(self) -> Tensor:

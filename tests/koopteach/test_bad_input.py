@@ -495,7 +495,8 @@ OPTIONAL = (  # None has a meaning
     "DiffusionMaps bandwidth",
     "DMPS bandwidth",
 )
-SEVERAL = ("GaussianRBF widths", "Monomials center", "Monomials scale", "GaussianMixture stds")  # one for each
+# one for each
+SEVERAL = ("GaussianRBF widths", "Monomials center", "Monomials scale", "GaussianMixture stds", "kde_score bandwidth")
 NO_NUMBERS = ["0.1", "", b"1", None, [1.0, 2.0], torch.ones(2), 1 + 1j, {}]
 
 

@@ -299,7 +299,7 @@ def test_the_start_of_kmeans_is_drawn_by_squared_distances():
     ("make", "message"),
     [
         (lambda: GaussianRBF(normal(3, 2), torch.ones(2)), r"widths has shape \(2,\), but one number or \(3,\)"),
-        (lambda: GaussianRBF(normal(3, 2), 0.0), "widths must be positive and finite, smallest is 0"),
+        (lambda: GaussianRBF(normal(3, 2), 0.0), "widths must be positive and finite, got 0"),
         (lambda: GaussianRBF(normal(3, 2), math.nan), "widths must be positive"),
         (lambda: GaussianRBF(normal(3), 1.0), r"centers has shape \(3,\)"),
         (lambda: GaussianRBF.from_data(normal(9, 2), 1), "for n_centers=1, but at least 2 of each.*Ask for more"),
@@ -311,7 +311,7 @@ def test_the_start_of_kmeans_is_drawn_by_squared_distances():
         (lambda: MultiScale.from_data(normal(9, 2), tail="cubic"), "one of none, linear, quadratic, got 'cubic'"),
         (lambda: Hermite(0, 2), "dim must be at least 1, got 0"),
         (lambda: Monomials(1, 0), "Monomials: degree must be at least 1, got 0"),
-        (lambda: Hermite(1, 2, scale=0.0), "scale must be positive, got 0"),
+        (lambda: Hermite(1, 2, scale=0.0), "scale must be positive and finite, got 0"),
         (lambda: Hermite(2, 2, center=[0.0]), r"center has shape \(1,\), but one number or \(2,\)"),
         (lambda: Hermite(2, 2)(normal(4, 3)), r"Hermite: x has shape \(4, 3\)"),
     ],

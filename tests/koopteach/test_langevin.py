@@ -104,7 +104,7 @@ def test_a_bandwidth_for_each_column_is_one_number_in_their_units():
     assert bool(kde_score(constant)(constant).isfinite().all())
     with pytest.raises(ValueError, match=r"kde_score: bandwidth has shape \(2,\), but one number or \(3,\) is needed"):
         kde_score(x, torch.ones(2))
-    with pytest.raises(ValueError, match=r"bandwidth must be positive, got \[1\.0, 0\.0, 1\.0\]"):
+    with pytest.raises(ValueError, match=r"bandwidth must be positive and finite, got 0"):
         kde_score(x, torch.tensor([1.0, 0.0, 1.0]))
 
 
@@ -207,7 +207,7 @@ def test_a_manifold_of_ones_own_needs_two_methods():
         (lambda: langevin_trajectory(DoubleWell(), normal(2, 3), n_steps=1, dt=0.1), r"x0 has shape \(2, 3\)"),
         (lambda: snapshot_pairs(DoubleWell(), 3, lag=0.0), "lag must be positive, got 0"),
         (lambda: snapshot_pairs(DoubleWell(), 3, lag=1.0, dt=-1.0), "dt must be positive, got -1"),
-        (lambda: kde_score(normal(5, 1), 0.0), "bandwidth must be positive, got 0"),
+        (lambda: kde_score(normal(5, 1), 0.0), "bandwidth must be positive and finite, got 0"),
         (lambda: kde_score(torch.ones(5, 1)), "Are all points the same"),
         (lambda: kde_score(torch.ones(1, 1), 1.0), "at least 2 are needed"),
         (lambda: kde_score(normal(5, 1), 1.0)(normal(5, 2)), r"kde_score: u has shape \(5, 2\)"),

@@ -195,5 +195,5 @@ def test_a_weight_each_is_no_weight():
 
 @pytest.mark.parametrize("bad", [torch.ones(3), torch.zeros(7), -torch.ones(7), torch.full((7,), math.nan)])
 def test_what_is_no_weights_is_told(bad):
-    with pytest.raises(ValueError, match=r"wasserstein2: y_weights must be \(7,\), not negative and not all zero"):
+    with pytest.raises(ValueError, match=r"wasserstein2: y_weights (must be finite, not negative and not all|has)"):
         wasserstein2(normal(7, 2), normal(7, 2), y_weights=bad)

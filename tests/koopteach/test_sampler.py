@@ -207,7 +207,7 @@ def test_what_is_no_table_ends_in_one_line(x, told):
         (lambda: kt.KoopmanSampler(hold_out=0.9), "hold_out must be between"),
         (lambda: kt.KoopmanSampler(n_steps=2.5), "n_steps must be a whole number"),
         (lambda: quick().fit(normal(50, 2), weights=-torch.ones(50)), "weights"),
-        (lambda: quick().fit(normal(50, 2), weights=torch.ones(49)), r"weights have shape \(49,\)"),
+        (lambda: quick().fit(normal(50, 2), weights=torch.ones(49)), r"weights has shape \(49,\)"),
         (lambda: quick().sample(3), "nothing was fitted yet"),
         (lambda: quick().fit(normal(50, 2)).sample(0), "n must be at least 1"),
         (lambda: quick().fit(normal(50, 2)).transport(normal(5, 3)), "2"),

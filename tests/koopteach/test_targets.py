@@ -269,12 +269,15 @@ def test_a_number_of_samples_is_a_whole_number_of_at_least_one(target):
     ("make", "told"),
     [
         (lambda: GaussianMixture([[0.0], [1.0]], [1.0, 1.0, 1.0]), r"stds has shape \(3, 1\).*for 2 means"),
-        (lambda: GaussianMixture([[0.0], [1.0]], 0.0), "stds must be positive and finite, smallest is 0"),
+        (lambda: GaussianMixture([[0.0], [1.0]], 0.0), "stds must be positive and finite, got 0"),
         (lambda: GaussianMixture([[0.0], [1.0]], math.nan), "stds must be positive"),
-        (lambda: GaussianMixture([[0.0], [1.0]], 1.0, [1.0]), r"weights has shape \(1,\), but \(2,\) is needed"),
+        (
+            lambda: GaussianMixture([[0.0], [1.0]], 1.0, [1.0]),
+            r"weights has shape \(1,\), but one number or \(2,\) is needed",
+        ),
         (
             lambda: GaussianMixture([[0.0], [1.0]], 1.0, [1.0, -1.0]),
-            "weights must be positive and finite, smallest is -1",
+            "weights must be positive and finite, got -1",
         ),
         (lambda: GaussianMixture([0.0, 1.0], 1.0), r"means has shape \(2,\).*means\[:, None\]"),
         (lambda: OrnsteinUhlenbeck(2, theta=0), "theta must be positive, got 0"),
