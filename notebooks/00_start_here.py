@@ -125,6 +125,7 @@ preview("L00-E1", relative_error)
 # | [12 Pictures by Koopman-CFM](12_images_koopman_cfm.ipynb) | What is left of the lift for pictures, and can one believe its modes? | [L12](../exercises/12_images_koopman_cfm.ipynb) |
 # | [13 Allen-Cahn](13_allen_cahn.ipynb) | Can a whole field be moved to equilibrium, and does it pay? | [L13](../exercises/13_allen_cahn.ipynb) |
 # | [14 Conditional sampling](14_conditional.ipynb) | Something was observed: can old samples be moved to what is left? | [L14](../exercises/14_conditional.ipynb) |
+# | [16 Your own data](16_your_own_data.ipynb) | From somebody's file to a result that one may believe: how? | [L16](../exercises/16_your_own_data.ipynb) |
 #
 # Read them in this order. The others of the picture's table are to come. The first lines of a lesson say how many
 # minutes it takes.

@@ -457,7 +457,7 @@ def scan(series, dictionary=bumps, times=None, lags=lags, **edmd):
 
 
 scans = {"by the clock": scan(signal, times=hour), "rows dropped first": scan(dropped)}
-plotting.lag_scans(
+plotting.compare_timescales(
     scans,
     exact=11.0,
     unit="hours",
@@ -499,7 +499,7 @@ short = {
     "joined by hand": scan(volts, lags=[1, 2, 4, 8]),
     "two delays": scan(delayed, cubic, lags=[1, 2, 4, 8], reversible=False),
 }
-plotting.lag_scans(
+plotting.compare_timescales(
     short,
     exact=11.0,
     unit="hours",
@@ -531,19 +531,35 @@ assert edmd.score(*other, n_modes=1) > 0.3 and abs(forecast[2] - dropped.mean())
 # %% [markdown]
 # ## What goes wrong: copies pass
 #
-# Take training rows and shake each a little, as a kernel density estimate does. Both judges of the law are content. Only halves objects.
+# Take training rows and shake each a little, as a kernel density estimate does. Both judges of the law are content, more than with our sampler. Only halves object.
+# The last rival is honest work: a flow (lesson 08), trained here, which takes the cloud as its *class* and never meets a count as a number.
 
 # %% tags=["nbval-ignore-output"]
-g = profile.generator(22)
-w = mapped(train)
-w[:, :3] += 0.1 * torch.randn(len(w), 3, generator=g, dtype=w.dtype)  # not the cloud: that stays a count
-rivals = {"KoopmanSampler": drawn["all stages"], "training rows": train, "training rows, shaken": mapped.undo(w)}
+w, cloud = mapped(train), train[:, 3].long()
+net = kt.FourierNet(3, width=64, depth=2, n_labels=9, generator=profile.generator(30))
+flow = kt.FlowMatching(3, net=net)
+flow.fit(w[:, :3], labels=cloud, n_steps=1500, batch=256, lr=4e-3, generator=profile.generator(31), verbose=False)
+rows = torch.randint(len(w), (2000,), generator=profile.generator(32))
+flowed = torch.cat([flow.sample(2000, labels=cloud[rows], generator=profile.generator(33)), w[rows, 3:]], dim=1)
+kick = torch.randn(w.shape, generator=profile.generator(22), dtype=w.dtype)
+shaken = w + 0.1 * kick * torch.tensor([1, 1, 1, 0])  # not the cloud: that stays a count
+rivals = {
+    "training rows": train,
+    "training rows, shaken": mapped.undo(shaken),
+    "flow with classes": mapped.undo(flowed),
+}
 print(f"{'':32}  SW2 / floor, AUC, halves")
-for name, x in rivals.items():
-    rivals[name] = thrice(x)
-    tell(name, rivals[name])
-assert rivals["training rows, shaken"][0] < 1.2 and rivals["training rows, shaken"][1] < 0.65
-assert rivals["training rows, shaken"][2] > 0.65 > 0.6 > rivals["KoopmanSampler"][2]
+rivals = {name: thrice(x) for name, x in rivals.items()}
+for name, verdicts in rivals.items():
+    tell(name, verdicts)
+assert max(rivals["training rows, shaken"][0], rivals["flow with classes"][0]) < 1.4
+assert max(rivals["training rows, shaken"][1], rivals["flow with classes"][1]) < 0.65
+assert (
+    rivals["training rows, shaken"][2] > 0.65 > results["all stages"][2] + 0.05
+    and rivals["flow with classes"][2] < 0.65
+)
+anybodys = kt.VelocityFlow(lambda x, t: flow.given(3).velocity(x, t), dim=3)  # a function of any library is a flow, too
+assert torch.allclose(anybodys.transport(w[:5, :3]), flow.given(3).transport(w[:5, :3]))
 
 # %% [markdown]
 # ## Your own file
@@ -583,7 +599,7 @@ assert len(mine.data) > 500
 
 # %% [markdown]
 # **When not to use this package.** If the report says that the mixture is better: take the mixture (`n_steps=0`), or a Gaussian. Above some twenty or thirty columns: expect no more than parity with a
-# mixture, and for pictures use a flow on codes (lesson 12). If most columns are discrete: count, or use a model of categories. If you need averages only: `kt.herd` your rows. Below a hundred
+# mixture, and for pictures use a flow on codes (lesson 12). On this table the flow of two seconds does as well as we do. If most columns are discrete: count, or use a model of categories. If you need averages only: `kt.herd` your rows. Below a hundred
 # rows: plot them. For a prediction of one column from the others: regression. For series of hundreds of coordinates: linear features first, as TICA does (deeptime).
 #
 # ## Exercises

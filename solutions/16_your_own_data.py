@@ -245,7 +245,7 @@ for ax, (name, column), color in zip(
 axes[0].set_ylabel("rows")
 plotting.finish(
     fig,
-    "Histograms of rain. The gauge: many small values and a long tail. A Gaussian of the same mean and spread: a hump, half "
+    "Histograms of rain. The gauge: many small values and a long tail. A Gaussian of the same mean and spread: a hump, a third "
     "of it below zero. Calibrated: as the gauge.",
 )
 assert mended.min() >= 0 and abs(mended.mean() - rain.mean()) < 0.05

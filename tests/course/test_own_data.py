@@ -85,14 +85,14 @@ def test_visits_joined_by_hand_give_a_wrong_timescale():
 
 def test_a_scan_of_lags_is_drawn_with_its_intervals(monkeypatch):
     needs("matplotlib")
-    from koopcourse.plotting import figures, lag_scan
+    from koopcourse.plotting import compare_timescales, figures
 
     drawn = []
     monkeypatch.setattr(figures, "_display", lambda fig, alt: drawn.append(fig))
     monkeypatch.setenv("KOOPTEACH_STRICT", "1")
     found = scan(list(torch.randn(30, 40, 1, dtype=torch.float64).mul(30).add(512).unbind(0)), lags=(1.0, 2.0))
     words = "Implied timescales of nothing much"
-    lag_scan.lag_scans({"one": found, "two": found}, exact=11.0, alt=words)
+    compare_timescales({"one": found, "two": found}, exact=11.0, alt=words)
     (ax,) = drawn[0].axes
     assert ax.get_xlabel() == "lag"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["exact", "one", "two"]

@@ -1,4 +1,4 @@
-"""Find declared exercises, in the modules ``l00`` to ``l14`` of ``koopcourse.exercises``; loaded one by one."""
+"""Find declared exercises, in the modules ``l00``, ``l01``, ... of ``koopcourse.exercises``; loaded one by one."""
 
 from __future__ import annotations
 

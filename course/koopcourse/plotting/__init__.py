@@ -16,9 +16,8 @@ from koopcourse.plotting.figures import (
     points,
 )
 from koopcourse.plotting.films import cloud, films
-from koopcourse.plotting.lag_scan import lag_scans
 from koopcourse.plotting.pictures import picture_rows
-from koopcourse.plotting.scan import timescales
+from koopcourse.plotting.scan import compare_timescales, timescales
 from koopcourse.plotting.selection import selection
 from koopcourse.plotting.story import story
 from koopcourse.plotting.style import COLORS, SERIES
@@ -30,6 +29,7 @@ __all__ = [
     "choices",
     "cloud",
     "compare",
+    "compare_timescales",
     "curves",
     "density",
     "eigenfunctions",
@@ -37,7 +37,6 @@ __all__ = [
     "film_strip",
     "films",
     "finish",
-    "lag_scans",
     "new_figure",
     "picture_rows",
     "points",
