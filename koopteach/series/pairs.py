@@ -173,6 +173,8 @@ def _rows(trajectory: Trajectory, lag: float, tolerance: float) -> tuple[np.ndar
 def _no_pair(every: list[Trajectory], lag: float, tolerance: float) -> str:
     spans = [float(np.ptp(seen)) for trajectory in every if len(seen := trajectory.times[trajectory.there()])]
     unit = {"dates": " seconds", "rows": " rows", "numbers": ""}[every[0].clock]
+    if not sum(len(trajectory.values) for trajectory in every):
+        return "lagged_pairs: series has no rows."
     text = f"lagged_pairs: no two complete rows are {lag:g}{unit} apart (give or take {tolerance:.2g}). "
     if not spans:
         return text + "Every row has a missing value: leave out the columns that are mostly missing."
