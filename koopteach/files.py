@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 _KIND, _CONFIG = "koopteach", "config"
 
 M = TypeVar("M", bound=nn.Module)
+T = TypeVar("T")
 
 
 def save_weights(path: str | Path, kind: str, config: dict[str, Any], tensors: dict[str, Tensor]) -> None:
@@ -127,11 +128,36 @@ def unpack(value: Any, classes: Sequence[type], tensors: dict[str, Tensor]) -> A
     if "tensor" in value:
         return tensors[value["tensor"]]
     if "complex" in value:
-        return torch.view_as_complex(tensors[value["complex"]])
+        return torch.view_as_complex(tensors[value["complex"]].clone())  # in a file it need not be aligned for that
     made = object.__new__({kind.__name__: kind for kind in classes}[value["class"]])
     for key, entry in value["parts"].items():
         object.__setattr__(made, key, unpack(entry, classes, tensors))  # frozen ones, too
     return made
+
+
+def save_object(path: str | Path, value: Any, classes: Sequence[type]) -> None:
+    """Write ``value``, made of objects of these ``classes``, as a file of its class' name.
+
+    Raises:
+        RuntimeError, TypeError, OSError, ImportError: as :func:`pack` and :func:`save_weights`.
+    """
+    tensors: dict[str, Tensor] = {}
+    save_weights(path, type(value).__name__, {"object": pack(value, classes, tensors, "object")}, tensors)
+
+
+def load_object(path: str | Path, kind: type[T], classes: Sequence[type], look: Callable[[T], Any]) -> T:
+    """The object of a file that :func:`save_object` wrote; ``look`` uses it, and so finds what does not fit.
+
+    Raises:
+        FileNotFoundError, ValueError, ImportError: as :func:`load_weights`; contents that are none of this version.
+    """
+    config, tensors = load_weights(path, kind.__name__)
+    try:
+        found = unpack(config["object"], classes, tensors)
+        look(found)
+    except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
+        raise ValueError(f"load: {path} describes no {kind.__name__} of this version: {error!r:.200}.") from error
+    return found
 
 
 def fill(module: M, tensors: dict[str, Tensor], path: str | Path) -> M:

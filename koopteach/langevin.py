@@ -10,7 +10,7 @@ from torch import Tensor
 
 from koopteach.protocols import Manifold, Target
 from koopteach.targets.manifolds import Surface
-from koopteach.tensors import as_count, as_numbers, as_points, is_traced, map_chunks, positive, randn
+from koopteach.tensors import as_count, as_numbers, as_points, is_traced, map_chunks, positive, randn, refuse_shape
 
 Score = Callable[[Tensor], Tensor]
 
@@ -39,11 +39,7 @@ def as_score(operation: str, score: Score | Target, name: str = "score") -> Scor
         if not isinstance(vectors, Tensor) or vectors.dtype != x.dtype:
             found = vectors.dtype if isinstance(vectors, Tensor) else type(vectors).__name__
             raise TypeError(f"{operation}: {name} returned {found} at points of {x.dtype}. Convert one of them.")
-        if vectors.shape != x.shape:
-            raise ValueError(
-                f"{operation}: {name} returned shape {tuple(vectors.shape)} at points {tuple(x.shape)}, but one vector "
-                "a point is needed."
-            )
+        refuse_shape(operation, f"what {name} returned", vectors, tuple(x.shape), ", one vector a point")
         if not is_traced(vectors) and bool(vectors.isnan().any()):
             bad = int(vectors.isnan().any(dim=1).sum())
             raise ValueError(

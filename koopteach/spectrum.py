@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor
 
 from koopteach import dictionaries
 from koopteach.dictionaries.expansion import Expansion
-from koopteach.files import load_weights, pack, save_weights, unpack
+from koopteach.files import load_object, save_object
 from koopteach.protocols import Functions, Manifold
 from koopteach.standardizer import Standardizer
 from koopteach.targets.manifolds import Circle, Sphere, Torus
@@ -26,6 +26,7 @@ from koopteach.tensors import (
     chunks,
     is_traced,
     map_chunks,
+    refuse_shape,
     same_kind,
 )
 
@@ -91,8 +92,7 @@ class Spectrum(Movable):
             ValueError: rates that are not a vector.
         """
         rates = as_float("Spectrum.from_functions", "rates", rates)
-        if rates.ndim != 1:
-            raise ValueError(f"Spectrum.from_functions: rates has shape {tuple(rates.shape)}, but (r,) is needed.")
+        refuse_shape("Spectrum.from_functions", "rates", rates, ("r",))
         if not bool(rates.isfinite().all()):
             raise ValueError(f"Spectrum.from_functions: rates must be finite, got {rates.tolist()}.")
         functions = _Formulas(phi, grad or _autograd(phi), len(rates))
@@ -142,6 +142,22 @@ class Spectrum(Movable):
             x, map_chunks(lambda part: self.functions.contract_grad(part, weights), x, self.functions.width)
         )
 
+    def dirichlet(self, x: Tensor) -> Tensor:
+        """``mean_i D phi_k(x_i) . D phi_l(x_i)``, ``(r, r)``, ``D`` the gradient in the coordinates of ``units``.
+
+        Summed over chunks of points: never an array of (points, features, dim).
+        """
+        x, (r, d) = self._points(x), (len(self), x.shape[1])
+        if isinstance(self.functions, Expansion) and self.manifold is None:
+            by_features = self.functions.dirichlet(x, self.stretch)
+            if by_features is not None:
+                return by_features
+        total = torch.zeros(r, r, dtype=torch.float64, device=x.device)
+        for rows in chunks(len(x), 2 * r * d):
+            slopes = (self.grad(x[rows]) * self.stretch).transpose(1, 2).reshape(-1, r)
+            total += slopes.T @ slopes
+        return (total / len(x)).to(x)
+
     def reaches(self, x: Tensor) -> Tensor:
         """Which of the points some kernel of the dictionary sees, ``(n,)``; all, where the functions are not local."""
         x = self._points(x)
@@ -182,8 +198,7 @@ class Spectrum(Movable):
             RuntimeError: functions that are no expansion in the package's dictionaries, a manifold of one's own.
             ImportError: without safetensors.
         """
-        tensors: dict[str, Tensor] = {}
-        save_weights(path, "Spectrum", {"spectrum": pack(self, saved_classes(), tensors, "spectrum")}, tensors)
+        save_object(path, self, saved_classes())
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -193,14 +208,12 @@ class Spectrum(Movable):
             FileNotFoundError, ValueError, ImportError: as :func:`koopteach.files.load_weights`, or numbers that do not
                 fit.
         """
-        config, tensors = load_weights(path, "Spectrum")
-        try:
-            found = unpack(config["spectrum"], saved_classes(), tensors)
-            origin = found.energies.new_zeros(1, found.functions.dictionary.dim)
-            found.contract_grad(origin, torch.ones_like(found(origin)[0]))  # do the shapes fit?
-            return found
-        except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
-            raise ValueError(f"load: {path} describes no spectrum of this version: {error!r:.200}.") from error
+
+        def look(found: Self) -> None:
+            origin = found.energies.new_zeros(1, cast(Expansion, found.functions).dictionary.dim)
+            found.contract_grad(origin, torch.ones_like(found(origin)[0]))
+
+        return load_object(path, cls, saved_classes(), look)
 
 
 def saved_classes() -> tuple[type, ...]:

@@ -108,10 +108,7 @@ def as_weights(operation: str, weights: Any, x: Tensor, name: str = "weights") -
         return x.new_ones(len(x))
     weights = as_tensor(operation, name, weights).detach()
     weights = as_float(operation, name, weights if weights.is_complex() else weights.to(x))  # counts are welcome
-    if weights.shape != (len(x),):
-        raise ValueError(
-            f"{operation}: {name} has shape {tuple(weights.shape)}, but ({len(x)},) is needed, one a point."
-        )
+    refuse_shape(operation, name, weights, (len(x),), ", one a point")
     if not bool((weights >= 0).all()) or not 0 < float(weights.sum()) < math.inf:
         raise ValueError(
             f"{operation}: {name} must be finite, not negative and not all zero. "
@@ -192,19 +189,27 @@ def not_negative(operation: str, name: str, value: Any) -> float:
     return number
 
 
-def as_coefficients(operation: str, name: str, value: Any, shape: tuple[int | None, ...], like: Tensor) -> Tensor:
-    """``value`` as real or complex numbers of this ``shape``, in which None stands for any length.
+def refuse_shape(operation: str, name: str, value: Tensor, needed: tuple[int | str, ...], hint: str = "") -> None:
+    """Refuse another shape than the ``needed`` one, in which a letter stands for any length.
+
+    Raises:
+        ValueError: with both shapes, and the ``hint`` behind them.
+    """
+    if value.ndim != len(needed) or any(a != b for a, b in zip(value.shape, needed) if isinstance(b, int)):
+        told = ", ".join(map(str, needed)) + ("," if len(needed) == 1 else "")
+        raise ValueError(f"{operation}: {name} has shape {tuple(value.shape)}, but ({told}) is needed{hint}.")
+
+
+def as_coefficients(operation: str, name: str, value: Any, shape: tuple[int | str, ...], like: Tensor) -> Tensor:
+    """``value`` as real or complex numbers of this ``shape``, as of :func:`refuse_shape`.
 
     Raises:
         TypeError: no tensor, or another dtype or device than those of ``like``.
         ValueError: another shape.
     """
-    needed = ", ".join("r" if length is None else str(length) for length in shape) + ("," if len(shape) == 1 else "")
     if not isinstance(value, Tensor):
-        raise TypeError(f"{operation}: {name} must be a tensor ({needed}), got {type(value).__name__}.")
-    fits = value.ndim == len(shape) and all(b is None or a == b for a, b in zip(value.shape, shape))
-    if not fits:
-        raise ValueError(f"{operation}: {name} has shape {tuple(value.shape)}, but ({needed}) is needed.")
+        raise TypeError(f"{operation}: {name} must be a tensor, got {type(value).__name__}.")
+    refuse_shape(operation, name, value, shape)
     if value.dtype != like.dtype or value.device != like.device:
         raise TypeError(
             f"{operation}: {name} has dtype {value.dtype} on {value.device}, but {like.dtype} on {like.device} is "

@@ -63,7 +63,7 @@ class RandomFourierFeatures(Movable):
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
         slopes = self._slopes(x)
-        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, None), slopes)
+        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, "r"), slopes)
         w = self.frequencies.to(slopes)
         return torch.stack([slopes @ (coefficients * w[:, i : i + 1]) for i in range(self.dim)], dim=2)
 

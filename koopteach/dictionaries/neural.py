@@ -126,7 +126,7 @@ class NeuralDictionary(Movable):
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
         tangents = self._tangents(x)
-        shape = (self.n_features, None)
+        shape = (self.n_features, "r")
         coefficients = as_coefficients("contract_grad", "coefficients", coefficients, shape, tangents[0])
         last = self.layers[-1][0] @ coefficients
         return torch.stack([tangent @ last for tangent in tangents], dim=2)

@@ -66,7 +66,7 @@ class _Polynomials(Movable):
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
         x = as_points(type(self).__name__, "x", x, dim=self.dim)
-        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, None), x)
+        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, "r"), x)
         return torch.stack([partial @ coefficients[rows] for rows, partial in self.partials(x)], dim=2)
 
     def partials(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

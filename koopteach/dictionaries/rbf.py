@@ -145,7 +145,7 @@ class GaussianRBF(Movable):
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``: one kernel, ``d + 1`` products."""
         u = self._shifted(x)
-        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, None), u)
+        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, "r"), u)
         kernel = self._kernel(u)
         c = coefficients * self._precision[:, None]
         total = kernel @ c
@@ -272,7 +272,7 @@ class MultiScale(Movable):
     def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
         x = as_points("MultiScale", "x", x, dim=self.dim)
-        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, None), x)
+        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, "r"), x)
         blocks = coefficients.split([group.n_features for group in self.groups])
         return reduce(torch.add, (group.contract_grad(x, block) for group, block in zip(self.groups, blocks)))
 

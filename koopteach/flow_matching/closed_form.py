@@ -9,7 +9,7 @@ from torch import Tensor
 
 from koopteach.flow_matching.flow import Flow, checked_times
 from koopteach.targets import GaussianMixture
-from koopteach.tensors import as_float, as_points
+from koopteach.tensors import as_float, as_points, refuse_shape
 
 
 class GaussianFlow(Flow):
@@ -41,11 +41,8 @@ class GaussianFlow(Flow):
         if covariance.ndim == 1:
             covariance = torch.diag(covariance)
         d = self.mean.numel()
-        if self.mean.ndim != 1 or covariance.shape != (d, d):
-            raise ValueError(
-                "GaussianFlow: mean must be (d,) and covariance (d, d) or (d,), got "
-                f"{tuple(self.mean.shape)} and {tuple(covariance.shape)}."
-            )
+        refuse_shape("GaussianFlow", "mean", self.mean, ("d",))
+        refuse_shape("GaussianFlow", "covariance", covariance, (d, d), f", or ({d},)")
         self.dim, self._like = d, self.mean.new_empty(0)
         if not torch.allclose(covariance, covariance.T):  # NaN is not close to itself
             raise ValueError("GaussianFlow: covariance must be symmetric and positive definite.")

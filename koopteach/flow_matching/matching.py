@@ -16,7 +16,7 @@ from koopteach.flow_matching.net import FourierNet, like_weights, own_copy, to_t
 from koopteach.flow_matching.paths import Coupling, Pairs, checked_coupling, coupled, draw_source, linear_path
 from koopteach.flow_matching.train import Training, train
 from koopteach.flow_matching.units import Units
-from koopteach.tensors import as_count, as_points, rand, random_rows
+from koopteach.tensors import as_count, as_points, rand, random_rows, refuse_shape
 
 
 class FlowMatching(Flow):
@@ -289,11 +289,7 @@ class FlowMatching(Flow):
         if labels is not None and labels.ndim and len(labels) != len(x):
             raise ValueError(f"FlowMatching: there are {len(labels)} labels for {len(x)} points; give one for each.")
         v = net(x, t) if labels is None else net(x, t, labels)
-        if v.shape != x.shape:
-            raise ValueError(
-                f"FlowMatching: net returned {tuple(v.shape)} for points {tuple(x.shape)}, but a velocity has as many "
-                "coordinates as a point."
-            )
+        refuse_shape("FlowMatching", "what net returned", v, tuple(x.shape), ", one velocity a point")
         return v
 
     def save(self, path: str | Path) -> None:

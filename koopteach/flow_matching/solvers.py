@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from koopteach.tensors import as_count, as_points, is_traced, positive
+from koopteach.tensors import as_count, as_points, is_traced, positive, refuse_shape
 
 Velocity = Callable[[Tensor, float], Tensor]
 
@@ -142,10 +142,7 @@ class _Checked:
     def __call__(self, x: Tensor, t: float) -> Tensor:
         self.n += 1
         v = self.velocity(x, t)
-        if v.shape != x.shape:
-            raise ValueError(
-                f"integrate: velocity has shape {tuple(v.shape)} at points {tuple(x.shape)}, but must have theirs."
-            )
+        refuse_shape("integrate", "velocity", v, tuple(x.shape), ", as its points have")
         return v
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from koopteach.flow_matching.flow import Flow
 from koopteach.flow_matching.net import like_weights
-from koopteach.tensors import as_count, as_points
+from koopteach.tensors import as_count, as_points, refuse_shape
 
 
 class VelocityFlow(Flow):
@@ -45,9 +45,5 @@ class VelocityFlow(Flow):
     def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
         like = like_weights(self.function) if isinstance(self.function, nn.Module) else x
         v = self.function(x.to(like), t.to(like)).to(x)
-        if v.shape != x.shape:
-            raise ValueError(
-                f"VelocityFlow: function returned {tuple(v.shape)} for points {tuple(x.shape)}, but a velocity has as "
-                "many coordinates as a point."
-            )
+        refuse_shape("VelocityFlow", "what function returned", v, tuple(x.shape), ", one velocity a point")
         return v

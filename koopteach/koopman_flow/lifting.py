@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from koopteach.flow_matching import FourierNet
 from koopteach.flow_matching.net import like_weights
 from koopteach.koopman_flow.time_functions import Whitening, time_functions
-from koopteach.tensors import jvp
+from koopteach.tensors import jvp, refuse_shape
 
 
 class Lifting(nn.Module):
@@ -199,12 +199,9 @@ def checked_net(net: nn.Module, dim: int, outputs: int) -> nn.Module:
     """
     like = like_weights(net)
     with torch.no_grad():
-        found = tuple(net(like.new_zeros(2, dim), like.new_zeros(2, 1)).shape)
-    if found != (2, outputs):
-        raise ValueError(
-            f"KoopmanFlow: net returns {found} for 2 points of dimension {dim}, but (2, {outputs}) is needed: for each "
-            "coordinate and K pairs 2 + 2 K numbers for coefficients, 1 + 2 K for consistency."
-        )
+        found = net(like.new_zeros(2, dim), like.new_zeros(2, 1))
+    numbers = ": for each coordinate and K pairs 2 + 2 K numbers for coefficients, 1 + 2 K for consistency"
+    refuse_shape("KoopmanFlow", "what net returns for 2 points", found, (2, outputs), numbers)
     return net
 
 
@@ -220,11 +217,7 @@ def check_lifting(lifting: Lifting) -> None:
         found = {"lift": z, "evolve": lifting.evolve(z, 1.0), "read": lifting.read(z), "generator": lifting.generator()}
     needed = {"lift": (2, m), "evolve": (2, m), "read": (2, d), "generator": (m, m)}
     for name, shape in needed.items():
-        if tuple(found[name].shape) != shape:
-            raise ValueError(
-                f"KoopmanFlow: {name} of the lifting returns {tuple(found[name].shape)} for 2 points of dimension {d} "
-                f"and {m} observables, but {shape} is needed."
-            )
+        refuse_shape("KoopmanFlow", f"{name} of the lifting", found[name], shape, f" for 2 points and {m} observables")
 
 
 def path_lift(

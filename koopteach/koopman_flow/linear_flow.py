@@ -15,7 +15,7 @@ from koopteach.flow_matching.solvers import check_solver
 from koopteach.flow_matching.units import Units
 from koopteach.koopman_flow.lifting import Lifting, ModeSum
 from koopteach.koopman_flow.sampling import read_states
-from koopteach.tensors import as_float, as_points, brief, jvp
+from koopteach.tensors import as_float, as_points, brief, jvp, refuse_shape
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,7 @@ class LinearFlow(Flow):
         """
         lifting, x0 = self._mode_sum("edit"), as_points("edit", "x0", x0, dim=self.dim)
         gains = as_float("edit", "gains", gains).to(x0)
-        if gains.shape != (1 + lifting.n_pairs,):
-            raise ValueError(
-                f"edit: gains has shape {tuple(gains.shape)}, but ({1 + lifting.n_pairs},) is needed: of the drift, "
-                f"then of each of the {lifting.n_pairs} pairs."
-            )
+        refuse_shape("edit", "gains", gains, (1 + lifting.n_pairs,), ": of the drift, then of each pair")
         checked_times("edit", [t])
         p, u, a, b = lifting.split(self.lift(x0, 0.0))
         pair = gains[1:, None]

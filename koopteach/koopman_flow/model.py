@@ -20,7 +20,7 @@ from koopteach.koopman_flow.linear_flow import LinearFlow
 from koopteach.koopman_flow.losses import checked_weights, coefficient_loss, training_loss
 from koopteach.koopman_flow.paths import TeacherPaths, teacher_paths
 from koopteach.koopman_flow.time_functions import fit_time_functions
-from koopteach.tensors import as_count, as_points
+from koopteach.tensors import as_count, as_points, refuse_shape
 
 GENERATORS = ("mode_sum", "free")
 METHODS = ("coefficients", "consistency")
@@ -220,11 +220,7 @@ class KoopmanFlow(LinearFlow):
 
     def _pairs(self, spectrum: Any) -> tuple[Tensor, Tensor]:
         spectrum = torch.as_tensor(spectrum, dtype=torch.complex128)
-        if spectrum.shape != (self.n_pairs,):
-            raise ValueError(
-                f"fit: spectrum has shape {tuple(spectrum.shape)}, but one a + ib for each of the {self.n_pairs} "
-                "pairs is needed."
-            )
+        refuse_shape("fit", "spectrum", spectrum, (self.n_pairs,), ", one a + ib for each pair")
         return spectrum.real, spectrum.imag
 
     def diagnose(self, x0: Tensor, *, verbose: bool = True) -> Diagnosis:

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from koopteach.dictionaries.rbf import GaussianRBF
 from koopteach.kernels import augmented, default_bandwidth, exp2_, exponents, tiles
-from koopteach.operators.linear_algebra import Size, fix_signs, mode_count
+from koopteach.operators.linear_algebra import Size, dirichlet_energies, fix_signs, mode_count
 from koopteach.operators.low_rank import factorised
 from koopteach.operators.remarks import missing_modes, paragraphs
 from koopteach.spectrum import Spectrum, few_modes
-from koopteach.tensors import Movable, as_number, as_points, chunks, map_chunks, positive, same_kind
+from koopteach.tensors import Movable, as_number, as_points, map_chunks, positive, same_kind
 
 # What is kept of the walk's matrix: this number squared (128 MB). Where neither the matrix nor a factor of it is so
 # small, it is computed anew in every product.
@@ -132,7 +132,7 @@ class DiffusionMaps:
         functions = self._extended(walk, mu[:r], fix_signs(psi[:, :r])).to(x.device, x.dtype)
         return Spectrum(
             rates=((1 - mu[:r]) / eps).clamp_min(0).to(x),
-            energies=_energies(functions, x),
+            energies=dirichlet_energies(functions, x[:: -(-len(x) // _ENERGY_POINTS)]).to(x),
             scale=float(size),
             spread_ratio=size.spread_ratio,
             functions=functions,
@@ -306,12 +306,3 @@ class _Averages(Movable):
                 kernel = exp2_(exponent - exponent.amax(dim=0))
                 total = kernel.sum(dim=0)
             yield kernel, total
-
-
-def _energies(functions: _Averages, x: Tensor) -> Tensor:
-    """``E|grad phi_k|^2`` on at most 2,000 of the samples, ``(r,)``."""
-    x = x[:: -(-len(x) // _ENERGY_POINTS)]
-    total = torch.zeros(functions.values.shape[1], dtype=torch.float64, device=x.device)
-    for rows in chunks(len(x), functions.width + functions.values.shape[1] * x.shape[1]):
-        total += functions.grad(x[rows]).double().square().sum(dim=(0, 2))
-    return (total / len(x)).to(x)

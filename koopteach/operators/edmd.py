@@ -15,6 +15,7 @@ from koopteach.operators.linear_algebra import (
     Size,
     add_gram_,
     checked_tol,
+    dirichlet_energies,
     fix_signs,
     from_lower_triangle,
     mode_count,
@@ -262,13 +263,7 @@ class EDMD(Prediction):
         like, x = self._kept, self._kept[:, 0]
         number = like.dtype.to_complex() if rates.is_complex() else like.dtype
         functions = Expansion(self.dictionary, functions.mean.to(like), functions.coefficients.to(number))
-        energies = torch.zeros(len(rates), dtype=torch.float64, device=like.device)
-        for rows in chunks(len(x), functions.width * (1 + x.shape[1]) * 2):
-            slopes = functions.grad(x[rows])
-            if self.manifold is not None:
-                slopes = self.manifold.tangent(x[rows], slopes)
-            energies += slopes.abs().double().square().sum(dim=(0, 2))
-        energies = energies / len(x)
+        energies = dirichlet_energies(functions, x, self.manifold)
         if self.reversible:
             report += paragraphs(clock_ratio(rates, energies))
         return Spectrum(

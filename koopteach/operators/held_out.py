@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import chunks
 
 
 def held_out_score(who: str, spectrum: Spectrum, held_out: Sequence[Tensor], n_modes: int) -> float:
@@ -48,10 +47,5 @@ def _pair_forms(spectrum: Spectrum, x: Tensor, y: Tensor) -> tuple[Tensor, Tenso
 
 def _sample_forms(spectrum: Spectrum, x: Tensor) -> tuple[Tensor, Tensor]:
     """Gram matrix and Dirichlet form of the functions, ``(r, r)``."""
-    phi = spectrum(x).double()
-    r, d = phi.shape[1], x.shape[1]
-    form = torch.zeros(r, r, dtype=phi.dtype, device=x.device)
-    for rows in chunks(len(x), 2 * r * d):
-        slopes = (spectrum.grad(x[rows]) * spectrum.stretch).double().transpose(1, 2).reshape(-1, r)
-        form += slopes.T @ slopes
-    return phi.T.cov(correction=0).reshape(r, r), form / len(x)
+    r = len(spectrum)
+    return spectrum(x).double().T.cov(correction=0).reshape(r, r), spectrum.dirichlet(x).double()

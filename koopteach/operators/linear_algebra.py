@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from koopteach.protocols import Dictionary, Manifold
-from koopteach.tensors import as_count, as_number
+from koopteach.protocols import Dictionary, Functions, Manifold
+from koopteach.tensors import as_count, as_number, chunks
 
 # In float32 a Gram matrix is known to about seven digits, so directions below 1e-5 are rounding, not data.
 SMALLEST_TOL = {torch.float32: 1e-5, torch.float64: 0.0}
@@ -158,6 +158,16 @@ class Size:
 
     def _variances(self) -> Tensor:
         return (self._squares / self._weight - (self._sum / self._weight).square()).clamp_min(0)
+
+
+def dirichlet_energies(functions: Functions, x: Tensor, manifold: Manifold | None = None) -> Tensor:
+    """``mean_i |grad phi_k(x_i)|^2``, ``(r,)`` in float64, of the tangent gradients where there is a manifold."""
+    total = torch.zeros((), dtype=torch.float64, device=x.device)
+    for rows in chunks(len(x), 2 * functions.width * (1 + x.shape[1])):
+        slopes = functions.grad(x[rows])
+        slopes = slopes if manifold is None else manifold.tangent(x[rows], slopes)
+        total = total + slopes.abs().double().square().sum(dim=(0, 2))
+    return total / len(x)
 
 
 def mode_count(n_modes: int | None, available: int, who: str) -> int:

@@ -11,7 +11,7 @@ from koopteach.operators.held_out import held_out_score
 from koopteach.operators.linear_algebra import SMALLEST_TOL
 from koopteach.protocols import Dictionary
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_count, as_pairs, as_points, map_chunks, same_kind
+from koopteach.tensors import as_count, as_pairs, as_points, map_chunks, refuse_shape, same_kind
 
 
 class Prediction:
@@ -85,11 +85,7 @@ class Prediction:
 
         seen = self._kept.flatten(0, 1)
         values = seen if observable is None else observable(seen)
-        if values.ndim != 2 or len(values) != len(seen):
-            raise ValueError(
-                f"EDMD.predict: observable returned shape {tuple(values.shape)} for {len(seen)} states, but (n, p) is "
-                "needed, one row a state."
-            )
+        refuse_shape("EDMD.predict", "what observable returned", values, (len(seen), "p"), ", one row a state")
         weights = torch.linalg.lstsq(features(seen), values.double()).solution
         step = _with_constant((mean_y - mean_x) @ w, w.T @ cross @ w)
         weights = torch.linalg.matrix_power(step, k) @ weights

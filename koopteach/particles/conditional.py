@@ -15,7 +15,7 @@ from koopteach.operators import GeneratorEDMD
 from koopteach.particles.kswgd import KSWGD
 from koopteach.particles.run import Run, run_particles
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_count, as_float, as_points, positive, rand
+from koopteach.tensors import as_count, as_float, as_points, positive, rand, refuse_shape
 
 # Halvings of an interval of exponents; more change no exponent in double precision.
 _HALVINGS = 60
@@ -247,11 +247,8 @@ def _warn_of_few(values: Tensor) -> None:
 
 def _values(log_likelihood: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     values = as_float("condition", "log_likelihood", log_likelihood(x))
-    if values.shape != (len(x),):
-        raise ValueError(
-            f"condition: log_likelihood returned shape {tuple(values.shape)}, but ({len(x)},) is needed, one number a "
-            "sample. Sum over what was observed."
-        )
+    hint = ", one number a sample. Sum over what was observed"
+    refuse_shape("condition", "what log_likelihood returned", values, (len(x),), hint)
     _normalised("condition", values)
     return values.to(x)
 

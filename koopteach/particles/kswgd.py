@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from koopteach.operators.remarks import flat_modes, uneven_columns
-from koopteach.spectrum import Expansion, Spectrum
-from koopteach.tensors import as_number, as_points, chunks, is_traced, not_negative, positive, randn, same_kind
+from koopteach.spectrum import Spectrum
+from koopteach.tensors import as_number, as_points, is_traced, not_negative, positive, randn, same_kind
 
 # The metric at the particles is singular wherever they cluster; below this the damped system is, too.
 _LEAST_DAMPING = 1e-6
@@ -142,21 +142,7 @@ class KSWGD:
     def _weights(self, x: Tensor, m: Tensor) -> Tensor:
         if math.isinf(self.damping):
             return m / self.spectrum.energies
-        return damped_weights(m, self._metric(x), self.spectrum.energies, self.damping)
-
-    def _metric(self, x: Tensor) -> Tensor:
-        """``M``, summed over chunks of particles: never an array of (particles, features, dim)."""
-        functions = self.spectrum.functions
-        if isinstance(functions, Expansion) and self.spectrum.manifold is None:
-            metric = functions.dirichlet(x, self.spectrum.stretch)
-            if metric is not None:
-                return metric
-        r, (n, d) = len(self.spectrum), x.shape
-        total = torch.zeros(r, r, dtype=x.dtype, device=x.device)
-        for rows in chunks(n, 2 * r * d):
-            slopes = (self.spectrum.grad(x[rows]) * self.spectrum.stretch).transpose(1, 2).reshape(-1, r)
-            total += slopes.T @ slopes
-        return total / n
+        return damped_weights(m, self.spectrum.dirichlet(x), self.spectrum.energies, self.damping)
 
 
 def _refuse_flat_modes(spectrum: Spectrum) -> None:

@@ -14,7 +14,7 @@ from koopteach.operators import DiffusionMaps
 from koopteach.particles.kswgd import KSWGD
 from koopteach.protocols import Target
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_points, is_traced, median_square_distance, positive, rand, randn
+from koopteach.tensors import as_points, is_traced, median_square_distance, positive, rand, randn, refuse_shape
 
 
 class ULA:
@@ -105,11 +105,8 @@ class MALA:
 
     def _evaluated(self, x: Tensor) -> tuple[Tensor, Tensor]:
         log_prob, score = self.target.log_prob(x), self.target.score(x)
-        if log_prob.shape != x.shape[:1] or score.shape != x.shape:
-            raise ValueError(
-                f"MALA: at points {tuple(x.shape)} log_prob returned shape {tuple(log_prob.shape)} and score "
-                f"{tuple(score.shape)}, but ({len(x)},) and {tuple(x.shape)} are needed."
-            )
+        refuse_shape("MALA", "what log_prob returned", log_prob, (len(x),), ", one number a point")
+        refuse_shape("MALA", "what score returned", score, tuple(x.shape), ", one vector a point")
         return log_prob, score
 
     def step(

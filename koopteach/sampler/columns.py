@@ -84,14 +84,14 @@ class Columns(Movable):
         varying: numbers of the columns that vary ``(k,)``; the others are left out, and come back as they were.
         first: the first row ``(d,)``, which holds what the others always are.
         units: centre and spread of the columns that vary.
-        scores: normal scores by the column's number among those that vary.
+        scores: numbers of columns among those that vary, and their normal scores.
         discrete: which of those have few levels.
     """
 
     varying: Tensor
     first: Tensor
     units: Standardizer
-    scores: dict[int, Knots]
+    scores: tuple[tuple[int, Knots], ...]
     discrete: tuple[int, ...]
 
     @classmethod
@@ -110,19 +110,19 @@ class Columns(Movable):
         chosen = {"heavy": (kurtosis > _KURTOSIS) | (skew.abs() > _SKEW), "all": skew == skew, "none": skew != skew}
         which = chosen[scores].nonzero()[:, 0].tolist()
         few = tuple(j for j in range(len(varying)) if len(u[:, j].unique()) < FEW_LEVELS)
-        return cls(varying, x[0], units, {j: normal_scores(u[:, j], share) for j in which}, few)
+        return cls(varying, x[0], units, tuple((j, normal_scores(u[:, j], share)) for j in which), few)
 
     def __call__(self, x: Tensor) -> Tensor:
         """The data's units ``(n, d)`` to mapped coordinates ``(n, k)``."""
         u = self.units(x[:, self.varying])
-        for j, knots in self.scores.items():
+        for j, knots in self.scores:
             u[:, j] = knots(u[:, j])
         return u
 
     def undo(self, u: Tensor) -> Tensor:
         """Mapped coordinates ``(n, k)`` to the data's units ``(n, d)``."""
         u = u.clone()
-        for j, knots in self.scores.items():
+        for j, knots in self.scores:
             u[:, j] = knots.undo(u[:, j])
         x = self.first.expand(len(u), -1).clone()
         x[:, self.varying] = self.units.undo(u)

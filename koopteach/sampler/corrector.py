@@ -32,7 +32,7 @@ class Corrector(KSWGD):
 
     def init(self, x: Tensor) -> None:
         """Make the metric."""
-        self._start = self._metric(x[:_PARTICLES])
+        self._start = self.spectrum.dirichlet(x[:_PARTICLES])
 
     def _weights(self, x: Tensor, m: Tensor) -> Tensor:
         return damped_weights(m, self._start, self.spectrum.energies, self.damping)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
+import operator
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -12,16 +14,17 @@ import torch
 from torch import Tensor
 
 from koopteach.dictionaries import Monomials, MultiScale
+from koopteach.files import load_object, save_object
 from koopteach.operators import GeneratorEDMD
 from koopteach.particles import KSWGD, condition, run_particles
 from koopteach.protocols import Dictionary
-from koopteach.sampler.columns import Columns, calibrated
+from koopteach.sampler.columns import Columns, Knots, calibrated
 from koopteach.sampler.corrector import Corrector
 from koopteach.sampler.herding import herd
 from koopteach.sampler.judge import held_out_report
 from koopteach.sampler.mixture import FittedMixture
 from koopteach.sampler.tables import Kind, read
-from koopteach.spectrum import Spectrum
+from koopteach.spectrum import Spectrum, saved_classes
 from koopteach.tensors import as_count, as_number, as_points, as_weights, shuffled_rows
 
 _FEWEST_ROWS = 20
@@ -225,7 +228,7 @@ class KoopmanSampler:
         lines = [
             f"{len(self.data)} rows of {len(names)} columns{gone}",
             *_named("constant", [name for name in names if name not in varying]),
-            *_named("normal scores", [varying[j] for j in self.columns.scores]),
+            *_named("normal scores", [varying[j] for j, _ in self.columns.scores]),
             *_named("discrete (their levels alone are sampled)", [varying[j] for j in self.columns.discrete]),
             f"start: {self.mixture!r}",
             f"spectrum: {self.spectrum.report.splitlines()[0]}",
@@ -250,17 +253,28 @@ class KoopmanSampler:
         return self
 
     def save(self, path: str | Path) -> None:
-        """Write the fitted sampler, its table included, as one safetensors file."""
-        from koopteach.sampler.files import save
+        """Write the fitted sampler, its table included, as one safetensors file.
 
-        save(self._fitted("save"), path)
+        A loaded one has the default dictionary for its next fit.
+
+        Raises:
+            RuntimeError: a dictionary that :meth:`koopteach.Spectrum.save` does not know.
+            TypeError: columns whose names are neither text nor whole numbers.
+            ImportError: without safetensors.
+        """
+        plain, kind = copy.copy(self._fitted("save")), self.kind
+        names = tuple(name if isinstance(name, str) else operator.index(name) for name in kind.names)
+        plain.dictionary, plain.kind = None, Kind(kind.container, names, kind.dtypes)
+        save_object(path, plain, _SAVED)
 
     @classmethod
     def load(cls, path: str | Path) -> KoopmanSampler:
-        """The sampler of a file; nothing in it is executed."""
-        from koopteach.sampler.files import load
+        """The sampler of a file; nothing in it is executed.
 
-        return load(cls, path)
+        Raises:
+            FileNotFoundError, ValueError, ImportError: as :func:`koopteach.files.load_object`.
+        """
+        return load_object(path, KoopmanSampler, _SAVED, lambda found: found.sample(1, torch.Generator()))
 
     def _fitted(self, action: str) -> Self:
         if not len(self.data):
@@ -274,6 +288,10 @@ def _with_cubics(u: Tensor, generator: torch.Generator | None) -> Dictionary:
     if math.comb(d + 3, 3) - 1 > min(len(u) / _ROWS_A_CUBIC, _MOST_CUBICS):
         return MultiScale.from_data(u, generator=generator)
     return MultiScale([*MultiScale.from_data(u, tail="none", generator=generator).parts, Monomials(d, 3)])
+
+
+# What a saved sampler may be made of.
+_SAVED = (*saved_classes(), FittedMixture, Columns, Knots, Kind, KoopmanSampler)
 
 
 def _run(method: KSWGD, u: Tensor, n_steps: int, generator: torch.Generator | None = None) -> Tensor:

@@ -7,7 +7,18 @@ import math
 import torch
 from torch import Tensor
 
-from koopteach.tensors import Movable, as_count, as_number, as_points, chunks, positive, rand, randn, same_kind
+from koopteach.tensors import (
+    Movable,
+    as_count,
+    as_number,
+    as_points,
+    chunks,
+    positive,
+    rand,
+    randn,
+    refuse_shape,
+    same_kind,
+)
 
 # The law of a field is a product of factors, of single values and of neighbours' differences; sums over a grid of a
 # quarter of the narrower one's width are exact to rounding.
@@ -146,10 +157,7 @@ class AllenCahn(Movable):
         """
         u = as_points("AllenCahn.step", "u", u, dim=self.dim)
         self._refuse_step("AllenCahn.step", dt)
-        if noise.shape != u.shape:
-            raise ValueError(
-                f"AllenCahn.step: noise has shape {tuple(noise.shape)}, but {tuple(u.shape)} is needed, like u."
-            )
+        refuse_shape("AllenCahn.step", "noise", noise, tuple(u.shape), ", like u")
         same_kind("AllenCahn.step", noise, u, "u")
         return inverse_cosine_transform(self._step(cosine_transform(u), u, dt, noise))
 

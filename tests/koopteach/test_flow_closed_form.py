@@ -186,7 +186,7 @@ def test_a_straight_flow_is_straight_whatever_the_directions():
         (lambda: GaussianFlow([0.0, 0.0], [[1.0, 0.5], [0.0, 1.0]]), "symmetric and positive definite"),
         (lambda: GaussianFlow([0.0, 0.0], [1.0, math.nan]), "symmetric and positive definite"),
         (lambda: GaussianFlow([0.0, 0.0], [1.0, 0.0]), "symmetric and positive definite"),
-        (lambda: GaussianFlow([0.0, 0.0], [1.0]), r"got \(2,\) and \(1, 1\)"),
+        (lambda: GaussianFlow([0.0, 0.0], [1.0]), r"covariance has shape \(1, 1\), but \(2, 2\) is needed"),
         (lambda: GAUSSIAN.exact(normal(2, 2), [0.5]), r"exact: x0 has shape \(2, 2\)"),
         (lambda: GAUSSIAN.exact(normal(2, 3), [1.5]), r"exact: t must lie in \[0, 1\]"),
         (lambda: straightness(GAUSSIAN, normal(3, 3), n_times=2), "n_times must be at least 3"),

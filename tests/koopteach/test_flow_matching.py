@@ -253,7 +253,7 @@ def test_a_network_of_another_shape_is_refused():
     """One output for two coordinates would be broadcast, and train."""
     flow = FlowMatching(2, net=Affine(out=1))
     for call in (lambda: flow.fit(MOONS, **FEW), lambda: flow.transport(MOONS), lambda: flow.velocity(MOONS, 0.5)):
-        with pytest.raises(ValueError, match=r"net returned \(\d+, 1\) for points \(\d+, 2\)"):
+        with pytest.raises(ValueError, match=r"what net returned has shape \(\d+, 1\), but \(\d+, 2\) is needed"):
             call()
 
 

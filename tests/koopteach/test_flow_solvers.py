@@ -233,7 +233,7 @@ def test_no_solver_is_advised_where_the_velocity_is_not_a_number(solver):
 def test_a_velocity_of_another_shape_is_refused():
     """A column would be broadcast over the coordinates, and nobody would notice."""
     for velocity in (lambda x, t: x[:, :1], lambda x, t: x[0], lambda x, t: x.sum(1)):
-        with pytest.raises(ValueError, match=r"integrate: velocity has shape \(.*\) at points \(3, 2\)"):
+        with pytest.raises(ValueError, match=r"integrate: velocity has shape \(.*\), but \(3, 2\) is needed"):
             Of(velocity).transport(torch.ones(3, 2))
 
 

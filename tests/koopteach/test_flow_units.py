@@ -277,7 +277,7 @@ REFUSED = {
     "loss without net": (lambda: FlowMatching(2).loss(MOONS), RuntimeError, "there is no velocity yet"),
     "steps": (lambda: FlowMatching(2).fit(MOONS, n_steps=2.5), TypeError, "n_steps must be a whole number, got 2.5"),
     "function": (lambda: VelocityFlow(3, 2), TypeError, r"function must be callable as v\(x, t\), got 3"),
-    "answer": (lambda: VelocityFlow(lambda x, t: t, 2).sample(3), ValueError, r"returned \(3, 1\) for points \(3, 2\)"),
+    "answer": (lambda: VelocityFlow(lambda x, t: t, 2).sample(3), ValueError, r"returned has shape \(3, 1\), but \(3, 2\)"),
 }
 
 
@@ -324,7 +324,7 @@ def test_a_student_trains_a_copy_of_a_network_of_ones_own(method, outputs, tmp_p
     same(student.modes(x0).at(0.5), student.transport(x0, t=0.5))
     with pytest.raises(RuntimeError, match="with the FourierNet of the package can be saved"):
         student.save(tmp_path / "student")
-    with pytest.raises(ValueError, match=rf"net returns \(2, 5\) for 2 points of dimension 2, but \(2, {outputs}\)"):
+    with pytest.raises(ValueError, match=rf"net returns for 2 points has shape \(2, 5\), but \(2, {outputs}\)"):
         KoopmanFlow(PAIR[0], net=Own(5)).fit(method, n_paths=20, **FEW)
     with pytest.raises(ValueError, match='a module as net needs generator="mode_sum"'):
         KoopmanFlow(PAIR[0], generator="free", net=net)

@@ -143,9 +143,9 @@ X = normal(9, 2)
 @pytest.mark.parametrize(
     ("score", "error", "told"),
     [
-        (lambda x: -x[:, :1], ValueError, r"score returned shape \(9, 1\) at points \(9, 2\), but one vector a point"),
-        (lambda x: -x.sum(1), ValueError, r"score returned shape \(9,\)"),
-        (lambda x: -x[:1], ValueError, r"score returned shape \(1, 2\)"),
+        (lambda x: -x[:, :1], ValueError, r"what score returned has shape \(9, 1\), but \(9, 2\) is needed, one vector a point"),
+        (lambda x: -x.sum(1), ValueError, r"what score returned has shape \(9,\)"),
+        (lambda x: -x[:1], ValueError, r"what score returned has shape \(1, 2\)"),
         (lambda x: torch.where(x > 1, math.nan, -x), ValueError, r"score is NaN at \d of 9 points"),
         (lambda x: -x.float(), TypeError, r"score returned torch\.float32 at points of torch\.float64"),
         (lambda x: (-x).numpy(), TypeError, r"score returned ndarray at points"),
@@ -171,7 +171,7 @@ def test_a_target_stands_for_its_score(name, monkeypatch):
 def test_a_drift_is_looked_at_like_a_score():
     turning = OrnsteinUhlenbeck(2)
     turning.drift = lambda x: x[:, :1]
-    with pytest.raises(ValueError, match=r"langevin_trajectory: drift returned shape \(9, 1\)"):
+    with pytest.raises(ValueError, match=r"langevin_trajectory: what drift returned has shape \(9, 1\)"):
         langevin_trajectory(turning, X, n_steps=1, dt=0.1)
     with pytest.raises(TypeError, match=r"target must have dim and score\(x\), or brownian_step.*, got function"):
         langevin_trajectory(lambda x: -x, X, n_steps=1, dt=0.1)

@@ -89,9 +89,9 @@ class Box:
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        (Box(lambda x: x), r"at points \(9, 2\) log_prob returned shape \(9, 2\) and score \(9, 2\), but \(9,\) and"),
-        (Box(lambda x: x[:1, 0]), r"log_prob returned shape \(1,\)"),
-        (Box(lambda x: x[:, 0], lambda x: x[:, :1]), r"and score \(9, 1\)"),
+        (Box(lambda x: x), r"log_prob returned has shape \(9, 2\), but \(9,\) is needed"),
+        (Box(lambda x: x[:1, 0]), r"log_prob returned has shape \(1,\)"),
+        (Box(lambda x: x[:, 0], lambda x: x[:, :1]), r"what score returned has shape \(9, 1\)"),
         (Box(lambda x: torch.where(x[:, 0] > 0, math.nan, x[:, 0])), r"log_prob or score is NaN at \d of 9 particles"),
         (Box(lambda x: x[:, 0], lambda x: x * math.nan), "log_prob or score is NaN at 9 of 9 particles. Start where"),
     ],

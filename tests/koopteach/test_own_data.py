@@ -192,7 +192,7 @@ def flow():
         (lambda: kt.FlowMatching(2).fit(MOONS, n_steps=2.5), "fit: n_steps must be a whole number, got 2.5"),
         (
             lambda: kt.run_particles(kt.ULA(lambda x: -x[:, :1], step_size=0.1), MOONS),
-            r"score returned shape \(150, 1\)",
+            r"score returned has shape \(150, 1\)",
         ),
         (lambda: kt.run_particles(kt.SVGD(lambda x: -x[:, :1], step_size=0.1), MOONS), "one vector a point"),
         (lambda: kt.run_particles(kt.ULA(lambda x: x * torch.nan, step_size=0.1), MOONS), "score is NaN at 150 of 150"),

@@ -79,7 +79,7 @@ def edited(path, change):
     with safe_open(path, framework="pt") as file:
         about, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     config = json.loads(about["config"])
-    change(config["spectrum"]["parts"])
+    change(config["object"]["parts"])
     save_file(tensors, path, metadata=about | {"config": json.dumps(config)})
 
 
@@ -109,7 +109,7 @@ def test_a_file_that_does_not_fit_ends_in_one_line(change, tmp_path):
     path = tmp_path / "s"
     kt.GeneratorEDMD(DICTIONARIES["kernels"]).fit(X).spectrum().save(path)
     edited(path, change)
-    with pytest.raises(ValueError, match="describes no spectrum of this version") as caught:
+    with pytest.raises(ValueError, match="describes no Spectrum of this version") as caught:
         kt.Spectrum.load(path)
     assert "\n" not in str(caught.value)
 
