@@ -17,6 +17,10 @@ _KURTOSIS, _SKEW = 5.0, 1.0
 # A column with fewer different values is discrete: samples take its levels and nothing between them.
 FEW_LEVELS = 20
 
+# Mapped coordinates are rounded here: in data with ties, as all measured to some digit are, many distances are the same
+# to the last bit, and other units, which round otherwise, would choose other centres.
+_DECIMALS = 8
+
 # Beyond the data a column's map goes on as steeply as over its outer tenth.
 _OUTER = 0.1
 
@@ -117,7 +121,7 @@ class Columns(Movable):
         u = self.units(x[:, self.varying])
         for j, knots in self.scores:
             u[:, j] = knots(u[:, j])
-        return u
+        return u.round(decimals=_DECIMALS)
 
     def undo(self, u: Tensor) -> Tensor:
         """Mapped coordinates ``(n, k)`` to the data's units ``(n, d)``."""
