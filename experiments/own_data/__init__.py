@@ -1,0 +1,1 @@
+"""Somebody's own tables and series, raw. ``EXPERIMENT`` is in ``table``."""
