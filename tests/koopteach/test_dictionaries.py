@@ -180,7 +180,7 @@ def test_few_different_points_are_the_centres():
     x = normal(5, 2).repeat(20, 1)
     psi = GaussianRBF.from_data(x, 50, seeded())
     assert psi.n_features == 5
-    assert float(torch.cdist(psi.centers, x[:5]).min(1).values.max()) < 1e-15
+    assert float(torch.cdist(psi.centers, x[:5]).min(1).values.max()) < 1e-8  # they are rounded for the sake of ties
 
 
 @pytest.mark.parametrize(("tail", "more"), [("none", 0), ("linear", 2), ("quadratic", 5)])

@@ -240,7 +240,7 @@ def test_series_of_whole_numbers_and_of_single_precision():
 @pytest.mark.parametrize("times", [[4, 3, 2, 1, 0], [0, 1, 1, 2, 3]], ids=["falling", "twice"])
 def test_times_that_do_not_rise_are_told_and_sorting_helps(times):
     z, times = torch.arange(5.0), np.array(times, dtype=float)
-    with pytest.raises(ValueError, match="times must increase .* Sort the rows by time, keep one for each time"):
+    with pytest.raises(ValueError, match=r"times must increase .* Sort the rows by time, keep one for each time"):
         kt.lagged_pairs(z, 1, times=times)
     times, rows = np.unique(times, return_index=True)
     assert kt.lagged_pairs(z[rows], 1, times=times).n_pairs == len(times) - 1
@@ -408,3 +408,23 @@ def test_flows_are_the_same_of_any_data(data):
         return kt.FlowMatching(d, net=net).fit(x, **few).sample(9, generator=seeded(2), steps=2)
 
     assert float((drawn(laid_out(c * (x + b))[how]) / c - b - drawn(x)).abs().max()) < 1e-4
+
+
+# Ties
+
+
+@pytest.mark.parametrize(("d", "decimals"), [(2, 1), (3, 0)])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_ties_choose_the_same_centres_in_any_units(d, decimals, seed):
+    """On a grid many distances are the same to the last bit; samples were a spread apart, rates a tenth."""
+    grid = (normal(150, d, seed=seed) * (3 if decimals == 0 else 1)).round(decimals=decimals)
+    c = 10.0 ** torch.linspace(-6, 6, d).double()
+    moved = c * (grid + torch.linspace(-1000, 777.7, d).double())
+    rates, samples = [], []
+    for x in (grid, moved):
+        psi = kt.MultiScale.from_data(x, (40, 12), generator=seeded(seed))
+        rates.append(kt.GeneratorEDMD(psi, standardize=True).fit(x).spectrum().rates)
+        samples.append(quick().fit(x, generator=seeded()).sample(60, seeded(1)) / x.std(0))
+    torch.testing.assert_close(rates[1], rates[0], rtol=1e-5, atol=0)
+    back = samples[1] - moved.mean(0) / moved.std(0) + grid.mean(0) / grid.std(0)
+    assert float((back - samples[0]).abs().max()) < 1e-6
