@@ -230,10 +230,8 @@ def torn_pair(rates: Tensor) -> str:
     if bool(last.imag.abs() <= near) or bool(((rates - last.conj()).abs() <= near).any()):
         return ""
     r = len(rates)
-    return (
-        f"mode {r} is one of a conjugate pair and the other is cut off: real functions need both; keep {r - 1} or "
-        f"{r + 1} modes"
-    )
+    mend = f"{r - 1} or {r + 1}" if r > 1 else "2"
+    return f"mode {r} is one of a conjugate pair and the other is cut off: real functions need both; keep {mend} modes"
 
 
 def few_modes(kept: int, available: int) -> str:

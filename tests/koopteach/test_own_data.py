@@ -428,3 +428,71 @@ def test_ties_choose_the_same_centres_in_any_units(d, decimals, seed):
     torch.testing.assert_close(rates[1], rates[0], rtol=1e-5, atol=0)
     back = samples[1] - moved.mean(0) / moved.std(0) + grid.mean(0) / grid.std(0)
     assert float((back - samples[0]).abs().max()) < 1e-6
+
+
+# Traps of a sampler in one call
+
+
+def test_a_rare_level_stays_as_rare_as_it_is():
+    """Snapped to the nearest level, a binary column with ones in a hundredth came out with twice its spread."""
+    x = torch.cat([normal(400, 2), torch.zeros(400, 1).double()], dim=1)
+    x[::100, 2] = 1
+    found = kt.KoopmanSampler(hold_out=0, n_steps=5).fit(x, generator=seeded()).sample(2000, seeded(1))
+    assert float(found[:, 2].std() / x[:, 2].std()) == pytest.approx(1, abs=0.3)
+    assert found[:, 2].unique().tolist() == [0.0, 1.0]
+
+
+@pytest.mark.slow
+def test_few_samples_scatter_as_independent_ones():
+    """Particles of one short run alone would lie evenly: their mean would hardly scatter."""
+    sampler = quick().fit(normal(200, 1), generator=seeded())
+    means = torch.stack([sampler.sample(20, seeded(k)).mean() for k in range(200)])
+    assert float(means.std() * 20**0.5) == pytest.approx(1, abs=0.2)
+
+
+def test_turned_signs_and_permuted_columns_change_no_rate_by_a_tenth():
+    x = normal(600, 3)
+    rates = [
+        kt.GeneratorEDMD(kt.MultiScale.from_data(z, (40, 12), generator=seeded()), standardize=True).fit(z).spectrum(3)
+        for z in (x, -x, x[:, [2, 0, 1]])
+    ]
+    for other in rates[1:]:
+        torch.testing.assert_close(other.rates, rates[0].rates, rtol=0.1, atol=0)
+
+
+def test_a_mixture_is_the_same_in_turned_rows_and_scaled_columns():
+    """Cholesky factors: no eigenvector, whose order and sign nobody chose."""
+    x = normal(100, 3)
+    one, other = (kt.FittedMixture.fit(z, most=1).sample(5, seeded()) for z in (x, 8 * x))
+    torch.testing.assert_close(other, 8 * one, rtol=1e-3, atol=1e-3)  # the least variance is in units of one
+
+
+# What was right already
+
+
+def test_far_origins_constant_and_doubled_columns_change_nothing():
+    x, y = walk(400, 2)
+    more = [torch.cat([z, z[:, :1], torch.ones(400, 1).double()], dim=1) + 1e8 for z in (x, y)]
+    one = kt.EDMD(kt.Monomials(2, 1), lag=0.2).fit(x, y).spectrum()
+    other = kt.EDMD(kt.Monomials(4, 1, center=1e8 * torch.ones(4).double()), lag=0.2).fit(*more).spectrum()
+    assert len(one) == len(other) == 2
+    torch.testing.assert_close(other.rates, one.rates, rtol=1e-5, atol=0)  # 1e8 leaves eight digits
+
+
+def test_the_same_numbers_give_the_same_bits():
+    one, other = (quick().fit(normal(60, 3), generator=seeded()).sample(9, seeded(1)) for _ in range(2))
+    assert torch.equal(one, other)
+
+
+def test_records_print_in_a_few_words():
+    student = kt.KoopmanFlow(kt.GaussianFlow([0.0], [1.0]), net={"width": 8}).fit(n_paths=50, **FEW)
+    assert len(repr(student.diagnose(normal(20, 1), verbose=False))) < 600
+
+
+def test_one_mode_of_a_pair_says_how_many_to_keep():
+    x = normal(500, 2)
+    turn = torch.tensor([[0.6, 0.6], [-0.6, 0.6]]).double()
+    y = x @ turn + 0.3 * normal(500, 2, seed=1)
+    found = kt.EDMD(kt.Hermite(2, 1), lag=0.1, reversible=False).fit(x, y)
+    assert "need both; keep 2 modes" in found.spectrum(1).report
+    assert "keep 2" not in found.spectrum(2).report
