@@ -327,7 +327,7 @@ assert all(abs(v / float(p) - 1) < 0.15 for v, p in zip(ran, predicted))
 # ## L01-E5 The noise floor
 #
 # *warm-up, 8 minutes, importance 3 of 3.* You have a `metric` that makes a `float` of a sample `(n, d)`, and `draws` `(repeats, n, d)`: several exact samples of the size that you want to judge. Return the pair
-# (mean, standard deviation) of the metric over the draws, two numbers. The standard deviation is the usual estimate, with `repeats - 1` in the denominator.
+# (mean, standard deviation) of the metric over the draws, two numbers. The standard deviation is the usual estimate, with `repeats - 1` in the denominator, right also where the values are large and alike.
 #
 # *Example.* The metric is the first coordinate of the first point, and the three draws begin with 1, 2 and 6. The floor is the pair `(3, 2.6458)`, for $\sqrt7=2.6458$.
 #

@@ -102,7 +102,7 @@ assert torch.allclose(A.sum(), (psi_x.sum(1) * psi_y.sum(1)).mean())
 # %% [markdown]
 # ## L02-E2 The Koopman matrix
 #
-# *core, 8 minutes, importance 3 of 3.* From `gram` $=G$ and `cross` $=A$, each `(m, m)`, return $\mathbf K=G^+A$, `(m, m)`. $G$ may be singular, because features may be redundant or zero on all the data: use the pseudo-inverse $G^+$, not the inverse. An eigenvalue of $G$ counts as zero if it is below some $10^{-10}$ times the largest, whatever the features' unit.
+# *core, 8 minutes, importance 3 of 3.* From `gram` $=G$ and `cross` $=A$, each `(m, m)`, return $\mathbf K=G^+A$, `(m, m)`. $G$ may be singular, because features may be redundant or zero on all the data: use the pseudo-inverse $G^+$, not the inverse. Every eigenvalue of $G$ is either above $10^{-10}$ times the largest, whatever the features' unit, or zero but for rounding, and then it counts as zero.
 #
 # *Example.* `gram = [[2, 0], [0, 4]]`, `cross = [[1, 2], [2, 2]]`: row 1 is divided by 2 and row 2 by 4, `K = [[0.5, 1], [0.5, 0.5]]`.
 #
@@ -310,7 +310,7 @@ assert all(abs(a / (beta * float(b)) - 1) < 0.25 for a, b, beta in zip(theirs, e
 # %% [markdown]
 # ## L02-E5 Decay and frequency
 #
-# *core, 8 minutes, importance 2 of 3.* Data that rotate have complex eigenvalues $\mu=e^{-\lambda\tau}$. Given `mu` `(r,)`, complex, and the `lag`, return the pair of real tensors `(decay, frequency)`, each `(r,)`: $|\mu|$ shrinks by $e^{-\text{decay}\cdot\tau}$ in one lag, and $\mu$ has turned by the angle $\text{frequency}\cdot\tau$, anticlockwise positive, between $-\pi$ and $\pi$; half a turn counts as $+\pi$.
+# *core, 8 minutes, importance 2 of 3.* Data that rotate have complex eigenvalues $\mu=e^{-\lambda\tau}$. Given `mu` `(r,)`, complex, and the `lag`, return the pair of real tensors `(decay, frequency)`, each `(r,)`: $|\mu|$ shrinks by $e^{-\text{decay}\cdot\tau}$ in one lag, and $\mu$ has turned by the angle $\text{frequency}\cdot\tau$, anticlockwise positive, between $-\pi$ and $\pi$; half a turn counts as $+\pi$ (where its imaginary part is $-0$, either sign will do).
 #
 # *Example.* `lag = 0.5` and `mu = [0.5i, 0.3679]`. The first shrinks to one half and makes a quarter turn: decay 1.386, frequency 3.142. The second is $e^{-1}$: decay 2, frequency 0.
 #

@@ -221,7 +221,7 @@ for name, x in {"data": uneven, "particles": run.final}.items():
 # ## L06-E4 A noise floor
 #
 # *core, 7 minutes, importance 3 of 3.* Given a `metric(sample, reference)`, which makes a `float`, fresh exact `draws` `(repeats, n, d)` and a `reference` `(N, d)`, return the pair (mean, standard deviation) of the metric over the draws, two numbers as in L01-E5
-# (the deviation is that of one draw, with $\text{repeats}-1$ in the denominator).
+# (the deviation is that of one draw, with $\text{repeats}-1$ in the denominator, right also where the values are large and alike).
 #
 # *Example.* Three draws that score 1, 2 and 6: the mean is 3, the squared deviations add up to 14, and the standard deviation is $\sqrt{14/2}=2.65$.
 #

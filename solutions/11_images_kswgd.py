@@ -29,7 +29,7 @@ codes = autoencoder.encode(images.train).double()
 # ## L11-E1 Round codes
 #
 # *core, 8 minutes, importance 2 of 3.* Samplers start from standard normal noise, so codes should have mean zero and covariance one. Take
-# `codes` `(n, d)`, in any unit, with the covariance $C$ (divided by $n$, and of full rank) and return $(z-\bar z)\,C^{-1/2}$, `(n, d)`, with the
+# `codes` `(n, d)`, in any unit and around any mean, with the covariance $C$ (divided by $n$, and of full rank) and return $(z-\bar z)\,C^{-1/2}$, `(n, d)`, with the
 # **symmetric** root: if $C=V\,\mathrm{diag}(\sigma)\,V^{\mathsf T}$, then $C^{-1/2}=V\,\mathrm{diag}(\sigma^{-1/2})\,V^{\mathsf T}$.
 #
 # *Example.* `[[5, 1], [1, 1], [3, 2], [3, 0]]` has the mean $(3, 1)$ and the covariance $\mathrm{diag}(2,\tfrac12)$. Out come

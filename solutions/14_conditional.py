@@ -96,7 +96,7 @@ plotting.curves(
 # ## L14-E2 The two matrices of the conditioned law
 #
 # *core, 10 minutes, importance 3 of 3.* `psi` `(n, m)` are features of the prior's samples, `slopes` `(n, m, d)` their gradients, `w` `(n,)`
-# weights of any scale, some of them perhaps zero. Return the pair `(S, G)`, both `(m, m)`, of the conditioned law, which is just
+# weights of any scale, some of them perhaps zero; means may be far from zero. Return the pair `(S, G)`, both `(m, m)`, of the conditioned law, which is just
 # these samples with the shares $w_i/\sum_jw_j$ (no correction for their number):
 #
 # $$S_{ij}=\mathbb E_w[\nabla\psi_i\cdot\nabla\psi_j],\qquad G_{ij}=\mathrm{Cov}_w(\psi_i,\psi_j).$$

@@ -42,7 +42,7 @@ table[table == -999] = torch.nan  # a broken thermometer's way of saying "missin
 # *core, 8 minutes, importance 3 of 3.* From the rows of `train` `(n, d)` that have *all* their values (missing ones are NaN) take the mean of every column, its
 # `center` `(d,)`, and its standard deviation, divided by the number of rows, its `spread` `(d,)`. A column whose whole rows all have one value gets the
 # spread 1: compare its least and its largest value, since a deviation computed from rounding is not zero. Return `(center, spread, u)`, where `u` `(m, d)` is `x` `(m, d)` in these
-# units. Columns may be of any size, of $10^{-7}$ or of $10^6$. `x` has no missing values.
+# units. Columns may be of any size, of $10^{-7}$ or of $10^6$, and may hardly vary around a large value. `x` has no missing values.
 #
 # *Example.* `train = [[1, 17], [5, 17], [NaN, 17]]`, `x = [[3, 17], [7, 17]]`: two rows are whole, `center = [3, 17]`, `spread = [2, 1]`, `u = [[0, 0], [2, 0]]`.
 #

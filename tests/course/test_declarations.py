@@ -115,6 +115,18 @@ def test_every_regime_is_tried_or_there_is_a_reason(exercise):
 
 
 @every_exercise
+def test_as_many_rows_as_columns_are_tried(exercise):
+    """Where both are equal, a wrong axis raises no error; L11-E1 needs more rows for a covariance of full rank."""
+    if exercise.inputs is None or exercise.id == "L11-E1":
+        return
+    makes = (exercise.inputs, *(edge.inputs for edge in exercise.edges))
+    drawn = [make(torch.Generator().manual_seed(1), torch.float64) for make in makes]
+    tables = [[x.shape for x in case if isinstance(x, torch.Tensor) and x.ndim > 1] for case in drawn]
+    square = any(shape[0] == shape[1] > 1 for shapes in tables for shape in shapes)
+    assert square or not tables[0], "no case has as many rows as columns"
+
+
+@every_exercise
 def test_the_statement_says_the_minutes_and_the_importance(exercise):
     (script,) = SOLUTIONS.glob(f"{exercise.id[1:3]}_*.py")
     statement = script.read_text(encoding="utf-8").partition(f"# ## {exercise.id} ")[2]

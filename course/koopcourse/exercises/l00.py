@@ -220,6 +220,7 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("three particles in three dimensions", partial(_step_inputs, n=3, d=3), "sizes"),
         Edge("a single particle", partial(_step_inputs, n=1), "sizes"),
         Edge("31 particles on the line", partial(_step_inputs, n=31, d=1), "sizes"),
         Edge("three particles in 17 dimensions", partial(_step_inputs, n=3, d=17), "sizes"),
@@ -557,6 +558,7 @@ E4 = Exercise(
         Identity("Along a small step, f changes by gradient times step.", _fits_a_small_step),
     ),
     edge_cases=(
+        Edge("three points in three dimensions", partial(_points, n=3, d=3), "sizes"),
         Edge("a single point", partial(_points, n=1), "sizes"),
         Edge("31 points on the line", partial(_points, n=31, d=1), "sizes"),
         Edge("two points in 17 dimensions", partial(_points, n=2, d=17), "sizes"),

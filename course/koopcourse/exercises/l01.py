@@ -203,6 +203,7 @@ E1 = Exercise(
         Identity("It is the score of koopteach's GaussianMixture.", _same_as_the_mixture),
     ),
     edge_cases=(
+        Edge("as many points as modes and dimensions", partial(_mixture_inputs, n=3, k=3, d=3), "sizes"),
         ("points far from all modes", _far_away),
         ("points and modes far from the origin", _far_from_the_origin),
         Edge("a single point", partial(_mixture_inputs, n=1), "sizes"),
@@ -462,6 +463,7 @@ E2 = Exercise(
         Identity("With the same random numbers it is koopteach's langevin_trajectory.", _same_as_the_package),
     ),
     edge_cases=(
+        Edge("as many walkers as dimensions and steps", partial(_chain_inputs, n=3, d=3, n_steps=3, every=1), "sizes"),
         Edge("every=1, all states kept", partial(_chain_inputs, every=1), "ties"),
         Edge("walkers that meet, and as many steps as every", _meeting, "ties"),
         ("fewer steps than every", partial(_chain_inputs, n_steps=2)),
@@ -672,6 +674,7 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many points as dimensions", partial(_ou_inputs, n=3, d=3), "sizes"),
         Edge("31 points on the line", partial(_ou_inputs, n=31, d=1), "sizes"),
         Edge("a single point", partial(_ou_inputs, n=1), "sizes"),
         Edge("2 points in 17 dimensions", partial(_ou_inputs, n=2, d=17), "sizes"),
@@ -953,6 +956,12 @@ def _one_draw_far_away(generator, dtype):
     return metric, draws
 
 
+def _large_and_alike(generator, dtype):
+    """Values of ten million that are a few apart."""
+    metric, draws = _draws(generator, torch.float64)
+    return lambda x: round(1e7 + 4 * metric(x)), draws
+
+
 def _first_entry(x):
     return float(x[0, 0])
 
@@ -975,6 +984,11 @@ def _values(metric, draws):
 def _floor_with(statistic):
     """A floor whose spread is ``statistic(values)``."""
     return lambda metric, draws: (_values(metric, draws).mean().item(), float(statistic(_values(metric, draws))))
+
+
+def _squares_less_square(values):
+    n = len(values)
+    return ((values.square().mean() - values.mean().square()).clamp_min(0) * n / (n - 1)).sqrt()
 
 
 def _floor_by_numpy(metric, draws):
@@ -1007,10 +1021,16 @@ E5 = Exercise(
         Edge("3 draws of 31 points in 17 dimensions", partial(_draws, repeats=3, n=31, d=17), "sizes"),
         Edge("draws that are all the same", _draws_alike, "ties"),
         Edge("one draw of a very different size", _one_draw_far_away, "far"),
+        Edge("values that are large and alike", _large_and_alike, "far"),
     ),
     units={"draws": 1},
     tolerance=1e-5,
     mistakes=(
+        Mistake(
+            "squares-less-square",
+            "You subtract the square of the mean from the mean square; large values that are alike lose their digits.",
+            _floor_with(_squares_less_square),
+        ),
         Mistake(
             "all-draws-pooled",
             "You hand all draws to the metric at once; that is the floor of a much larger sample, and far too low.",

@@ -78,6 +78,7 @@ E1 = Exercise(
         Identity("Three times the features of y make three times A.", _linear_in_tomorrow),
     ),
     edge_cases=(
+        Edge("as many pairs as features", partial(_features, n=4, m=4), "sizes"),
         Edge("a single pair", partial(_features, n=1), "sizes"),
         Edge("2 pairs and 17 features", partial(_features, n=2, m=17), "sizes"),
         Edge("31 pairs and a single feature", partial(_features, n=31, m=1), "sizes"),

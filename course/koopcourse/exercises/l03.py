@@ -75,6 +75,7 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many points as features and coordinates", partial(_slopes, n=3, m=3, d=3), "sizes"),
         Edge("a single point", partial(_slopes, n=1), "sizes"),
         Edge("31 points on the line", partial(_slopes, n=31, d=1), "sizes"),
         Edge("a single feature", partial(_slopes, m=1), "sizes"),
@@ -466,6 +467,7 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many walkers as modes", partial(_walkers, n=3, r=3), "sizes"),
         Edge("two walkers", partial(_walkers, n=2), "sizes"),
         Edge("31 walkers and a single mode", partial(_walkers, n=31, r=1), "sizes"),
         Edge("17 modes", partial(_walkers, r=17), "sizes"),
@@ -688,6 +690,7 @@ E4 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many points as coordinates", partial(_islands, sizes=(2, 1, 1), d=4), "sizes"),
         Edge("points on the line", partial(_islands, d=1), "sizes"),
         Edge("one rate asked", partial(_islands, count=1), "sizes"),
         Edge("five points in 17 dimensions, all rates", partial(_islands, sizes=(2, 1, 2), d=17, count=4), "sizes"),
@@ -885,6 +888,9 @@ E5 = Exercise(
         Identity("At the samples the extension of an eigenvector is the eigenvector.", _agrees_at_the_samples),
     ),
     edge_cases=(
+        Edge(
+            "as many new points as samples, modes and coordinates", partial(_eigenvectors, p=4, n=4, r=4, d=4), "sizes"
+        ),
         Edge("a single new point", partial(_eigenvectors, p=1), "sizes"),
         Edge("a single mode on the line", partial(_eigenvectors, r=1, d=1), "sizes"),
         Edge("31 new points, a single sample", partial(_eigenvectors, p=31, n=1), "sizes"),
@@ -955,8 +961,7 @@ E5 = Exercise(
         ),
         Mistake(
             "sum-clamped",
-            "You keep the sum of the weights above 1e-12, so that far from the samples the value falls to 0; use "
-            "softmax.",
+            "Far from the samples your value falls to 0 (a sum kept above zero, or NaN made 0); use softmax.",
             partial(_by_a_quotient, least=1e-12),
         ),
         Mistake(
@@ -1047,6 +1052,7 @@ E6 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many new points as data and coordinates", partial(_clouds, p=4, n=4, d=4), "sizes"),
         Edge("a single point", partial(_clouds, p=1), "sizes"),
         Edge("31 points on the line", partial(_clouds, p=31, d=1), "sizes"),
         Edge("a single datum", partial(_clouds, n=1), "sizes"),

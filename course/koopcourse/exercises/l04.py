@@ -83,6 +83,7 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many particles as functions", partial(_with_constant, n=4, r=3), "sizes"),
         Edge("a single particle", partial(_with_constant, n=1), "sizes"),
         Edge("31 particles, a single mode behind the constant", partial(_with_constant, n=31, r=1), "sizes"),
         Edge("2 particles and 17 modes", partial(_with_constant, n=2, r=17), "sizes"),
@@ -542,6 +543,7 @@ E4 = Exercise(
         Identity("It is the velocity of koopteach's SVGD.", _same_as_the_package),
     ),
     edge_cases=(
+        Edge("as many particles as coordinates", partial(_cloud, n=4, d=4), "sizes"),
         Edge("a single particle", partial(_cloud, n=1), "sizes"),
         Edge("31 particles on the line", partial(_cloud, n=31, d=1), "sizes"),
         Edge("2 particles in 17 dimensions", partial(_cloud, n=2, d=17), "sizes"),

@@ -366,6 +366,7 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many moves as coordinates", partial(_moves, n=4, d=4), "sizes"),
         ("a particle that does not move", _with_one_at_rest),
         Edge("moves of just the length", _at_the_limit, "ties"),
         Edge("a single particle", partial(_moves, n=1), "sizes"),

@@ -179,6 +179,11 @@ def _gap_in_a_loop(rates):
     return count
 
 
+def _first_gap_above(rates, bound):
+    ratios = (rates[1:] / rates[:-1]).tolist()
+    return next((k for k, ratio in enumerate(ratios, 1) if ratio > bound), slow_modes(rates))
+
+
 E2 = Exercise(
     id="L06-E2",
     title="Count the slow modes",
@@ -202,6 +207,7 @@ E2 = Exercise(
         ("a first gap that is the widest, before many others", _given(1.0, 10.0, 20.0, 40.0, 80.0, 160.0)),
         Edge("rates that repeat, and two gaps equally wide", _given(1.0, 1.0, 4.0, 4.0, 16.0), "ties"),
         ("a wide gap that comes before a wider one", _given(1.0, 3.0, 30.0, 45.0, 60.0)),
+        ("a gap of ten before one of a hundred", _given(1.0, 10.0, 1000.0, 1500.0)),
         ("two wide gaps in a row", _given(1.0, 3.0, 9.5, 10.0, 15.0, 15.2)),
         ("a widest gap that is no wide one", _given(1.0, 1.1, 1.2, 1.7, 1.8, 2.0)),
         Edge("a widest gap between tiny rates", _given(1e-15, 1e-11, 1e-8, 1e-5, 1e-2), "far"),
@@ -210,6 +216,11 @@ E2 = Exercise(
     units={"rates": 1},
     farthest=1e15,
     mistakes=(
+        Mistake(
+            "first-wide-gap",
+            "You take the first ratio above 5; a wider gap may follow, and the widest is asked for.",
+            lambda rates: _first_gap_above(rates, 5.0),
+        ),
         Mistake(
             "counts-the-wells",
             "You count the wells; one mixture of their indicators is the constant, so slow modes are one fewer.",
@@ -410,6 +421,12 @@ def _one_draw_far_away(generator, dtype):
     return metric, draws, reference
 
 
+def _large_and_alike(generator, dtype):
+    """Values of ten million that are a few apart."""
+    metric, draws, reference = _draws(generator, torch.float64)
+    return lambda x, y: round(1e7 + 4 * metric(x, y)), draws, reference
+
+
 def _values(metric, draws, reference):
     return [metric(x, reference) for x in draws]
 
@@ -420,6 +437,11 @@ def _with_spread(spread):
         statistics.fmean(_values(metric, draws, reference)),
         float(spread(_tensor(_values(metric, draws, reference)))),
     )
+
+
+def _squares_less_square(values):
+    n = len(values)
+    return ((values.square().mean() - values.mean().square()).clamp_min(0) * n / (n - 1)).sqrt()
 
 
 def _with_middle(middle):
@@ -456,15 +478,22 @@ E4 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many draws as points and coordinates", partial(_draws, repeats=4, n=4, d=4), "sizes"),
         Edge("two draws", partial(_draws, repeats=2), "sizes"),
         Edge("31 draws of one point on the line", partial(_draws, repeats=31, n=1, d=1), "sizes"),
         Edge("3 draws of 31 points in 17 dimensions", partial(_draws, repeats=3, n=31, d=17), "sizes"),
         Edge("draws that are all the same", _draws_alike, "ties"),
         Edge("one draw of a very different size", _one_draw_far_away, "far"),
+        Edge("values that are large and alike", _large_and_alike, "far"),
     ),
     units={"draws": 1, "reference": 1},
     tolerance=1e-5,
     mistakes=(
+        Mistake(
+            "squares-less-square",
+            "You subtract the square of the mean from the mean square; large values that are alike lose their digits.",
+            _with_spread(_squares_less_square),
+        ),
         Mistake(
             "one-draw",
             "You judge the first draw alone; one draw is luck, and has no spread.",

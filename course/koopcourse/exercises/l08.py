@@ -412,6 +412,7 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many points as coordinates and steps", partial(_starts, n_steps=4, n=4, d=4), "sizes"),
         Edge("a single step", partial(_starts, n_steps=1), "sizes"),
         Edge("a single point on the line", partial(_starts, n=1, d=1), "sizes"),
         Edge("31 points in 17 dimensions", partial(_starts, n=31, d=17), "sizes"),
@@ -730,6 +731,7 @@ E5 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many moments as paths and coordinates", partial(_paths, k=4, n=4, d=4), "sizes"),
         Edge("a single path on the line", partial(_paths, n=1, d=1), "sizes"),
         Edge("two states of each path", partial(_paths, k=2), "sizes"),
         Edge("three states of each path", partial(_paths, k=3), "sizes"),

@@ -470,6 +470,7 @@ E3 = Exercise(
         Identity("A velocity M x that does not depend on time bends by M M x.", _rotation),
     ),
     edge_cases=(
+        Edge("as many points as coordinates", partial(_velocity, n=3, d=3), "sizes"),
         Edge("a single point on the line", partial(_velocity, n=1, d=1), "sizes"),
         Edge("31 points in 17 dimensions", partial(_velocity, n=31, d=17), "sizes"),
         Edge("times 0 and 1 and equal points", _at_both_ends, "ties"),
@@ -794,6 +795,7 @@ E5 = Exercise(
         Identity("For a single datum x1 it is the rate a' x0 + b' x1 of its own path.", _one_datum),
     ),
     edge_cases=(
+        Edge("as many points as coordinates", partial(_with_field, n=3, d=3), "sizes"),
         Edge("a single point on the line", partial(_with_field, n=1, d=1), "sizes"),
         Edge("31 points in 17 dimensions", partial(_with_field, n=31, d=17), "sizes"),
         Edge("time 0, where a = 1 and b = 0", partial(_with_field, shares=(1.0, 0.0)), "ties"),
@@ -949,6 +951,7 @@ E6 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many points as data", partial(_logs, n=6, m=6), "sizes"),
         Edge("a single datum", partial(_logs, m=1), "sizes"),
         Edge("a single point", partial(_logs, n=1), "sizes"),
         Edge("31 points and 17 data", partial(_logs, n=31, m=17), "sizes"),

@@ -246,6 +246,7 @@ E2 = Exercise(
         Identity("The state sets out with velocity u + alpha a + beta b.", _starts_with_the_velocity),
     ),
     edge_cases=(
+        Edge("as many points as coordinates", partial(_parts, n=3, d=3), "sizes"),
         Edge("a single point on the line", partial(_parts, n=1, d=1), "sizes"),
         Edge("31 points in 17 dimensions", partial(_parts, n=31, d=17), "sizes"),
         Edge("a step back in time", partial(_parts, tau=-0.4)),
@@ -389,6 +390,7 @@ E3 = Exercise(
         Identity("e^L takes [x, v] to [x + v, v].", _is_one_euler_step),
     ),
     edge_cases=(
+        Edge("as many points as coordinates", partial(_points, n=3, d=3), "sizes"),
         Edge("the line", partial(_points, d=1), "sizes"),
         Edge("a single point of the plane", partial(_points, n=1, d=2), "sizes"),
         Edge("17 coordinates", partial(_points, d=17), "sizes"),

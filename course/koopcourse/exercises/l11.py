@@ -62,6 +62,16 @@ def _coordinates_far_apart(generator, dtype):
     return (codes * torch.logspace(-1.5, 1.5, codes.shape[1], dtype=dtype),)
 
 
+def _far_from_zero(generator, dtype):
+    return (_stretched(generator, dtype)[0] + 1e6,)
+
+
+def _by_mean_products(codes):
+    mean = codes.mean(dim=0)
+    values, vectors = torch.linalg.eigh(codes.T @ codes / len(codes) - torch.outer(mean, mean))
+    return (codes - mean) @ (vectors / values.abs().sqrt()) @ vectors.T
+
+
 def _has_covariance_one(answer, args):
     white = answer(*args)
     return agree(white.T @ white / len(white), torch.eye(white.shape[1], dtype=white.dtype), 1e-4)
@@ -165,10 +175,16 @@ E1 = Exercise(
         Edge("50 codes of 17 numbers", partial(_stretched, n=50, d=17), "sizes"),
         Edge("equal codes and a covariance with equal eigenvalues", _already_round, "ties"),
         Edge("numbers of very different size", _coordinates_far_apart, "far"),
+        Edge("a mean that is far from zero", _far_from_zero, "far"),
     ),
     units={"codes": 1},
     farthest=1e15,
     mistakes=(
+        Mistake(
+            "mean-product-less-product-of-means",
+            "You subtract the product of the means from a mean product; far from zero no digit is left. Centre first.",
+            _by_mean_products,
+        ),
         Mistake(
             "divided-by-n-minus-1",
             "You divide the covariance by n - 1; here it is divided by n.",
@@ -326,6 +342,7 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many fakes as real points and coordinates", partial(_two_samples, n=8, m=8, d=8), "sizes"),
         Edge("five fakes only", partial(_two_samples, n=5), "sizes"),
         Edge("a single fake and two real points on the line", partial(_two_samples, n=1, m=2, d=1, k=1), "sizes"),
         Edge("as many fakes as real points", partial(_two_samples, n=20), "sizes"),

@@ -237,6 +237,7 @@ E2 = Exercise(
         Identity("For perpendicular noises of equal length it keeps that length.", _keeps_the_length),
     ),
     edge_cases=(
+        Edge("as many noises as coordinates", partial(_noises, n=4, d=4), "sizes"),
         Edge("a single noise of a single number", partial(_noises, n=1, d=1), "sizes"),
         Edge("31 noises of 17 numbers", partial(_noises, n=31, d=17), "sizes"),
         Edge("the start", lambda generator, dtype: (*_noises(generator, dtype)[:2], 0.0), "ties"),
@@ -392,6 +393,7 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many pictures as coordinates and classes", partial(_labelled, n=6, d=6), "sizes"),
         Edge("a single class", partial(_labelled, n=5, n_classes=1), "sizes"),
         Edge("two pictures a class and one coordinate", partial(_labelled, n=8, d=1, n_classes=4), "sizes"),
         Edge("31 pictures of 17 coordinates", partial(_labelled, n=31, d=17, n_classes=10), "sizes"),

@@ -57,6 +57,10 @@ def _stiff(generator, dtype):
     )
 
 
+def _rates_down_the_fields(c, a, *rest):
+    return semi_implicit(c, a[:, None] if c.shape[0] == c.shape[1] else a, *rest)
+
+
 def _keeps_the_variance(answer, args):
     c, a, _, dt, temperature, _ = args
     one, none = torch.ones_like(c), torch.zeros_like(c)
@@ -104,6 +108,7 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many fields as modes", partial(_modes, n=4, m=4), "sizes"),
         Edge("a single mode of one field", partial(_modes, n=1, m=1), "sizes"),
         Edge("31 fields of 17 modes", partial(_modes, n=31, m=17), "sizes"),
         Edge("modes whose old value drops out or stays", _half_turns, "ties"),
@@ -121,6 +126,11 @@ E1 = Exercise(
     ),
     units={"c": 1, "force": 1, "xi": 1},
     mistakes=(
+        Mistake(
+            "rates-down-the-fields",
+            "You put a down the fields (a[:, None]), which fits where both are equally many; a belongs to the modes.",
+            _rates_down_the_fields,
+        ),
         Mistake(
             "temperature-outside-the-root",
             "You multiply by the temperature itself; only its root is the size of the noise.",
@@ -264,6 +274,7 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many fields as points", partial(_fields, n=5, m=5), "sizes"),
         Edge("a single field", partial(_fields, n=1), "sizes"),
         Edge("a single point", partial(_fields, m=1), "sizes"),
         Edge("31 fields on 17 points", partial(_fields, n=31, m=17), "sizes"),
@@ -376,6 +387,7 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many fields as points", partial(_rough, n=6, m=6), "sizes"),
         Edge("a single field", partial(_rough, n=1), "sizes"),
         Edge("31 fields on two points", partial(_rough, n=31, m=2), "sizes"),
         Edge("2 fields on 31 points", partial(_rough, n=2, m=31), "sizes"),
@@ -508,12 +520,20 @@ E4 = Exercise(
         ("batches for nothing", lambda generator, dtype: (4.0, 2.0, 0.0, 2.5)),
         Edge("hardly more than four batches", lambda generator, dtype: (4.0, 2e-4, 1.0, 2.0), "ties"),
         Edge("savings that pay after thousands", lambda generator, dtype: (4096.0, 31.0, 1.0, 2.0), "far"),
+        Edge("a million batches", lambda generator, dtype: (1_200_000.0, 34_567.0, 1.0, 2.0), "far"),
         Edge("tiny savings", lambda generator, dtype: (1e-4, 2.01e-5, 1.0, 1.0000003), "far"),
     ),
     units={"data": 1, "fit": 1, "transport": 1, "rival": 1},
     farthest=1e15,
     without={"sizes": "four numbers have no rows"},
     mistakes=(
+        Mistake(
+            "search-that-ends",
+            "You try 10,000 batches and give up; where a batch saves little it takes more. Divide and round up.",
+            lambda data, fit, transport, rival: next(
+                (n for n in range(1, 10_001) if data + fit + n * transport <= n * rival), math.inf
+            ),
+        ),
         Mistake(
             "fit-forgotten",
             "You forget that the fit has to be paid, too.",

@@ -181,11 +181,22 @@ def _columns_apart(generator, dtype):
     return psi * spread, slopes * spread[:, None], w * torch.logspace(-6, 0, len(w), dtype=dtype)
 
 
+def _far_from_zero(generator, dtype):
+    psi, *rest = _features(generator, dtype)
+    return psi + 1e6, *rest
+
+
 def _matrices_by_roots(psi, slopes, w):
     root = (w / w.sum()).sqrt()
     flat = (root[:, None, None] * slopes).transpose(1, 2).flatten(0, 1)
-    half, mean = root[:, None] * psi, (w[:, None] * psi).sum(0) / w.sum()
-    return flat.T @ flat, half.T @ half - torch.outer(mean, mean)
+    half = root[:, None] * (psi - (w[:, None] * psi).sum(0) / w.sum())
+    return flat.T @ flat, half.T @ half
+
+
+def _mean_product_less_product_of_means(psi, slopes, w):
+    p = w / w.sum()
+    mean = p @ psi
+    return weighted_matrices(psi, slopes, w)[0], psi.T @ (p[:, None] * psi) - torch.outer(mean, mean)
 
 
 def _matrices_in_a_loop(psi, slopes, w):
@@ -264,10 +275,12 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many samples as features and coordinates", partial(_features, n=4, m=4, d=4), "sizes"),
         Edge("a single feature in 17 dimensions", partial(_features, m=1, d=17), "sizes"),
         Edge("31 samples and 5 features on the line", partial(_features, n=31, m=5, d=1), "sizes"),
         Edge("samples that stand at one place", _alike, "ties"),
         Edge("features and weights of very different size", _columns_apart, "far"),
+        Edge("features whose mean is far from zero", _far_from_zero, "far"),
         (
             "samples that the likelihood excludes",
             lambda generator, dtype: (
@@ -278,6 +291,11 @@ E2 = Exercise(
     ),
     units={"psi": 1, "slopes": 2, "w": 3},
     mistakes=(
+        Mistake(
+            "mean-product-less-product-of-means",
+            "You subtract the product of the means from a mean product; far from zero no digit is left. Centre first.",
+            _mean_product_less_product_of_means,
+        ),
         Mistake(
             "order-of-the-pair",
             "You return G first; the pair is (S, G), the slopes' matrix before the features'.",

@@ -59,6 +59,21 @@ def _many_equal(generator, dtype):
     return train, torch.tensor([[1, 0, 2], [3, 0, 2.5]], dtype=dtype)
 
 
+def _hardly_varying(generator, dtype):
+    """Spreads of about one around a hundred thousand."""
+    train, x = _columns(generator, torch.float64)
+    return train + 1e5, x + 1e5
+
+
+def _constant_where_whole(generator, dtype):
+    """Columns that are constant in the whole rows: one varies in the others, one has a mean that is rounded."""
+    train, x = _columns(generator, dtype, n=9, d=4)
+    train[:, 3], x[:, 3] = 0.1, 0.1
+    train[:, 1], x[:, 1] = 7.0, 7.0
+    train[2, 1] = train[5, 1] = 4.0
+    return train, x
+
+
 def _units_by_numpy(train, x):
     rows = train.numpy()[~np.isnan(train.numpy()).any(axis=1)]
     spread = np.where(np.ptp(rows, axis=0) == 0, 1.0, rows.std(axis=0))
@@ -91,6 +106,11 @@ def _units_of(rows=None, spread=None, center=None):
 
 def _unless_constant(spread):
     return lambda whole: torch.where(whole.amax(0) == whole.amin(0), torch.ones_like(whole[0]), spread(whole))
+
+
+def _unless_nearly_constant(whole):
+    spread = _unless_constant(lambda w: w.std(dim=0, correction=0))(whole)
+    return torch.where(spread < 1e-3 * whole.mean(dim=0).abs(), torch.ones_like(spread), spread)
 
 
 def _column_by_column(train, x):
@@ -137,10 +157,17 @@ E1 = Exercise(
         ("no missing value", _all_whole),
         Edge("31 rows of six columns", partial(_columns, n=31, d=6, m=1), "sizes"),
         Edge("repeated entries and a column of zeros", _many_equal, "ties"),
+        Edge("columns that are constant in the whole rows alone", _constant_where_whole, "ties"),
         Edge("columns of very different size", _columns_of_all_sizes, "far"),
+        Edge("columns that hardly vary around a large value", _hardly_varying, "far"),
     ),
     without={"units": "each constant column keeps the spread 1 in any unit; the far case has all sizes in one table"},
     mistakes=(
+        Mistake(
+            "nearly-constant",
+            "You take a column that varies little beside its mean for constant; compare its least and largest value.",
+            _units_of(spread=_unless_nearly_constant),
+        ),
         Mistake(
             "units-of-x",
             "You take mean and spread of x; what is judged later must be measured by what was learned from, train.",
@@ -252,6 +279,13 @@ def _late_start(generator, dtype):
     return z, time + 100 * visit, visit, lag
 
 
+def _long_visits(generator, dtype):
+    """Hours of one visit that, run on into the next, would be hours of that."""
+    time = torch.tensor([0, 2, 9, 99, 999, 9999, 99_999, 999_999, 1, 3, 4])
+    z = torch.randn(len(time), generator=generator, dtype=dtype)
+    return z, time, torch.tensor([0] * 8 + [1] * 3), 2
+
+
 def _pairs_by_lookup(z, time, visit, lag):
     place = {(v, t): k for k, (v, t) in enumerate(zip(visit.tolist(), time.tolist()))}
     found = [(k, place[v, t + lag]) for (v, t), k in place.items() if (v, t + lag) in place]
@@ -351,6 +385,7 @@ E2 = Exercise(
         ("a lag that is longer than every visit", lambda g, dtype: (*_visits(g, dtype)[:3], 20)),
         ("each visit's clock going on where the last one's stopped, much later", _late_start),
         Edge("a single visit of 40 rows", partial(_visits, lengths=(40,), lag=5, missing=8), "sizes"),
+        ("hours up to a million", _long_visits),
         Edge("values that repeat", _equal_values, "ties"),
         Edge("values of very different size", _values_of_all_sizes, "far"),
     ),
@@ -714,6 +749,7 @@ E4 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many samples as rows and columns", partial(_clouds, n=4, m=4, d=4), "sizes"),
         Edge("rows on the line", partial(_clouds, d=1), "sizes"),
         Edge("a single sample in 17 dimensions", partial(_clouds, n=1, d=17, copies=1), "sizes"),
         Edge("points as near to one as to the other", _on_both, "ties"),
