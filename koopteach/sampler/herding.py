@@ -17,7 +17,7 @@ def herd(x: Tensor, n: int, weights: Tensor | None = None) -> Tensor:
     the data's own width leaves gaps).
 
     Args:
-        x: ``(N, d)``; time grows with ``N^2 + n N``, memory with ``N``.
+        x: ``(N, d)``, columns in one unit, since distances decide; time grows with ``N^2 + n N``, memory with ``N``.
         n: at most ``N``.
         weights: of the rows ``(N,)``, not negative; None for equal ones.
 

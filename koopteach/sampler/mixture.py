@@ -11,6 +11,7 @@ import torch
 from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
+from koopteach.standardizer import Standardizer
 from koopteach.tensors import Movable, as_count, as_points, as_weights, rand, randn, seed_from
 
 # Added to every variance, in units of the column's own: without it a component sits down on a point.
@@ -49,17 +50,12 @@ class FittedMixture(Movable):
 
     @classmethod
     def fit(
-        cls,
-        x: Tensor,
-        weights: Tensor | None = None,
-        *,
-        most: int = 8,
-        generator: torch.Generator | None = None,
+        cls, x: Tensor, weights: Tensor | None = None, *, most: int = 8, generator: torch.Generator | None = None
     ) -> Self:
         """The mixture with the least BIC.
 
         Args:
-            x: data ``(n, d)``, columns of about unit spread (see :class:`koopteach.Standardizer`).
+            x: data ``(n, d)``, in any units.
             weights: ``(n,)``, not negative; None for equal ones.
             most: components to try, and no more than ``n / 2d``; a kind is left when two more in a row made it worse.
             generator: source of the starts.
@@ -71,7 +67,8 @@ class FittedMixture(Movable):
         share = as_weights("FittedMixture.fit", weights, x)
         share = share / share.sum()
         most = max(1, min(as_count("FittedMixture.fit", "most", most), len(x) // (2 * x.shape[1])))
-        starts = [_start(x, k, generator) for k in range(1, most + 1)]
+        u = Standardizer.of(x, share)(x)
+        starts = [_start(u, k, generator) for k in range(1, most + 1)]
         best: dict[str, Any] = {"bic": math.inf}
         for kind in ("full", "diagonal", "tied"):
             before, worse = math.inf, 0
@@ -132,9 +129,10 @@ def _maximise(x: Tensor, share: Tensor, parts: Tensor, kind: str) -> dict[str, A
     """Expectation maximisation from the responsibilities ``parts`` ``(n, k)``."""
     mean, before = -math.inf, -math.inf
     weights = means = factors = x
+    least = torch.diag(_LEAST_VARIANCE * Standardizer.of(x, share).spread.square())
     for _ in range(_MOST_STEPS):
         parts = parts[:, (share @ parts) > 0]
-        weights, means, factors = _moments(x, share[:, None] * parts, kind)
+        weights, means, factors = _moments(x, share[:, None] * parts, kind, least)
         logs = _log_parts(x, weights, means, factors)
         total = logs.logsumexp(dim=1, keepdim=True)
         parts, before, mean = (logs - total).exp(), mean, float(share @ total[:, 0])
@@ -147,7 +145,7 @@ def _maximise(x: Tensor, share: Tensor, parts: Tensor, kind: str) -> dict[str, A
     return {"weights": weights, "means": means, "factors": factors, "kind": kind, "bic": bic}
 
 
-def _moments(x: Tensor, parts: Tensor, kind: str) -> tuple[Tensor, Tensor, Tensor]:
+def _moments(x: Tensor, parts: Tensor, kind: str, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Weights, means and Cholesky factors of points that belong to the components by these parts ``(n, k)``."""
     weights = parts.sum(dim=0)
     means = parts.T @ x / weights[:, None]
@@ -160,18 +158,12 @@ def _moments(x: Tensor, parts: Tensor, kind: str) -> tuple[Tensor, Tensor, Tenso
         covariance = torch.einsum("k,kij->ij", weights, covariance).expand_as(covariance)
     if kind == "diagonal":
         covariance = torch.diag_embed(covariance.diagonal(dim1=1, dim2=2))
-    least = _LEAST_VARIANCE * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
     return weights / weights.sum(), means, torch.linalg.cholesky(covariance + least)
 
 
 def _log_parts(x: Tensor, weights: Tensor, means: Tensor, factors: Tensor) -> Tensor:
     """``log(w_k N(x; mu_k, L_k L_k^T))``, ``(n, k)``."""
-    squares = torch.stack(
-        [
-            torch.linalg.solve_triangular(factor, (x - mean).T, upper=False).square().sum(dim=0)
-            for mean, factor in zip(means, factors)
-        ],
-        dim=1,
-    )
+    whitened = (torch.linalg.solve_triangular(a, (x - mean).T, upper=False) for mean, a in zip(means, factors))
+    squares = torch.stack([z.square().sum(dim=0) for z in whitened], dim=1)
     heights = factors.diagonal(dim1=1, dim2=2).log().sum(dim=1) + 0.5 * x.shape[1] * math.log(2 * math.pi)
     return weights.log() - heights - 0.5 * squares

@@ -460,11 +460,15 @@ def test_turned_signs_and_permuted_columns_change_no_rate_by_a_tenth():
         torch.testing.assert_close(other.rates, rates[0].rates, rtol=0.1, atol=0)
 
 
-def test_a_mixture_is_the_same_in_turned_rows_and_scaled_columns():
-    """Cholesky factors: no eigenvector, whose order and sign nobody chose."""
-    x = normal(100, 3)
-    one, other = (kt.FittedMixture.fit(z, most=1).sample(5, seeded()) for z in (x, 8 * x))
-    torch.testing.assert_close(other, 8 * one, rtol=1e-3, atol=1e-3)  # the least variance is in units of one
+@pytest.mark.parametrize("factor", [1e-6, 1e-3, 1e6])
+def test_a_mixture_is_the_same_in_any_units(factor):
+    """Its least variance was in units of one: columns of a millionth came out three thousand times too wide."""
+    x = torch.cat([normal(200, 2), normal(100, 2, seed=1) + 5])
+    c = torch.tensor([1.0, factor]).double()
+    one, other = (kt.FittedMixture.fit(z, generator=seeded()) for z in (x, c * x))
+    assert (len(other), other.kind) == (len(one), one.kind)
+    torch.testing.assert_close(other.sample(20, seeded()) / c, one.sample(20, seeded()), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(other.log_prob(c * x) + np.log(factor), one.log_prob(x), rtol=1e-6, atol=1e-6)
 
 
 # What was right already
