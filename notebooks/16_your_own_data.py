@@ -24,7 +24,7 @@ profile = kc.setup("16")
 #
 # Three files lie beside this course, each with traps and with an answer that we know because we made them: `weather.csv`,
 # a table; `sensor.csv`, one long time series; `visits.csv`, many short ones. Here is the table: temperature and pressure
-# of a harbour, then what two samplers make of it. The first is lesson 05's KSWGD on the columns as they are.
+# of a harbour, then what three samplers make of it. The first is lesson 05's KSWGD on the columns as they are.
 
 # %%
 import tempfile
@@ -37,14 +37,14 @@ import torch
 from koopcourse import plotting
 from koopcourse.judges import auc, halves, relative_sliced_w2
 
-DATA = files("koopcourse") / "data"
+DATA, stream = files("koopcourse") / "data", profile.generator
 
 
 def read(path):
     """Names of the columns, and the numbers (n, d): NaN where a cell is empty or holds text."""
     with open(path, encoding="utf-8") as file:
         names = file.readline().strip().split(",")
-        return names, torch.from_numpy(np.genfromtxt(file, delimiter=",", ndmin=2))
+        return names, torch.from_numpy(np.genfromtxt(file, delimiter=",", comments=None, ndmin=2))
 
 
 names, table = read(DATA / "weather.csv")
@@ -54,29 +54,33 @@ whole = weather[weather.isfinite().all(dim=1)]
 
 # %%
 plane = whole[:, :2]
+start = plane.mean(0) + plane.std(0) * torch.randn(1500, 2, dtype=plane.dtype, generator=stream(2))
+
+
+def moved(**units):
+    functions = kt.MultiScale.from_data(plane, (60, 20), generator=stream(1))
+    method = kt.KSWGD(kt.GeneratorEDMD(functions, **units).fit(plane).spectrum())
+    return kt.run_particles(method, start, n_steps=60, generator=stream(3), verbose=False).final
+
+
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    raw = kt.GeneratorEDMD(kt.MultiScale.from_data(plane, (60, 20), generator=profile.generator(1))).fit(plane)
-    raw = kt.KSWGD(raw.spectrum())
-start = plane.mean(0) + plane.std(0) * torch.randn(1500, 2, dtype=torch.float64, generator=profile.generator(2))
-lost = kt.run_particles(raw, start, n_steps=60, generator=profile.generator(3), verbose=False).final
-sampler = kt.KoopmanSampler(hold_out=0).fit(plane, generator=profile.generator(4))
-found = sampler.sample(1500, generator=profile.generator(5))
-panels = {"the file": plane, "KSWGD, raw columns": lost, "KoopmanSampler": found}
-fig, axes = plotting.new_figure(3, height=3.1, sharey=True)
-for ax, (name, x), color in zip(axes, panels.items(), ("data", "error", "model")):
-    ax.scatter(x[:, 0], x[:, 1] / 1000, s=4, color=plotting.COLORS[color], alpha=0.5)
+    panels = {"the file": plane, "KSWGD, raw": moved(), "standardize=True": moved(standardize=True)}
+panels["KoopmanSampler"] = kt.KoopmanSampler().fit(plane, generator=stream(4)).sample(1500, stream(5))
+fig, axes = plotting.new_figure(4, height=2.6, sharey=True)
+for ax, (name, x), color in zip(axes, panels.items(), ("data", "error", "model", "model")):
+    ax.scatter(x[:, 0], x[:, 1] / 1000, s=3, color=plotting.COLORS[color], alpha=0.5)
     ax.set(title=name, xlabel="temperature, °C", xlim=(-15, 45), ylim=(97, 105))
 axes[0].set_ylabel("pressure, kPa")
-plotting.finish(
-    fig,
-    "Temperature against pressure. In the file there are two groups: a round one below, which is cold, and a bent one "
-    "above. KSWGD on raw columns smears both far to the left and right. KoopmanSampler shows the two groups of the file.",
-)
-print(str(caught[0].message))
+alt = """Temperature against pressure. In the file there are two groups, a cold one below and a bent one
+above. KSWGD on raw columns smears both far to the left and right. Standardised, and by KoopmanSampler,
+the two groups of the file are there."""
+plotting.finish(fig, alt)
+print(caught[0].message)
+
 # %% [markdown]
 # The pressure is counted in pascals and spreads over thousands of them, the temperature over a few degrees. KSWGD's noise has one
-# length for all directions. The package says so, in one line that names the mend. The rest of this lesson is about
+# length for all directions. The package says so, in one line that names the mend: `standardize=True`. The rest of this lesson is about
 # the other traps, most of which no package can see.
 #
 # ## The idea without formulas
@@ -137,12 +141,13 @@ print(str(caught[0].message))
 # %%
 def look(names, x):
     """A line for every column."""
-    print(f"{'column':14}{'missing':>8}{'different':>10}{'least':>10}{'median':>10}{'most':>10}{'kurtosis':>10}")
+    print("column           missing different     least    median      most  kurtosis")
     for name, column in zip(names, x.T):
         seen = column[column.isfinite()]
         u = (seen - seen.mean()) / seen.std().clamp_min(1e-300)
-        counts = f"{len(column) - len(seen):8d}{len(seen.unique()):10d}"
-        print(f"{name:14}{counts}{seen.min():10.6g}{seen.median():10.6g}{seen.max():10.6g}{u.pow(4).mean():10.1f}")
+        counts = f"{len(column) - len(seen):10d}{len(seen.unique()):10d}"
+        least, median, most = (f"{value:10.6g}" for value in (seen.min(), seen.median(), seen.max()))
+        print(f"{name:14}{counts}{least}{median}{most}{u.pow(4).mean():10.1f}")
 
 
 look(names, table)
@@ -150,7 +155,7 @@ assert (table[:, 0] == -999).sum() == 12 and len(whole) == 1514
 assert abs(table[:, 0].mean() - whole[:, 0].mean()) > 7 and whole[:, 2].max() > 80 * whole[:, 2].median()
 
 # %%
-as_seen = kt.KoopmanSampler(hold_out=0).fit(whole, generator=profile.generator(6)).columns(whole)
+as_seen = kt.KoopmanSampler(hold_out=0).fit(whole, generator=stream(6)).columns(whole)
 fig, axes = plotting.new_figure(4, height=2.2, rows=2)
 for j in range(4):
     for ax, x in ((axes[j], whole[:, j]), (axes[4 + j], as_seen[:, j])):
@@ -160,11 +165,9 @@ for j in range(4):
     axes[j].set_title(names[j])
 axes[0].set_ylabel("rows")
 axes[4].set_ylabel("rows")
-plotting.finish(
-    fig,
-    "Histograms of four columns, above in the file's units, below as the sampler sees them. Temperature, pressure and cloud "
-    "keep their shapes in units of their spread. Rain, above one spike with a long tail, is a bell below.",
-)
+alt = """Histograms of four columns, above in the file's units, below as the sampler sees them. Temperature,
+pressure and cloud keep their shapes. Rain, above one spike with a long tail, is a bell below."""
+plotting.finish(fig, alt)
 
 # %% [markdown]
 # ## Split, and the judges
@@ -172,14 +175,14 @@ plotting.finish(
 # Three fifths of the rows to learn from, the rest to judge by. Copies of training rows score well in the first two judges; that is what the third is for.
 
 # %%
-order = torch.randperm(len(whole), generator=profile.generator(7))
+order = torch.randperm(len(whole), generator=stream(7))
 train, kept = whole[order[:908]], whole[order[908:]]
-mapped = kt.KoopmanSampler(hold_out=0).fit(train, generator=profile.generator(6)).columns  # units, and rain as a bell
+mapped = kt.KoopmanSampler(hold_out=0).fit(train, generator=stream(6)).columns  # units, and rain as a bell
 
 
 def judged(x, learned=train, judges=kept, columns=mapped, seed=8):
     """Sliced W2 over its floor, AUC of a classifier, and halves, of as many rows as were kept."""
-    g = profile.generator(seed)
+    g = stream(seed)
     x, learned, judges = columns(x[: len(judges)]), columns(learned), columns(judges)
     distance = relative_sliced_w2(x, learned, judges, generator=g)
     return [distance, auc(x, judges, generator=g), halves(x, learned, judges, generator=g)]
@@ -187,7 +190,7 @@ def judged(x, learned=train, judges=kept, columns=mapped, seed=8):
 
 def thrice(x):
     """The mean of three verdicts, on random parts."""
-    parts = (x[torch.randperm(len(x), generator=profile.generator(40 + k))] for k in range(3))
+    parts = (x[torch.randperm(len(x), generator=stream(40 + k))] for k in range(3))
     return [sum(verdicts) / 3 for verdicts in zip(*map(judged, parts))]
 
 
@@ -203,11 +206,11 @@ def tell(name, values):
 
 # %%
 two = train[:, :2]
-g, scale = profile.generator(9), kt.Standardizer.of(two)
+g, scale = stream(9), kt.Standardizer.of(two)
 u = scale(two)
 mixture = kt.FittedMixture.fit(u, generator=g)
 spectrum = kt.GeneratorEDMD(kt.MultiScale.from_data(u, generator=g)).fit(u).spectrum()
-begin = mixture.sample(2000, profile.generator(11))
+begin = mixture.sample(2000, stream(11))
 by_hand = kt.run_particles(kt.KSWGD(spectrum, noise=0.0), begin, n_steps=30, verbose=False).final
 
 one_call = kt.KoopmanSampler(
@@ -217,8 +220,8 @@ one_call = kt.KoopmanSampler(
     dictionary=lambda u, g: kt.MultiScale.from_data(u, generator=g),
     pool=2000,
 )
-sample = scale(one_call.fit(two, generator=profile.generator(9)).sample(1000, profile.generator(11)))
-assert torch.equal(one_call.mixture.means, mixture.means)
+sample = scale(one_call.fit(two, generator=stream(9)).sample(1000, stream(11)))
+assert torch.allclose(one_call.mixture.means, mixture.means, atol=1e-5)
 apart = torch.cdist(sample, by_hand).amin(dim=1)  # from each of the call's particles to the nearest of ours
 assert apart.median() < 0.05
 
@@ -251,13 +254,14 @@ stages = {
 print(f"{'':32}  SW2 / floor, AUC, halves")
 results, drawn = {}, {}
 for name, options in stages.items():
-    fitted = kt.KoopmanSampler(hold_out=0, pool=2000, **options).fit(train, generator=profile.generator(12))
-    drawn[name] = fitted.sample(2000, generator=profile.generator(13))
+    fitted = kt.KoopmanSampler(hold_out=0, pool=2000, **options).fit(train, generator=stream(12))
+    drawn[name] = fitted.sample(2000, generator=stream(13))
     results[name] = thrice(drawn[name])
     tell(name, results[name])
 tell("training rows: the floor", thrice(train))
 assert results["without calibration"][1] > results["all stages"][1] + 0.2
 assert results["one Gaussian, not moved"][1] > results["one Gaussian as the start"][1] + 0.08
+assert results["one Gaussian, not moved"][0] > 1.8 and results["one Gaussian as the start"][0] < 1.3
 assert results["all stages"][0] < 1.3 and results["all stages"][1] < 0.62 and results["all stages"][2] < 0.6
 
 # %%
@@ -272,14 +276,13 @@ for ax, k, best, label in ((a, 0, 1.0, "sliced W2 / floor"), (b, 1, 0.5, "AUC"))
 a.set_ylabel("version")
 a.invert_yaxis()
 b.legend(fontsize=8, loc="upper right")
-plotting.finish(
-    fig,
-    "Two verdicts for each of six versions of the sampler. By the sliced distance only the unmoved Gaussian is far from what "
-    "the data themselves score; by the classifier also the version without calibration, and one Gaussian, are found out.",
-)
+alt = """Two verdicts for each of six versions of the sampler. By the sliced distance only the unmoved Gaussian is
+far from what the data themselves score; the classifier also finds out the version without calibration."""
+plotting.finish(fig, alt)
 
 # %% [markdown]
-# Two judges, two opinions: the sliced distance does not see at all that clouds come in eighths. Look at the pairs of columns yourself.
+# Two judges, two opinions: the sliced distance does not see at all that clouds come in eighths. KSWGD brings the one Gaussian from more than two floors
+# to about one: that is what it is for. Look at the pairs of columns yourself.
 
 # %% tags=["widget", "nbval-ignore-output"]
 PAIRS = [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)]
@@ -288,11 +291,12 @@ PAIRS = [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)]
 def pair(columns, sampler):
     i, j = PAIRS[columns]
     fig, axes = plotting.new_figure(2, height=3.2, sharex=True, sharey=True)
-    for ax, x, color, name in ((axes[0], kept, "data", "kept rows"), (axes[1], drawn[sampler][:606], "model", sampler)):
+    shown = {"kept rows": (kept, "data"), sampler: (drawn[sampler][:606], "model")}
+    for ax, (name, (x, color)) in zip(axes, shown.items()):
         ax.scatter(x[:, i], x[:, j], s=5, color=plotting.COLORS[color], alpha=0.6)
         ax.set(xlabel=names[i], ylabel=names[j], title=name)
         ax.locator_params(axis="x", nbins=5)
-    plotting.finish(fig, "Two columns of the table against each other: rows that were kept aside, and samples.")
+    plotting.finish(fig, "Two columns against each other: rows that were kept aside, and samples.")
 
 
 labels = [f"{names[i]}, {names[j]}" for i, j in PAIRS]
@@ -317,19 +321,18 @@ def answers(x):
     return [float(storm.double().mean()), *within]
 
 
-final = kt.KoopmanSampler(pool=5000).fit(train, generator=profile.generator(12))
+final = kt.KoopmanSampler(pool=5000).fit(train, generator=stream(12))
 print(f"{'':32}  storms, correlation in storms, in calm")
-for name, x in {
-    "exact": None,
-    "training rows": train,
-    "5,000 samples": final.sample(5000, profile.generator(14)),
-}.items():
-    tell(name, answers(x) if x is not None else [0.3, 0.6, -0.552])
-assert all(abs(a - b) < 0.12 for a, b in zip(answers(final.sample(5000, profile.generator(14))), answers(train)))
+tell("exact", [0.3, 0.6, -0.552])
+told, rows = answers(final.sample(5000, stream(14))), answers(train)
+tell("training rows", rows)
+tell("5,000 samples", told)
+assert all(abs(a - b) < 0.12 for a, b in zip(told, rows))
 print(final.report)
 
 # %% [markdown]
-# The rows themselves miss the truth by as much as the samples miss the rows: 908 rows know a share of 0.3 to within 0.015. No sampler adds knowledge.
+# The rows themselves miss the truth as far as the samples do: 908 rows know a share of 0.3 to within 0.015. No sampler adds knowledge. (The report
+# counts columns from 0; for a DataFrame it names them.)
 #
 # ## Select, and read the spectrum
 #
@@ -338,17 +341,15 @@ print(final.report)
 
 # %% tags=["nbval-ignore-output"]
 v = final.columns(train)
-centres = v[torch.randperm(len(v), generator=profile.generator(15))[:120]]
+centres = v[torch.randperm(len(v), generator=stream(15))[:120]]
 candidates = {
     f"bumps of width {width:g}": kt.GeneratorEDMD(kt.GaussianRBF(centres, width)) for width in (0.2, 0.5, 1.0, 2.0, 4.0)
 }
-candidates["several widths"] = kt.GeneratorEDMD(kt.MultiScale.from_data(v, generator=profile.generator(15)))
-chosen = kt.select(candidates, v, n_modes=3, generator=profile.generator(16))
-plotting.selection(
-    chosen,
-    alt="Held-out energy of six dictionaries: bumps that are too narrow score far worse than wide ones and than "
-    "functions of several widths.",
-)
+candidates["several widths"] = kt.GeneratorEDMD(kt.MultiScale.from_data(v, generator=stream(15)))
+chosen = kt.select(candidates, v, n_modes=3, generator=stream(16))
+alt = """Held-out energy of six dictionaries: bumps that are too narrow score far worse than wide ones and than
+functions of several widths."""
+plotting.selection(chosen, alt=alt)
 assert chosen.name not in ("bumps of width 0.2", "bumps of width 0.5")
 
 # %% tags=["nbval-ignore-output"]
@@ -361,11 +362,9 @@ b.scatter(train[:, 1] / 1000, phi, s=5, color=plotting.COLORS["data"], alpha=0.6
 b.axvline(100.9, color=plotting.COLORS["reference"], linestyle=":", label="border of a storm")
 b.set(xlabel="pressure, kPa", ylabel="first eigenfunction", title="it is the question: storm or calm?")
 b.legend(fontsize=8)
-plotting.finish(
-    fig,
-    "Left, rates on a logarithmic axis: the first far below all others. Right, the first eigenfunction of every row "
-    "against its pressure: two levels, one on each side of the border between storm and calm.",
-)
+alt = """Left, rates on a logarithmic axis: the first far below all others. Right, the first eigenfunction of every
+row against its pressure: two levels, one on each side of the border between storm and calm."""
+plotting.finish(fig, alt)
 storm = train[:, 1] < 100_900
 agree = float(((phi > (phi.min() + phi.max()) / 2) == storm).double().mean())
 assert max(agree, 1 - agree) > 0.97 and spectrum.rates[1] > 3 * spectrum.rates[0]
@@ -386,7 +385,7 @@ def miss(x):
     return float(units(x)[:, :4].mean(0).square().mean().sqrt())
 
 
-g, units = profile.generator(17), kt.Standardizer.of(train)
+g, units = stream(17), kt.Standardizer.of(train)
 random_rows = sum(miss(train[torch.randperm(908, generator=g)[:40]]) for _ in range(50)) / 50
 kc.show(
     "error of 40 random rows, herded rows, quadrature",
@@ -404,18 +403,18 @@ def barometer(x):
     return -((x[:, 1] - 99_000) ** 2) / (2 * 100**2)
 
 
-seen = final.condition(barometer, 800, generator=profile.generator(18))[:, 0]
+seen = final.condition(barometer, 800, generator=stream(18))[:, 0]
 share = torch.softmax(barometer(train), dim=0)
 mean = share @ train[:, 0]
 kc.show("temperature at 99,000 Pa, mean and deviation: sampler", [seen.mean(), seen.std()], 2)
 kc.show("    weighted rows, and exact", [mean, (share @ (train[:, 0] - mean) ** 2).sqrt(), 8.31, 1.63], 2)
 assert abs(seen.mean() - 8.31) < 0.5
-far = final.transport(train[storm][:200], generator=profile.generator(19))
+far = final.transport(train[storm][:200], generator=stream(19))
 kc.show("storms among 200 that started as storms, after transport", (far[:, 1] < 100_900).double().mean(), 1)
 with tempfile.TemporaryDirectory() as folder:
     final.save(f"{folder}/weather.safetensors")
     again = kt.KoopmanSampler.load(f"{folder}/weather.safetensors")
-assert torch.equal(again.sample(50, profile.generator(20)), final.sample(50, profile.generator(20)))
+assert torch.equal(again.sample(50, stream(20)), final.sample(50, stream(20)))
 
 # %% [markdown]
 # ## A time series with gaps
@@ -448,24 +447,20 @@ assert abs(right - 10.4) < 0.1 and abs(wrong - 8.2) < 0.1
 
 # %%
 lags = [1.0, 2.0, 4.0, 8.0, 12.0]
-options = {"n_modes": 1, "n_resamples": 30}
 
 
 def scan(series, dictionary=bumps, times=None, lags=lags, **edmd):
-    made = lambda lag: kt.EDMD(dictionary, lag=lag, **edmd)  # noqa: E731
-    return kt.scan_lags(made, series, lags, times=times, generator=profile.generator(21), **options)
+    """Timescales at every lag, with errors from resampled blocks."""
+    options = {"times": times, "n_modes": 1, "n_resamples": 30, "generator": stream(21)}
+    return kt.scan_lags(lambda lag: kt.EDMD(dictionary, lag=lag, **edmd), series, lags, **options)
 
 
 scans = {"by the clock": scan(signal, times=hour), "rows dropped first": scan(dropped)}
-plotting.compare_timescales(
-    scans,
-    exact=11.0,
-    unit="hours",
-    alt="Implied timescale against the lag with 95 % intervals. By the clock it rises from 6 at lag 1 to 10, and its interval "
-    "holds the exact 11 from lag 8 on. With rows dropped first it stays near 8 and its intervals lie below.",
-)
+alt = """Implied timescale against the lag with 95 % intervals. By the clock it rises from 6 at lag 1 to 10,
+and its interval holds the exact 11 from lag 8 on. With rows dropped first it stays near 8, its intervals below 11."""
+plotting.compare_timescales(scans, exact=11.0, unit="hours", alt=alt)
 assert scans["by the clock"].low[3, 0] < 11 < scans["by the clock"].high[3, 0]
-assert scans["rows dropped first"].high[3, 0] < 10.5
+assert (scans["rows dropped first"].high < 11).all()
 
 # %% [markdown]
 # An error bar alone does not save the wrong one: it is confidently wrong. And the right one needs a *long* lag. At short ones the sensor's noise, new in every row, looks like forgetting.
@@ -499,22 +494,15 @@ short = {
     "joined by hand": scan(volts, lags=[1, 2, 4, 8]),
     "two delays": scan(delayed, cubic, lags=[1, 2, 4, 8], reversible=False),
 }
-plotting.compare_timescales(
-    short,
-    exact=11.0,
-    unit="hours",
-    alt="Implied timescale against the lag. A list of visits rises to 10. Joined by hand it ends at 7 and its interval lies "
-    "below the exact 11. With two delays it is about 10 at every lag and its intervals hold the exact value.",
-)
-kc.show(
-    "lag 8: a list, joined by hand (exact 11.0)", [float(short[name].timescales[3, 0]) for name in list(short)[:2]], 2
-)
-kc.show(
-    "lag 1: two delays, and with reversible=True", [float(short["two delays"].timescales[0, 0]), float(believed[0])], 2
-)
-assert short["joined by hand"].timescales[3, 0] < 0.75 * short["a list of visits"].timescales[3, 0]
+alt = """Implied timescale against the lag. A list of visits rises to 10. Joined by hand it ends at 7, its interval
+below the exact 11. With two delays it is about 10 at every lag, and its intervals hold the exact value."""
+plotting.compare_timescales(short, exact=11.0, unit="hours", alt=alt)
+listed, joined, delays = (scan.timescales[:, 0].tolist() for scan in short.values())
+kc.show("lag 8: a list, joined by hand (exact 11.0)", [listed[3], joined[3]])
+kc.show("lag 1: two delays, and with reversible=True", [delays[0], float(believed[0])])
+assert joined[3] < 0.75 * listed[3] and believed[0] > 20
 assert short["joined by hand"].high[3, 0] < 11 < short["a list of visits"].high[3, 0]
-assert short["two delays"].low[0, 0] < 11 < short["two delays"].high[0, 0] and believed[0] > 20
+assert short["two delays"].low[0, 0] < 11 < short["two delays"].high[0, 0]
 
 # %% [markdown]
 # A model is worth what it says of data that it has not seen. Fitted to the sensor, judged on the visits:
@@ -536,12 +524,12 @@ assert edmd.score(*other, n_modes=1) > 0.3 and abs(forecast[2] - dropped.mean())
 
 # %% tags=["nbval-ignore-output"]
 w, cloud = mapped(train), train[:, 3].long()
-net = kt.FourierNet(3, width=64, depth=2, n_labels=9, generator=profile.generator(30))
+net = kt.FourierNet(3, width=64, depth=2, n_labels=9, generator=stream(30))
 flow = kt.FlowMatching(3, net=net)
-flow.fit(w[:, :3], labels=cloud, n_steps=1500, batch=256, lr=4e-3, generator=profile.generator(31), verbose=False)
-rows = torch.randint(len(w), (2000,), generator=profile.generator(32))
-flowed = torch.cat([flow.sample(2000, labels=cloud[rows], generator=profile.generator(33)), w[rows, 3:]], dim=1)
-kick = torch.randn(w.shape, generator=profile.generator(22), dtype=w.dtype)
+flow.fit(w[:, :3], labels=cloud, n_steps=1500, batch=256, lr=4e-3, generator=stream(31), verbose=False)
+rows = torch.randint(len(w), (2000,), generator=stream(32))
+flowed = torch.cat([flow.sample(2000, labels=cloud[rows], generator=stream(33)), w[rows, 3:]], dim=1)
+kick = torch.randn(w.shape, generator=stream(22), dtype=w.dtype)
 shaken = w + 0.1 * kick * torch.tensor([1, 1, 1, 0])  # not the cloud: that stays a count
 rivals = {
     "training rows": train,
@@ -558,13 +546,14 @@ assert (
     rivals["training rows, shaken"][2] > 0.65 > results["all stages"][2] + 0.05
     and rivals["flow with classes"][2] < 0.65
 )
-anybodys = kt.VelocityFlow(lambda x, t: flow.given(3).velocity(x, t), dim=3)  # a function of any library is a flow, too
+anybodys = kt.VelocityFlow(flow.given(3).velocity, dim=3)  # a function of any library is a flow, too
 assert torch.allclose(anybodys.transport(w[:5, :3]), flow.given(3).transport(w[:5, :3]))
 
 # %% [markdown]
 # ## Your own file
 #
-# Put a path here. Columns of text and half-empty ones are left out, and said. The same diagnosis is printed for anything.
+# Put a path here. Columns of text and half-empty ones are left out, and said. The same diagnosis is printed for any table; a time series
+# goes into the cells of `sensor.csv` or `visits.csv` above.
 
 # %%
 PATH = DATA / "weather.csv"  # or, say, "/home/me/measured.csv"
@@ -584,12 +573,12 @@ def diagnose(path):
     names, x = read(path)
     look(names, x)
     x = cleaned(names, x)
-    order = torch.randperm(len(x), generator=profile.generator(23))
+    order = torch.randperm(len(x), generator=stream(23))
     learned, judges = x[order[: round(0.6 * len(x))]], x[order[round(0.6 * len(x)) :]]
-    sampler = kt.KoopmanSampler().fit(learned, generator=profile.generator(24))
+    sampler = kt.KoopmanSampler().fit(learned, generator=stream(24))
     print(sampler.report)
     print(f"{'':32}  SW2 / floor, AUC, halves")
-    tell("samples", judged(sampler.sample(len(judges), profile.generator(25)), learned, judges, sampler.columns))
+    tell("samples", judged(sampler.sample(len(judges), stream(25)), learned, judges, sampler.columns))
     tell("training rows: the floor", judged(learned, learned, judges, sampler.columns))
     return sampler
 
@@ -598,9 +587,16 @@ mine = diagnose(PATH)
 assert len(mine.data) > 500
 
 # %% [markdown]
-# **When not to use this package.** If the report says that the mixture is better: take the mixture (`n_steps=0`), or a Gaussian. Above some twenty or thirty columns: expect no more than parity with a
-# mixture, and for pictures use a flow on codes (lesson 12). On this table the flow of two seconds does as well as we do. If most columns are discrete: count, or use a model of categories. If you need averages only: `kt.herd` your rows. Below a hundred
-# rows: plot them. For a prediction of one column from the others: regression. For series of hundreds of coordinates: linear features first, as TICA does (deeptime).
+# ## When not to use this package
+#
+# Measured on ten real tables, with costs: `docs/which_method.md`. In short:
+#
+# - The report says that the mixture is better: take the mixture, `n_steps=0`.
+# - More than some twenty or thirty columns: expect no more than parity with a mixture; for pictures, a flow on codes (lesson 12). On the weather a flow of two seconds did as well as we.
+# - Most columns are discrete: count, or use a model of categories.
+# - Averages are all you need: `kt.herd` your rows. Fewer than a hundred rows: plot them.
+# - One column is to be predicted from the others: regression.
+# - A series of hundreds of coordinates: linear features first, as TICA has them (deeptime).
 #
 # ## Exercises
 #
