@@ -17,7 +17,7 @@ from koopteach.dictionaries.rbf import GaussianRBF
 from koopteach.kernels import augmented, default_bandwidth, exp2_, exponents, tiles
 from koopteach.operators.linear_algebra import Size, dirichlet_energies, fix_signs, mode_count
 from koopteach.operators.low_rank import factorised
-from koopteach.operators.remarks import missing_modes, paragraphs
+from koopteach.operators.remarks import missing_modes, paragraphs, uneven_columns
 from koopteach.spectrum import Spectrum, few_modes
 from koopteach.tensors import Movable, as_number, as_points, map_chunks, positive, same_kind
 
@@ -122,10 +122,7 @@ class DiffusionMaps:
             rule = default_bandwidth(x)
             smaller = f"Take a smaller one, about {rule:.2g} (bandwidth=None)."
             mend = smaller if rule < bandwidth else "Are all points the same?"
-            raise ValueError(
-                f"DiffusionMaps.spectrum: no eigenvalue above {_SMALLEST_EIGENVALUE}: the bandwidth {bandwidth:g} "
-                f"smooths over all the data. {mend}"
-            )
+            raise ValueError(f"DiffusionMaps.spectrum: the bandwidth {bandwidth:g} smooths over all the data. {mend}")
         r = mode_count(n_modes, resolved, "DiffusionMaps")
         size = Size()
         size.add(x)
@@ -137,7 +134,12 @@ class DiffusionMaps:
             spread_ratio=size.spread_ratio,
             functions=functions,
             report=f"{r} modes, {len(x)} points, bandwidth {bandwidth:g}, alpha {self.alpha:g}"
-            + paragraphs(missing_modes(n_modes, resolved), few_modes(r, resolved), walk.islands(mu, psi)),
+            + paragraphs(
+                missing_modes(n_modes, resolved),
+                few_modes(r, resolved),
+                walk.islands(mu, psi),
+                uneven_columns(size.spread_ratio),
+            ),
         )
 
     def _extended(self, walk: _Walk, mu: Tensor, psi: Tensor) -> _Averages:

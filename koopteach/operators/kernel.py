@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Self, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from koopteach.dictionaries.rbf import GaussianRBF
 from koopteach.operators.edmd import EDMD
 from koopteach.operators.low_rank import pivots
+from koopteach.operators.remarks import paragraphs, uneven_columns
 from koopteach.protocols import Manifold
 from koopteach.spectrum import Spectrum
 from koopteach.tensors import as_count, as_pairs, not_negative, positive, seed_from
@@ -106,7 +108,8 @@ class KernelEDMD:
         """The ``n_modes`` slowest modes; as :meth:`EDMD.spectrum`, also in what it raises."""
         if self._edmd is None:
             raise RuntimeError("KernelEDMD.spectrum: nothing was fitted yet. Call fit(x, y) first.")
-        return self._edmd.spectrum(n_modes)
+        found = self._edmd.spectrum(n_modes)
+        return replace(found, report=found.report + paragraphs(uneven_columns(found.spread_ratio)))
 
     def _kernels(self, x: Tensor, tol: float) -> GaussianRBF:
         """The kernels of ``n_centers`` points of ``x``, or of all points that are no combinations of others."""
@@ -116,7 +119,8 @@ class KernelEDMD:
             draw = np.random.default_rng(seed_from(self.generator))
             rows = draw.choice(len(x), wanted * _SAMPLE_PER_CENTER, replace=False, shuffle=False)
             candidates = x[torch.from_numpy(rows).to(x.device)]
-        picked = _leading(candidates, self.kernel_width, wanted, tol)
+        points = candidates.detach().double()
+        picked = pivots(GaussianRBF(points, self.kernel_width)(points), tol)[0][:wanted]  # best first
         return GaussianRBF(candidates[picked.to(x.device)], self.kernel_width)
 
 
@@ -126,9 +130,3 @@ class _KernelSpace(EDMD):
     def _penalty(self, gram: Tensor) -> Tensor:
         kernels = cast(GaussianRBF, self.dictionary)
         return self.ridge * kernels(kernels.centers).to(gram)
-
-
-def _leading(x: Tensor, width: float, most: int, tol: float) -> Tensor:
-    """At most ``most`` rows of ``x`` whose kernels span those of the others to ``tol``, best first: their numbers."""
-    x = x.detach().double()
-    return pivots(GaussianRBF(x, width)(x), tol)[0][:most]

@@ -500,3 +500,20 @@ def test_one_mode_of_a_pair_says_how_many_to_keep():
     found = kt.EDMD(kt.Hermite(2, 1), lag=0.1, reversible=False).fit(x, y)
     assert "need both; keep 2 modes" in found.spectrum(1).report
     assert "keep 2" not in found.spectrum(2).report
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda x, y: kt.DiffusionMaps().fit(x).spectrum(4),
+        lambda x, y: kt.KernelEDMD(1.0, lag=0.2, n_centers=30).fit(x, y).spectrum(4),
+    ],
+    ids=["diffusion", "kernel"],
+)
+def test_one_length_for_columns_of_mixed_units_is_told_and_the_advice_helps(fit):
+    """Distances see the widest column alone, and so does the spectrum."""
+    x, y = walk(300, 2)
+    c = torch.tensor([1.0, 1000.0]).double()
+    assert "the columns' spreads differ" in fit(c * x, c * y).report
+    units = kt.Standardizer.of(c * x)
+    assert "spreads differ" not in fit(units(c * x), units(c * y)).report
