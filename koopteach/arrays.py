@@ -52,9 +52,7 @@ def _shared(operation: str, name: str, array: np.ndarray, value: Any) -> Tensor:
         return torch.as_tensor(array)
     except TypeError:
         hint = f" Convert it first: {name}.astype(float)." if array.dtype.kind == "f" else ""
-        raise TypeError(
-            f"{operation}: {name} has dtype {array.dtype}, but real numbers (float32 or float64) are needed.{hint}"
-        ) from None
+        raise TypeError(f"{operation}: {name} has dtype {array.dtype}, but real numbers are needed.{hint}") from None
 
 
 def _from_objects(operation: str, name: str, array: np.ndarray, value: Any) -> np.ndarray:

@@ -32,10 +32,7 @@ def as_float(operation: str, name: str, value: Any) -> Tensor:
     if tensor.dtype not in FLOATS:
         fix = f"{name}.double()" if isinstance(value, Tensor) else f"np.asarray({name}, dtype=float)"
         fix = f"{name}.real" if tensor.is_complex() else fix
-        raise TypeError(
-            f"{operation}: {name} has dtype {tensor.dtype}, but float32 or float64 is needed. "
-            f"Convert it first, for example with {fix}."
-        )
+        raise TypeError(f"{operation}: {name} has dtype {tensor.dtype}, but float32 or float64 is needed. Take {fix}.")
     return tensor
 
 
@@ -57,9 +54,7 @@ def as_points(operation: str, name: str, x: Any, *, dim: int | None = None, at_l
     x = as_float(operation, name, x)
     if x.ndim != 2:
         hint = f" Did you mean {name}{column}?" if x.ndim == 1 else ""
-        raise ValueError(
-            f"{operation}: {name} has shape {tuple(x.shape)}, but points are needed as (n, d), one row a point.{hint}"
-        )
+        raise ValueError(f"{operation}: {name} has shape {tuple(x.shape)}, but (n, d) is needed, a point a row.{hint}")
     if dim is not None and x.shape[1] != dim:
         hint = f" Did you mean {name}.T?" if x.shape[0] == dim else ""
         raise ValueError(

@@ -31,7 +31,6 @@ class Flow(Movable):
     >>> import koopteach as kt
     >>> class Growth(kt.Flow):
     ...     dim = 1
-    ...
     ...     def _velocity(self, x, t):
     ...         return x / (1 + t)
     >>> flow, x0 = Growth(), torch.tensor([[1.0], [-3.0]])
@@ -259,10 +258,7 @@ def as_times(operation: str, t: Any, x: Tensor) -> Tensor:
     """
     t = torch.as_tensor(t, dtype=torch.float64).to(x)
     if t.ndim and t.shape not in ((len(x),), (len(x), 1)):
-        raise ValueError(
-            f"{operation}: t has shape {tuple(t.shape)}, but a number, ({len(x)},) or ({len(x)}, 1) is needed "
-            f"for {len(x)} points."
-        )
+        raise ValueError(f"{operation}: t has shape {tuple(t.shape)}, but a number or ({len(x)},) is needed.")
     if not is_traced(t):
         _inside(operation, "t", t)
     # contiguous, because a forward derivative writes to every entry

@@ -120,10 +120,8 @@ class FlowMatching(Flow):
         """
         batch = (256 if self.coupling == "ot" else 512) if batch is None else as_count("fit", "batch", batch)
         n_steps = as_count("fit", "n_steps", n_steps)
-        x1 = as_points("fit", "x1", x1, dim=self.dim, at_least=2)
-        x0 = None if x0 is None else as_points("fit", "x0", x0, dim=self.dim).to(x1)
         self.prepare(x1, x0, labels=labels, standardize=standardize, generator=generator, verbose=verbose)
-        net, (x0, x1) = self._network(), self._codes(x0, x1)
+        net, (x0, x1) = self._network(), self._codes(self._x0, as_points("fit", "x1", x1))
         pairs = Pairs("fit", x1, x0, self.coupling, generator)
         labels = None if labels is None else as_labels("fit", labels, len(x1)).to(x1.device)
 
@@ -153,8 +151,8 @@ class FlowMatching(Flow):
 
         For a training loop of one's own around :meth:`loss`; arguments and errors are those of :meth:`fit`.
         """
-        x1 = as_points("prepare", "x1", x1, dim=self.dim, at_least=2)
-        x0 = None if x0 is None else as_points("prepare", "x0", x0, dim=self.dim).to(x1)
+        x1 = as_points("fit", "x1", x1, dim=self.dim, at_least=2)
+        x0 = None if x0 is None else as_points("fit", "x0", x0, dim=self.dim).to(x1)
         self.n_labels = 0 if labels is None else int(as_labels("fit", labels, len(x1)).max()) + 1
         if self.n_labels and self.coupling != "independent":
             raise ValueError(
@@ -196,9 +194,7 @@ class FlowMatching(Flow):
         if x0 is not None or self.coupling == "paired":
             x0 = as_points("loss", "x0", x1[:0] if x0 is None else x0, dim=self.dim, at_least=len(x1)).to(x1)
         if self.n_labels and labels is None:
-            raise ValueError(
-                f"loss: this flow has {self.n_labels} classes: give those of the batch, as loss(x1, labels=...)."
-            )
+            raise ValueError(f"loss: this flow has {self.n_labels} classes: give those of the batch, labels=....")
         if labels is not None:
             labels = as_labels("loss", labels, len(x1), self.n_labels).to(x1.device)
         x0, x1 = self._codes(x0, x1)
@@ -226,25 +222,16 @@ class FlowMatching(Flow):
         """
         return super().velocity(x, t) if labels is None else self.given(labels).velocity(x, t)
 
-    def sample(
-        self,
-        n: int,
-        *,
-        labels: Any = None,
-        solver: str = "midpoint",
-        steps: int = 8,
-        tolerance: float = 1e-4,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
+    def sample(self, n: int, *, labels: Any = None, **how: Any) -> Tensor:
         """``n`` samples of the law at t = 1, ``(n, d)``: the source, transported.
 
         Args:
             n: how many.
             labels: a class, or one for each sample, ``(n,)``, as of :meth:`given`.
-            solver, steps, tolerance, generator: as of :meth:`Flow.sample`.
+            how: solver, steps, tolerance and generator, as of :meth:`Flow.sample`.
         """
         flow = self if labels is None else self.given(labels)
-        x = Flow.sample(flow, n, solver=solver, steps=steps, tolerance=tolerance, generator=generator)
+        x = Flow.sample(flow, n, **how)
         self.nfe = flow.nfe
         return x
 
@@ -271,10 +258,7 @@ class FlowMatching(Flow):
     def _velocity(self, x: Tensor, t: Tensor) -> Tensor:
         net = self._network()
         if self.n_labels and self._labels is None:
-            raise ValueError(
-                f"FlowMatching: this flow has {self.n_labels} classes: say which, as sample(n, labels=0) or "
-                "flow.given(0)."
-            )
+            raise ValueError(f"FlowMatching: this flow has {self.n_labels} classes: say which, as flow.given(0).")
         like = like_weights(net)
         return self._answer(net, x.to(like.dtype), t.to(like.dtype), self._labels).to(x.dtype)
 

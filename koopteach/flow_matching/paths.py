@@ -9,7 +9,7 @@ from torch import Tensor
 
 from koopteach.flow_matching.local import local_permutation
 from koopteach.metrics.transport import pot
-from koopteach.tensors import as_points, randn, random_rows, shuffled_rows
+from koopteach.tensors import as_points, randn, random_rows, refuse_shape, shuffled_rows
 
 # Of the starts that a map is learned from; tuned on the shipped teachers.
 _WIDE_EVERY, _WIDE = 4, 1.25
@@ -127,17 +127,11 @@ def coupled(operation: str, coupling: str | Coupling, x0: Tensor, x1: Tensor) ->
         ValueError: another shape comes back, or ``"local"``, which matches whole samples.
     """
     if coupling == LOCAL:
-        raise ValueError(
-            f'{operation}: coupling="local" matches whole samples, once. Match yours with local_permutation, and take '
-            'coupling="paired".'
-        )
+        raise ValueError(f'{operation}: coupling="local" pairs whole samples. Use local_permutation, then "paired".')
     couple = COUPLINGS.get(coupling, independent) if isinstance(coupling, str) else coupling
     d, (x0, x1) = x1.shape[1], couple(x0, x1)
-    if not x0.shape == x1.shape == (len(x0), d):
-        raise ValueError(
-            f"{operation}: coupling returned {tuple(x0.shape)} and {tuple(x1.shape)}, but as many points "
-            f"(n, {d}) of both are needed."
-        )
+    refuse_shape(operation, "the noise that coupling returned", x0, ("n", d))
+    refuse_shape(operation, "the data that coupling returned", x1, tuple(x0.shape), ", as of the noise")
     return x0, x1
 
 
@@ -154,10 +148,7 @@ def checked_coupling(operation: str, coupling: str | Coupling | None) -> str | C
         )
     if not callable(coupling) and coupling not in (*COUPLINGS, PAIRED, LOCAL):
         known = ", ".join(f'"{name}"' for name in (*COUPLINGS, PAIRED, LOCAL))
-        raise ValueError(
-            f"{operation}: coupling must be one of {known}, or a function (x0, x1) -> (x0, x1) of two batches; "
-            f"got {coupling!r}."
-        )
+        raise ValueError(f"{operation}: coupling must be one of {known} or a function of batches, got {coupling!r}.")
     return coupling
 
 

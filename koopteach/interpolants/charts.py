@@ -101,9 +101,7 @@ class ConvexChart(Chart):
     def __init__(self, to_data: ConvexMap, to_noise: ConvexMap | None = None, *, inner: Schedule | None = None) -> None:
         super().__init__(to_data.dim, inner)
         if to_noise is not None and to_noise.dim != to_data.dim:
-            raise ValueError(
-                f"ConvexChart: to_data has dimension {to_data.dim}, but to_noise {to_noise.dim}; both must be equal."
-            )
+            raise ValueError(f"ConvexChart: to_data has dimension {to_data.dim}, but to_noise {to_noise.dim}.")
         self.to_data, self.to_noise = to_data, to_noise
         # straight paths inside do not rotate, and then any noise will do
         self.gaussian_source = to_noise is None and not isinstance(inner, LinearInterpolant)

@@ -45,10 +45,7 @@ class CodedFlow(Flow):
         net: nn.Module | None = None,
     ) -> None:
         if to_noise is not None and to_noise.dim != to_data.dim:
-            raise ValueError(
-                f"{type(self).__name__}: to_data has dimension {to_data.dim}, but to_noise {to_noise.dim}; "
-                "fit both to points of as many coordinates."
-            )
+            raise ValueError(f"{type(self).__name__}: to_data has dimension {to_data.dim}, to_noise {to_noise.dim}.")
         self.dim, self.to_data, self.to_noise = to_data.dim, to_data, to_noise
         self.between = FlowMatching(self.dim, coupling=coupling, net=net)
 

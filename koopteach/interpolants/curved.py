@@ -58,17 +58,10 @@ class CurvedInterpolant(FlowMatching):
     """
 
     def __init__(
-        self,
-        interpolant: Interpolant,
-        *,
-        coupling: str | Coupling = "independent",
-        net: nn.Module | None = None,
+        self, interpolant: Interpolant, *, coupling: str | Coupling = "independent", net: nn.Module | None = None
     ) -> None:
         if not isinstance(interpolant, Interpolant):
-            raise TypeError(
-                "CurvedInterpolant: interpolant must be an Interpolant, such as kt.ConvexChart(kt.fit_convex_map(x1)), "
-                f"got {interpolant!r:.80}."
-            )
+            raise TypeError(f"CurvedInterpolant: interpolant must be an Interpolant, got {interpolant!r:.60}.")
         super().__init__(interpolant.dim, coupling=coupling, net=net)
         self.interpolant = self._paths = interpolant
 

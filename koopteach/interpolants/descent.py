@@ -97,9 +97,7 @@ def straighten(
     if not parameters:
         raise ValueError(f"straighten: {type(interpolant).__name__} has no parameters to train.")
     if not 1 <= batch <= pool or not 2 <= pool <= len(x1):
-        raise ValueError(
-            f"straighten: pool must be at least batch ({batch}) and 2, at most the {len(x1)} rows of x1, got {pool}."
-        )
+        raise ValueError(f"straighten: pool must be between batch ({batch}) and the {len(x1)} rows of x1, got {pool}.")
     if not 0.01 < t_max < 1 - h or not h > 0:
         raise ValueError(f"straighten: t_max + h must stay below 1 and h be positive, got {t_max:g} and {h:g}.")
     if x0 is not None and log_prob is None:

@@ -136,8 +136,7 @@ class GlowInterpolant(Interpolant):
     ) -> None:
         if size < 2 or size % 2 or channels < 1 or n_steps < 1:
             raise ValueError(
-                "GlowInterpolant: size must be even and channels and n_steps at least 1, got "
-                f"{size}, {channels} and {n_steps}."
+                f"GlowInterpolant: size must be even, the others positive, got {(size, channels, n_steps)}."
             )
         super().__init__(channels * size * size)
         self.image = (channels, size, size)

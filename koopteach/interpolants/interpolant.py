@@ -34,7 +34,6 @@ class Interpolant(nn.Module):
         >>> class Late(kt.Interpolant):
         ...     def _value(self, x0, x1, t):
         ...         return (1 - t**2) * x0 + t**2 * x1
-        ...
         ...     def _inverse(self, x, x1, t):
         ...         return (x - t**2 * x1) / (1 - t**2), -self.dim * (1 - t**2).log()[..., 0]
         >>> x0, x1 = torch.zeros(1, 2), torch.ones(1, 2)
@@ -70,10 +69,7 @@ class Interpolant(nn.Module):
         """
         t = self._checked("inverse", t, x=x, x1=x1)
         if float(t.max()) >= 1:
-            raise ValueError(
-                f"inverse: t = {float(t.max()):g}, but a time below 1 is needed: at 1 every noise point has become x1. "
-                "Use t <= 0.97."
-            )
+            raise ValueError(f"inverse: t = {float(t.max()):g}, but at 1 every noise point is x1. Use t <= 0.97.")
         x0, logdet = self._inverse(x, x1, t)
         return x0, logdet.expand(torch.broadcast_shapes(logdet.shape, x0.shape[:-1]))
 
@@ -112,9 +108,7 @@ class Interpolant(nn.Module):
     def _checked(self, who: str, t: float | Tensor, **points: Tensor) -> Tensor:
         for name, x in points.items():
             if x.shape[-1] != self.dim:
-                raise ValueError(
-                    f"{who}: {name} has {x.shape[-1]} coordinates, but the interpolant has dimension {self.dim}."
-                )
+                raise ValueError(f"{who}: {name} has {x.shape[-1]} coordinates, but the interpolant {self.dim}.")
         like = next(iter(points.values()))
         t = torch.as_tensor(t, dtype=like.dtype, device=like.device)
         t = t[None] if t.ndim == 0 else t

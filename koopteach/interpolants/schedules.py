@@ -144,9 +144,7 @@ class TabulatedSchedule(Schedule):
     def __init__(self, dim: int, a: Tensor, b: Tensor) -> None:
         super().__init__(dim)
         if a.shape != b.shape or a.ndim != 1 or len(a) < 3:
-            raise ValueError(
-                f"TabulatedSchedule: a and b must be (k,), k at least 3, got {tuple(a.shape)}, {tuple(b.shape)}."
-            )
+            raise ValueError(f"TabulatedSchedule: a and b must be (k,), k > 2, got {tuple(a.shape)}, {tuple(b.shape)}.")
         table = torch.stack([a, b])
         (slopes,) = torch.gradient(table, spacing=1 / (len(a) - 1), dim=1, edge_order=2)
         self.register_buffer("table", table)

@@ -26,9 +26,7 @@ def save_lifting(path: str | Path, lifting: Lifting, rest: dict[str, Tensor]) ->
     if not isinstance(lifting, (StateLift, PathLift, FreeGenerator)) or name not in _BUILDERS:
         raise RuntimeError(f"save: a lifting of class {name} cannot be saved; known are {', '.join(_BUILDERS)}.")
     if not isinstance(lifting.net, FourierNet):
-        raise RuntimeError(
-            "save: only a KoopmanFlow with the FourierNet of the package can be saved; keep net yourself."
-        )
+        raise RuntimeError("save: only a KoopmanFlow with a FourierNet can be saved; keep other networks yourself.")
     sizes = lifting.config if isinstance(lifting, FreeGenerator) else lifting.net.config
     n_pairs = lifting.n_pairs if isinstance(lifting, ModeSum) else 0
     tensors = {f"lifting.{key}": tensor for key, tensor in lifting.state_dict().items()}

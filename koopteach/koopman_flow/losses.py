@@ -101,9 +101,7 @@ def checked_weights(weights: str | dict[str, float]) -> dict[str, float]:
     if isinstance(weights, str) and weights in PRESETS:
         return PRESETS[weights]
     if not isinstance(weights, dict) or not set(weights) <= set(TERMS):
-        raise ValueError(
-            f"fit: weights must be one of {', '.join(PRESETS)}, or a dictionary of {', '.join(TERMS)}; got {weights!r}."
-        )
+        raise ValueError(f"fit: weights must be one of {', '.join(PRESETS)} or a dict of {TERMS}, got {weights!r}.")
     if min(weights.values(), default=0) < 0 or not any(weights.values()):
         raise ValueError(f"fit: weights must not be negative, and at least one positive; got {weights!r}.")
     return weights

@@ -46,13 +46,7 @@ class TeacherPaths:
 
 
 def teacher_paths(
-    teacher: Flow,
-    x0: Tensor,
-    *,
-    n_times: int = 21,
-    velocities: bool = True,
-    solver: str = "midpoint",
-    steps: int = 20,
+    teacher: Flow, x0: Tensor, *, n_times: int = 21, velocities: bool = True, solver: str = "midpoint", steps: int = 20
 ) -> TeacherPaths:
     """The teacher's paths from ``x0`` ``(n, d)``.
 

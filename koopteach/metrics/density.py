@@ -50,9 +50,7 @@ def kl_histogram(x: Tensor, log_prob: Callable[[Tensor], Tensor], low: float, hi
     exact = _cell_probabilities(log_prob, x, low, high, bins)
     outside = 1 - float(exact.sum())
     if outside < -0.02:
-        raise ValueError(
-            f"kl_histogram: log_prob gives the box a probability of {1 - outside:.2f}; it must be normalised."
-        )
+        raise ValueError(f"kl_histogram: log_prob gives the box the mass {1 - outside:.2f}; it must be normalised.")
     cell = ((x - low) / (high - low) * bins).floor().long()
     inside = ((cell >= 0) & (cell < bins)).all(dim=1)
     index = (cell[inside] * bins ** torch.arange(d - 1, -1, -1, device=x.device)).sum(dim=1)

@@ -104,9 +104,7 @@ def _label_counts(name: str, labels: Tensor) -> Tensor:
         raise TypeError(f"class_balance: {name} must be whole numbers, got {labels.dtype} with others among them.")
     labels = labels.long()
     if labels.ndim != 1 or not len(labels) or bool((labels < 0).any()):
-        raise ValueError(
-            f"class_balance: {name} must be (n,), not empty and not negative, got shape {tuple(labels.shape)}."
-        )
+        raise ValueError(f"class_balance: {name} must be (n,), n > 0, not negative, got {tuple(labels.shape)}.")
     return torch.bincount(labels).double().cpu()
 
 
@@ -134,10 +132,7 @@ def neighbour_ratio(x: Tensor, train: Tensor, held_out: Tensor) -> float:
     held_out = as_points("neighbour_ratio", "held_out", held_out, dim=x.shape[1]).to(x)
     usual = float(_to_nearest(held_out, train).median())
     if not usual > 0:
-        raise ValueError(
-            "neighbour_ratio: half of held_out lies at distance zero from train; it must hold other points. "
-            "Was the model fitted to all data?"
-        )
+        raise ValueError("neighbour_ratio: half of held_out lies on points of train. Was the model fitted to all data?")
     return float(_to_nearest(x, train).median()) / usual
 
 

@@ -74,12 +74,7 @@ def pot(who: str) -> ModuleType:
 
 
 def sliced_wasserstein2(
-    x: Tensor,
-    y: Tensor,
-    *,
-    n_projections: int = 200,
-    n_quantiles: int = 512,
-    generator: torch.Generator | None = None,
+    x: Tensor, y: Tensor, *, n_projections: int = 200, n_quantiles: int = 512, generator: torch.Generator | None = None
 ) -> float:
     """Root mean square over directions of the 1-D Wasserstein distance between the projections of two samples.
 

@@ -10,31 +10,10 @@ import torch
 from torch import Tensor
 
 from koopteach.dictionaries.memory import refuse_too_many
+from koopteach.operators import linear_algebra as la
+from koopteach.operators import remarks
 from koopteach.operators.balance import Runs, imbalance
-from koopteach.operators.linear_algebra import (
-    Size,
-    add_gram_,
-    checked_tol,
-    dirichlet_energies,
-    fix_signs,
-    from_lower_triangle,
-    mode_count,
-    refuse_other_space,
-    refuse_points_off,
-    rounding,
-    whiten_features,
-)
 from koopteach.operators.prediction import Prediction
-from koopteach.operators.remarks import (
-    clock_ratio,
-    few_points,
-    kernel_gaps,
-    lost_modes,
-    many_modes,
-    missing_modes,
-    paragraphs,
-    sampling_error,
-)
 from koopteach.protocols import Dictionary, Manifold
 from koopteach.spectrum import Expansion, Spectrum, few_modes, torn_pair
 from koopteach.tensors import as_pairs, chunks, count_different, not_negative, positive, same_kind
@@ -97,8 +76,8 @@ class EDMD(Prediction):
         reversible: bool = True,
         manifold: Manifold | None = None,
     ) -> None:
-        refuse_other_space("EDMD", manifold, dictionary)
-        self.dictionary, self.lag, self.tol = dictionary, positive("EDMD", "lag", lag), checked_tol("EDMD", tol)
+        la.refuse_other_space("EDMD", manifold, dictionary)
+        self.dictionary, self.lag, self.tol = dictionary, positive("EDMD", "lag", lag), la.checked_tol("EDMD", tol)
         self.ridge, self.reversible = not_negative("EDMD", "ridge", 0.0 if ridge is None else ridge), reversible
         self.manifold = manifold
         self.n_pairs = self.n_skipped = 0
@@ -128,7 +107,7 @@ class EDMD(Prediction):
             self.n_skipped += 1
             return self
         same_kind("EDMD.partial_fit", y, x, "x")
-        refuse_points_off("EDMD.partial_fit", self.manifold, x, y)
+        la.refuse_points_off("EDMD.partial_fit", self.manifold, x, y)
         if self.n_pairs:
             same_kind("EDMD.partial_fit", x, self._kept, "what was seen before")
         else:
@@ -149,7 +128,7 @@ class EDMD(Prediction):
         # Else: the Gram matrix of psi(x), psi(x)^T psi(y), and both sums.
         self._first, self._second, self._mean_x, self._mean_y = zeros(m, m), zeros(m, m), zeros(m), zeros(m)
         # Some pairs; they also tell dtype and device of the data.
-        self._kept, self._stride, self._size = x.new_empty(0, 2, x.shape[1]), 1, Size()
+        self._kept, self._stride, self._size = x.new_empty(0, 2, x.shape[1]), 1, la.Size()
         self._moved = Runs(m, x.device)
 
     def _accumulate(self, x: Tensor, y: Tensor) -> None:
@@ -157,12 +136,12 @@ class EDMD(Prediction):
         psi_x, psi_y = self.dictionary(x), self.dictionary(y)
         if self.reversible:
             both, moved = psi_x + psi_y, psi_x - psi_y
-            add_gram_(self._first, both)
-            add_gram_(self._second, moved)
+            la.add_gram_(self._first, both)
+            la.add_gram_(self._second, moved)
             self._moved.add(moved)
             self._mean_x = self._mean_x + both.sum(0)
         else:
-            add_gram_(self._first, psi_x)
+            la.add_gram_(self._first, psi_x)
             self._second += (psi_x.T @ psi_y).double()
             self._mean_x = self._mean_x + psi_x.sum(0)
             self._mean_y = self._mean_y + psi_y.sum(0)
@@ -192,32 +171,28 @@ class EDMD(Prediction):
         size = mu if self.reversible else mu.abs()
         keep = (size > _SMALLEST_EIGENVALUE) & (size < _LARGEST_EIGENVALUE)
         if not bool(keep.any()):
-            decayed = bool((size <= _SMALLEST_EIGENVALUE).any())
-            raise ValueError(
-                f"EDMD.spectrum: no eigenvalue between {_SMALLEST_EIGENVALUE} and 1 at lag {self.lag:g}. "
-                + (
-                    "Shorten the lag (all modes have decayed), or use more pairs."
-                    if decayed
-                    else "Nothing moved within the lag: lengthen it, and look whether y is x."
-                )
-            )
+            told = f"EDMD.spectrum: no eigenvalue between {_SMALLEST_EIGENVALUE} and 1 at lag {self.lag:g}."
+            if bool((size <= _SMALLEST_EIGENVALUE).any()):
+                raise ValueError(f"{told} Shorten the lag (all modes have decayed), or use more pairs.")
+            raise ValueError(f"{told} Nothing moved within the lag: lengthen it, and look whether y is x.")
         rates = -mu[keep].log() / self.lag
         order = rates.real.argsort(stable=True)
-        r, m = mode_count(n_modes, len(order), "EDMD"), self.dictionary.n_features
+        r, m = la.mode_count(n_modes, len(order), "EDMD"), self.dictionary.n_features
         every = Expansion(self.dictionary, mean, coefficients[:, keep][:, order])
         rates, functions = rates[order[:r]], every.first(r)
+        different = self.n_pairs * count_different(self._kept) // len(self._kept)
         report = (
             f"{r} modes of {len(mu)} directions kept, {len(mu) - len(order)} outside ({_SMALLEST_EIGENVALUE}, 1), "
             f"{m - len(mu)} of {m} directions dropped, {m} features, {self.n_pairs} pairs, tol {tol:g}"
         )
-        report += paragraphs(
-            missing_modes(n_modes, len(order)),
+        report += remarks.paragraphs(
+            remarks.missing_modes(n_modes, len(order)),
             few_modes(r, len(order)),
-            many_modes(r, self.dictionary),
-            "" if self.ridge else few_points(self.n_pairs * count_different(self._kept) // len(self._kept), m, "pairs"),
-            kernel_gaps(self.dictionary),
-            lost_modes(int((size <= _SMALLEST_EIGENVALUE).sum()), len(mu), self.lag, _SMALLEST_EIGENVALUE),
-            "" if self.reversible else sampling_error(complex(rates[0]), self.lag, self.n_pairs),
+            remarks.many_modes(r, self.dictionary),
+            "" if self.ridge else remarks.few_points(different, m, "pairs"),
+            remarks.kernel_gaps(self.dictionary),
+            remarks.lost_modes(int((size <= _SMALLEST_EIGENVALUE).sum()), len(mu), self.lag, _SMALLEST_EIGENVALUE),
+            "" if self.reversible else remarks.sampling_error(complex(rates[0]), self.lag, self.n_pairs),
             torn_pair(rates),
             f"{self.n_skipped} trajectories without a pair skipped" if self.n_skipped else "",
         )
@@ -226,23 +201,23 @@ class EDMD(Prediction):
         fault = imbalance(self._moved, self._kept, all_functions, mu) if self.reversible else ""
         if fault:
             warnings.warn(f"EDMD: {fault}", stacklevel=2)
-            report += paragraphs(fault)
+            report += remarks.paragraphs(fault)
         return self._finish(rates, functions, report)
 
     def _moments(self, tol: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Means of the features at ``x`` and at ``y``, what whitens them ``(m, q)``, their covariance ``(m, m)``."""
         n = self.n_pairs
-        mean_x, mean_y, first = self._mean_x / n, self._mean_y / n, from_lower_triangle(self._first) / n
+        mean_x, mean_y, first = self._mean_x / n, self._mean_y / n, la.from_lower_triangle(self._first) / n
         if self.reversible:
             # Each pair counts in both directions; the mean and the Gram matrix are those of both halves.
             mean_x = mean_y = 0.5 * mean_x
-            second = from_lower_triangle(self._second) / n
+            second = la.from_lower_triangle(self._second) / n
             squares, cross = 0.25 * (first + second), 0.25 * (first - second) - torch.outer(mean_x, mean_x)
         else:
             squares, cross = first, self._second / n - torch.outer(mean_x, mean_y)
         gram = squares - torch.outer(mean_x, mean_x)
-        least = rounding(squares.diagonal(), self._kept.dtype)
-        return mean_x, mean_y, whiten_features(gram + self._penalty(gram), tol, "EDMD", least), cross
+        least = la.rounding(squares.diagonal(), self._kept.dtype)
+        return mean_x, mean_y, la.whiten_features(gram + self._penalty(gram), tol, "EDMD", least), cross
 
     def _eigen(self, tol: float) -> tuple[Tensor, Tensor, Tensor]:
         """Mean ``(m,)``, eigenvalues ``(q,)``, coefficients ``(m, q)`` of unit-variance eigenfunctions."""
@@ -250,7 +225,7 @@ class EDMD(Prediction):
         reduced = w.T @ cross @ w
         if self.reversible:
             mu, vectors = torch.linalg.eigh(reduced)
-            return mean, mu, fix_signs(w @ vectors)
+            return mean, mu, la.fix_signs(w @ vectors)
         mu, vectors = torch.linalg.eig(reduced)
         return mean, mu, w.to(vectors.dtype) @ vectors
 
@@ -263,9 +238,9 @@ class EDMD(Prediction):
         like, x = self._kept, self._kept[:, 0]
         number = like.dtype.to_complex() if rates.is_complex() else like.dtype
         functions = Expansion(self.dictionary, functions.mean.to(like), functions.coefficients.to(number))
-        energies = dirichlet_energies(functions, x, self.manifold)
+        energies = la.dirichlet_energies(functions, x, self.manifold)
         if self.reversible:
-            report += paragraphs(clock_ratio(rates, energies))
+            report += remarks.paragraphs(remarks.clock_ratio(rates, energies))
         return Spectrum(
             rates=rates.to(number),
             energies=energies.to(like),

@@ -10,28 +10,8 @@ from torch import Tensor
 
 from koopteach.dictionaries.dirichlet import dirichlet
 from koopteach.dictionaries.memory import refuse_too_many
-from koopteach.operators.linear_algebra import (
-    SMALLEST_TOL,
-    Size,
-    add_gram_,
-    checked_tol,
-    fix_signs,
-    from_lower_triangle,
-    mode_count,
-    refuse_other_space,
-    refuse_points_off,
-    rounding,
-    whiten_features,
-)
-from koopteach.operators.remarks import (
-    few_points,
-    kernel_gaps,
-    many_modes,
-    missing_modes,
-    null_directions,
-    paragraphs,
-    uneven_columns,
-)
+from koopteach.operators import linear_algebra as la
+from koopteach.operators import remarks
 from koopteach.protocols import Dictionary, Manifold
 from koopteach.spectrum import Expansion, Spectrum, few_modes
 from koopteach.standardizer import Standardizer
@@ -84,18 +64,13 @@ class GeneratorEDMD:
     """
 
     def __init__(
-        self,
-        dictionary: Dictionary,
-        *,
-        tol: float = 1e-8,
-        manifold: Manifold | None = None,
-        standardize: bool = False,
+        self, dictionary: Dictionary, *, tol: float = 1e-8, manifold: Manifold | None = None, standardize: bool = False
     ) -> None:
-        refuse_other_space("GeneratorEDMD", manifold, dictionary)
+        la.refuse_other_space("GeneratorEDMD", manifold, dictionary)
         if standardize and manifold is not None:
             raise ValueError(f"GeneratorEDMD: standardize=True would bend the {manifold!r}. Leave one of them out.")
         self.standardize = standardize
-        self.dictionary, self.tol, self.manifold = dictionary, checked_tol("GeneratorEDMD", tol), manifold
+        self.dictionary, self.tol, self.manifold = dictionary, la.checked_tol("GeneratorEDMD", tol), manifold
         self.n_points = 0
 
     def fit(self, x: Tensor, weights: Tensor | None = None) -> Self:
@@ -112,7 +87,7 @@ class GeneratorEDMD:
             ValueError: wrong shapes, NaN, weights that are negative or all zero, or points off the manifold.
         """
         x = as_points("GeneratorEDMD.partial_fit", "x", x, dim=self.dictionary.dim).detach()
-        refuse_points_off("GeneratorEDMD.partial_fit", self.manifold, x)
+        la.refuse_points_off("GeneratorEDMD.partial_fit", self.manifold, x)
         weights = as_weights("GeneratorEDMD", weights, x)
         if self.n_points:
             same_kind("GeneratorEDMD.partial_fit", x, self._like, "what was seen before")
@@ -131,7 +106,7 @@ class GeneratorEDMD:
         refuse_too_many("GeneratorEDMD", self.dictionary.n_features)
         self._n_different = 0
         m, zeros = self.dictionary.n_features, partial(torch.zeros, dtype=torch.float64, device=x.device)
-        self._like, self._size = x.new_empty(0), Size()
+        self._like, self._size = x.new_empty(0), la.Size()
         self._units = Standardizer.of(x, weights) if self.standardize else None
         self._weight, self._psi = zeros(()), zeros(m)
         self._gram, self._stiffness = zeros(m, m), zeros(m, m)
@@ -139,7 +114,7 @@ class GeneratorEDMD:
     def _accumulate(self, x: Tensor, w: Tensor) -> None:
         # Products in the data's precision, sums over chunks in float64.
         psi, root = self.dictionary(x), w.sqrt()
-        add_gram_(self._gram, root * psi)
+        la.add_gram_(self._gram, root * psi)
         self._psi = self._psi + (w * psi).sum(0)
         if self.manifold is None:
             stretch = torch.ones((), dtype=x.dtype) if self._units is None else self._units.spread
@@ -147,7 +122,7 @@ class GeneratorEDMD:
         else:
             # gradients as (n d, m): the sum over coordinates and points is one product
             slopes = self.manifold.tangent(x, self.dictionary.grad(x)) * root[:, :, None]
-            add_gram_(self._stiffness, slopes.transpose(1, 2).flatten(0, 1))
+            la.add_gram_(self._stiffness, slopes.transpose(1, 2).flatten(0, 1))
         self._weight = self._weight + w.sum()
         self._size.add(x if self._units is None else self._units(x), w)
 
@@ -161,27 +136,27 @@ class GeneratorEDMD:
         if not self.n_points:
             raise RuntimeError("GeneratorEDMD.spectrum: nothing was fitted yet. Call fit(x) first.")
         mean = self._psi / self._weight
-        gram = from_lower_triangle(self._gram) / self._weight - torch.outer(mean, mean)
-        tol = max(self.tol, SMALLEST_TOL[self._like.dtype])
-        least = rounding(self._gram.diagonal() / self._weight, self._like.dtype)
-        w = whiten_features(gram, tol, "GeneratorEDMD", least)
-        rates, vectors = torch.linalg.eigh(w.T @ (from_lower_triangle(self._stiffness) / self._weight) @ w)
-        r = mode_count(n_modes, len(rates), "GeneratorEDMD")
-        coefficients = fix_signs(w @ vectors[:, :r])
+        gram = la.from_lower_triangle(self._gram) / self._weight - torch.outer(mean, mean)
+        tol = max(self.tol, la.SMALLEST_TOL[self._like.dtype])
+        least = la.rounding(self._gram.diagonal() / self._weight, self._like.dtype)
+        w = la.whiten_features(gram, tol, "GeneratorEDMD", least)
+        rates, vectors = torch.linalg.eigh(w.T @ (la.from_lower_triangle(self._stiffness) / self._weight) @ w)
+        r = la.mode_count(n_modes, len(rates), "GeneratorEDMD")
+        coefficients = la.fix_signs(w @ vectors[:, :r])
         scale = float(self._size)
         m, n = len(gram), self.n_points
         report = (
             f"{r} modes of {len(rates)} directions kept, {m - len(rates)} of {m} directions dropped, {m} features, "
             f"{n} points, tol {tol:g}"
         )
-        report += paragraphs(
-            missing_modes(n_modes, len(rates)),
+        report += remarks.paragraphs(
+            remarks.missing_modes(n_modes, len(rates)),
             few_modes(r, len(rates)),
-            many_modes(r, self.dictionary),
-            few_points(self._n_different, m),
-            kernel_gaps(self.dictionary),
-            null_directions(rates[:r], scale),
-            uneven_columns(self._size.spread_ratio),
+            remarks.many_modes(r, self.dictionary),
+            remarks.few_points(self._n_different, m),
+            remarks.kernel_gaps(self.dictionary),
+            remarks.null_directions(rates[:r], scale),
+            remarks.uneven_columns(self._size.spread_ratio),
         )
         rates = rates[:r].to(self._like).clamp_min(torch.finfo(self._like.dtype).tiny)
         return Spectrum(

@@ -108,10 +108,7 @@ def refuse_other_space(who: str, manifold: Manifold | None, dictionary: Dictiona
         ValueError: their dimensions differ.
     """
     if manifold is not None and manifold.dim != dictionary.dim:
-        raise ValueError(
-            f"{who}: the {manifold!r} lies in dimension {manifold.dim}, "
-            f"but the dictionary's points have {dictionary.dim} coordinates."
-        )
+        raise ValueError(f"{who}: the {manifold!r} is in dimension {manifold.dim}, the dictionary in {dictionary.dim}.")
 
 
 def refuse_points_off(who: str, manifold: Manifold | None, *points: Tensor) -> None:

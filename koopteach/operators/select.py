@@ -30,11 +30,9 @@ class Estimator(Protocol):
     @property
     def fit(self) -> Callable[..., Any]:
         """Takes samples, or both snapshots of pairs; returns the estimator."""
-        ...
 
     def spectrum(self, n_modes: int, /) -> Spectrum:
         """The slowest modes."""
-        ...
 
 
 @dataclass(frozen=True)

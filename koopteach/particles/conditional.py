@@ -165,9 +165,7 @@ def condition(
     n_particles = as_count("condition", "n_particles", min(800, len(x)) if n_particles is None else n_particles)
     least = min(_LEAST, _SHARE * len(x)) if least is None else positive("condition", "least", least)
     if n_particles > len(x):
-        raise ValueError(
-            f"condition: n_particles={n_particles}, but x holds {len(x)} samples. Take fewer, or more data."
-        )
+        raise ValueError(f"condition: n_particles={n_particles}, but x holds {len(x)} samples. Take fewer, or more x.")
     fit = _default_fit(generator) if fit is None else fit
     data, particles, done = x, x[:n_particles], 0.0
     levels: list[tuple[float, float, Spectrum, Run]] = []

@@ -95,12 +95,9 @@ class MALA:
         """Log density ``(n,)`` and score ``(n, d)`` at the particles, so that a step evaluates the proposals alone."""
         x = as_points("MALA", "x", x)
         log_prob, score = self._evaluated(x)
-        undefined = log_prob.isnan() | score.isnan().any(dim=1)
-        if not is_traced(x) and bool(undefined.any()):
-            raise ValueError(
-                f"MALA: log_prob or score is NaN at {int(undefined.sum())} of {len(x)} particles. Start where both are "
-                "defined."
-            )
+        bad = int((log_prob.isnan() | score.isnan().any(dim=1)).sum()) if not is_traced(x) else 0
+        if bad:
+            raise ValueError(f"MALA: log_prob or score is NaN at {bad} of {len(x)} particles. Start where both exist.")
         return log_prob, score
 
     def _evaluated(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -155,12 +152,7 @@ class LAWGD(KSWGD):
     """
 
     def __init__(
-        self,
-        spectrum_exact: Spectrum,
-        *,
-        step_size: float = 1.0,
-        max_move: float | None = 0.25,
-        noise: float = 0.3,
+        self, spectrum_exact: Spectrum, *, step_size: float = 1.0, max_move: float | None = 0.25, noise: float = 0.3
     ) -> None:
         super().__init__(spectrum_exact, damping=math.inf, step_size=step_size, max_move=max_move, noise=noise)
 

@@ -43,7 +43,8 @@ class Run:
         score_evaluations: points at which the score was evaluated, over the whole run.
         diverged: whether the particles were lost; the run stops there.
         interrupted: whether somebody stopped it; what was computed is here.
-        stalled: whether the energy stopped falling far from zero: the particles are not where they should be.
+        stalled: whether the energy stopped falling above that of independent samples: the particles are not where they
+            should be.
 
     >>> import torch
     >>> import koopteach as kt
@@ -168,10 +169,10 @@ def _diagnosis(run: Run, step: int, n_steps: int, method: Sampler) -> str:
     return f"energy stalled. Use {untried}a ladder of spectra (Ladder.from_data), or a smaller step_size."
 
 
-def _has_stalled(energy: Tensor, steps: int, tiny: float) -> bool:
-    """Whether the recorded energies ``(k,)`` stopped falling far from zero; False for a method without energy."""
+def _has_stalled(energy: Tensor, steps: int, least: float) -> bool:
+    """Whether the recorded energies ``(k,)`` stopped falling above ``least``; False for a method without energy."""
     last, before = float(energy[-1]), float(energy[3 * (len(energy) - 1) // 4])
-    return steps >= _LEAST_STEPS and last > max(_STALLED * float(energy.max()), _HARDLY * before, tiny)
+    return steps >= _LEAST_STEPS and last > max(_STALLED * float(energy.max()), _HARDLY * before, least)
 
 
 class _Recorder:
@@ -184,6 +185,9 @@ class _Recorder:
         spectrum = getattr(method, "spectrum", None)
         self._scale = spectrum.scale if spectrum is not None else 1.0
         self._units = getattr(spectrum, "units", None)  # those of the scale
+        # What independent draws have on average is no stall: fewer coordinates than modes cannot do better.
+        least = 0.5 * float((1 / spectrum.energies).sum()) / len(x) if spectrum is not None else 0.0
+        self._least = max(least, 1e-12 * self._scale**2)
         self._bound = _LOST * max(self._size(x), self._scale)
         self.record(x, 0, {})
 
@@ -224,5 +228,5 @@ class _Recorder:
             score_evaluations=self._evaluations,
             diverged=diverged,
             interrupted=interrupted,
-            stalled=not (diverged or interrupted) and _has_stalled(energy, steps[-1], 1e-12 * self._scale**2),
+            stalled=not (diverged or interrupted) and _has_stalled(energy, steps[-1], self._least),
         )

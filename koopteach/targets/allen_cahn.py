@@ -169,13 +169,7 @@ class AllenCahn(Movable):
         return moved / (1 + half)
 
     def trajectory(
-        self,
-        u0: Tensor,
-        *,
-        n_steps: int,
-        dt: float = 0.02,
-        every: int = 1,
-        generator: torch.Generator | None = None,
+        self, u0: Tensor, *, n_steps: int, dt: float = 0.02, every: int = 1, generator: torch.Generator | None = None
     ) -> Tensor:
         """Steps of all fields at once.
 

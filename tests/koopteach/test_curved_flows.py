@@ -332,7 +332,7 @@ BAD = {
     "maps": (
         lambda: DecodedFlow(T1, fit_convex_map(normal(9, 3), pair_steps=0, likelihood_steps=1, verbose=False)),
         ValueError,
-        "DecodedFlow: to_data has dimension 2, but to_noise 3",
+        "DecodedFlow: to_data has dimension 2, to_noise 3",
     ),
     "no noise": (lambda: PushedFlow(T1, T0).fit(normal(9, 2)), ValueError, "there is a map of the noise"),
     "decoded nan": (lambda: DecodedFlow(T1).fit(normal(9, 2) / 0), ValueError, "fit: x1 "),

@@ -19,6 +19,7 @@ CurvedInterpolant.diagnose: descent=None
 DMPS: bandwidth=None, alpha=0.5, n_modes=None, step_size=1.0, max_move=0.25, noise=0.3
 DecodedFlow: to_noise=None, coupling='local', net=None
 DecodedFlow.fit: x0=None
+DecodedFlow.log_prob: source=None
 DiffusionMaps: bandwidth=None, alpha=0.5
 DiffusionMaps.spectrum: n_modes=None
 DoubleWell: beta=1.0
@@ -26,16 +27,26 @@ EDMD: tol=1e-10, ridge=None, reversible=True, manifold=None
 EDMD.predict: k=1, observable=None
 EDMD.score: n_modes=None
 EDMD.spectrum: n_modes=None
+FittedMixture.fit: weights=None, most=8
+FittedMixture.refit: weights=None
 Flow.invert: solver='midpoint', steps=8, tolerance=0.0001, t=1.0
+Flow.log_prob: source=None, probes=None, solver='rk4', steps=32, tolerance=0.0001
 Flow.sample: solver='midpoint', steps=8, tolerance=0.0001
 Flow.trajectory: solver='rk4', steps=32, tolerance=0.0001
-Flow.transport: solver='midpoint', steps=8, tolerance=0.0001, t=1.0
+Flow.transport: solver='midpoint', steps=8, tolerance=0.0001, t=1.0, differentiable=False
 FlowMatching: coupling='independent', net=None
-FlowMatching.fit: x0=None, n_steps=3000, batch=None, lr=0.002, verbose=True
+FlowMatching.fit: x0=None, labels=None, n_steps=3000, batch=None, lr=0.002, standardize=True, verbose=True
+FlowMatching.loss: x0=None, labels=None
+FlowMatching.prepare: x0=None, labels=None, standardize=True, verbose=True
+FlowMatching.sample: labels=None
+FlowMatching.velocity: labels=None
 FourierNet: out_dim=None, width=128, depth=3, n_frequencies=32, frequency_scale=2.0, time_frequencies=2,
-    last_scale=1.0
+    last_scale=1.0, n_labels=0
+FourierNet.forward: labels=None
 GaussianMixture: weights=None
 GaussianMixture.ring: weights=None
+GaussianRBF: units=1.0
+GaussianRBF.from_data: units=None
 GeneratorEDMD: tol=1e-08, manifold=None, standardize=False
 GeneratorEDMD.fit: weights=None
 GeneratorEDMD.partial_fit: weights=None
@@ -51,27 +62,37 @@ KoopmanFlow.edit: t=1.0
 KoopmanFlow.fit: method='coefficients', spectrum=None, weights=None, learn_spectrum=True, n_paths=12000, x0=None,
     n_steps=2500, batch=256, lr=0.005, verbose=True
 KoopmanFlow.load: teacher=None
+KoopmanSampler: scores='heavy', components=8, dictionary=None, n_steps=30, damping=1.0, noise=0.0, calibrate=True,
+    pool=800, hold_out=0.2
+KoopmanSampler.condition: n=800, prior=4000
+KoopmanSampler.draw: moved=True
+KoopmanSampler.fit: weights=None
+KoopmanSampler.get_params: deep=True
 LAWGD: step_size=1.0, max_move=0.25, noise=0.3
 Ladder.from_data: levels=(0.66, 0.33, 0.16, 0.08, 0.0), fit=None
 LearnedSchedule: degree=6
 Monomials: center=0.0, scale=1.0
-MultiScale.from_data: n_centers=(250, 60, 20), tail=None
+MultiScale.from_data: n_centers=(250, 60, 20), tail=None, units=None
 NeuralDictionary.from_pairs: n_features=8, hidden=40, n_steps=800, batch=500
 OrnsteinUhlenbeck: theta=1.0, rotation=0.0
 PushedFlow: to_noise=None, coupling='local', net=None
 PushedFlow.fit: x0=None
+PushedFlow.log_prob: source=None
 QuadrupleWell: beta=1.0, stiffness=1.0
 SVGD: bandwidth=None, adaptive=False
-Spectrum: report='', manifold=None
+Spectrum: report='', manifold=None, units=None, spread_ratio=1.0
 Spectrum.from_functions: grad=None, scale=1.0, manifold=None
 Sphere: radius=1.0
+Standardizer.of: weights=None
 Torus: R=2.0, r=0.8
+VelocityFlow: x0=None
 acceleration: method='jvp', h=0.04, log_prob=None
 condition: n_particles=None, n_steps=100, least=None, temper=True, fit=None
 delay_embedding: step=1, times=None, tolerance=None
 distill: n_pairs=12000, x0=None, n_steps=2500, batch=256, lr=0.005, verbose=True
 fit_convex_map: x0=None, n_centres=96, strength=3.0, slope=0.2, pair_steps=500, likelihood_steps=300, verbose=True
 geodesic_schedule: x0=None, log_prob=None, pool=2000, queries=1000, n_times=65
+herd: weights=None
 integrate: times=(0.0, 1.0), solver='midpoint', steps=8, tolerance=0.0001
 kde_score: bandwidth=None
 kde_snapshot_pairs: bandwidth=None, manifold=None

@@ -120,7 +120,7 @@ X = normal(10, 2)
         (lambda: precision_recall(X, X, k=10), "precision: k must be between 1 and 9"),
         (lambda: class_balance(X, torch.tensor([1])), "class_balance: labels must be whole numbers"),
         (lambda: class_balance(torch.tensor([1]), torch.tensor([-1])), "class_balance: reference must be"),
-        (lambda: neighbour_ratio(X, X, X), "neighbour_ratio: half of held_out lies at distance zero"),
+        (lambda: neighbour_ratio(X, X, X), "neighbour_ratio: half of held_out lies on points of train"),
     ],
 )
 def test_bad_arguments_are_named(call, told):

@@ -169,10 +169,13 @@ X = normal(9, 2)
         (lambda: Pairs("fit", X, None, "OT"), 'coupling must be one of "independent", "ot", "paired".*\'OT\''),
         (lambda: Pairs("fit", X, None, "paired"), "needs x0 with the 9 rows of x1, got none"),
         (lambda: Pairs("fit", X, X[:4], "paired"), "needs x0 with the 9 rows of x1, got 4 rows"),
-        (lambda: Pairs("fit", X, None, lambda a, b: (a, b[:, :1])).draw(4), r"coupling returned \(4, 2\) and \(4, 1\)"),
+        (
+            lambda: Pairs("fit", X, None, lambda a, b: (a, b[:, :1])).draw(4),
+            r"coupling returned has shape \(4, 1\), but \(4, 2\)",
+        ),
         (
             lambda: Pairs("fit", X, None, lambda a, b: (a[:1], b)).draw(4),
-            r"coupling returned \(1, 2\) and \(4, 2\)",
+            r"coupling returned has shape \(4, 2\), but \(1, 2\)",
         ),
     ],
 )

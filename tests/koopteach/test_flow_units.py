@@ -253,7 +253,7 @@ def test_classes_are_learned_and_asked_for_by_number():
 LABELS = torch.arange(200) % 2
 CLASSES = FlowMatching(2, net=small_net(n_labels=2)).fit(MOONS, labels=LABELS, **FEW)
 REFUSED = {
-    "none": (lambda: CLASSES.sample(5), ValueError, r"this flow has 2 classes: say which, as sample\(n, labels=0\)"),
+    "none": (lambda: CLASSES.sample(5), ValueError, r"this flow has 2 classes: say which, as flow.given\(0\)"),
     "beyond": (lambda: CLASSES.sample(5, labels=2), ValueError, "there are 2 classes, 0 to 1"),
     "too few": (lambda: CLASSES.sample(5, labels=[0, 1]), ValueError, "there are 2 labels for 5 points"),
     "floats": (lambda: CLASSES.given(0.5), TypeError, "labels must be whole numbers 0, 1, ..., got float64"),
@@ -272,12 +272,16 @@ REFUSED = {
     "loss local": (
         lambda: FlowMatching(2, coupling="local", net=small_net()).loss(MOONS),
         ValueError,
-        'coupling="local" matches whole samples, once',
+        'coupling="local" pairs whole samples',
     ),
     "loss without net": (lambda: FlowMatching(2).loss(MOONS), RuntimeError, "there is no velocity yet"),
     "steps": (lambda: FlowMatching(2).fit(MOONS, n_steps=2.5), TypeError, "n_steps must be a whole number, got 2.5"),
     "function": (lambda: VelocityFlow(3, 2), TypeError, r"function must be callable as v\(x, t\), got 3"),
-    "answer": (lambda: VelocityFlow(lambda x, t: t, 2).sample(3), ValueError, r"returned has shape \(3, 1\), but \(3, 2\)"),
+    "answer": (
+        lambda: VelocityFlow(lambda x, t: t, 2).sample(3),
+        ValueError,
+        r"returned has shape \(3, 1\), but \(3, 2\)",
+    ),
 }
 
 
@@ -322,7 +326,7 @@ def test_a_student_trains_a_copy_of_a_network_of_ones_own(method, outputs, tmp_p
     assert torch.equal(net.layer.weight, before)
     assert not torch.equal(student.lifting.net.layer.weight, before)
     same(student.modes(x0).at(0.5), student.transport(x0, t=0.5))
-    with pytest.raises(RuntimeError, match="with the FourierNet of the package can be saved"):
+    with pytest.raises(RuntimeError, match="with a FourierNet can be saved"):
         student.save(tmp_path / "student")
     with pytest.raises(ValueError, match=rf"net returns for 2 points has shape \(2, 5\), but \(2, {outputs}\)"):
         KoopmanFlow(PAIR[0], net=Own(5)).fit(method, n_paths=20, **FEW)

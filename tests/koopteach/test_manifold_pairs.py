@@ -101,7 +101,7 @@ def test_pairs_from_static_data_have_the_surfaces_rates(manifold):
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: EDMD(Monomials(2, 2), lag=1.0, manifold=Torus()), r"EDMD: the Torus.* lies in dimension 3"),
+        (lambda: EDMD(Monomials(2, 2), lag=1.0, manifold=Torus()), r"EDMD: the Torus.* is in dimension 3"),
         (
             lambda: EDMD(Monomials(3, 2), lag=1.0, manifold=Sphere()).fit(Sphere().sample(50), 2 * Sphere().sample(50)),
             r"EDMD.partial_fit: points lie off the Sphere\(radius=1\) by 1 on average",

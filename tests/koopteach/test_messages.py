@@ -60,7 +60,7 @@ def test_healthy_defaults_say_nothing(target, capsys):
     x = target.sample(3000, seeded())
     spectrum = GeneratorEDMD(MultiScale.from_data(x, generator=seeded())).fit(x).spectrum()
     assert "\n" not in spectrum.report
-    for start in (target.modes[0] + 0.2 * normal(200, 2), 2 * normal(200, 2)):  # more coordinates than modes
+    for start in (target.modes[0] + 0.2 * normal(100, 2), 2 * normal(100, 2)):
         run_particles(KSWGD(spectrum), start, generator=seeded())
     assert capsys.readouterr().out == ""
 

@@ -191,7 +191,7 @@ def test_the_floor_shrinks_like_one_over_root_n():
 def test_a_histogram_may_miss_a_fiftieth_of_normalisation_and_no_more():
     x = torch.full((5, 1), 0.5, dtype=torch.float64)
     assert kl_histogram(x, lambda x: uniform(x) + math.log(1.019), 0.0, 1.0) > 0
-    with pytest.raises(ValueError, match=r"a probability of 1\.02; it must be normalised"):
+    with pytest.raises(ValueError, match=r"the mass 1\.02; it must be normalised"):
         kl_histogram(x, lambda x: uniform(x) + math.log(1.021), 0.0, 1.0)
 
 
@@ -232,7 +232,7 @@ def test_what_is_no_probability_is_refused_on_either_side(p, told):
         (lambda: kl_histogram(normal(5, 4), uniform, 0.0, 1.0), r"x has dimension 4, but 24\^4 cells are too many"),
         (
             lambda: kl_histogram(normal(5, 1), lambda x: uniform(x) + 1, 0.0, 1.0),
-            "gives the box a probability of 2.72; it must be normalised",
+            "gives the box the mass 2.72; it must be normalised",
         ),
         (lambda: mode_weights(normal(5, 2), normal(3, 1)), r"mode_weights: modes has shape \(3, 1\)"),
         (lambda: total_variation(torch.ones(2), torch.ones(3)), r"p has shape \(2,\) and q \(3,\)"),

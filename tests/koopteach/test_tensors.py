@@ -56,8 +56,8 @@ def test_other_types_are_refused_with_the_remedy(dtype):
 @pytest.mark.parametrize(
     ("x", "more", "message"),
     [
-        (torch.zeros(4), {}, r"^f: x has shape \(4,\), but points are needed as \(n, d\).*Did you mean x\[:, None\]\?"),
-        (torch.zeros(2, 3, 4), {}, r"^f: x has shape \(2, 3, 4\).*one row a point\.$"),
+        (torch.zeros(4), {}, r"^f: x has shape \(4,\), but \(n, d\) is needed.*Did you mean x\[:, None\]\?"),
+        (torch.zeros(2, 3, 4), {}, r"^f: x has shape \(2, 3, 4\).*a point a row\.$"),
         (torch.zeros(2, 5), {"dim": 2}, r"^f: x has shape \(2, 5\).*2 coordinates, \(n, 2\)\. Did you mean x\.T\?"),
         (torch.zeros(4, 5), {"dim": 2}, r"^f: x has shape \(4, 5\).*2 coordinates, \(n, 2\)\.$"),
         (torch.zeros(1, 2), {"at_least": 2}, r"^f: x has 1 points, but at least 2 are needed"),
@@ -99,7 +99,7 @@ MIXED = Table(np.array([["a", 1.0, "x"], [None, 2, "y"]], dtype=object), ["place
         (torch.eye(2).to_sparse(), TypeError, r"x has a sparse layout.*needed: x\.to_dense\(\)\."),
         (scipy.sparse.eye(2), TypeError, r"x has a sparse layout.*needed: x\.toarray\(\)\."),
         (np.ones((2, 1), dtype=int), TypeError, r"torch\.int64.*np\.asarray\(x, dtype=float\)"),
-        (torch.ones(2, 1, dtype=torch.complex64), TypeError, r"complex64.*for example with x\.real"),
+        (torch.ones(2, 1, dtype=torch.complex64), TypeError, r"complex64.*Take x\.real"),
         ([torch.ones(2), torch.ones(3)], TypeError, "x must be real numbers or lists of them"),
     ],
 )
