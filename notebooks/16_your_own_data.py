@@ -556,7 +556,7 @@ assert torch.allclose(anybodys.transport(w[:5, :3]), flow.given(3).transport(w[:
 # goes into the cells of `sensor.csv` or `visits.csv` above.
 
 # %%
-PATH = DATA / "weather.csv"  # or, say, "/home/me/measured.csv"
+PATH = DATA / "weather.csv"  # or "measured.csv", wherever yours is
 
 
 def cleaned(names, x, missing=-999):
