@@ -7,6 +7,7 @@ import pytest
 
 from koopcourse.checks import declared, engine, ours, preload
 from koopcourse.checks.report import State, Verdict
+from tests.needs import needs
 
 EVERY_ID = [exercise.id for lesson in declared.numbers() for exercise in declared.load(lesson).EXERCISES]
 
@@ -36,7 +37,7 @@ def test_it_unfolds_after_passed_alone(monkeypatch, tmp_path, state, folds):
 
 @pytest.mark.parametrize("watched", [True, False])
 def test_it_is_folded_and_shown_where_a_person_watches(monkeypatch, watched):
-    pytest.importorskip("IPython")
+    needs("IPython.display")
     shown = []
     monkeypatch.setattr(ours, "interactive", lambda: watched)
     monkeypatch.setattr(sys.modules["IPython"], "get_ipython", lambda: SimpleNamespace(kernel=None))
