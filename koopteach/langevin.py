@@ -100,10 +100,7 @@ def langevin_trajectory(
 def _euler_maruyama(target: Target | Manifold) -> Callable[[Tensor, float, torch.Generator | None], Tensor]:
     name = "drift" if hasattr(target, "drift") else "score"
     if not hasattr(target, name) or not hasattr(target, "dim"):
-        raise TypeError(
-            "langevin_trajectory: target must have dim and score(x), or brownian_step(x, dt, generator), got "
-            f"{type(target).__name__}."
-        )
+        raise TypeError(f"langevin_trajectory: target needs dim and score, or brownian_step: {type(target).__name__}.")
     drift = as_score("langevin_trajectory", getattr(target, name), name)
     return lambda x, dt, generator: x + dt * drift(x) + math.sqrt(2 * dt) * randn(tuple(x.shape), x, generator)
 

@@ -207,8 +207,7 @@ def as_coefficients(operation: str, name: str, value: Any, shape: tuple[int | st
     refuse_shape(operation, name, value, shape)
     if value.dtype != like.dtype or value.device != like.device:
         raise TypeError(
-            f"{operation}: {name} has dtype {value.dtype} on {value.device}, but {like.dtype} on {like.device} is "
-            f"needed. Convert it: {name}.to({like.dtype})."
+            f"{operation}: {name} is {value.dtype} on {value.device}, but {like.dtype} on {like.device} is needed."
         )
     return value
 

@@ -135,9 +135,7 @@ class GlowInterpolant(Interpolant):
         generator: torch.Generator | None = None,
     ) -> None:
         if size < 2 or size % 2 or channels < 1 or n_steps < 1:
-            raise ValueError(
-                f"GlowInterpolant: size must be even, the others positive, got {(size, channels, n_steps)}."
-            )
+            raise ValueError(f"GlowInterpolant: size must be even, others positive, got {(size, channels, n_steps)}.")
         super().__init__(channels * size * size)
         self.image = (channels, size, size)
         self.steps = nn.ModuleList(

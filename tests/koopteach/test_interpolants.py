@@ -276,7 +276,7 @@ BAD = {
     "short table": (lambda: TabulatedSchedule(2, X[:2, 0], X[:2, 1]), r"k > 2, got \(2,\), \(2,\)"),
     "unequal tables": (lambda: TabulatedSchedule(2, X[:5, 0], X[:6, 0]), r"got \(5,\), \(6,\)"),
     "odd image": (lambda: GlowInterpolant(7), "size must be even"),
-    "no channel": (lambda: GlowInterpolant(4, 0), r"the others positive, got \(4, 0, 4\)"),
+    "no channel": (lambda: GlowInterpolant(4, 0), r"others positive, got \(4, 0, 4\)"),
     "no step": (lambda: GlowInterpolant(4, n_steps=0), r"positive, got \(4, 1, 0\)"),
     "one channel": (lambda: GlowStep(1, 0), "channels must be at least 2"),
     "unequal maps": (

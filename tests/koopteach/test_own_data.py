@@ -380,7 +380,7 @@ def test_samples_are_the_same_of_any_data(data):
     given_table = needs("pandas").DataFrame((c * (x + b)).numpy()) if how == "table" else laid_out(c * (x + b))[how]
     there = quick().fit(given_table, generator=seeded()).sample(9, seeded(1))
     assert type(there) is (np.ndarray if how == "list" else type(given_table))
-    there = torch.as_tensor(there.to_numpy() if how == "table" else there).double()
+    there = torch.as_tensor(there.to_numpy(copy=True) if how == "table" else there).double()
     assert float((there / c - b - here).abs().max()) < 1e-6
 
 
@@ -506,14 +506,14 @@ def test_one_mode_of_a_pair_says_how_many_to_keep():
     "fit",
     [
         lambda x, y: kt.DiffusionMaps().fit(x).spectrum(4),
-        lambda x, y: kt.KernelEDMD(1.0, lag=0.2, n_centers=30).fit(x, y).spectrum(4),
+        lambda x, y: kt.KernelEDMD(1.0, lag=0.2, n_centers=100, generator=seeded()).fit(x, y).spectrum(4),
     ],
     ids=["diffusion", "kernel"],
 )
 def test_one_length_for_columns_of_mixed_units_is_told_and_the_advice_helps(fit):
     """Distances see the widest column alone, and so does the spectrum."""
     x, y = walk(300, 2)
-    c = torch.tensor([1.0, 1000.0]).double()
+    c = torch.tensor([1.0, 60.0]).double()
     assert "the columns' spreads differ" in fit(c * x, c * y).report
     units = kt.Standardizer.of(c * x)
     assert "spreads differ" not in fit(units(c * x), units(c * y)).report
