@@ -242,7 +242,7 @@ def test_collapsed_weights_look_straight():
 
 X = normal(50, 2)
 BAD = {
-    "t = 1": (lambda: optimal_field(LinearInterpolant(2), X, 1.0, X), "t = 1, but at 1 every"),
+    "t = 1": (lambda: optimal_field(LinearInterpolant(2), X, 1.0, X), "t = 1, but a time below 1 is needed"),
     "small pool": (lambda: optimal_field(LinearInterpolant(2), X, 0.5, X[:1]), "pool has 1 points, but at least 2"),
     "nan": (lambda: optimal_field(LinearInterpolant(2), X / 0, 0.5, X), "optimal_field: x "),
     "pool dimension": (lambda: optimal_field(LinearInterpolant(2), X, 0.5, normal(9, 3)), "its points need 2"),

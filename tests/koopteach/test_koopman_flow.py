@@ -417,7 +417,7 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(tmp_path):
         (lambda: KoopmanFlow(TEACHER, generator="free").fit(), 'method="coefficients" needs generator="mode_sum"'),
         (lambda: KoopmanFlow(TEACHER).fit(n_paths=0), "fit: n_paths must be at least 1"),
         (lambda: KoopmanFlow(TEACHER).fit("consistency", weights="best"), "weights must be one of balanced, paper"),
-        (lambda: KoopmanFlow(TEACHER).fit("consistency", weights={"jvp": 1.0}), "a dictionary of consistency, target"),
+        (lambda: KoopmanFlow(TEACHER).fit("consistency", weights={"jvp": 1.0}), "a dict of .*consistency.*target"),
         (lambda: KoopmanFlow(TEACHER).fit("consistency", weights={"path": 0.0}), "at least one positive"),
         (lambda: KoopmanFlow(TEACHER).fit(spectrum=[1j, 2j], n_paths=5), r"spectrum has shape \(2,\)"),
         (lambda: KoopmanFlow(TEACHER).fit(x0=normal(5, 3)), r"x0 has shape \(5, 3\)"),

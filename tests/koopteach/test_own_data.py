@@ -151,8 +151,8 @@ student = of_teacher(lambda flow: kt.KoopmanFlow(flow, net={"width": 8}).fit(n_p
 @pytest.mark.parametrize(
     ("train", "told", "factor"),
     [
-        (fitted_map, "fit_convex_map: x1", 1e-2),
-        (fitted_map, "fit_convex_map: x1", 1e3),
+        pytest.param(fitted_map, "fit_convex_map: x1", 1e-2, marks=pytest.mark.slow),
+        pytest.param(fitted_map, "fit_convex_map: x1", 1e3, marks=pytest.mark.slow),
         (straightened, "straighten: x1", 1e-2),
         (straightened, "straighten: x1", 1e3),
         (distilled, "distill: what the teacher makes", 1e3),
@@ -350,6 +350,7 @@ WAYS = st.sampled_from(list(laid_out(torch.zeros(2, 2))))
 DIMS = st.sampled_from([1, 2, 3, 7, 20, 100])
 
 
+@pytest.mark.slow
 @EVERY
 @given(st.data())
 def test_rates_are_the_same_of_any_data(data):
@@ -395,6 +396,7 @@ def test_pairs_are_the_same_of_any_data(data):
     assert torch.equal(y, z[lag:])
 
 
+@pytest.mark.slow
 @EVERY
 @given(st.data())
 def test_flows_are_the_same_of_any_data(data):

@@ -374,7 +374,7 @@ X = normal(50, 2)
 SMALL = {"pool": 50, "batch": 9}
 BAD = {
     "nothing to train": (lambda: straighten(LinearInterpolant(2), X), "LinearInterpolant has no parameters to train"),
-    "pool above data": (lambda: straighten(LearnedSchedule(2), X), "at most the 50 rows of x1, got 512"),
+    "pool above data": (lambda: straighten(LearnedSchedule(2), X), "the 50 rows of x1, got 512"),
     "pool below batch": (lambda: straighten(LearnedSchedule(2), X, pool=8, batch=9), r"between batch \(9\)"),
     "t_max": (lambda: straighten(LearnedSchedule(2), X, **SMALL, t_max=0.99), "must stay below 1"),
     "no times": (lambda: straighten(LearnedSchedule(2), X, **SMALL, t_max=0.01), "got 0.01 and 0.04"),
