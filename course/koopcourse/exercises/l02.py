@@ -339,6 +339,10 @@ def _one_and_equal(generator, dtype):
     return torch.tensor([1.0, 1.0, 0.5, 0.5], dtype=dtype), 0.25
 
 
+def _close_to_one(generator, dtype):
+    return 1 - torch.tensor([2.0**-8, 2.0**-10, 2.0**-12], dtype=dtype), 0.7
+
+
 def _of_many_sizes(generator, dtype):
     return torch.tensor([1e-4, 1e-300, 1e-1, 1e-60, 1e-12], dtype=dtype), 0.7
 
@@ -367,6 +371,7 @@ E3 = Exercise(
         Edge("a single eigenvalue", partial(_eigenvalues, r=1), "sizes"),
         Edge("31 eigenvalues", partial(_eigenvalues, r=31), "sizes"),
         Edge("the eigenvalue 1, and one that repeats", _one_and_equal, "ties"),
+        Edge("eigenvalues close to 1", _close_to_one, "far"),
         Edge("eigenvalues down to 1e-300", _of_many_sizes, "far"),
     ),
     units={"lag": 1},
@@ -710,14 +715,14 @@ def whitening(values, vectors, tol):
     return vectors[:, keep] / values[keep].sqrt()
 
 
-def _eigenpairs(generator, dtype, kept=3, dropped=3):
+def _eigenpairs(generator, dtype, kept=3, dropped=4):
     """Eigenvalues in ascending order, as eigh returns them: a few far below tol, rounding below zero among them."""
     m = kept + dropped
     basis = torch.linalg.qr(torch.randn(m, m, generator=generator, dtype=torch.float64)).Q
     large = 20 * (0.2 + 0.8 * torch.rand(kept, generator=generator, dtype=torch.float64)).sort().values
     # below tol times the largest, but not below tol; one below that, but not in the roots
     small = 5e-3 * (0.8 + 0.4 * torch.rand(dropped, generator=generator, dtype=torch.float64)).sort().values
-    small[:1], small[1:2] = -1e-9, 2e-4
+    small[:1], small[1:2], small[2:3] = -1e-9, 1e-6, 2e-4  # the second in the roots as well
     return torch.cat([small, large]).to(dtype), basis.to(dtype), 1e-3
 
 
@@ -815,6 +820,11 @@ E6 = Exercise(
     units={"values": 2},
     farthest=1e15,
     mistakes=(
+        Mistake(
+            "positive-kept",
+            "You keep every positive eigenvalue; rounding is positive as often as not, so compare with tol e_max.",
+            lambda values, vectors, tol: _cut(values, vectors, values > 0),
+        ),
         Mistake(
             "wrong-power",
             "You multiply by the root of the eigenvalues; to make them one, divide by it.",

@@ -318,7 +318,7 @@ E2 = Exercise(
         ),
         Mistake(
             "compared-with-the-trace",
-            "You compare with tol times the trace of G; the largest eigenvalue is the yardstick.",
+            "Your bound is above tol times the largest eigenvalue of G, as tol times its trace is, and drops too much.",
             lambda stiffness, gram, tol: _whitened(stiffness, gram, lambda values: values > tol * gram.trace()),
         ),
         Mistake(

@@ -416,7 +416,7 @@ def _draws_alike(generator, dtype):
 
 
 def _one_draw_far_away(generator, dtype):
-    metric, draws, reference = _draws(generator, dtype)
+    metric, draws, reference = _draws(generator, dtype, repeats=50)
     draws[2] = 1e3 * draws[2]
     return metric, draws, reference
 

@@ -366,7 +366,7 @@ E2 = Exercise(
         ),
         Mistake(
             "slack-at-the-edge",
-            "You make the balls larger by 1e-3; in small units everything is inside then.",
+            "You make the balls a little larger; a fake just outside does not lie in them, in whatever units.",
             lambda fake, real, k: _share(_distances(fake, real) <= _radius_of(real, k) + 1e-3, fake),
         ),
         Mistake(

@@ -593,7 +593,7 @@ E4 = Exercise(
         ),
         Mistake(
             "one-too-many",
-            "You add one to the rounded-down number, which is one too many where it pays to the second.",
+            "You take one batch too many where it pays to the second, as rounding down and adding one does.",
             lambda data, fit, transport, rival: (
                 math.floor((data + fit) / (rival - transport)) + 1 if rival > transport else math.inf
             ),

@@ -564,6 +564,7 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("as many numbers as data", partial(_column, n=8, m=8), "sizes"),
         Edge("more numbers than data", partial(_column, n=40, m=5), "sizes"),
         Edge("a single number", partial(_column, n=1, m=6), "sizes"),
         Edge("data that are counts, most of them equal", _counts, "ties"),
@@ -674,6 +675,11 @@ def _columns_apart(generator, dtype):
     return tuple(part * torch.tensor([1e-3, 1e3], dtype=dtype) for part in _clouds(generator, dtype, n=40))
 
 
+def _away_from_the_origin(generator, dtype):
+    """Far enough for single precision to tell few rows apart, and no more."""
+    return tuple(part + (4e6 if dtype == torch.float64 else 10.0) for part in _clouds(generator, dtype, n=40, m=30))
+
+
 def _off_origin(generator, dtype):
     """More than 25 rows, far from the origin: products of lengths would leave no digit."""
     shift = 1e7 if dtype == torch.float64 else 1e3
@@ -754,10 +760,16 @@ E4 = Exercise(
         Edge("a single sample in 17 dimensions", partial(_clouds, n=1, d=17, copies=1), "sizes"),
         Edge("points as near to one as to the other", _on_both, "ties"),
         Edge("columns of very different size", _columns_apart, "far"),
+        Edge("a cloud away from the origin", _away_from_the_origin, "far"),
         Edge("a cloud that is far from the origin", _off_origin, "far"),
     ),
     units={"sample": 1, "train": 1, "kept": 1},
     mistakes=(
+        Mistake(
+            "single-precision",
+            "You compute in float32, whose seven digits tell the rows of a cloud away from the origin no longer apart.",
+            lambda sample, train, kept: share_near(sample.float(), train.float(), kept.float()),
+        ),
         Mistake(
             "the-other-way",
             "You count who is nearer to the kept rows; copies of train would then score 0.",
