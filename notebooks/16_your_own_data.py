@@ -403,7 +403,7 @@ def barometer(x):
     return -((x[:, 1] - 99_000) ** 2) / (2 * 100**2)
 
 
-seen = final.condition(barometer, 800, generator=stream(18))[:, 0]
+seen = final.condition(barometer, 400, prior=2000, generator=stream(18))[:, 0]
 share = torch.softmax(barometer(train), dim=0)
 mean = share @ train[:, 0]
 kc.show("temperature at 99,000 Pa, mean and deviation: sampler", [seen.mean(), seen.std()], 2)
@@ -526,7 +526,7 @@ assert edmd.score(*other, n_modes=1) > 0.3 and abs(forecast[2] - dropped.mean())
 w, cloud = mapped(train), train[:, 3].long()
 net = kt.FourierNet(3, width=64, depth=2, n_labels=9, generator=stream(30))
 flow = kt.FlowMatching(3, net=net)
-flow.fit(w[:, :3], labels=cloud, n_steps=1500, batch=256, lr=4e-3, generator=stream(31), verbose=False)
+flow.fit(w[:, :3], labels=cloud, n_steps=1000, batch=256, lr=4e-3, generator=stream(31), verbose=False)
 rows = torch.randint(len(w), (2000,), generator=stream(32))
 flowed = torch.cat([flow.sample(2000, labels=cloud[rows], generator=stream(33)), w[rows, 3:]], dim=1)
 kick = torch.randn(w.shape, generator=stream(22), dtype=w.dtype)
