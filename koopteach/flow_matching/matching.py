@@ -222,16 +222,25 @@ class FlowMatching(Flow):
         """
         return super().velocity(x, t) if labels is None else self.given(labels).velocity(x, t)
 
-    def sample(self, n: int, *, labels: Any = None, **how: Any) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        solver: str = "midpoint",
+        steps: int = 8,
+        tolerance: float = 1e-4,
+        generator: torch.Generator | None = None,
+        labels: Any = None,
+    ) -> Tensor:
         """``n`` samples of the law at t = 1, ``(n, d)``: the source, transported.
 
         Args:
             n: how many.
+            solver, steps, tolerance, generator: as of :meth:`Flow.sample`.
             labels: a class, or one for each sample, ``(n,)``, as of :meth:`given`.
-            how: solver, steps, tolerance and generator, as of :meth:`Flow.sample`.
         """
         flow = self if labels is None else self.given(labels)
-        x = Flow.sample(flow, n, **how)
+        x = Flow.sample(flow, n, solver=solver, steps=steps, tolerance=tolerance, generator=generator)
         self.nfe = flow.nfe
         return x
 

@@ -72,8 +72,10 @@ class FittedMixture(Movable):
         best: dict[str, Any] = {"bic": math.inf}
         for kind in ("full", "diagonal", "tied"):
             before, worse = math.inf, 0
-            for start in starts:
+            for i, start in enumerate(starts):
                 found = _maximise(x, share, start, kind)
+                if kind == "full":  # the others start where it ended: k-means may split across a wide noise
+                    starts[i] = _log_parts(x, found["weights"], found["means"], found["factors"]).softmax(dim=1)
                 best = min(best, found, key=lambda one: one["bic"])
                 worse = worse + 1 if found["bic"] > before else 0
                 before = min(before, found["bic"])

@@ -38,7 +38,7 @@ FlowMatching: coupling='independent', net=None
 FlowMatching.fit: x0=None, labels=None, n_steps=3000, batch=None, lr=0.002, standardize=True, verbose=True
 FlowMatching.loss: x0=None, labels=None
 FlowMatching.prepare: x0=None, labels=None, standardize=True, verbose=True
-FlowMatching.sample: labels=None
+FlowMatching.sample: solver='midpoint', steps=8, tolerance=0.0001, labels=None
 FlowMatching.velocity: labels=None
 FourierNet: out_dim=None, width=128, depth=3, n_frequencies=32, frequency_scale=2.0, time_frequencies=2,
     last_scale=1.0, n_labels=0
