@@ -115,6 +115,14 @@ def test_every_regime_is_tried_or_there_is_a_reason(exercise):
 
 
 @every_exercise
+def test_random_inputs_have_different_results(exercise):
+    """Where every draw has one result, most mistakes look alike; L10-E3 uses the number of columns alone."""
+    if exercise.inputs is not None and exercise.id != "L10-E3":
+        results = [compare.numbers_in(_result(exercise.reference, exercise, seed, torch.float64)) for seed in range(5)]
+        assert not all(all(map(torch.equal, results[0], other)) for other in results[1:])
+
+
+@every_exercise
 def test_as_many_rows_as_columns_are_tried(exercise):
     """Where both are equal, a wrong axis raises no error; L11-E1 needs more rows for a covariance of full rank."""
     if exercise.inputs is None or exercise.id == "L11-E1":

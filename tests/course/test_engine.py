@@ -505,7 +505,7 @@ def test_the_form_on_random_input_comes_before_an_identity():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda x, factor: torch.where(x.abs() < 1e-3, 0.0, factor * x), "In units that are much smaller"),
+        (lambda x, factor: torch.where(x.abs() < 1e-9, 0.0, factor * x), "In units that are much smaller"),
         (lambda x, factor: factor * x.clamp(-100, 100), "In units that are much larger"),
         (lambda x, factor: factor * x + 1e-9, "In units that are much smaller"),
     ],

@@ -492,7 +492,8 @@ def _settings(generator, dtype, n=7):
     distances = (9 / evaluations) * (1 + 0.1 * torch.rand(n, generator=generator, dtype=dtype))
     distances[evaluations == 2 * n] *= 1.5  # more steps are no promise, so the dearest is not the best
     enough = float(distances[evaluations == 6][0])  # exactly as good is good enough
-    return evaluations, distances, 1.7, enough, 2.3
+    cost, student_cost = (1 + torch.rand(2, generator=generator, dtype=torch.float64)).tolist()
+    return evaluations, distances, cost, enough, student_cost
 
 
 def _in_units_of(distance, cost, generator, dtype):

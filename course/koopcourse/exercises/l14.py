@@ -399,7 +399,9 @@ def first_exponent(log_likelihood, least):
     return low
 
 
-def _likelihoods(generator, dtype, n=40, spread=3.0, least=12.5):
+def _likelihoods(generator, dtype, n=40, spread=None, least=12.5):
+    """A wide likelihood, now and then one that is kept as a whole."""
+    spread = 2 + 24 * float(torch.rand((), generator=generator, dtype=torch.float64)) if spread is None else spread
     return spread * torch.randn(n, generator=generator, dtype=dtype).abs().neg(), least
 
 
@@ -486,6 +488,7 @@ E3 = Exercise(
             lambda generator, dtype: (0.01 * torch.randn(30, generator=generator, dtype=dtype), 10.0),
         ),
         ("a sharp likelihood", partial(_likelihoods, spread=60.0)),
+        ("a likelihood that is kept as a whole", partial(_likelihoods, spread=2.0)),
         Edge("a likelihood like a needle", partial(_likelihoods, spread=3e5), "units"),
         Edge("three samples, two to keep", partial(_likelihoods, n=3, least=2.0), "sizes"),
         Edge("500 samples", partial(_likelihoods, n=500, least=100.0), "sizes"),
@@ -509,6 +512,11 @@ E3 = Exercise(
             "one-step",
             "You divide the exponent by the shortage once; the size does not fall in proportion. Search for it.",
             lambda values, least: min(1.0, effective_size(values) / least),
+        ),
+        Mistake(
+            "share-for-number",
+            "You compare the share of the samples that is left with least; least is a number of samples.",
+            _bisect(lambda tau, values, least: effective_size(tau * values) / len(values) >= least),
         ),
         Mistake(
             "likelihood-times-tau",
