@@ -489,6 +489,10 @@ E3 = Exercise(
         ),
         ("a sharp likelihood", partial(_likelihoods, spread=60.0)),
         ("a likelihood that is kept as a whole", partial(_likelihoods, spread=2.0)),
+        (
+            "a tiny likelihood that may come at once",
+            lambda generator, dtype: (0.01 * torch.randn(30, generator=generator, dtype=dtype) - 1000, 10.0),
+        ),
         Edge("a likelihood like a needle", partial(_likelihoods, spread=3e5), "units"),
         Edge("three samples, two to keep", partial(_likelihoods, n=3, least=2.0), "sizes"),
         Edge("500 samples", partial(_likelihoods, n=500, least=100.0), "sizes"),
