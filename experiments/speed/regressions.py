@@ -13,7 +13,7 @@ from torch import Tensor
 
 from experiments.speed import processes, published
 from experiments.speed.workload import Contender, Work, Workload
-from koopteach import EDMD, GaussianRBF, Hermite
+from koopteach import EDMD, GaussianMixture, GaussianRBF, GeneratorEDMD, Hermite, MultiScale
 
 F32, F64 = torch.float32, torch.float64
 
@@ -112,6 +112,37 @@ def on_kernels(title: str, size: int, quick: int, *, dim: int, m: int, width: fl
 def on_polynomials(title: str, size: int, quick: int) -> Workload:
     peers = {"deeptime Monomials": deeptime_monomials, "kooplearn Ridge": kooplearn_polynomials}
     return edmd(title, size, quick, {"dim": 10, "m": 285}, Hermite(10, 3).to, polynomials_work, peers)
+
+
+# Threads: many small steps, between which libraries hand over to each other -------------------------------------------
+
+
+def our_generator(n: int) -> Callable[[], tuple]:
+    """The default recipe: three scales of kernels on a ring of eight modes."""
+    draw = torch.Generator().manual_seed(3)
+    x = GaussianMixture.ring(8, 4.0, 0.3).sample(n, draw)
+    psi = MultiScale.from_data(x, generator=draw)
+    return lambda: (GeneratorEDMD(psi).fit(x).spectrum(20), x)
+
+
+def orthonormality(result: tuple) -> float:
+    spectrum, x = result
+    phi = spectrum(x)
+    return float((phi.T @ phi / len(x) - torch.eye(len(spectrum), dtype=x.dtype)).abs().max())
+
+
+def generator_work(n: int, m: int = 280, d: int = 2) -> Work:
+    """A kernel's exponent; the triangles of the Gram matrix and of its like for every coordinate's slopes."""
+    return Work(2 * n * m * (d + 2) + (1 + d) * n * m**2, n * m, "float64")
+
+
+def on_threads(title: str, size: int, quick: int) -> Workload:
+    """One thread is the peer of two."""
+    contenders = (
+        Contender("one thread", our_generator, orthonormality, repeats=10),
+        Contender("two threads, by the clock", our_generator, orthonormality, generator_work, repeats=10, threads=2),
+    )
+    return Workload(title, "largest entry of the functions' Gram matrix less one", contenders, size, quick, warm=1000)
 
 
 # The eigenproblem alone, the sums over the data being made ------------------------------------------------------------

@@ -23,6 +23,7 @@ PARTS = {
     "operators": ("E1", "E2", "E3", "E4"),
     "kernels": ("K1", "K2", "D1"),
     "updates": ("P1", "P2", "P3", "P4", "P5"),
+    "threads": ("T1",),
     "growth": (),
     "import": (),
 }

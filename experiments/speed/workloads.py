@@ -24,6 +24,7 @@ WORKLOADS = {
     ),
     "E3": regressions.on_polynomials("EDMD, 100,000 pairs, d = 10, polynomials of degree 3 (285)", 100_000, 10_000),
     "E4": regressions.eigenpairs("The leading 8 eigenpairs of 1,000 kernels, d = 10", 1000, 200),
+    "T1": regressions.on_threads("GeneratorEDMD, 5,000 points, d = 2, the default dictionary", 5000, 1000),
     "K1": kernel_methods.kernels(
         "Kernel EDMD at 2,000 pairs, d = 2",
         2000,
