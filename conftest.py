@@ -49,6 +49,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     runpy.run_path(str(OFFLINE / "sitecustomize.py"))  # this process started before the path was set
+    if importlib.util.find_spec("hypothesis"):  # the same examples in every run: a learner's red is a defect of ours
+        settings = importlib.import_module("hypothesis").settings
+        settings.register_profile("repeatable", derandomize=True)
+        settings.load_profile("repeatable")
     if not hasattr(config, "workerinput") and importlib.util.find_spec("matplotlib"):
         # Building its font cache takes seconds and a warning, which would turn up in a notebook's output.
         importlib.import_module("matplotlib.font_manager")
