@@ -50,7 +50,7 @@ def test_weather_keeps_its_nine_modes():
         for pair in ((x, y), (shift + size * x, shift + size * y))
     )
     assert len(here) == len(there) == 9
-    # Cubes at a hundred spreads from zero: sums are rounded to some 1e-14, the smallest direction is 1e-12 of the largest.
+    # Cubes at a hundred spreads from zero: sums round to some 1e-14, the smallest direction is 1e-12 of the largest.
     torch.testing.assert_close(there.rates, here.rates, rtol=1e-2, atol=0)
 
 
