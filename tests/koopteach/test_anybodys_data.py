@@ -109,7 +109,7 @@ def test_an_outlier_is_told_and_left_out_as_advised():
 @pytest.mark.parametrize("velocity", [lambda x, t: 10 * x**3, lambda x, t: x**2])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_an_exploding_velocity_ends_in_one_line(velocity, dtype):
-    pytest.importorskip("torchdiffeq")
+    needs("torchdiffeq")
     x = torch.full((3, 1), 5.0, dtype=dtype)
     with pytest.raises(ArithmeticError, match="grows without bound"):
         kt.integrate(velocity, x, solver="dopri5", tolerance=1e-6)
@@ -119,7 +119,7 @@ def test_an_exploding_velocity_ends_in_one_line(velocity, dtype):
 
 def test_a_tolerance_below_rounding_does_not_run_for_ever(monkeypatch):
     """And the larger one that is advised arrives."""
-    pytest.importorskip("torchdiffeq")
+    needs("torchdiffeq")
     monkeypatch.setattr("koopteach.flow_matching.solvers._MOST_CALLS", 500)
     x = torch.full((3, 1), 2.0)
     with pytest.raises(ArithmeticError, match=r"tolerance 1e-14 in torch.float32 \(500 evaluations, and only at time"):
