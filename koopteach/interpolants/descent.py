@@ -85,8 +85,9 @@ def straighten(
 
     Example:
         >>> import koopteach as kt, torch
-        >>> x1, schedule = kt.moons.sample(200, torch.Generator().manual_seed(0)), kt.LearnedSchedule(2)
-        >>> found = kt.straighten(schedule, x1, n_steps=5, batch=16, pool=64, verbose=False)
+        >>> g, schedule = torch.Generator().manual_seed(0), kt.LearnedSchedule(2)
+        >>> x1, few = kt.moons.sample(200, g), {"n_steps": 5, "batch": 32, "pool": 128}
+        >>> found = kt.straighten(schedule, x1, **few, generator=g, verbose=False)
         >>> found.training, bool(schedule.series.any())
         (Training(5 steps), True)
     """
