@@ -1,6 +1,7 @@
 """A table in, the same kind of table out: units, containers, gaps, levels, files; what the stages do."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 import koopteach as kt
 from koopteach.sampler.columns import Columns, calibrated, normal_scores
-from koopteach.sampler.judge import energy_scores, told_apart
+from koopteach.sampler.judge import energy_scores, held_out_report, told_apart
 from tests.needs import needs
 from tests.tools import normal, seeded
 
@@ -318,3 +319,16 @@ def test_a_file_that_does_not_fit_is_told(tmp_path):
     own = quick(dictionary=lambda u, g: hermite(u.shape[1], 2)).fit(table(), generator=seeded())
     with pytest.raises(RuntimeError, match="a Own cannot be saved"):
         own.save(tmp_path / "b")
+
+
+def test_of_a_large_table_some_rows_judge():
+    """All distances are held at once: of 50,000 rows kept aside they would take 20 GB."""
+
+    class Exact:
+        columns = staticmethod(lambda x: x)
+        draw = staticmethod(lambda n, generator, moved: torch.randn(n, 2, dtype=torch.float64, generator=generator))
+
+    told = held_out_report(Exact, torch.randn(50_000, 2, dtype=torch.float64, generator=seeded(1)), seeded(2))
+    assert "beside 800 rows kept aside" in told
+    apart = [float(share) for share in re.findall(r"kind (\S+), mixture (\S+) ", told)[0]]
+    assert apart == pytest.approx([0.5, 0.5], abs=0.08)

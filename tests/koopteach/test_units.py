@@ -25,14 +25,10 @@ from koopteach import (
     spectral_score,
 )
 from koopteach.operators.linear_algebra import Size
-from tests.tools import seeded
+from tests.tools import normal, seeded
 
 FACTORS = st.floats(-6, 6).map(lambda power: 10.0**power)
 OFFSETS = st.floats(-1000, 1000)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(shape, dtype=torch.float64, generator=seeded(seed))
 
 
 def two_modes(n, d, seed=0):
