@@ -1,0 +1,90 @@
+"""What the rows compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from torch import Tensor
+
+from experiments.adaptive.runs import MARKS, OTHERS, SPECTRAL, SVGDS, TUNED_ON, Method, followed
+from experiments.kswgd.methods import sliced_w2
+from experiments.kswgd.problems import N_PARTICLES, PROBLEMS, data, floors_of
+from experiments.machinery.common import read, stream, timed
+from koopcourse.judges import floors
+from koopteach import herd
+
+Numbers = dict[str, float]
+TARGETS = ("ring8-0.3", "well-4", "ring6-0.4")
+START = "one mode"
+
+
+def svgd_row(seed: int, target: str, method: str) -> Numbers:
+    """SVGD, told the score."""
+    return _row(SVGDS[method], target, seed)
+
+
+def other_row(seed: int, target: str, method: str) -> Numbers:
+    """SVGD with the score of the data, sliced transport."""
+    return _row(OTHERS[method], target, seed)
+
+
+def spectral_row(seed: int, target: str, method: str) -> Numbers:
+    """The spectrum of the data, in a metric."""
+    return _row(SPECTRAL[method], target, seed)
+
+
+def herded_row(seed: int, target: str) -> Numbers:
+    """Rows of the data picked to lie evenly: the start until they are picked, and then as they are."""
+    x, x0 = data(target, seed), PROBLEMS[target].start(START, seed)
+    rows, seconds = timed(lambda: herd(x, N_PARTICLES))
+    return _told(target, [x[rows] if seconds <= mark else x0 for mark in MARKS], 0, 0.0)
+
+
+def _row(method: Method, target: str, seed: int) -> Numbers:
+    setting = best(method, target)
+    return _told(target, *run(method, target, seed, setting), setting)
+
+
+def run(method: Method, target: str, seed: int, setting: float) -> tuple[list[Tensor], int]:
+    """Particles at each mark."""
+    data(target, seed)  # the sample is given
+    return followed(lambda: method.make(target, seed, setting), PROBLEMS[target].start(START, seed), MARKS, seed)
+
+
+@cache
+def best(method: Method, target: str) -> float:
+    """The setting that ends nearest on a seed of its own."""
+    ends = {size: run(method, target, TUNED_ON, size)[0][-1] for size in method.settings}
+    return min(ends, key=lambda size: sliced_w2(target, ends[size]))
+
+
+def _told(target: str, found: Sequence[Tensor], steps: int, setting: float) -> Numbers:
+    """The distances at the end, sliced W2 at each mark, when it was at the floor first, and both floors."""
+    path = {mark: sliced_w2(target, x) for mark, x in zip(MARKS, found)}
+    kept = floors_of(target)
+    at_floor = [mark for mark, value in path.items() if value <= 1.1 * kept["sliced W2 floor"]]
+    return {
+        **read(PROBLEMS[target].distances, found[-1]),
+        **{at(mark): value for mark, value in path.items()},
+        "s to the floor": at_floor[0] if at_floor else float("inf"),
+        "steps": steps,
+        "setting": setting,
+        **kept,
+        **even_floor(target),
+    }
+
+
+def at(mark: float) -> str:
+    """The name of sliced W2 after so many seconds."""
+    return f"at {mark:g} s"
+
+
+@cache
+def even_floor(target: str) -> Numbers:
+    """Sliced W2 of exact samples that were herded from ten times as many."""
+    given = PROBLEMS[target].target
+    found = floors(
+        lambda x: sliced_w2(target, x), given.sample, N_PARTICLES, repeats=2, even_repeats=3, generator=stream(0, 10)
+    )
+    return {"even floor": found.even[0], "even sd": found.even[1]}

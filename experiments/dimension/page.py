@@ -1,0 +1,157 @@
+"""The page of :mod:`experiments.dimension`: what came out, in words and as a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from experiments.dimension.ours import ONE_SPECTRUM, SAMPLES, TRANSPORT
+from experiments.dimension.rivals import HERDED
+from experiments.machinery.common import dotted
+from experiments.machinery.experiment import Cite, Numbers, median
+
+DIMENSIONS = (2, 5, 10, 20, 50)
+COORDINATES = (8, 16, 32, 64)
+SIZES = (2, 5, 10, 20, 30, 35, 50)  # columns of which features are counted
+COLUMNS = ("law SW2 / floor", "AUC", "AUC, told the modes", "TV", "variance", "even SW2 / floor", "CPU s")
+FLOW, MIXTURE, ULA, SVGD = "flow matching", "mixture, BIC", "ULA, true score", "SVGD, true score"
+MODE = "one mode"
+
+
+def modes_id(dim: int, method: str, start: str = MODE, bent: bool = False) -> str:
+    """The id of a row; methods that only draw have no start."""
+    moves = method in (TRANSPORT, ONE_SPECTRUM, ULA, SVGD)
+    return dotted("bent" if bent else "modes", str(dim), method, *([start] if moves else []))
+
+
+def fields_id(coordinates: int, method: str) -> str:
+    """The same of a row on fields."""
+    return dotted("fields", str(coordinates), method)
+
+
+SUMMARY = {
+    **{f"{TRANSPORT}, {dim} columns": modes_id(dim, TRANSPORT) for dim in DIMENSIONS},
+    **{f"{method}, 50 columns": modes_id(50, method) for method in (SAMPLES, ONE_SPECTRUM, MIXTURE, FLOW, HERDED, ULA)},
+}
+
+
+def verdict(cite: Cite) -> tuple[str, ...]:
+    """What came out."""
+
+    def of(name: str, method: str, dim: int = 50) -> float:
+        return cite(modes_id(dim, method), name)
+
+    def floors(method: str, dim: int = 50) -> float:
+        return of("law SW2", method, dim) / of("law SW2 floor", method, dim)
+
+    bend = {m: cite(modes_id(10, m, bent=True), "third moment") for m in (TRANSPORT, SAMPLES, MIXTURE, FLOW)}
+    return (
+        f"From one mode, transport is at {floors(TRANSPORT, 2):.2f} floors in 2 columns and "
+        f"{floors(TRANSPORT):.2f} in 50 (AUC {of('AUC', TRANSPORT, 2):.2f} and {of('AUC', TRANSPORT):.2f}); KSWGD on "
+        f"one spectrum {floors(ONE_SPECTRUM):.2f} ({of('AUC', ONE_SPECTRUM):.2f}), in {of('CPU s', TRANSPORT):.0f} "
+        f"and {of('CPU s', ONE_SPECTRUM):.0f} seconds.",
+        f"A mixture, the family that these modes are of, has {floors(MIXTURE):.2f} floors in "
+        f"{of('CPU s', MIXTURE):.1f} seconds, flow matching {floors(FLOW):.2f}, ULA with the true score "
+        f"{floors(ULA):.2f}; where modes bend, the third moment is {bend[TRANSPORT]:.2f} of the exact one by "
+        f"transport, {bend[SAMPLES]:.2f} by sample, {bend[MIXTURE]:.2f} by the mixture, {bend[FLOW]:.2f} by the flow.",
+        f"Features grow from {cite('size.2', 'features'):.0f} in 2 columns to {cite('size.50', 'features'):.0f} in 50, "
+        f"of which second moments inside five modes would take {cite('size.50', 'second moments take'):,.0f}; the fit "
+        f"takes {cite('size.50', 'peak MB'):.0f} MB there.",
+    )
+
+
+SHOWN = {  # name of a colour, line, marker, words
+    TRANSPORT: ("model", "-", "o", "sampler: particles moved from one mode"),
+    SAMPLES: ("model", "--", "o", "sampler: samples"),
+    ONE_SPECTRUM: ("rival 3", "-", "v", "KSWGD, one spectrum, from one mode"),
+    MIXTURE: ("error", "--", "s", "mixture by BIC"),
+    "KDE": ("data", ":", "^", "kernel density"),
+    FLOW: ("rival", "-.", "D", "flow matching"),
+    ULA: ("rival 2", "-", "P", "ULA, told the score, from one mode"),
+    HERDED: ("reference", ":", "x", "the data themselves"),
+}
+PANELS = {
+    "law SW2": "distance to the law, in noise floors",
+    "AUC": "told from exact samples: AUC",
+    "CPU s": "CPU seconds, fit and 800 points",
+}
+
+
+def picture(numbers: dict[str, Numbers]) -> Any:
+    """The law's distance, the classifier and the seconds against the number of columns."""
+    from matplotlib.figure import Figure
+
+    from koopcourse.plotting.style import COLORS, TWO_COLUMNS
+
+    fig = Figure(figsize=(TWO_COLUMNS, 4.0), layout="constrained")
+    axes = fig.subplots(1, len(PANELS))
+    for ax, (name, title) in zip(axes, PANELS.items()):
+        for method, (color, line, marker, words) in SHOWN.items():
+            if name == "CPU s" and method == ULA:
+                continue  # what it was given
+            values = [median(shown(numbers[modes_id(dim, method)], name)) for dim in DIMENSIONS]
+            filled = COLORS[color] if method != SAMPLES else "white"
+            ax.plot(DIMENSIONS, values, line, marker=marker, color=COLORS[color], label=words, markerfacecolor=filled)
+        ax.set_xscale("log")
+        ax.set_xticks(DIMENSIONS, DIMENSIONS)
+        ax.minorticks_off()
+        ax.set_title(title)
+        ax.set_xlabel("columns")
+    distance, told, seconds = axes
+    floor = [
+        [median(numbers[modes_id(dim, HERDED)][f"law SW2 floor{end}"]) for dim in DIMENSIONS] for end in ("", " sd")
+    ]
+    spread = [sd / mean for mean, sd in zip(*floor)]
+    distance.fill_between(
+        DIMENSIONS, [1 - s for s in spread], [1 + s for s in spread], color=COLORS["floor"], alpha=0.3, linewidth=0
+    )
+    told.axhspan(0.44, 0.56, color=COLORS["floor"], alpha=0.3, linewidth=0)
+    for ax in (distance, seconds):
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    handles, labels = distance.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper left", ncols=3)
+    return fig
+
+
+def shown(row: Numbers, name: str) -> list[float]:
+    """A number's values, sliced W2 over its floor."""
+    floor = row.get(f"{name} floor")
+    return row[name] if floor is None else [value / unit for value, unit in zip(row[name], floor)]
+
+
+MISSED: dict[str, tuple[tuple[str, ...], str]] = {}
+
+ALT = "Three panels against the number of columns, 2 to 50."
+
+ABOUT = (
+    "*Five modes* of unit variance at distance 6 from each other (in the plane the corners of a pentagon of side 6; "
+    "else along five axes), weights .05, .15, .2, .25, .35, 5,000 exact samples as data; *bent* in 10 columns: "
+    "x2 += .7 (x1^2 - 1) about each centre. Particles start as N(0, 4 I), *broad*, or all in the lightest mode, *one "
+    "mode*. *Fields*: 2,000 exact fields of the stochastic Allen-Cahn equation on 64 points (stiffness .01, "
+    "temperature .04) in the coordinates of their largest second moments; particles start near zero.\n\n"
+    "*Law*: sliced W2 (100 directions) of a random 800 of a large sample to 10,000 exact ones, mean of 8; AUC of a "
+    "forest against 800 fresh exact samples, mean of 3, one half is best; *told the modes*: also given the distance to "
+    "and the index of the nearest mode, where .56 is harder to hold. TV: weights of the modes; variance: of a "
+    "coordinate inside a mode, over that of exact samples; third moment: E (x1^2 - 1) x2 about the nearest centre, "
+    "kinks: changes of sign of a field, each over that of exact samples; all of them of the whole large sample. Large "
+    "are 4,000 particles that were moved, 8,000 that were drawn; ULA and SVGD move 800, which are judged as they are. "
+    "*Even*: sliced W2 of 800 points as they are. The law's floor is that of 800 independent exact samples, the even "
+    "one that of 800 herded from 8,000; *data's law* is that of a random 800 of the data, *herded data* that of the "
+    "800 of them that lie most evenly.\n\n"
+    "*KoopmanSampler, transport*: `KoopmanSampler().fit(x).transport(x0)`; *sample*: `sample(n)`, its even points are "
+    "`quadrature(800)`. *KSWGD, one spectrum*: the default dictionary, GeneratorEDMD, 60 steps, no second stage. "
+    "*Mixture*: scikit-learn's, least BIC of full, diagonal and tied ones of one to eight components; *KDE*: Scott's "
+    "width; *flow matching*: 3,000 steps of 512 pairs; each of unit spread, its even points are 800 herded from 8,000 "
+    "draws. *ULA, SVGD*: told the true score, 1 CPU second for each of three step sizes, of which the one that ends "
+    "nearest counts; fields are moved on the grid. *Data herded*: the law is the data's. CPU s: a fit and 800 points, "
+    "one thread.\n\n"
+    "Aims, declared before anything was computed, for `transport` and `sample` on straight modes: law's sliced W2 at "
+    "most 1.1 floors, AUC between .44 and .56, TV at most .04, variance within a tenth, even sliced W2 at most 1.2 "
+    "that of herded data, at most 15, 30, 60 CPU seconds in 10, 20, 50 columns; third moment of bent modes at least "
+    ".5; on fields, where 2,000 rows are further from the law than 800 are from 5,000, 1.1 of the data's law.\n\n"
+    "*Features*: kernels of three widths (250, 60, 20 at most; k-means drops some) and d (d + 3) / 2 monomials, or d "
+    "where those were more than 1,500 or half of the rows. *Second moments take*: 5 (1 + d + d (d + 1) / 2) - 1 "
+    "functions, a quadratic family a mode. *MB*: six m x m matrices and four times a chunk of at least m rows; the "
+    "peak is that of the fit above what the process had. *Warns*: the report says that there are fewer than six rows a "
+    "feature, foretold from the formula."
+)
