@@ -15,7 +15,7 @@ from koopteach.standardizer import Standardizer
 from koopteach.tensors import Movable, as_count, as_points, as_weights, rand, randn, seed_from
 
 # Added to every variance, in units of the column's own: without it a component sits down on a point.
-_LEAST_VARIANCE = 1e-5
+LEAST_VARIANCE = 1e-5
 
 _MOST_STEPS, _LEAST_GAIN = 100, 1e-3
 
@@ -131,10 +131,10 @@ def _maximise(x: Tensor, share: Tensor, parts: Tensor, kind: str) -> dict[str, A
     """Expectation maximisation from the responsibilities ``parts`` ``(n, k)``."""
     mean, before = -math.inf, -math.inf
     weights = means = factors = x
-    least = torch.diag(_LEAST_VARIANCE * Standardizer.of(x, share).spread.square())
+    least = torch.diag(LEAST_VARIANCE * Standardizer.of(x, share).spread.square())
     for _ in range(_MOST_STEPS):
         parts = parts[:, (share @ parts) > 0]
-        weights, means, factors = _moments(x, share[:, None] * parts, kind, least)
+        weights, means, factors = moments(x, share[:, None] * parts, kind, least)
         logs = _log_parts(x, weights, means, factors)
         total = logs.logsumexp(dim=1, keepdim=True)
         parts, before, mean = (logs - total).exp(), mean, float(share @ total[:, 0])
@@ -147,7 +147,7 @@ def _maximise(x: Tensor, share: Tensor, parts: Tensor, kind: str) -> dict[str, A
     return {"weights": weights, "means": means, "factors": factors, "kind": kind, "bic": bic}
 
 
-def _moments(x: Tensor, parts: Tensor, kind: str, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def moments(x: Tensor, parts: Tensor, kind: str, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Weights, means and Cholesky factors of points that belong to the components by these parts ``(n, k)``."""
     weights = parts.sum(dim=0)
     means = parts.T @ x / weights[:, None]

@@ -18,6 +18,7 @@ from koopteach.files import load_object, save_object
 from koopteach.operators import GeneratorEDMD
 from koopteach.particles import KSWGD, condition, run_particles
 from koopteach.protocols import Dictionary
+from koopteach.sampler.clusters import Clusters, settle
 from koopteach.sampler.columns import Columns, Knots, calibrated
 from koopteach.sampler.corrector import Corrector
 from koopteach.sampler.herding import herd
@@ -35,6 +36,9 @@ _TOL, _SINGLE_TOL = 1e-8, 1e-5
 
 # Cubic monomials are taken where there are five rows for each, and at most 600 of them.
 _ROWS_A_CUBIC, _MOST_CUBICS = 5, 600
+
+# Where more of |z|^2 within clusters is beyond the modes, far starts end with its mean off: by about as much.
+_MOST_UNSEEN = 0.08
 
 
 class KoopmanSampler:
@@ -76,6 +80,7 @@ class KoopmanSampler:
     columns: Columns
     mixture: FittedMixture
     spectrum: Spectrum
+    clusters: Clusters
     kind: Kind
     share: Tensor
 
@@ -131,6 +136,7 @@ class KoopmanSampler:
             self._fit(data[rest], share[rest] / share[rest].sum(), generator)
             judged = held_out_report(self, data[aside], generator)
         self._fit(data, share, generator, self.mixture if judged else None)
+        self.clusters = Clusters.of(self.spectrum, self.columns(data), share)
         self.report = self._described() + judged
         return self
 
@@ -184,12 +190,28 @@ class KoopmanSampler:
         start = u[herd(u, n, self.share)]
         return self.kind.like(self._undone(_run(KSWGD(self.spectrum, noise=0.0), start, 15)))
 
-    def transport(self, x0: Any, generator: torch.Generator | None = None) -> Any:
-        """Move points of one's own ``(n, d)``, in the table's units, to the law: damped KSWGD, 60 steps."""
+    def transport(self, x0: Any, generator: torch.Generator | None = None, *, by_cluster: bool | None = None) -> Any:
+        """Move points of one's own ``(n, d)``, in the table's units, to the law: damped KSWGD, 60 steps.
+
+        Where the modes do not span the shapes within the law's clusters, as the report says, a second stage follows:
+        the clusters' weights are made the data's, and each cluster gets a KSWGD of its own.
+
+        Args:
+            x0: the points.
+            generator: source of all random numbers.
+            by_cluster: with the second stage; None where the report says so.
+        """
         self._fitted("transport")
         values, kind = read("KoopmanSampler.transport", x0, "x0")
         start = self.columns(as_points("KoopmanSampler.transport", "x0", values, dim=self.data.shape[1]))
-        return kind.like(self.columns.undo(_run(KSWGD(self.spectrum), start, 60, generator)))
+        u = _run(KSWGD(self.spectrum), start, 60, generator)
+        if self._shapes_are_off() if by_cluster is None else by_cluster:
+            make = self.dictionary or _with_cubics
+            u = settle(self.clusters, self.spectrum, u, self.columns(self.data), self.share, make, generator)
+        return kind.like(self.columns.undo(u))
+
+    def _shapes_are_off(self) -> bool:
+        return self.clusters.unseen > _MOST_UNSEEN
 
     def condition(
         self,
@@ -232,7 +254,13 @@ class KoopmanSampler:
             *_named("discrete (their levels alone are sampled)", [varying[j] for j in self.columns.discrete]),
             f"start: {self.mixture!r}",
             f"spectrum: {self.spectrum.report.splitlines()[0]}",
+            f"clusters of the slow eigenfunctions: {len(self.clusters)}",
         ]
+        if self._shapes_are_off():
+            lines.append(
+                f"the modes do not span {self.clusters.unseen:.0%} of the squares within clusters: particles from far "
+                "would get the clusters' weights and not their spread, so transport adds a KSWGD in each cluster"
+            )
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -291,7 +319,7 @@ def _with_cubics(u: Tensor, generator: torch.Generator | None) -> Dictionary:
 
 
 # What a saved sampler may be made of.
-_SAVED = (*saved_classes(), FittedMixture, Columns, Knots, Kind, KoopmanSampler)
+_SAVED = (*saved_classes(), FittedMixture, Clusters, Columns, Knots, Kind, KoopmanSampler)
 
 
 def _run(method: KSWGD, u: Tensor, n_steps: int, generator: torch.Generator | None = None) -> Tensor:

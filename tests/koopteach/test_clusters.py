@@ -1,0 +1,123 @@
+"""Clusters by slow eigenfunctions: found without their number, balanced, whitened, and what the modes do not span."""
+
+import math
+
+import pytest
+import torch
+
+import koopteach as kt
+from koopteach.sampler.clusters import Clusters, balanced, settle
+from tests.tools import normal, seeded
+
+
+def equal(x):
+    return torch.full((len(x),), 1 / len(x), dtype=torch.float64)
+
+
+def fitted(x, dictionary=None):
+    dictionary = dictionary or kt.MultiScale.from_data(x, (40, 10), generator=seeded(7))
+    return kt.GeneratorEDMD(dictionary).fit(x).spectrum()
+
+
+def three(n=900, d=2):
+    means = torch.zeros(3, d).double()
+    means[1, 0], means[2, 1] = 6.0, 6.0
+    return kt.GaussianMixture(means, 1.0, [1, 2, 3]).sample(n, seeded(3))
+
+
+def test_clusters_are_found_without_their_number():
+    x = three()
+    spectrum = fitted(x)
+    found = Clusters.of(spectrum, x, equal(x))
+    assert len(found) == 3
+    torch.testing.assert_close(
+        found.weights.sort().values, torch.tensor([1, 2, 3]).double() / 6, atol=3 / 900**0.5, rtol=0
+    )
+    again = Clusters.of(fitted(1e3 * x), 1e3 * x, equal(x))  # the same in other units
+    assert torch.equal(again.labels(fitted(1e3 * x), 1e3 * x), found.labels(spectrum, x))
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_a_law_of_one_mode_is_one_cluster(d):
+    x = normal(600, d) * torch.tensor([5.0, 1.0, 1.0])[:d].double()
+    found = Clusters.of(fitted(x), x, equal(x))
+    assert len(found) == 1
+    assert found.labels(fitted(x), x).unique().tolist() == [0]
+    torch.testing.assert_close(found.means[0], x.mean(dim=0))
+
+
+def test_whitened_clusters_have_no_mean_and_unit_covariance():
+    x = three()
+    spectrum = fitted(x)
+    found = Clusters.of(spectrum, x, equal(x))
+    labels = found.labels(spectrum, x)
+    z = found.whiten(x, labels)
+    for k in range(3):
+        torch.testing.assert_close(z[labels == k].mean(dim=0), torch.zeros(2).double(), atol=1e-10, rtol=0)
+        torch.testing.assert_close(torch.cov(z[labels == k].T, correction=0), torch.eye(2).double(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(found.undo(z, labels), x)
+
+
+@pytest.mark.parametrize(("degree", "unseen"), [(1, 1.0), (2, 0.0)])
+def test_what_the_modes_do_not_span(degree, unseen):
+    """All of ``|z|^2`` is a polynomial of degree two; of a symmetric law nothing of it is one of degree one."""
+    half = normal(300, 3) @ normal(3, 3, seed=1)
+    x = torch.cat([half, -half])
+    found = Clusters.of(fitted(x, kt.Monomials(3, degree)), x, equal(x))
+    assert len(found) == 1
+    assert found.unseen == pytest.approx(unseen, abs=1e-4)  # the least variance that is added to the covariances
+
+
+@pytest.mark.parametrize("n", [1, 7, 100])
+def test_balanced_labels_have_the_weights_and_few_change(n):
+    weights = torch.tensor([0.05, 0.15, 0.2, 0.25, 0.35]).double()
+    labels = torch.randint(5, (n,), generator=seeded())
+    found = balanced(labels, weights, seeded(1))
+    counts, before = found.bincount(minlength=5), labels.bincount(minlength=5)
+    assert ((counts - n * weights).abs() < 1).all()
+    assert int((found != labels).sum()) == int((counts - before).clamp_min(0).sum())
+    assert torch.equal(balanced(found, weights, seeded(2)), found)
+
+
+def test_a_stage_in_each_cluster_brings_weights_means_and_covariances():
+    x = three()
+    spectrum = fitted(x)
+    found = Clusters.of(spectrum, x, equal(x))
+    far = 0.3 + 1.3 * kt.GaussianMixture([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]], 1.0).sample(300, seeded(5))
+    y = settle(found, spectrum, far, x, equal(x), lambda z, _: kt.Monomials(z.shape[1], 2), seeded(6))
+    of_data, of_y = found.labels(spectrum, x), found.labels(spectrum, y)
+    for k in range(3):
+        share = float((of_y == k).double().mean())
+        assert share == pytest.approx(float(found.weights[k]), abs=2 / 300)
+        z = found.whiten(y[of_y == k], of_y[of_y == k])
+        assert z.mean(dim=0).abs().max() < 0.1  # a particle that lies nearer to another cluster counts there
+        assert (torch.cov(z.T) - torch.eye(2)).abs().max() < 0.2
+    assert of_data.unique().numel() == 3
+
+
+def five(d, n, seed):
+    """Modes of unit spread at a distance of six."""
+    frame = torch.linalg.qr(normal(d, d, seed=50 + d))[0]
+    if d > 4:
+        means = frame[:5] * 6 / 2**0.5
+    else:
+        angle = torch.arange(5).double() * 2 * math.pi / 5
+        means = torch.stack([angle.cos(), angle.sin()], dim=1) * 3 / math.sin(math.pi / 5)
+    return means, kt.GaussianMixture(means, 1.0, [0.05, 0.15, 0.2, 0.25, 0.35]).sample(n, seeded(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("d", [2, 5, 10])
+def test_the_report_warns_where_the_shape_of_far_starts_is_off_and_nowhere_else(d):
+    means, x = five(d, 2500, seed=11)
+    sampler = kt.KoopmanSampler(hold_out=0).fit(x, generator=seeded(12))
+
+    def variance(**options):
+        y = sampler.transport(2 * normal(400, d, seed=13), seeded(14), **options)
+        return float(torch.cdist(y, means).amin(dim=1).square().mean()) / d
+
+    of_data = float(torch.cdist(x, means).amin(dim=1).square().mean()) / d
+    off = abs(variance(by_cluster=False) / of_data - 1) > 0.06
+    assert off == (d > 2)
+    assert ("squares within clusters" in sampler.report) == off
+    assert variance() == pytest.approx(of_data, rel=0.06)
