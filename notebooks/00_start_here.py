@@ -183,7 +183,9 @@ xi = torch.randn(4000, 1, generator=profile.generator(10), dtype=profile.dtype)
 
 
 def particles(time, spring):
-    return math.exp(-spring * time) * x0 + math.sqrt((1 - math.exp(-2 * spring * time)) / spring) * xi
+    return (
+        math.exp(-spring * time) * x0 + math.sqrt((1 - math.exp(-2 * spring * time)) / spring) * xi
+    )
 
 
 def law(time, spring):
@@ -201,29 +203,51 @@ def to_go(now, spring):
 
 
 # %%
-grid, times = torch.linspace(-3.6, 3.6, 300, dtype=profile.dtype)[:, None], torch.linspace(0, 2, 21).tolist()
+grid, times = (
+    torch.linspace(-3.6, 3.6, 300, dtype=profile.dtype)[:, None],
+    torch.linspace(0, 2, 21).tolist(),
+)
+
+# %% tags=["collapsed"]
 alt = """Left: a histogram of particles under way from two heaps to one bell, with the exact law. Right: on a logarithmic
 axis the mean and the mean square go to their ends along straight lines, the second twice as steep."""
 
 colors, edges = plotting.COLORS, torch.linspace(-3.6, 3.6, 61)
 
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 def relax(time, spring):
     now, end = law(time, spring), kt.OrnsteinUhlenbeck(1, spring)
     fig, (left, right) = plotting.new_figure(2, height=3.2)
     left.hist(
-        particles(time, spring)[:, 0], edges, density=True, color=colors["model"], alpha=0.35, label="4,000 particles"
+        particles(time, spring)[:, 0],
+        edges,
+        density=True,
+        color=colors["model"],
+        alpha=0.35,
+        label="4,000 particles",
     )
     left.plot(grid, now.log_prob(grid).exp(), color=colors["reference"], label="exact law")
     left.plot(grid, end.log_prob(grid).exp(), ":", color=colors["error"], label="where it ends")
-    left.set(xlabel="position", ylabel="density", ylim=(0, 1.1), title=f"time {time:g}, spring {spring:g}")
+    left.set(
+        xlabel="position",
+        ylabel="density",
+        ylim=(0, 1.1),
+        title=f"time {time:g}, spring {spring:g}",
+    )
     left.legend(loc="upper right")
     lines = zip(*(to_go(law(t, spring), spring) for t in times))
-    for line, here, style, name in zip(lines, to_go(now, spring), ("-", "--"), ("mean", "mean square")):
+    for line, here, style, name in zip(
+        lines, to_go(now, spring), ("-", "--"), ("mean", "mean square")
+    ):
         right.semilogy(times, line, style, label=name)
         right.plot(time, here, "o", color=colors["reference"])
-    right.set(xlabel="time", ylabel="distance to go", ylim=(6e-4, 6), title=f"rates {spring:g} and {2 * spring:g}")
+    right.set(
+        xlabel="time",
+        ylabel="distance to go",
+        ylim=(6e-4, 6),
+        title=f"rates {spring:g} and {2 * spring:g}",
+    )
     right.legend(loc="lower left")
     plotting.finish(fig, alt)
 

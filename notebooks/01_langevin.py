@@ -16,15 +16,24 @@ import torch
 from koopteach import DoubleWell, langevin_trajectory
 from koopcourse.plotting import COLORS, finish, new_figure
 
+# %% tags=["collapsed"]
 fig, axes = new_figure(2, height=1.25, rows=3, width_ratios=[6, 1], sharey=True)
 grid = torch.linspace(-1.9, 1.9, 200, dtype=torch.float64)
 bins = torch.linspace(-1.9, 1.9, 39)
 for (left, right), barrier in zip(axes.reshape(3, 2), (1.0, 4.0, 8.0)):
     target, source = DoubleWell(barrier), torch.Generator().manual_seed(11)
     start = -torch.ones(1, 1, dtype=torch.float64)
-    path = langevin_trajectory(target, start, n_steps=15_000, dt=0.004, every=5, generator=source)[:, 0, 0]
+    path = langevin_trajectory(target, start, n_steps=15_000, dt=0.004, every=5, generator=source)[
+        :, 0, 0
+    ]
     left.plot(torch.arange(len(path)) * 0.02, path, color=COLORS["model"], linewidth=0.6)
-    left.set(ylim=(-1.9, 1.9), yticks=[-1, 1], ylabel="position", xlim=(0, 60), title=f"barrier {barrier:g}")
+    left.set(
+        ylim=(-1.9, 1.9),
+        yticks=[-1, 1],
+        ylabel="position",
+        xlim=(0, 60),
+        title=f"barrier {barrier:g}",
+    )
     left.tick_params(labelbottom=barrier == 8)
     right.hist(path, bins, density=True, orientation="horizontal", color=COLORS["model"], alpha=0.5)
     right.plot(target.log_prob(grid[:, None]).exp(), grid, color=COLORS["reference"], linewidth=1.2)
@@ -67,11 +76,19 @@ profile = setup("01")
 from koopteach import GaussianMixture
 from koopcourse.plotting import density
 
-trio = GaussianMixture(means=[[-2, 0], [2, 0], [0, 2.5]], stds=[0.6, 0.6, 0.4], weights=[0.5, 0.3, 0.2])
+trio = GaussianMixture(
+    means=[[-2, 0], [2, 0], [0, 2.5]], stds=[0.6, 0.6, 0.4], weights=[0.5, 0.3, 0.2]
+)
 well = DoubleWell(2.0)
 fig, (a, b, c) = new_figure(3, height=2.9)
 a.plot(grid, well.log_prob(grid[:, None]), color=COLORS["model"])
-a.set(xlabel="$x$", ylabel=r"$\log\,\pi(x)$", title="log density of a double well", xlim=(-1.7, 1.7), ylim=(-7, 0.6))
+a.set(
+    xlabel="$x$",
+    ylabel=r"$\log\,\pi(x)$",
+    title="log density of a double well",
+    xlim=(-1.7, 1.7),
+    ylim=(-7, 0.6),
+)
 b.plot(grid, well.score(grid[:, None])[:, 0], color=COLORS["model"])
 b.axhline(0, color=COLORS["floor"], linewidth=1)
 b.plot([-1, 1], [0, 0], "o", color=COLORS["model"], markersize=7)
@@ -82,8 +99,19 @@ at = torch.cartesian_prod(side, side + 0.9)
 arrow = trio.score(at)
 arrow = arrow / arrow.norm(dim=1, keepdim=True).sqrt()  # drawn with the square root of its length
 density(c, trio.log_prob, (-3.9, 4.7))
-c.quiver(*at.T, *arrow.T, color=COLORS["model"], angles="xy", scale_units="xy", scale=5, width=0.007)
-c.set(xlim=(-3.9, 3.9), ylim=(-3.0, 4.8), xticks=[], yticks=[], aspect="equal", title="score of three modes")
+c.quiver(
+    *at.T, *arrow.T, color=COLORS["model"], angles="xy", scale_units="xy", scale=5, width=0.007
+)
+c.set(
+    xlim=(-3.9, 3.9),
+    ylim=(-3.0, 4.8),
+    xticks=[],
+    yticks=[],
+    aspect="equal",
+    title="score of three modes",
+)
+
+# %% tags=["collapsed"]
 alt = """Left, the log density of a double well, two humps of equal height with a dip between. Middle, its slope: zero
 at the wells, filled dots, and at the barrier, open dot. Right, arrows of the score of three Gaussian modes; each points
 to one mode, and they turn abruptly half-way between modes."""
@@ -166,7 +194,9 @@ from koopteach import ULA, run_particles
 
 well = DoubleWell(2.0)
 theirs = langevin_trajectory(well, x0, n_steps=200, dt=0.01, generator=profile.generator(1))
-run = run_particles(ULA(well.score, step_size=0.01), x0, n_steps=200, record_every=1, generator=profile.generator(1))
+run = run_particles(
+    ULA(well.score, step_size=0.01), x0, n_steps=200, record_every=1, generator=profile.generator(1)
+)
 
 assert torch.allclose(well_score(x0 + 0.3, 2.0), well.score(x0 + 0.3))
 assert torch.equal(mine, theirs)
@@ -199,7 +229,10 @@ metrics = {
     "histogram KL": lambda x: kl_histogram(x, trio.log_prob, -4.5, 4.5),
     "weights off by": lambda x: total_variation(mode_weights(x, trio.modes), exact_weights),
 }
-floors = {name: noise_floor(metric, trio.sample, n, generator=profile.generator(3)) for name, metric in metrics.items()}
+floors = {
+    name: noise_floor(metric, trio.sample, n, generator=profile.generator(3))
+    for name, metric in metrics.items()
+}
 
 
 def report(x):
@@ -220,7 +253,9 @@ start = trio.modes[0] + 0.3 * torch.randn(n, 2, generator=profile.generator(5), 
 
 def ula(h, n_steps=2000):
     method = ULA(trio.score, step_size=h)
-    return run_particles(method, start, n_steps=n_steps, record_every=n_steps, generator=profile.generator(6)).final
+    return run_particles(
+        method, start, n_steps=n_steps, record_every=n_steps, generator=profile.generator(6)
+    ).final
 
 
 samples = {h: ula(h) for h in (0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3)}
@@ -233,7 +268,10 @@ compare(
     reference,
     (-4.2, 4.2),
     log_prob=trio.log_prob,
-    notes={f"ULA, step {h}": f"sliced W2 {metrics['sliced W2'](samples[h]):.2f}" for h in (0.02, 0.07, 0.2)}
+    notes={
+        f"ULA, step {h}": f"sliced W2 {metrics['sliced W2'](samples[h]):.2f}"
+        for h in (0.02, 0.07, 0.2)
+    }
     | {"exact sample": "floor {:.2f} ± {:.2f}".format(*floors["sliced W2"])},
     alt="Four panels of 800 points on three modes. With step 0.02 the left mode, where all walkers began, still holds too many "
     "points; with step 0.07 the picture is like the exact sample on the right; with step 0.2 the modes are visibly too wide.",
@@ -251,12 +289,14 @@ compare(
 # Smaller steps *and* more time cure both failures, and that is the whole price of sampling.
 # </details>
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = new_figure(2, height=3.0)
 steps = list(samples)
 for ax, name, color, marker in zip(axes, metrics, (COLORS["model"], COLORS["rival"]), "o^"):
     mean, sd = floors[name]
-    ax.axhspan(mean - sd, mean + sd, color=COLORS["floor"], alpha=0.3, label="noise floor, mean ± sd")
+    ax.axhspan(
+        mean - sd, mean + sd, color=COLORS["floor"], alpha=0.3, label="noise floor, mean ± sd"
+    )
     ax.axhline(mean, color=COLORS["floor"], linewidth=1)
     ax.plot(steps, distances[name], color=color, marker=marker, label="ULA after 2,000 steps")
     ax.set(xscale="log", ylim=(0, None), xlabel="step size $h$", ylabel=name, title=name)
@@ -293,11 +333,19 @@ report(clumped)
 show("different points", len(torch.unique(clumped, dim=0)))
 pair = {"moved to a lattice": clumped, "exact sample": exact}
 notes = {
-    name: f"sliced W2 {metrics['sliced W2'](x):.2f}, KL {metrics['histogram KL'](x):.2f}" for name, x in pair.items()
+    name: f"sliced W2 {metrics['sliced W2'](x):.2f}, KL {metrics['histogram KL'](x):.2f}"
+    for name, x in pair.items()
 }
 alt = """Left, 800 points that sit on the crossings of a coarse lattice, many on each; right, the exact sample they were
 made from, spread evenly. Sliced W2 is nearly the same for both, histogram KL is five times larger on the left."""
-compare({"moved to a lattice": clumped}, exact, (-4.2, 4.2), log_prob=trio.log_prob, notes=notes, alt=alt)
+compare(
+    {"moved to a lattice": clumped},
+    exact,
+    (-4.2, 4.2),
+    log_prob=trio.log_prob,
+    notes=notes,
+    alt=alt,
+)
 mean, sd = floors["sliced W2"]
 assert metrics["sliced W2"](clumped) < mean + sd  # blind
 assert metrics["histogram KL"](clumped) > 3 * floors["histogram KL"][0]  # not blind
@@ -327,7 +375,9 @@ def imbalance(barrier, n=10_000, n_records=60):
     horizon, dt = 1.5 / float(target.exact_rates(1)), 0.02 / barrier
     every = math.ceil(horizon / dt / n_records)
     x0 = -target.sample(n, source).abs()
-    path = langevin_trajectory(target, x0, n_steps=every * n_records, dt=dt, every=every, generator=source)
+    path = langevin_trajectory(
+        target, x0, n_steps=every * n_records, dt=dt, every=every, generator=source
+    )
     return torch.arange(len(path), dtype=path.dtype) * every * dt, -path[..., 0].sign().mean(dim=1)
 
 
@@ -351,20 +401,46 @@ rates = torch.stack([DoubleWell(barrier).exact_rates(3) for barrier in fine])
 fig, (a, b) = new_figure(2, height=3.4)
 for (barrier, (t, y)), shade in zip(decays.items(), (0.25, 0.4, 0.55, 0.75, 1.0)):
     a.plot(t, y, "o", color=COLORS["model"], alpha=shade, markersize=3)
-    a.plot(t, torch.exp(-float(DoubleWell(barrier).exact_rates(1)) * t), color=COLORS["reference"], linewidth=0.8)
+    a.plot(
+        t,
+        torch.exp(-float(DoubleWell(barrier).exact_rates(1)) * t),
+        color=COLORS["reference"],
+        linewidth=0.8,
+    )
     a.annotate(f"β={barrier:g}", (t[-1], y[-1]), xytext=(4, -12), textcoords="offset points")
-a.set(yscale="log", ylim=(0.1, 1.05), xlim=(0, 30), xlabel="time", ylabel="imbalance", title="imbalance of the wells")
+a.set(
+    yscale="log",
+    ylim=(0.1, 1.05),
+    xlim=(0, 30),
+    xlabel="time",
+    ylabel="imbalance",
+    title="imbalance of the wells",
+)
 a.set_yticks([0.2, 0.5, 1.0], ["0.2", "0.5", "1"])
 a.minorticks_off()
 b.plot(fine, rates[:, 1:], color=COLORS["floor"])
 b.plot(fine, rates[:, 0], color=COLORS["reference"], label="exact rate 1")
-b.plot(fine, [5.66 / math.pi * x * math.exp(-x) for x in fine], "--", color=COLORS["error"], label="Kramers")
+b.plot(
+    fine,
+    [5.66 / math.pi * x * math.exp(-x) for x in fine],
+    "--",
+    color=COLORS["error"],
+    label="Kramers",
+)
 b.plot(barriers, measured, "o", color=COLORS["model"], markersize=7, label="measured")
 b.annotate("rates 2 and 3: within a well", (1.1, 60), color="#666666")
 b.annotate("", (7, 20), (7, 0.013), arrowprops={"arrowstyle": "<->", "color": COLORS["rival"]})
 b.annotate("three decades\nof nothing", (6.85, 0.55), color=COLORS["rival"], ha="right")
-b.set(yscale="log", ylim=(3e-3, 150), xlabel="barrier β", ylabel="rate, 1/time", title="the spectral gap closes")
+b.set(
+    yscale="log",
+    ylim=(3e-3, 150),
+    xlabel="barrier β",
+    ylabel="rate, 1/time",
+    title="the spectral gap closes",
+)
 b.legend(loc="lower left")
+
+# %% tags=["collapsed"]
 alt = """Left, the imbalance of the wells falls exponentially, the more slowly the higher the barrier; points lie on exact
 lines. Right, the first rate falls exponentially with the barrier, measured, exact and by Kramers; rates 2 and 3 grow."""
 finish(fig, alt)
@@ -387,7 +463,9 @@ def watch(barrier, until=20.0, n_records=40):
     target, source, dt = DoubleWell(barrier), profile.generator(40 + int(barrier)), 0.02 / barrier
     every = round(until / n_records / dt)
     x0 = -target.sample(2000, source).abs()
-    return langevin_trajectory(target, x0, n_steps=every * n_records, dt=dt, every=every, generator=source)[..., 0]
+    return langevin_trajectory(
+        target, x0, n_steps=every * n_records, dt=dt, every=every, generator=source
+    )[..., 0]
 
 
 def well_panel(ax, x, target, title):
@@ -400,19 +478,28 @@ def well_panel(ax, x, target, title):
 
 watched = {float(barrier): watch(float(barrier)) for barrier in range(1, 9)}
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 from koopcourse.plotting import explore, slider
 
 
 def draw(barrier, time):
     path, k, target = watched[barrier], round(2 * time), DoubleWell(barrier)
-    clock, rate, share = torch.arange(41) / 2, float(target.exact_rates(1)), (path < 0).double().mean(dim=1)
+    clock, rate, share = (
+        torch.arange(41) / 2,
+        float(target.exact_rates(1)),
+        (path < 0).double().mean(dim=1),
+    )
     fig, (a, b) = new_figure(2, height=2.9)
     well_panel(a, path[k], target, f"barrier {barrier:g}, time {time:g}")
     a.set_ylim(0, 2.9)
     a.legend(loc="upper right")
     b.axhline(0.5, color=COLORS["floor"], label="balance")
-    b.plot(clock, 0.5 + 0.5 * torch.exp(-rate * clock), color=COLORS["reference"], label=r"$(1 + e^{-\lambda_1 t})/2$")
+    b.plot(
+        clock,
+        0.5 + 0.5 * torch.exp(-rate * clock),
+        color=COLORS["reference"],
+        label=r"$(1 + e^{-\lambda_1 t})/2$",
+    )
     b.plot(clock, share, color=COLORS["model"], linestyle=":", label="walkers on the left")
     b.plot([time], [share[k]], "o", color=COLORS["error"], markersize=9)
     title = f"relaxation time $1/\\lambda_1$ = {1 / rate:.3g}"
@@ -441,7 +528,9 @@ exact_well = well.sample(2000, profile.generator(60))
 runs = {}
 for h in (0.002, 0.02, 0.03, 0.08):
     source = profile.generator(61)
-    runs[h] = run_particles(ULA(well.score, step_size=h), exact_well, n_steps=500, generator=source, verbose=False)
+    runs[h] = run_particles(
+        ULA(well.score, step_size=h), exact_well, n_steps=500, generator=source, verbose=False
+    )
 fig, axes = new_figure(4, height=2.5, sharey=True)
 for ax, (h, run) in zip(axes, runs.items()):
     well_panel(ax, None if run.diverged else run.final[:, 0], well, f"step {h:g}")
@@ -470,18 +559,31 @@ ring = GaussianMixture.ring(6, radius=3.0, std=0.3)
 one_mode = GaussianMixture(ring.modes[:1], 0.3)
 begin = one_mode.sample(n, profile.generator(70))
 stuck = run_particles(
-    ULA(ring.score, step_size=0.005), begin, n_steps=600, record_every=300, generator=profile.generator(71)
+    ULA(ring.score, step_size=0.005),
+    begin,
+    n_steps=600,
+    record_every=300,
+    generator=profile.generator(71),
 )
 halfway, end = stuck.particles[1], stuck.final
 other = one_mode.sample(n, profile.generator(72))
-floor = noise_floor(sliced_wasserstein2, one_mode.sample, n, reference=other, generator=profile.generator(73))
+floor = noise_floor(
+    sliced_wasserstein2, one_mode.sample, n, reference=other, generator=profile.generator(73)
+)
 show("diverged", stuck.diverged)
 show("mean, exact for this mode 3, 0", end.mean(dim=0).abs().round(decimals=2))
 show("standard deviations, exact 0.3", end.std(dim=0), 2)
-print("sliced W2 halfway to end {:.3f}, floor {:.3f} ± {:.3f}".format(sliced_wasserstein2(halfway, end), *floor))
+print(
+    "sliced W2 halfway to end {:.3f}, floor {:.3f} ± {:.3f}".format(
+        sliced_wasserstein2(halfway, end), *floor
+    )
+)
 weights = mode_weights(end, ring.modes)
 show("mode weights, exact 1/6 each", weights, 2)
-notes = {"ULA, 600 steps": f"{float(weights[0]):.0%} in one mode", "exact sample": "the same number of points"}
+notes = {
+    "ULA, 600 steps": f"{float(weights[0]):.0%} in one mode",
+    "exact sample": "the same number of points",
+}
 alt = "Six modes on a ring. Left, all 800 walkers fill one mode and none of the others; right, exact samples fill all."
 exact = ring.sample(n, profile.generator(74))
 compare({"ULA, 600 steps": end}, exact, (-4.4, 4.4), log_prob=ring.log_prob, notes=notes, alt=alt)

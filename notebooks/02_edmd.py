@@ -18,14 +18,20 @@ from koopcourse import plotting
 well = kt.DoubleWell(2.0)
 starts = torch.linspace(-1.7, 1.7, 69, dtype=torch.float64)
 walkers = starts.repeat_interleave(600)[:, None]
-path = kt.langevin_trajectory(well, walkers, n_steps=600, dt=0.005, generator=torch.Generator().manual_seed(1))
+path = kt.langevin_trajectory(
+    well, walkers, n_steps=600, dt=0.005, generator=torch.Generator().manual_seed(1)
+)
 
 
 def wild(x):
     return torch.tanh(3 * x) + 0.8 * torch.sin(9 * x) + 0.5 * x
 
 
-means = {f"t = {0.005 * k:g}": wild(path[k]).reshape(69, 600).mean(dim=1) for k in (0, 4, 20, 80, 600)}
+means = {
+    f"t = {0.005 * k:g}": wild(path[k]).reshape(69, 600).mean(dim=1) for k in (0, 4, 20, 80, 600)
+}
+
+# %% tags=["collapsed"]
 plotting.curves(
     starts,
     means,
@@ -63,14 +69,18 @@ profile = kc.setup("02")
 # So write down some questions, as many as you like, and do linear regression: predict tomorrow's answers from today's.
 # The eigenvectors of the regression matrix are the slow questions. That is all of EDMD.
 
-# %%
+# %% tags=["collapsed"]
 x = well.sample(3000, profile.generator(1))
 fig, axes = plotting.new_figure(3, height=3.1, sharey=True)
 for ax, lag in zip(axes, (0.02, 0.2, 2.0)):
     n_steps = round(lag / 0.005)
-    y = kt.langevin_trajectory(well, x, n_steps=n_steps, dt=0.005, generator=profile.generator(2))[-1]
+    y = kt.langevin_trajectory(well, x, n_steps=n_steps, dt=0.005, generator=profile.generator(2))[
+        -1
+    ]
     expected = path[n_steps if n_steps <= 600 else -1].reshape(69, 600).mean(dim=1)
-    ax.plot(x[:, 0], y[:, 0], ".", color=plotting.COLORS["data"], markersize=2, alpha=0.6, label="pairs")
+    ax.plot(
+        x[:, 0], y[:, 0], ".", color=plotting.COLORS["data"], markersize=2, alpha=0.6, label="pairs"
+    )
     ax.plot(starts, expected, color=plotting.COLORS["model"], label="mean of y, given x")
     ax.set(xlabel="x", title=f"lag {lag:g}", xlim=(-1.7, 1.7), ylim=(-1.9, 1.9))
 axes[0].set_ylabel("y, one lag later")
@@ -141,7 +151,9 @@ lag, ou = 0.5, kt.OrnsteinUhlenbeck(1)
 x, y = kt.snapshot_pairs(ou, 20_000, lag=lag, generator=profile.generator(3))
 P, Q = powers(x), powers(y)
 mu, _ = edmd(P, Q)
-mu_reversible, _ = edmd(torch.cat([P, Q]), torch.cat([Q, P]))  # equation (4): each pair in both directions
+mu_reversible, _ = edmd(
+    torch.cat([P, Q]), torch.cat([Q, P])
+)  # equation (4): each pair in both directions
 kc.show("eigenvalues, plain     ", mu.real, 2)
 kc.show("eigenvalues, reversible", mu_reversible.real, 2)
 kc.show("exact                  ", torch.exp(-lag * torch.arange(5.0)), 2)
@@ -191,20 +203,40 @@ kc.show("well: mean of 20", well_rates.mean(0), 2)
 kc.show("well: exact     ", well.exact_rates(4), 2)
 assert ((well_rates.mean(0) / well.exact_rates(4) - 1).abs() < 0.1).all()
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.2)
-cases = (("OU, Hermite", ou_rates, torch.arange(1.0, 4)), ("double well, RBF", well_rates, well.exact_rates(4)))
+cases = (
+    ("OU, Hermite", ou_rates, torch.arange(1.0, 4)),
+    ("double well, RBF", well_rates, well.exact_rates(4)),
+)
 for ax, (title, rates, exact) in zip(axes, cases):
     k = torch.arange(1, len(exact) + 1)
     ax.plot(k, exact, "_", color=plotting.COLORS["reference"], markersize=22, label="exact")
     ax.errorbar(
-        k, rates.mean(0), 2 * rates.std(0), fmt="o", color=plotting.COLORS["model"], capsize=4, label="mean ± 2 sd"
+        k,
+        rates.mean(0),
+        2 * rates.std(0),
+        fmt="o",
+        color=plotting.COLORS["model"],
+        capsize=4,
+        label="mean ± 2 sd",
     )
-    ax.set(xlabel="mode", ylabel="rate", title=title, ylim=(0, None), xticks=k.tolist(), xlim=(0.5, len(exact) + 0.5))
+    ax.set(
+        xlabel="mode",
+        ylabel="rate",
+        title=title,
+        ylim=(0, None),
+        xticks=k.tolist(),
+        xlim=(0.5, len(exact) + 0.5),
+    )
     ax.legend(loc="upper left")
 axes[2].loglog(sizes, errors, "o", color=plotting.COLORS["model"], label="slowest rate, well")
 axes[2].plot(
-    sizes, errors[2] * (2000 / torch.tensor(sizes)) ** 0.5, "--", color=plotting.COLORS["floor"], label=r"$n^{-1/2}$"
+    sizes,
+    errors[2] * (2000 / torch.tensor(sizes)) ** 0.5,
+    "--",
+    color=plotting.COLORS["floor"],
+    label=r"$n^{-1/2}$",
 )
 axes[2].set(xlabel="pairs", ylabel="relative error", title="error against data")
 axes[2].set_xticks([500, 2000, 8000], ["500", "2000", "8000"])
@@ -232,17 +264,26 @@ x, y = kt.snapshot_pairs(well, 10_000, lag=lag, generator=profile.generator(4))
 fresh_x, fresh_y = kt.snapshot_pairs(well, 10_000, lag=lag, generator=profile.generator(5))
 spectrum = kt.EDMD(bumps, lag=lag).fit(x, y).spectrum(3)
 today, tomorrow, phi = spectrum(fresh_x), spectrum(fresh_y), spectrum(starts[:, None])
+
+# %% tags=["collapsed"]
 fig, (a, b) = plotting.new_figure(2, height=3.4)
 for k, (color, dash, marker) in zip(range(3), plotting.SERIES):
     mu = float(torch.exp(-lag * spectrum.rates[k]))
     a.plot(starts, phi[:, k] * phi[-1, k].sign(), dash, color=color, label=f"$\\phi_{k + 1}$")
     groups = [
-        group.mean(0) for group in torch.stack([today[:, k], tomorrow[:, k]], 1)[today[:, k].argsort()].split(500)
+        group.mean(0)
+        for group in torch.stack([today[:, k], tomorrow[:, k]], 1)[today[:, k].argsort()].split(500)
     ]
     b.plot(*torch.stack(groups).T, marker, color=color, label=f"$\\mu_{k + 1}$ = {mu:.2f}")
     b.plot([-2, 2], [-2 * mu, 2 * mu], dash, color=color, linewidth=1)
 a.set(xlabel="x", title="eigenfunctions", ylabel="value", ylim=(-3, 3))
-b.set(xlabel=r"$\phi_k(x)$", ylabel=r"mean of $\phi_k(y)$", title="fresh pairs", xlim=(-2.5, 2.5), ylim=(-2.5, 2.5))
+b.set(
+    xlabel=r"$\phi_k(x)$",
+    ylabel=r"mean of $\phi_k(y)$",
+    title="fresh pairs",
+    xlim=(-2.5, 2.5),
+    ylim=(-2.5, 2.5),
+)
 for ax in (a, b):
     ax.legend()
 plotting.finish(
@@ -297,16 +338,33 @@ def timescales(dictionary, lag, both_ways, count=3):
 
 # %%
 ways = {"plain": (bumps, False), "reversible": (bumps, True), "reversible, 4 bumps": (few, True)}
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.4, sharey=True)
 for ax, (name, (dictionary, both_ways)) in zip(axes, ways.items()):
     found = torch.stack([timescales(dictionary, lag, both_ways) for lag in lags])
     for k, (color, dash, marker) in zip(range(3), plotting.SERIES):
-        ax.axhline(1 / float(well.exact_rates(3)[k]), color=plotting.COLORS["reference"], linewidth=0.8)
-        middle, low, high = found[..., k].median(1).values, found[..., k].amin(1), found[..., k].amax(1)
+        ax.axhline(
+            1 / float(well.exact_rates(3)[k]), color=plotting.COLORS["reference"], linewidth=0.8
+        )
+        middle, low, high = (
+            found[..., k].median(1).values,
+            found[..., k].amin(1),
+            found[..., k].amax(1),
+        )
         ax.fill_between(lags, low.clip(1e-3, 1e3), high.clip(1e-3, 1e3), color=color, alpha=0.25)
-        ax.plot(lags, middle.clip(1e-3, 1e3), dash, marker=marker, color=color, label=f"mode {k + 1}")
+        ax.plot(
+            lags, middle.clip(1e-3, 1e3), dash, marker=marker, color=color, label=f"mode {k + 1}"
+        )
     noise = torch.tensor(lags) / math.log(math.sqrt(2000 / dictionary.n_features))
-    ax.fill_between(lags, 0.01, noise.clip(0.01), color=plotting.COLORS["floor"], alpha=0.35, label="below the noise")
+    ax.fill_between(
+        lags,
+        0.01,
+        noise.clip(0.01),
+        color=plotting.COLORS["floor"],
+        alpha=0.35,
+        label="below the noise",
+    )
     ax.set(xscale="log", yscale="log", ylim=(0.02, 20), xlabel="lag", title=name)
 axes[0].set_ylabel("implied timescale")
 axes[0].legend(loc="upper right", fontsize=8)
@@ -347,7 +405,9 @@ def physicist(x, generator):
 
 x = cold.sample(30_000, profile.generator(8))
 theirs = physicist(x, profile.generator(9))
-ours = kt.langevin_trajectory(cold, x, n_steps=n_steps, dt=h / beta, generator=profile.generator(9))[-1]
+ours = kt.langevin_trajectory(
+    cold, x, n_steps=n_steps, dt=h / beta, generator=profile.generator(9)
+)[-1]
 assert torch.allclose(theirs, ours)  # the same paths ...
 their_spectrum = kt.EDMD(bumps, lag=n_steps * h).fit(x, theirs).spectrum(2)
 our_spectrum = kt.EDMD(bumps, lag=n_steps * h / beta).fit(x, ours).spectrum(2)
@@ -356,7 +416,11 @@ for name, fitted, factor in (("ours     ", our_spectrum, 1.0), ("physicist", the
     exact = factor / float(cold.exact_rates(1))
     kc.show(f"{name} relaxation time, exact", [float(fitted.implied_timescales[0]), exact], 2)
 kc.show("e^beta / 1.80, the physicist's estimate", math.exp(beta) / 1.80, 2)
-kc.show("energy / rate on the physicist's clock", their_spectrum.energies[0] / their_spectrum.rates[0], 1)
+kc.show(
+    "energy / rate on the physicist's clock",
+    their_spectrum.energies[0] / their_spectrum.rates[0],
+    1,
+)
 
 # %% [markdown]
 # In the physicist's double well the relaxation time is about $e^\beta/1.80$, in ours $e^\beta/(1.80\,\beta)$. Neither is wrong, but a rate means nothing before you know
@@ -391,7 +455,9 @@ with warnings.catch_warnings(record=True) as caught:
 assert len(caught) == 1
 print("EDMD(reversible=True) warns:", str(caught[0].message).split(": ")[-1])
 kc.show(
-    "complex rates, exact 1 ± 3i, 2, 2 ± 6i", sorted(turned.rates.tolist(), key=lambda z: (round(z.real), z.imag)), 2
+    "complex rates, exact 1 ± 3i, 2, 2 ± 6i",
+    sorted(turned.rates.tolist(), key=lambda z: (round(z.real), z.imag)),
+    2,
 )
 kc.show("forced to be reversible", forced.rates[:3], 2)
 kc.show("predicted for x_1 and x_2", 1 - math.log(abs(math.cos(omega * lag))) / lag, 2)
@@ -407,6 +473,8 @@ begin = begin + 0.1 * torch.randn(2000, 2, dtype=torch.float64, generator=profil
 source = profile.generator(11)
 orbit = kt.langevin_trajectory(turning, begin, n_steps=600, dt=0.005, every=5, generator=source)
 t = 0.025 * torch.arange(121)
+
+# %% tags=["collapsed"]
 plotting.film_strip(
     orbit[:, :600],
     (0, 40, 100, 200, 600),
@@ -419,17 +487,35 @@ plotting.film_strip(
 
 # %%
 decay, frequency = turned.rates[0].real, turned.rates[0].imag.abs()
+
+# %% tags=["collapsed"]
 fig, (a, b) = plotting.new_figure(2, height=3.6)
 a.plot(*orbit[:, 0].T, color=plotting.COLORS["data"], linewidth=0.8, label="one walker")
 a.plot(*orbit.mean(dim=1).T, color=plotting.COLORS["reference"], label="mean of 2,000")
-spiral = 2.2 * torch.exp(-decay * t) * torch.stack([torch.cos(frequency * t), -torch.sin(frequency * t)])
+spiral = (
+    2.2 * torch.exp(-decay * t) * torch.stack([torch.cos(frequency * t), -torch.sin(frequency * t)])
+)
 a.plot(*spiral, "--", color=plotting.COLORS["model"], label="from $\\lambda_1$")
 a.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", title="a mean that spirals in")
 exact = [(1, omega), (1, -omega), (2, 0), (2, 2 * omega), (2, -2 * omega)]
-b.plot(*torch.tensor(exact).T, "x", color=plotting.COLORS["reference"], markersize=10, label="exact")
+b.plot(
+    *torch.tensor(exact).T, "x", color=plotting.COLORS["reference"], markersize=10, label="exact"
+)
 b.plot(turned.rates.real, turned.rates.imag, "o", color=plotting.COLORS["model"], label="plain")
-b.plot(forced.rates, torch.zeros(len(forced)), "s", color=plotting.COLORS["error"], label="forced to be reversible")
-b.set(xlabel=r"decay, Re $\lambda$", ylabel=r"frequency, Im $\lambda$", title="rates", xlim=(0, 6), ylim=(-8, 8))
+b.plot(
+    forced.rates,
+    torch.zeros(len(forced)),
+    "s",
+    color=plotting.COLORS["error"],
+    label="forced to be reversible",
+)
+b.set(
+    xlabel=r"decay, Re $\lambda$",
+    ylabel=r"frequency, Im $\lambda$",
+    title="rates",
+    xlim=(0, 6),
+    ylim=(-8, 8),
+)
 a.legend(loc="lower right", fontsize=8)
 b.legend(loc="upper right", fontsize=8)
 plotting.finish(
@@ -484,13 +570,36 @@ def show_eigenvalues(ax, width, tol):
     angle = torch.linspace(0, 2 * math.pi, 200)
     ax.plot(angle.cos(), angle.sin(), color=plotting.COLORS["floor"], linewidth=1)
     exact = torch.exp(-BRIEF * torch.cat([torch.zeros(1), well.exact_rates(3)]))
-    ax.plot(exact, torch.zeros(4), "x", color=plotting.COLORS["reference"], markersize=8, label="exact")
-    ax.plot(mu[~spurious].real, mu[~spurious].imag, "o", color=plotting.COLORS["model"], label="holds on fresh pairs")
-    ax.plot(mu[spurious].real, mu[spurious].imag, "s", color=plotting.COLORS["error"], label="spurious")
+    ax.plot(
+        exact, torch.zeros(4), "x", color=plotting.COLORS["reference"], markersize=8, label="exact"
+    )
+    ax.plot(
+        mu[~spurious].real,
+        mu[~spurious].imag,
+        "o",
+        color=plotting.COLORS["model"],
+        label="holds on fresh pairs",
+    )
+    ax.plot(
+        mu[spurious].real, mu[spurious].imag, "s", color=plotting.COLORS["error"], label="spurious"
+    )
     outside = int((torch.view_as_real(mu).abs() > 2).any(1).sum())
     name = f"width {width:g}, " + (f"truncated at {tol:g}" if tol else "not truncated")
-    ax.set(xlim=(-2, 2), ylim=(-2, 2), aspect="equal", xlabel=r"Re $\mu$", ylabel=r"Im $\mu$", title=name)
-    ax.text(1.95, -1.9, f"{outside} outside" if outside else "", ha="right", color=plotting.COLORS["error"])
+    ax.set(
+        xlim=(-2, 2),
+        ylim=(-2, 2),
+        aspect="equal",
+        xlabel=r"Re $\mu$",
+        ylabel=r"Im $\mu$",
+        title=name,
+    )
+    ax.text(
+        1.95,
+        -1.9,
+        f"{outside} outside" if outside else "",
+        ha="right",
+        color=plotting.COLORS["error"],
+    )
 
 
 fig, axes = plotting.new_figure(3, height=3.5)
@@ -501,8 +610,16 @@ alt = """Eigenvalues in the plane with the unit circle. Bumps of width 0.2: on t
 a swarm of spurious ones, many outside the circle. Width 1.2 truncated: on the exact ones again."""
 plotting.finish(fig, alt)
 (bad, wrong, _), (cured, still_wrong, _) = fit(1.2, 0), fit(1.2, 1e-8)
-kc.show("largest |eigenvalue|, not truncated and truncated", [float(bad.abs().max()), float(cured.abs().max())])
-assert bad.abs().max() > 1.01 and wrong.sum() >= 3 and cured.abs().max() < 1 + 1e-6 and still_wrong.sum() == 0
+kc.show(
+    "largest |eigenvalue|, not truncated and truncated",
+    [float(bad.abs().max()), float(cured.abs().max())],
+)
+assert (
+    bad.abs().max() > 1.01
+    and wrong.sum() >= 3
+    and cured.abs().max() < 1 + 1e-6
+    and still_wrong.sum() == 0
+)
 
 # %% [markdown]
 # ### Move the width yourself
@@ -511,7 +628,7 @@ assert bad.abs().max() > 1.01 and wrong.sum() >= 3 and cured.abs().max() < 1 + 1
 # When do exact ones go missing, when do red ones appear, and what does a truncation of $10^{-3}$ cost?
 
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 def draw(width, truncation):
     fig, (a, b) = plotting.new_figure(2, height=3.7)
     show_eigenvalues(a, width, truncation)
@@ -521,7 +638,12 @@ def draw(width, truncation):
     b.semilogy(k[kept], size[kept], "o", color=plotting.COLORS["model"], label="kept")
     b.semilogy(k[~kept], size[~kept], "x", color=plotting.COLORS["floor"], label="dropped")
     b.axhspan(1e-21, 2e-16, color=plotting.COLORS["error"], alpha=0.15, label="rounding")
-    b.set(xlabel="direction", ylabel="eigenvalue of G / largest", ylim=(1e-21, 10), title="what the data see")
+    b.set(
+        xlabel="direction",
+        ylabel="eigenvalue of G / largest",
+        ylim=(1e-21, 10),
+        title="what the data see",
+    )
     b.legend(loc="upper right", fontsize=8)
     plotting.finish(
         fig,
@@ -550,7 +672,9 @@ fresh = kt.snapshot_pairs(ou, 20_000, lag=lag, generator=profile.generator(15))
 degrees = [2, 4, 6, 8, 10, 12, 14, 16]
 bases = {
     "powers of x": powers,
-    "powers, each in its own unit": lambda z, p: powers(z, p) / powers(x, p).square().mean(0).sqrt(),
+    "powers, each in its own unit": lambda z, p: (
+        powers(z, p) / powers(x, p).square().mean(0).sqrt()
+    ),
     "Hermite polynomials": lambda z, p: torch.cat([torch.ones_like(z), kt.Hermite(1, p)(z)], dim=1),
 }
 
@@ -566,19 +690,33 @@ def judged(basis, degree):
 
 
 judgements = {name: [judged(basis, degree) for degree in degrees] for name, basis in bases.items()}
-slowest = {name: [float((rates - 1).abs().min()) for rates, _ in found] for name, found in judgements.items()}
+slowest = {
+    name: [float((rates - 1).abs().min()) for rates, _ in found]
+    for name, found in judgements.items()
+}
 for name, distances in slowest.items():
     kc.show(f"{name}, degree 12: a rate within 0.1 of the slowest one", distances[5] < 0.1)
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.4, sharey=True)
 for ax, (name, found) in zip(axes, judgements.items()):
     for k in (1, 2, 3, 4):
-        ax.axhline(k, color=plotting.COLORS["reference"], linewidth=0.8, label="exact" if k == 1 else None)
-    for label, color, marker, want in (("holds on fresh pairs", "model", "o", False), ("spurious", "error", "s", True)):
-        at = [(p, rate) for p, (rates, bad) in zip(degrees, found) for rate in rates[bad == want].tolist()]
+        ax.axhline(
+            k, color=plotting.COLORS["reference"], linewidth=0.8, label="exact" if k == 1 else None
+        )
+    for label, color, marker, want in (
+        ("holds on fresh pairs", "model", "o", False),
+        ("spurious", "error", "s", True),
+    ):
+        at = [
+            (p, rate)
+            for p, (rates, bad) in zip(degrees, found)
+            for rate in rates[bad == want].tolist()
+        ]
         ax.plot(*(zip(*at) if at else ([], [])), marker, color=plotting.COLORS[color], label=label)
-    ax.set(xlabel="degree", ylabel="rate", title=name, ylim=(-1.8, 5), xticks=degrees, yticks=range(6))
+    ax.set(
+        xlabel="degree", ylabel="rate", title=name, ylim=(-1.8, 5), xticks=degrees, yticks=range(6)
+    )
     ax.label_outer()
 axes[0].legend(loc="lower left", fontsize=8)
 plotting.finish(
@@ -606,9 +744,15 @@ for ax, n in zip(axes, (300, 30_000)):
     good = (found - claimed).abs() < 0.1
     ax.plot(claimed[good], found[good], "o", color=plotting.COLORS["model"], label="holds")
     ax.plot(claimed[~good], found[~good], "s", color=plotting.COLORS["error"], label="spurious")
-    ax.set(xlabel="eigenvalue claimed by the fit", ylabel="on fresh pairs", title=f"{n} pairs, 60 bumps")
+    ax.set(
+        xlabel="eigenvalue claimed by the fit",
+        ylabel="on fresh pairs",
+        title=f"{n} pairs, 60 bumps",
+    )
     ax.label_outer()
     kc.show(f"{n} pairs: most that a claim exceeds the truth", float((claimed - found).max()), 1)
+
+# %% tags=["collapsed"]
 axes[0].legend(loc="upper left")
 plotting.finish(
     fig,

@@ -22,11 +22,17 @@ import koopteach as kt
 from koopcourse import plotting
 
 islands = kt.GaussianMixture(
-    [[-2.6, -0.6], [-1.0, 0.9], [0.7, -0.5], [2.4, 0.8]], [0.45, 0.5, 0.55, 0.4], weights=[0.2, 0.3, 0.3, 0.2]
+    [[-2.6, -0.6], [-1.0, 0.9], [0.7, -0.5], [2.4, 0.8]],
+    [0.45, 0.5, 0.55, 0.4],
+    weights=[0.2, 0.3, 0.3, 0.2],
 )
 photograph = islands.sample(3000, torch.Generator().manual_seed(3))
-dictionary = kt.MultiScale.from_data(photograph, (80, 25, 8), generator=torch.Generator().manual_seed(4))
+dictionary = kt.MultiScale.from_data(
+    photograph, (80, 25, 8), generator=torch.Generator().manual_seed(4)
+)
 found = kt.GeneratorEDMD(dictionary).fit(photograph).spectrum(3)
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=2.6, sharey=True)
 axes[0].scatter(*photograph.T, s=3, color=plotting.COLORS["data"])
 axes[0].set_title("what is given")
@@ -43,17 +49,28 @@ plotting.finish(
 )
 
 # %%
-start = islands.modes[:1] + 0.3 * torch.randn(600, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+start = islands.modes[:1] + 0.3 * torch.randn(
+    600, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(5)
+)
 walk = kt.langevin_trajectory(
     islands, start, n_steps=2400, dt=0.01, every=100, generator=torch.Generator().manual_seed(6)
 )
 side = found(photograph)[photograph[:, 0].argmax(), 0].sign()
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(5, height=1.7, sharey=True)
 for ax, t in zip(axes, (0, 2, 4, 8, 24)):
     value = side * found(walk[t])[:, 0]
     ax.scatter(*walk[t].T, s=2, c=value, cmap="PuOr_r", vmin=-2, vmax=2)
     left = float(found(walk[t])[:, 0].mean() / found(walk[0])[:, 0].mean())
-    ax.set(title=f"t = {t}: {left:.0%} left", xticks=[], yticks=[], aspect="equal", xlim=(-4.2, 4), ylim=(-2.6, 3))
+    ax.set(
+        title=f"t = {t}: {left:.0%} left",
+        xticks=[],
+        yticks=[],
+        aspect="equal",
+        xlim=(-4.2, 4),
+        ylim=(-2.6, 3),
+    )
 plotting.finish(
     fig,
     "Five moments of 600 walkers from the leftmost island. They spread from island to island; of the mean of the first "
@@ -184,7 +201,11 @@ import warnings
 
 # The pairs (5) are not quite in equilibrium, and the package says so. Why that does no harm is explained below.
 warnings.filterwarnings("ignore", message=".*do not start in equilibrium")
-quad, lag, names = kt.QuadrupleWell(2.0), 0.02, ("Dirichlet form", "diffusion map", "KDE pairs, EDMD")
+quad, lag, names = (
+    kt.QuadrupleWell(2.0),
+    0.02,
+    ("Dirichlet form", "diffusion map", "KDE pairs, EDMD"),
+)
 names = (*names, "KDE pairs, kernel EDMD", "true pairs, EDMD")
 
 
@@ -192,7 +213,11 @@ def routes(target, seed, n=2000, count=4):
     """The spectra of the five estimators from fresh data, in the order of ``names``."""
     x, y = kt.snapshot_pairs(target, n, lag=lag, dt=0.005, generator=profile.generator(seed))
     flat, source = target.dim == 1, profile.generator(seed + 1)
-    psi = kt.GaussianRBF(centers[:, None], width) if flat else kt.MultiScale.from_data(x, (60, 20, 8), generator=source)
+    psi = (
+        kt.GaussianRBF(centers[:, None], width)
+        if flat
+        else kt.MultiScale.from_data(x, (60, 20, 8), generator=source)
+    )
     pairs = kt.kde_snapshot_pairs(x, lag=lag, generator=source)
     fitted = (
         kt.GeneratorEDMD(psi).fit(x),
@@ -207,9 +232,12 @@ def routes(target, seed, n=2000, count=4):
 # %%
 spectra = {target: [routes(target, 100 + 2 * k) for k in range(12)] for target in (well, quad)}
 ratios = {
-    target: torch.stack([torch.stack([s.rates for s in row]) for row in rows]) / target.exact_rates(4)
+    target: torch.stack([torch.stack([s.rates for s in row]) for row in rows])
+    / target.exact_rates(4)
     for target, rows in spectra.items()
 }
+
+# %% tags=["collapsed"]
 marks = [*plotting.SERIES[:4], (plotting.COLORS["reference"], "", "x")]
 fig, axes = plotting.new_figure(2, height=3.7, sharey=True)
 for ax, (target, ratio) in zip(axes, ratios.items()):
@@ -217,9 +245,16 @@ for ax, (target, ratio) in zip(axes, ratios.items()):
     for i, (name, (color, _, marker)) in enumerate(zip(names, marks)):
         place = torch.arange(1, 5) + 0.14 * (i - 2)
         mean, sd = ratio[:, i].mean(0), ratio[:, i].std(0)
-        ax.errorbar(place, mean, 2 * sd, fmt=marker, color=color, capsize=2, linewidth=1.2, label=name)
+        ax.errorbar(
+            place, mean, 2 * sd, fmt=marker, color=color, capsize=2, linewidth=1.2, label=name
+        )
     rates = "  ".join(f"{rate:.2g}" for rate in target.exact_rates(4).tolist())
-    ax.set(title=f"{type(target).__name__}, exact rates {rates}", xlabel="mode", xticks=[1, 2, 3, 4], ylim=(0.5, 1.75))
+    ax.set(
+        title=f"{type(target).__name__}, exact rates {rates}",
+        xlabel="mode",
+        xticks=[1, 2, 3, 4],
+        ylim=(0.5, 1.75),
+    )
 axes[0].set_ylabel("estimated / exact rate")
 axes[0].legend(loc="upper center", ncols=2, fontsize=8)
 plotting.finish(
@@ -270,11 +305,13 @@ def exact_modes(log_prob, count=3, reach=2.6, points=1501):
 z, grid_rates, phi = exact_modes(well.log_prob)
 assert torch.allclose(grid_rates, well.exact_rates(3), rtol=1e-3)
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.1, sharey=True)
 seen = z.abs() < 1.6
 for k, ax in enumerate(axes):
-    ax.plot(z[seen], phi[seen, k], color=plotting.COLORS["floor"], linewidth=6, alpha=0.5, label="exact")
+    ax.plot(
+        z[seen], phi[seen, k], color=plotting.COLORS["floor"], linewidth=6, alpha=0.5, label="exact"
+    )
     for name, spectrum, (color, dash, _) in zip(names[:4], spectra[well][0], plotting.SERIES):
         value = spectrum(z[seen][:, None])[:, k]
         value = value * (value * phi[seen, k]).sum().sign()
@@ -312,10 +349,19 @@ plotting.finish(
 
 # %%
 data = well.sample(20_000, profile.generator(2))
-fitted = kt.GeneratorEDMD(kt.GaussianRBF(torch.linspace(-1.9, 1.9, 24)[:, None].double(), 0.25)).fit(data).spectrum(3)
+fitted = (
+    kt.GeneratorEDMD(kt.GaussianRBF(torch.linspace(-1.9, 1.9, 24)[:, None].double(), 0.25))
+    .fit(data)
+    .spectrum(3)
+)
 starts, n = torch.tensor([-1.2, -0.5, 0.2, 0.7, 1.3], dtype=torch.float64), 4000
 path = kt.langevin_trajectory(
-    well, starts.repeat_interleave(n)[:, None], n_steps=800, dt=0.0025, every=20, generator=profile.generator(3)
+    well,
+    starts.repeat_interleave(n)[:, None],
+    n_steps=800,
+    dt=0.0025,
+    every=20,
+    generator=profile.generator(3),
 )
 t = 0.05 * torch.arange(len(path), dtype=torch.float64)
 sign = fitted(starts[-1:, None]).sign()  # an eigenfunction's sign is free: positive on the right
@@ -359,10 +405,14 @@ places = [ou.transition(at.repeat_interleave(1000, dim=0), float(time), source) 
 end = torch.stack([hermite(place) for place in places]).reshape(3, 200, 1000, 3)
 ou_mean, ou_error, ou_claim = feynman_kac(end, hermite(at), ou.exact_rates(3), times)
 score = (ou_mean - ou_claim) / ou_error
-kc.show("share of 1,800 gaps above 2 standard errors, 5 % expected", float((score.abs() > 2).double().mean()), 1)
+kc.show(
+    "share of 1,800 gaps above 2 standard errors, 5 % expected",
+    float((score.abs() > 2).double().mean()),
+    1,
+)
 assert 0.03 < (score.abs() > 2).double().mean() < 0.08
 
-# %%
+# %% tags=["collapsed"]
 fig, (a, b, c) = plotting.new_figure(3, height=3.3)
 a.plot(t, values[:, 2, :12, 0], color=plotting.COLORS["data"], linewidth=0.7, alpha=0.8)
 a.plot([], [], color=plotting.COLORS["data"], label="single walkers")
@@ -375,8 +425,20 @@ for i, (color, _, marker) in enumerate(plotting.SERIES[:5]):
     b.plot(t, claim[:, i, 0], color=plotting.COLORS["reference"], linewidth=0.8)
 b.set(xlabel="t", ylabel=r"mean of $\phi_1$, ± 2 errors", title="five starts", ylim=(-1.6, 2.4))
 bell = torch.linspace(-4, 4, 100)
-c.hist(score.flatten().clamp(-4, 4), 32, range=(-4, 4), density=True, color=plotting.COLORS["model"], alpha=0.5)
-c.plot(bell, torch.exp(-0.5 * bell**2) / math.sqrt(2 * math.pi), color=plotting.COLORS["reference"], label="N(0, 1)")
+c.hist(
+    score.flatten().clamp(-4, 4),
+    32,
+    range=(-4, 4),
+    density=True,
+    color=plotting.COLORS["model"],
+    alpha=0.5,
+)
+c.plot(
+    bell,
+    torch.exp(-0.5 * bell**2) / math.sqrt(2 * math.pi),
+    color=plotting.COLORS["reference"],
+    label="N(0, 1)",
+)
 c.set(xlabel="gap in standard errors", ylabel="density", title="OU, exact functions")
 for ax, columns in ((a, 1), (b, 2), (c, 1)):
     ax.legend(loc="upper right", fontsize=8, ncols=columns)
@@ -429,7 +491,9 @@ largest = float(torch.linalg.eigvalsh(G)[-1])
 ridged = {}
 for ridge in (1e-3, 1e-6):
     lifted = G + ridge * largest * torch.eye(25, dtype=G.dtype)
-    ridged[ridge] = torch.from_numpy(scipy.linalg.eigh(S.numpy(), lifted.numpy(), eigvals_only=True))
+    ridged[ridge] = torch.from_numpy(
+        scipy.linalg.eigh(S.numpy(), lifted.numpy(), eigvals_only=True)
+    )
 truncated = kt.GeneratorEDMD(many).fit(x).spectrum().rates
 fig, (ax,) = plotting.new_figure(height=3.4)
 for name, value, (color, _, marker) in zip(
@@ -437,7 +501,9 @@ for name, value, (color, _, marker) in zip(
 ):
     ax.semilogy(range(1, len(value) + 1), value.clamp_min(1e-9), marker, color=color, label=name)
 for k, rate in enumerate(well.exact_rates(8).tolist()):
-    ax.axhline(rate, color=plotting.COLORS["reference"], linewidth=0.6, label=None if k else "exact")
+    ax.axhline(
+        rate, color=plotting.COLORS["reference"], linewidth=0.6, label=None if k else "exact"
+    )
 ax.set(xlabel="mode", ylabel="rate, at least 1e-9", title="25 bumps, width 0.5", ylim=(3e-10, 1e4))
 ax.legend(loc="center right", fontsize=8)
 alt = """Rates of 25 overlapping bumps on a logarithmic axis. Truncated: on the exact lines from the first. With a
@@ -445,7 +511,10 @@ ridge on the Gram matrix more than ten rates lie far below the slowest exact one
 plotting.finish(fig, alt)
 slow = 0.5 * float(well.exact_rates(1))
 for ridge, value in ridged.items():
-    kc.show(f"ridge {ridge:g}: more than 8 rates below half of the slowest exact one", bool((value < slow).sum() > 8))
+    kc.show(
+        f"ridge {ridge:g}: more than 8 rates below half of the slowest exact one",
+        bool((value < slow).sum() > 8),
+    )
 assert all((value < slow).sum() > 8 for value in ridged.values()) and truncated[0] > slow
 
 # %% [markdown]
@@ -484,7 +553,10 @@ for name, found in cases.items():
     kc.show(f"{name}  rate / exact", found / well.exact_rates(3), 2)
 kc.show("right kernel: energies / rates", walk.energies[:3] / walk.rates[:3], 2)
 ratio = {name: (found / cases["exp(-d²/4ε), alpha 1/2"]).tolist() for name, found in cases.items()}
-assert abs(ratio["exp(-d²/ε),  alpha 1/2"][0] - 0.25) < 0.03 and abs(ratio["exp(-d²/2ε), alpha 1/2"][0] - 0.5) < 0.05
+assert (
+    abs(ratio["exp(-d²/ε),  alpha 1/2"][0] - 0.25) < 0.03
+    and abs(ratio["exp(-d²/2ε), alpha 1/2"][0] - 0.5) < 0.05
+)
 assert (walk.energies / walk.rates - 1).abs().max() < 0.2
 
 # %% [markdown]
@@ -499,20 +571,26 @@ assert (walk.energies / walk.rates - 1).abs().max() < 0.2
 # %%
 widths, lag = [0.05, 0.15, 0.3, 0.45, 0.6], 0.01
 photographs = [well.sample(2000, profile.generator(60 + s)) for s in range(4)]
-noise = [torch.randn(2000, 1, dtype=profile.dtype, generator=profile.generator(70 + s)) for s in range(4)]
+noise = [
+    torch.randn(2000, 1, dtype=profile.dtype, generator=profile.generator(70 + s)) for s in range(4)
+]
 
 
 def pair_rates(b, reversible):
     """Rates of both slow modes from four photographs, (4, 2)."""
     rows = []
     for s, photo in enumerate(photographs):
-        pairs = kt.kde_snapshot_pairs(photo, lag=lag, bandwidth=b, generator=profile.generator(80 + s))
+        pairs = kt.kde_snapshot_pairs(
+            photo, lag=lag, bandwidth=b, generator=profile.generator(80 + s)
+        )
         rows.append(kt.EDMD(psi, lag=lag, reversible=reversible).fit(*pairs).spectrum(2).rates.real)
     return torch.stack(rows)
 
 
 blurred = [
-    torch.stack([exact_modes(kt.GaussianMixture(p, b).log_prob, 2, 3.6, 721)[1] for p in photographs[:2]])
+    torch.stack(
+        [exact_modes(kt.GaussianMixture(p, b).log_prob, 2, 3.6, 721)[1] for p in photographs[:2]]
+    )
     for b in widths
 ]
 curves = {
@@ -520,21 +598,41 @@ curves = {
     "pairs (5), plain EDMD": torch.stack([pair_rates(b, False) for b in widths]),
     "pairs (5), detailed balance": torch.stack([pair_rates(b, True) for b in widths]),
 }
-still = [kt.EDMD(psi, lag=lag).fit(p, p + math.sqrt(2 * lag) * xi).spectrum(2) for p, xi in zip(photographs, noise)]
+still = [
+    kt.EDMD(psi, lag=lag).fit(p, p + math.sqrt(2 * lag) * xi).spectrum(2)
+    for p, xi in zip(photographs, noise)
+]
 still = torch.stack([s.rates for s in still]).mean(0)
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=3.4)
 looks = [("floor", "-", "o"), ("error", "--", "s"), ("model", "-", "^")]
 for k, ax in enumerate(axes):
     ax.axhline(
-        float(well.exact_rates(2)[k]), color=plotting.COLORS["reference"], linewidth=1, label="exact for the well"
+        float(well.exact_rates(2)[k]),
+        color=plotting.COLORS["reference"],
+        linewidth=1,
+        label="exact for the well",
     )
     for (name, value), (color, dash, marker) in zip(curves.items(), looks):
         low, high = value[..., k].amin(1), value[..., k].amax(1)
         ax.fill_between(widths, low, high, color=plotting.COLORS[color], alpha=0.15)
-        ax.plot(widths, value[..., k].median(1).values, dash, marker=marker, color=plotting.COLORS[color], label=name)
-    ax.plot([0.0], still[k : k + 1], "x", color=plotting.COLORS["rival"], markersize=8, label="pairs without drift")
+        ax.plot(
+            widths,
+            value[..., k].median(1).values,
+            dash,
+            marker=marker,
+            color=plotting.COLORS[color],
+            label=name,
+        )
+    ax.plot(
+        [0.0],
+        still[k : k + 1],
+        "x",
+        color=plotting.COLORS["rival"],
+        markersize=8,
+        label="pairs without drift",
+    )
     ax.set(xlabel="bandwidth b", ylabel="rate", title=("slowest mode", "second mode")[k])
     ax.set_ylim(0, (2, 13)[k])
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
@@ -545,7 +643,10 @@ plotting.finish(
     "any drift.",
 )
 flat, exact = curves["pairs (5), detailed balance"].mean(1), well.exact_rates(2)
-assert curves["exact for the blurred density"][-1, 0, 0] > 1.3 * exact[0] and (flat / exact - 1).abs().max() < 0.2
+assert (
+    curves["exact for the blurred density"][-1, 0, 0] > 1.3 * exact[0]
+    and (flat / exact - 1).abs().max() < 0.2
+)
 assert (still / exact - 1).abs().max() < 0.25
 
 # %% [markdown]
@@ -572,26 +673,46 @@ def fits(length, bumps, points):
     }
     rates = {name: spectrum.rates for name, spectrum in spectra.items()}
     estimate = kt.GaussianMixture(photo[:500], length)  # 500 kernels are enough for a picture
-    return spectra, {**rates, "density estimate, exact": exact_modes(estimate.log_prob, 5, 4.0, 801)[1]}
+    return spectra, {
+        **rates,
+        "density estimate, exact": exact_modes(estimate.log_prob, 5, 4.0, 801)[1],
+    }
 
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 def three_meanings(length, bumps, points):
     spectra, rates = fits(length, bumps, points)
     fig, (a, b) = plotting.new_figure(2, height=3.6)
-    a.plot(range(1, 6), well.exact_rates(5), "_", color=plotting.COLORS["reference"], markersize=24, label="exact")
+    a.plot(
+        range(1, 6),
+        well.exact_rates(5),
+        "_",
+        color=plotting.COLORS["reference"],
+        markersize=24,
+        label="exact",
+    )
     b.plot(z[seen], phi[seen, 0], color=plotting.COLORS["floor"], linewidth=6, alpha=0.4)
     for (name, rate), (color, dash, marker) in zip(rates.items(), plotting.SERIES):
         a.plot(range(1, len(rate) + 1), rate.clip(1e-2, 1e3), marker, color=color, label=name)
         if name in spectra:
             value = spectra[name](z[seen][:, None])[:, 0].clip(-5, 5)
             b.plot(z[seen], value * (value * phi[seen, 0]).sum().sign(), dash, color=color)
-    a.set(xlabel="mode", ylabel="rate", yscale="log", ylim=(5e-3, 2e3), title=f"length {length:g}", xticks=range(1, 6))
-    b.set(xlabel="x", ylabel=r"$\phi_1$", ylim=(-3, 3), title=f"slowest function, {bumps} bumps, {points} points")
-    a.legend(loc="lower right", fontsize=8)
-    alt = (
-        f"Left, rates of five modes from {points} points at length {length:g} by three methods beside the exact ones; "
+    a.set(
+        xlabel="mode",
+        ylabel="rate",
+        yscale="log",
+        ylim=(5e-3, 2e3),
+        title=f"length {length:g}",
+        xticks=range(1, 6),
     )
+    b.set(
+        xlabel="x",
+        ylabel=r"$\phi_1$",
+        ylim=(-3, 3),
+        title=f"slowest function, {bumps} bumps, {points} points",
+    )
+    a.legend(loc="lower right", fontsize=8)
+    alt = f"Left, rates of five modes from {points} points at length {length:g} by three methods beside the exact ones; "
     plotting.finish(fig, alt + "right, the slowest function of two of them on the exact one.")
 
 
@@ -610,13 +731,20 @@ plotting.explore(
 
 # %%
 candidates = {
-    f"bumps, width {w:g}": kt.GeneratorEDMD(kt.GaussianRBF(centers[:, None], w)) for w in (0.08, 0.15, 0.25, 0.6, 1.5)
+    f"bumps, width {w:g}": kt.GeneratorEDMD(kt.GaussianRBF(centers[:, None], w))
+    for w in (0.08, 0.15, 0.25, 0.6, 1.5)
 }
 candidates |= {f"diffusion map, {b:g}": kt.DiffusionMaps(b) for b in (0.1, 0.3)}
-chosen = kt.select(candidates, well.sample(1000, profile.generator(90)), n_modes=3, generator=profile.generator(91))
+chosen = kt.select(
+    candidates, well.sample(1000, profile.generator(90)), n_modes=3, generator=profile.generator(91)
+)
+
+# %% tags=["collapsed"]
 alt = """Held-out energy of seven candidates: bumps of widths 0.25 and 0.6 and both diffusion maps are lowest and nearly
 equal; the narrowest and the widest bumps are higher."""
-plotting.selection(chosen, alt=alt, title=f"sum of the exact rates: {float(well.exact_rates(3).sum()):.0f}")
+plotting.selection(
+    chosen, alt=alt, title=f"sum of the exact rates: {float(well.exact_rates(3).sum()):.0f}"
+)
 scores = {row.name: row.score for row in chosen.table}
 assert (
     scores["bumps, width 0.08"] > 1.2 * scores["bumps, width 0.25"]

@@ -32,7 +32,9 @@ import torch
 from koopcourse import plotting
 
 axis = torch.linspace(-2.2, 2.2, 2001, dtype=profile.dtype, device=profile.device)[:, None]
-bumps = kt.GaussianRBF(torch.linspace(-2.1, 2.1, 45, dtype=profile.dtype, device=profile.device)[:, None], 0.18)
+bumps = kt.GaussianRBF(
+    torch.linspace(-2.1, 2.1, 45, dtype=profile.dtype, device=profile.device)[:, None], 0.18
+)
 
 
 def exact_spectrum(well, r):
@@ -71,12 +73,20 @@ deep_spectrum = exact_spectrum(deep, 8)
 left = (-1 + 0.15 * torch.special.ndtri(quantiles(40)))[:, None]
 flows = {
     "SVGD": (kt.SVGD(deep.score, step_size=1.0).velocity, 30.0, 3000),
-    "flow of chi-square": (lambda x: -deep_spectrum.contract_grad(x, deep_spectrum(x).mean(0)), 4.0, 2000),
-    "LAWGD": (lambda x: (quantiles(40)[:, None] - cdf(deep, x)) / deep.log_prob(x).exp()[:, None], 4.0, 400),
+    "flow of chi-square": (
+        lambda x: -deep_spectrum.contract_grad(x, deep_spectrum(x).mean(0)),
+        4.0,
+        2000,
+    ),
+    "LAWGD": (
+        lambda x: (quantiles(40)[:, None] - cdf(deep, x)) / deep.log_prob(x).exp()[:, None],
+        4.0,
+        400,
+    ),
 }
 paths = {name: path(left, *flow) for name, flow in flows.items()}
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.1, sharey=True)
 for ax, (name, lines) in zip(axes, paths.items()):
     time = torch.linspace(0, flows[name][1], len(lines))
@@ -166,7 +176,8 @@ def svgd(x, score, b):
 banana = kt.GaussianMixture([[-1.5, 1.0], [0.0, -0.3], [1.5, 1.0]], 0.6).to(profile.device)
 start = kt.GaussianMixture([[0.0, 2.8]], 0.3).to(profile.device).sample(300, profile.generator(1))
 assert torch.allclose(
-    svgd(start, banana.score, 0.5), kt.SVGD(banana.score, step_size=1.0, bandwidth=0.5).velocity(start)
+    svgd(start, banana.score, 0.5),
+    kt.SVGD(banana.score, step_size=1.0, bandwidth=0.5).velocity(start),
 )
 
 # %% [markdown]
@@ -188,7 +199,11 @@ def distance_and_floor(target, x, seed):
     """Sliced W2 of x from an exact sample, and mean and spread of what len(x) exact points score."""
     reference = target.sample(5000, profile.generator(seed))
     floor = kt.noise_floor(
-        kt.sliced_wasserstein2, target.sample, len(x), reference=reference, generator=profile.generator(seed + 1)
+        kt.sliced_wasserstein2,
+        target.sample,
+        len(x),
+        reference=reference,
+        generator=profile.generator(seed + 1),
     )
     return kt.sliced_wasserstein2(x, reference), *floor
 
@@ -224,14 +239,23 @@ def hermite(x, r=12):
     return torch.stack(h[1:], dim=1)
 
 
-normal = kt.Spectrum.from_functions(torch.arange(1.0, 13, dtype=profile.dtype, device=profile.device), hermite)
+normal = kt.Spectrum.from_functions(
+    torch.arange(1.0, 13, dtype=profile.dtype, device=profile.device), hermite
+)
 a, n = 0.3, 500
-exact = (a ** torch.arange(1.0, 13) / torch.lgamma(torch.arange(2.0, 14)).exp().sqrt()).square().cumsum(0)
+exact = (
+    (a ** torch.arange(1.0, 13) / torch.lgamma(torch.arange(2.0, 14)).exp().sqrt())
+    .square()
+    .cumsum(0)
+)
 source = profile.generator(4)
 
 
 def draws(shift):
-    clouds = [shift + torch.randn(n, 1, dtype=profile.dtype, generator=source).to(profile.device) for _ in range(200)]
+    clouds = [
+        shift + torch.randn(n, 1, dtype=profile.dtype, generator=source).to(profile.device)
+        for _ in range(200)
+    ]
     return torch.stack([normal(x).mean(0).square().cumsum(0) for x in clouds]).cpu()
 
 
@@ -244,7 +268,9 @@ fig, (ax,) = plotting.new_figure(height=3.3)
 for (name, found), (color, dash, marker) in zip(
     {"cloud N(0.3, 1)": shifted, "cloud in equilibrium": perfect}.items(), plotting.SERIES
 ):
-    ax.fill_between(k, found.quantile(0.1, dim=0), found.quantile(0.9, dim=0), color=color, alpha=0.2)
+    ax.fill_between(
+        k, found.quantile(0.1, dim=0), found.quantile(0.9, dim=0), color=color, alpha=0.2
+    )
     ax.plot(k, found.median(0).values, color=color, linestyle=dash, marker=marker, label=name)
 ax.plot(k, exact, color=plotting.COLORS["reference"], linestyle=":", label="exact, N(0.3, 1)")
 ax.plot(k, k / n, color=plotting.COLORS["floor"], label="floor r / n")
@@ -298,7 +324,9 @@ for step in range(1501):
         slopes.append(float((slow.energies * m**2).sum()))
     x = x - 0.002 * slow.contract_grad(x, m)
 kl_slow, slopes = torch.tensor(kl_slow), torch.tensor(slopes)
-assert ((kl_slow[9:-2] - kl_slow[11:]) / 0.1 / slopes[10:-1] - 1).abs().max() < 0.03  # equation (4), weights 1
+assert (
+    (kl_slow[9:-2] - kl_slow[11:]) / 0.1 / slopes[10:-1] - 1
+).abs().max() < 0.03  # equation (4), weights 1
 
 # %%
 bound = kl[0] * (-times).exp()
@@ -309,6 +337,8 @@ lines = {
     "its bound, KL(0) exp(-t)": bound,
     r"flow of $\chi^2$: KL": kl_slow,
 }
+
+# %% tags=["collapsed"]
 plotting.curves(
     times,
     lines,
@@ -331,6 +361,8 @@ for r in (1, 3, 10, 20):
     truncated[r] = kt.LAWGD(spectrum.truncate(r)).velocity(x)[:, 0]
     error = (truncated[r] - closed).square().mean().sqrt() / closed.square().mean().sqrt()
     kc.show(f"{r:2} modes, relative error", error, digits=1)
+
+# %% tags=["collapsed"]
 assert error < 0.05
 plotting.curves(
     x[:, 0].cpu(),
@@ -368,7 +400,9 @@ def wrong_weights(well, n=400, share=0.6):
 def weighted_flow(spectrum, x, p, time=4.0, steps=400):
     """Moments (steps + 1, r) and mean speeds (steps,) along the flow (3) with w = energies ** -p."""
     moments, speeds = [spectrum(x).mean(0)], []
-    substeps = 4 if p == 0 else 1  # stable below 2 / (w e), so the undivided flow pays for its fastest mode
+    substeps = (
+        4 if p == 0 else 1
+    )  # stable below 2 / (w e), so the undivided flow pays for its fastest mode
     for _ in range(steps):
         for _ in range(substeps):
             v = -spectrum.contract_grad(x, spectrum.energies**-p * spectrum(x).mean(0))
@@ -382,7 +416,9 @@ def weighted_flow(spectrum, x, p, time=4.0, steps=400):
 runs = {}
 for well_, name in ((well, "beta = 2"), (deep, "beta = 4")):
     for p, weight in ((0, "w = 1"), (1, "w = 1/e")):
-        runs[f"{weight}, {name}"] = weighted_flow(exact_spectrum(well_, 6), 0.96 * wrong_weights(well_), p)
+        runs[f"{weight}, {name}"] = weighted_flow(
+            exact_spectrum(well_, 6), 0.96 * wrong_weights(well_), p
+        )
 fig, axes = plotting.new_figure(2, height=3.3)
 for (name, (m, speed)), (color, dash, marker) in zip(runs.items(), plotting.SERIES):
     left_over = m.square().sum(1)
@@ -414,11 +450,13 @@ for name, target in zip(list(runs)[::2], (well, deep)):
 # The weights $w_k=e_k^{-p}$ lead from the flow of $\chi^2$ ($p=0$) over LAWGD ($p=1$) to one that overdoes it ($p=2$). Dotted: what (4) promises. Which modes are slow at
 # $p=2$? Small fast moments leave their dotted lines: (4) drops products of moments, and the large slow one drags them along.
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 squeezed = {depth: 0.96 * wrong_weights(w) for depth, w in ((2, well), (4, deep))}
 spectra = {2: exact_spectrum(well, 4), 4: exact_spectrum(deep, 4)}
 tables = {
-    (p, depth): weighted_flow(spectra[depth], squeezed[depth], p, steps=200) for p in (0, 0.5, 1, 2) for depth in (2, 4)
+    (p, depth): weighted_flow(spectra[depth], squeezed[depth], p, steps=200)
+    for p in (0, 0.5, 1, 2)
+    for depth in (2, 4)
 }
 
 
@@ -429,14 +467,23 @@ def decay(exponent, depth):
     for k, (color, dash, marker) in zip(range(4), plotting.SERIES):
         style = {"color": color, "linestyle": dash, "marker": marker, "markevery": 20}
         ax.semilogy(time, m[:, k], **style, label=f"$|m_{k + 1}|$, rate {e[k]:.2g}")
-        ax.semilogy(time, m[0, k] * (-(e[k] ** (1 - exponent)) * time).exp(), ":", color=color, linewidth=1)
-    ax.set(xlabel="time", ylabel="moment", ylim=(1e-4, 1), title=f"exponent p = {exponent:g}, depth {depth}")
+        ax.semilogy(
+            time, m[0, k] * (-(e[k] ** (1 - exponent)) * time).exp(), ":", color=color, linewidth=1
+        )
+    ax.set(
+        xlabel="time",
+        ylabel="moment",
+        ylim=(1e-4, 1),
+        title=f"exponent p = {exponent:g}, depth {depth}",
+    )
     ax.legend(fontsize=8, ncols=2)
     alt = "Four moments of the particles against time on a logarithmic axis, and dotted lines with the promised slopes."
     plotting.finish(fig, alt)
 
 
-plotting.explore(decay, exponent=plotting.choices([0, 0.5, 1, 2], 0), depth=plotting.choices([2, 4], 2))
+plotting.explore(
+    decay, exponent=plotting.choices([0, 0.5, 1, 2], 0), depth=plotting.choices([2, 4], 2)
+)
 
 # %% [markdown]
 # ## Far from equilibrium: a look ahead
@@ -451,7 +498,11 @@ plotting.explore(decay, exponent=plotting.choices([0, 0.5, 1, 2], 0), depth=plot
 # %%
 ring = kt.GaussianMixture.ring(8, radius=3.0, std=0.3).to(profile.device)
 data = ring.sample(5000, profile.generator(12))
-ring_spectrum = kt.GeneratorEDMD(kt.MultiScale.from_data(data, generator=profile.generator(13))).fit(data).spectrum()
+ring_spectrum = (
+    kt.GeneratorEDMD(kt.MultiScale.from_data(data, generator=profile.generator(13)))
+    .fit(data)
+    .spectrum()
+)
 one_mode = kt.GaussianMixture(ring.modes[:1], 0.3).sample(400, profile.generator(14))
 one_well = (-1 + 0.15 * torch.special.ndtri(quantiles(400)))[:, None]
 settings = {"step_size": 0.1, "noise": 0.0}
@@ -466,10 +517,17 @@ for name, (method, begin) in methods.items():
     left_over[name] = energy / energy[0]
 assert left_over["LAWGD on the ring"][-1] > 2 * left_over["damped on the ring"][-1]
 time = 0.1 * torch.arange(61)
+
+# %% tags=["collapsed"]
 alt = """Energy against time on a logarithmic axis. LAWGD on the line follows exp(-2 t); on the ring it stops falling
 after about one unit of time; with damping it falls several times lower before it slows down, too."""
 plotting.curves(
-    time, {**left_over, "exp(-2 t)": (-2 * time).exp()}, xlabel="time", ylabel="energy / its start", logy=True, alt=alt
+    time,
+    {**left_over, "exp(-2 t)": (-2 * time).exp()},
+    xlabel="time",
+    ylabel="energy / its start",
+    logy=True,
+    alt=alt,
 )
 
 # %% [markdown]
@@ -493,10 +551,14 @@ uneven = kt.GaussianMixture(two.modes, 0.4, [0.8, 0.2]).sample(250, profile.gene
 share = kt.mode_weights(uneven, two.modes)[0]
 finals, notes = {}, {}
 for name, b in {"median rule": None, "b = 1": 1.0, "b = 4": 4.0}.items():
-    final = kt.run_particles(kt.SVGD(two.score, step_size=0.1, bandwidth=b), uneven, n_steps=400).final
+    final = kt.run_particles(
+        kt.SVGD(two.score, step_size=0.1, bandwidth=b), uneven, n_steps=400
+    ).final
     score, floor, spread = distance_and_floor(two, final, 7)
     finals[name], notes[name] = final, f"SW2 {score:.2f}, floor {floor:.2f} ± {spread:.2f}"
     assert kt.mode_weights(final, two.modes)[0] == share and score > floor + 4 * spread
+
+# %% tags=["collapsed"]
 plotting.compare(
     finals,
     two.sample(250, profile.generator(9)),
@@ -524,7 +586,9 @@ for limiter in (None, 0.25):
     run = kt.run_particles(method, one_well, n_steps=100, verbose=False)
     score, floor, spread = distance_and_floor(deep, run.final, 10)
     lost[limiter] = run.diverged or score > floor + 5 * spread
-    told = "particles lost" if lost[limiter] else f"W2 {score:.2f}, floor {floor:.2f} ± {spread:.2f}"
+    told = (
+        "particles lost" if lost[limiter] else f"W2 {score:.2f}, floor {floor:.2f} ± {spread:.2f}"
+    )
     print(f"limiter {limiter!s:4}: {told}")
 assert lost[None] and not lost[0.25]
 

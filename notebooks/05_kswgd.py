@@ -41,6 +41,8 @@ dictionary = kt.MultiScale.from_data(ring_data, (150, 40, 12), generator=profile
 ring_spectrum = kt.GeneratorEDMD(dictionary).fit(ring_data).spectrum()
 one_mode = kt.GaussianMixture(ring.modes[:1], 0.3).sample(800, profile.generator(3))
 damped = kt.run_particles(kt.KSWGD(ring_spectrum), one_mode, generator=profile.generator(4))
+
+# %% tags=["collapsed"]
 plotting.film_strip(
     damped.particles,
     [0, 4, 8, 16, 60],
@@ -118,7 +120,9 @@ G = torch.cov(bumps.T, correction=0)
 S = slopes.T @ slopes / len(x)
 
 spread = G.diagonal().sqrt()
-size, U = torch.linalg.eigh(G / spread / spread[:, None])  # correlations: no unit decides what is dropped
+size, U = torch.linalg.eigh(
+    G / spread / spread[:, None]
+)  # correlations: no unit decides what is dropped
 keep = size > 1e-8 * size[-1]
 W = U[:, keep] / size[keep].sqrt() / spread[:, None]  # whitening: W^T G W = 1
 rates, A = torch.linalg.eigh(W.T @ S @ W)
@@ -137,9 +141,14 @@ kc.show("exact             ", well.exact_rates(4), digits=2)
 
 grid = torch.linspace(-1.7, 1.7, 200, dtype=profile.dtype, device=profile.device)[:, None]
 phi = spectrum(grid)[:, :3].cpu()
+
+# %% tags=["collapsed"]
 plotting.curves(
     grid[:, 0].cpu(),
-    {f"$\\phi_{k + 1}$, rate {spectrum.rates[k]:.2g}": phi[:, k] * phi[-1, k].sign() for k in range(3)},
+    {
+        f"$\\phi_{k + 1}$, rate {spectrum.rates[k]:.2g}": phi[:, k] * phi[-1, k].sign()
+        for k in range(3)
+    },
     xlabel="x",
     ylabel="eigenfunction",
     alt="Three eigenfunctions of the double well. The first is a smooth step from one well to the other; the next two "
@@ -151,7 +160,9 @@ plotting.curves(
 # for particles that all sit in the left well. The assertion says that the package computes the same.
 
 # %%
-particles = -1 + 0.15 * torch.randn(400, 1, dtype=profile.dtype, generator=profile.generator(6)).to(profile.device)
+particles = -1 + 0.15 * torch.randn(400, 1, dtype=profile.dtype, generator=profile.generator(6)).to(
+    profile.device
+)
 
 bumps = torch.exp(-((particles - centers) ** 2) / (2 * width**2))
 slopes = (centers - particles) / width**2 * bumps
@@ -196,12 +207,18 @@ def slow_moment(target, weight, time=3.0, step=0.02):
 flat = slow_moment(well, torch.ones_like)
 divided = slow_moment(well, lambda e: 1 / e)
 deeper = slow_moment(kt.DoubleWell(beta=4.0).to(profile.device), lambda e: 1 / e)
-moment = {"weight 1, beta = 2": flat, "weight 1/e, beta = 2": divided, "weight 1/e, beta = 4": deeper}
+moment = {
+    "weight 1, beta = 2": flat,
+    "weight 1/e, beta = 2": divided,
+    "weight 1/e, beta = 4": deeper,
+}
 labels = {"xlabel": "time", "ylabel": "slowest moment / its start"}
 alt = """The slowest moment against time. Undivided it has not halved after one unit; divided by its energy it
 falls more than twice as fast, at either depth of the wells."""
 plotting.curves(torch.linspace(0, 3, len(flat)), moment, **labels, logy=True, alt=alt)
-kc.show("m_1 after one unit of time, weights 1 and 1/e", [flat[50].item(), divided[50].item()], digits=2)
+kc.show(
+    "m_1 after one unit of time, weights 1 and 1/e", [flat[50].item(), divided[50].item()], digits=2
+)
 
 # %% [markdown]
 # ## Two dimensions: eight modes
@@ -232,16 +249,21 @@ reference = ring.sample(10_000, profile.generator(9))
 metrics = {
     "sliced W2": lambda z: kt.sliced_wasserstein2(z, reference),
     "histogram KL": lambda z: kt.kl_histogram(z, ring.log_prob, -5, 5),
-    "wrong weights": lambda z: kt.total_variation(kt.mode_weights(z, ring.modes), ring.mode_weights),
+    "wrong weights": lambda z: kt.total_variation(
+        kt.mode_weights(z, ring.modes), ring.mode_weights
+    ),
 }
 floors = {
-    name: kt.noise_floor(metric, ring.sample, 800, generator=profile.generator(10)) for name, metric in metrics.items()
+    name: kt.noise_floor(metric, ring.sample, 800, generator=profile.generator(10))
+    for name, metric in metrics.items()
 }
 for name, metric in metrics.items():
     mean, sd = floors[name]
     value = metric(damped.final)
     assert value < mean + 2 * sd
     kc.show(f"{name:13}", f"{value:.2f}, floor {mean:.2f} ± {sd:.2f}")
+
+# %% tags=["collapsed"]
 plotting.compare(
     {"KSWGD, 60 steps": damped.final, "5,000 data, resampled": ring_data[:800]},
     reference,
@@ -329,17 +351,22 @@ settings = {
 stalled, kl = {}, {}
 for name, (found, step, limiter) in settings.items():
     method = kt.KSWGD(found, damping=math.inf, step_size=step, max_move=limiter)
-    run = kt.run_particles(method, one_mode, n_steps=200, generator=profile.generator(12), verbose=False)
+    run = kt.run_particles(
+        method, one_mode, n_steps=200, generator=profile.generator(12), verbose=False
+    )
     stalled[name], kl[name] = run.final, metrics["histogram KL"](run.final)
     kc.show(
-        f"{name:23}", f"KL {kl[name]:.1f}, {run.limited[-5:].mean():.0%} of the particles at the limiter in the end"
+        f"{name:23}",
+        f"KL {kl[name]:.1f}, {run.limited[-5:].mean():.0%} of the particles at the limiter in the end",
     )
 assert sum(value > 0.5 for value in list(kl.values())[:3]) >= 2
 assert kl["finer, limiter 0.1"] > 0.5 > 2 * kl["finer, limiter 0.25"]
 alt = """The paper's metric after 200 steps at four settings, beside an exact sample: particles are clumped or lost
 between and outside the modes, except with the finer dictionary and the wide limiter."""
 chosen = [name for name in settings if name != "step 0.5, limiter 0.25"]
-plotting.compare({name: stalled[name] for name in chosen}, reference, ring_box, log_prob=ring.log_prob, alt=alt)
+plotting.compare(
+    {name: stalled[name] for name in chosen}, reference, ring_box, log_prob=ring.log_prob, alt=alt
+)
 
 # %% [markdown]
 # ## The cure: damp the metric
@@ -375,26 +402,45 @@ assert torch.allclose(v, kt.KSWGD(ring_spectrum, damping=eps).velocity(one_mode)
 def eigenvalues(x):
     """Of the scaled metric at the particles x, ascending."""
     slopes = ring_spectrum.grad(x) / energies.sqrt()[:, None]
-    return torch.linalg.eigvalsh(torch.einsum("nkd,nld->kl", slopes, slopes) / len(x)).clamp_min(1e-9).cpu()
+    return (
+        torch.linalg.eigvalsh(torch.einsum("nkd,nld->kl", slopes, slopes) / len(x))
+        .clamp_min(1e-9)
+        .cpu()
+    )
 
 
 a = torch.logspace(-4, 1.5, 100)
 fig, (ax,) = plotting.new_figure(height=3.4)
-for (eps, name), (color, dash, _) in zip([(0.1, "damping 0.1"), (1.0, "damping 1"), (1e9, "paper")], plotting.SERIES):
+for (eps, name), (color, dash, _) in zip(
+    [(0.1, "damping 0.1"), (1.0, "damping 1"), (1e9, "paper")], plotting.SERIES
+):
     ax.loglog(a, (1 + eps) * a / (a + eps), color=color, linestyle=dash, label=name)
-ticks = {"one mode; most are further left": (1.5e-5, one_mode), "at equilibrium": (5e-5, ring_data[:800])}
+ticks = {
+    "one mode; most are further left": (1.5e-5, one_mode),
+    "at equilibrium": (5e-5, ring_data[:800]),
+}
 for label, (height, x) in ticks.items():
     found = eigenvalues(x)
-    ax.plot(found, torch.full_like(found, height), "|", color=plotting.COLORS["reference"], markersize=8)
+    ax.plot(
+        found, torch.full_like(found, height), "|", color=plotting.COLORS["reference"], markersize=8
+    )
     ax.annotate(label, (1.3e-4, height * 1.35), fontsize=8)
-ax.set(xlim=(1e-4, 30), ylim=(1e-5, 30), xlabel="eigenvalue a of the scaled metric", ylabel="decay rate")
+ax.set(
+    xlim=(1e-4, 30),
+    ylim=(1e-5, 30),
+    xlabel="eigenvalue a of the scaled metric",
+    ylabel="decay rate",
+)
 ax.legend(loc="upper left")
 plotting.finish(
     fig,
     "Decay rate against eigenvalue a. The paper's rate is a itself; damping lifts small a towards one and holds "
     "large a below 1 + eps. Ticks: at equilibrium all eigenvalues are near one, from one mode they span many decades.",
 )
-kc.show("in one mode, directions that the paper's metric slows tenfold", bool((eigenvalues(one_mode) < 0.1).sum() > 40))
+kc.show(
+    "in one mode, directions that the paper's metric slows tenfold",
+    bool((eigenvalues(one_mode) < 0.1).sum() > 40),
+)
 
 # %% [markdown]
 # ## Move the damping yourself
@@ -403,18 +449,25 @@ kc.show("in one mode, directions that the paper's metric slows tenfold", bool((e
 # free. Then try few modes (a low rank) or a long step: which failure looks like which?
 
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 def ring_run(damping, rank, step):
     method = kt.KSWGD(ring_spectrum.truncate(rank), damping=damping, step_size=step)
-    run = kt.run_particles(method, one_mode[:300], n_steps=40, generator=profile.generator(13), verbose=False)
+    run = kt.run_particles(
+        method, one_mode[:300], n_steps=40, generator=profile.generator(13), verbose=False
+    )
     fig, axes = plotting.new_figure(2, height=3.6)
     plotting.density(axes[0], ring.log_prob, ring_box)
     title = f"damping {damping:g}, {rank} modes, step {step:g}"
-    plotting.points(axes[0], run.final, ring_box, title=f"{title}\nSW2 {metrics['sliced W2'](run.final):.2f}")
+    plotting.points(
+        axes[0], run.final, ring_box, title=f"{title}\nSW2 {metrics['sliced W2'](run.final):.2f}"
+    )
     axes[1].semilogy(run.steps, run.energy.clamp_min(1e-12))
-    axes[1].set(xlabel="step", ylabel="energy E", title="what is left of the moments", ylim=(1e-12, 1e4))
+    axes[1].set(
+        xlabel="step", ylabel="energy E", title="what is left of the moments", ylim=(1e-12, 1e4)
+    )
     plotting.finish(
-        fig, "Left: 300 particles after 40 steps on the ring of eight modes. Right: the energy over the steps."
+        fig,
+        "Left: 300 particles after 40 steps on the ring of eight modes. Right: the energy over the steps.",
     )
 
 
@@ -442,9 +495,13 @@ plotting.explore(
 ranks = [7, 15, 30, 60, len(ring_spectrum)]
 results = {name: [] for name in ("sliced W2", "histogram KL")}
 for rank in ranks:
-    run = kt.run_particles(kt.KSWGD(ring_spectrum.truncate(rank)), one_mode, generator=profile.generator(14))
+    run = kt.run_particles(
+        kt.KSWGD(ring_spectrum.truncate(rank)), one_mode, generator=profile.generator(14)
+    )
     for name, values in results.items():
         values.append(metrics[name](run.final) / floors[name][0])
+
+# %% tags=["collapsed"]
 plotting.curves(
     ranks,
     results,
@@ -467,7 +524,9 @@ assert results["histogram KL"][0] > 5 and results["histogram KL"][-1] < 1.5
 # %%
 for h in (0.5, 1.5, 2.2):
     method = kt.KSWGD(ring_spectrum, damping=math.inf, step_size=h, noise=0.0)
-    energy = kt.run_particles(method, 1.001 * ring_data, n_steps=4, record_every=1, verbose=False).energy
+    energy = kt.run_particles(
+        method, 1.001 * ring_data, n_steps=4, record_every=1, verbose=False
+    ).energy
     kc.show(f"h = {h}: E falls in a step to the share", (energy[4] / energy[0]) ** 0.25, digits=2)
     kc.show("         promised (1 - h)^2", (1 - h) ** 2, digits=2)
 
@@ -483,7 +542,10 @@ for damping, limiter in ((math.inf, None), (math.inf, 0.25), (1.0, None), (1.0, 
     run = kt.run_particles(method, one_mode, generator=profile.generator(15), verbose=False)
     kl_of[damping, limiter] = math.inf if run.diverged else metrics["histogram KL"](run.final)
     score = "lost" if run.diverged else f"KL {kl_of[damping, limiter]:.2f}"
-    kc.show(f"damping {damping:3g}, limiter {limiter!s:4}", f"{score} (floor {floors['histogram KL'][0]:.2f})")
+    kc.show(
+        f"damping {damping:3g}, limiter {limiter!s:4}",
+        f"{score} (floor {floors['histogram KL'][0]:.2f})",
+    )
 assert kl_of[math.inf, None] > 1 and kl_of[1.0, 0.25] < 2 * floors["histogram KL"][0]
 
 # %% [markdown]
@@ -501,7 +563,11 @@ data, far = well.sample(5000, profile.generator(16)), well.sample(3000, profile.
 distance_to_well = partial(kt.sliced_wasserstein2, y=far, n_projections=60)
 corner = kt.GaussianMixture(well.modes[:1], 0.2).sample(800, profile.generator(18))
 started = perf_counter()
-fitted = kt.GeneratorEDMD(kt.MultiScale.from_data(data, generator=profile.generator(19))).fit(data).spectrum()
+fitted = (
+    kt.GeneratorEDMD(kt.MultiScale.from_data(data, generator=profile.generator(19)))
+    .fit(data)
+    .spectrum()
+)
 fit_seconds = perf_counter() - started
 score = kt.kde_score(data)
 contest = {
@@ -513,19 +579,44 @@ contest = {
 race = {}
 for name, (method, n_steps, fit) in contest.items():
     every = max(1, n_steps // 20)
-    run = kt.run_particles(method, corner, n_steps=n_steps, record_every=every, generator=profile.generator(20))
+    run = kt.run_particles(
+        method, corner, n_steps=n_steps, record_every=every, generator=profile.generator(20)
+    )
     distance = torch.tensor([distance_to_well(z) for z in run.particles[1:]])
-    race[name] = (run.seconds[1:] + fit, run.steps[1:], run.score_evaluations * run.steps[1:] / n_steps, distance)
-assert all(race["KSWGD"][3][-1] < race[name][3][-1] / 3 for name in ("ULA, KDE score", "SVGD, KDE score"))
+    race[name] = (
+        run.seconds[1:] + fit,
+        run.steps[1:],
+        run.score_evaluations * run.steps[1:] / n_steps,
+        distance,
+    )
+assert all(
+    race["KSWGD"][3][-1] < race[name][3][-1] / 3 for name in ("ULA, KDE score", "SVGD, KDE score")
+)
 
 # %%
-floor_mean, floor_sd = kt.noise_floor(distance_to_well, well.sample, 800, generator=profile.generator(21))
+floor_mean, floor_sd = kt.noise_floor(
+    distance_to_well, well.sample, 800, generator=profile.generator(21)
+)
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.4, sharey=True)
-for ax, column, label in zip(axes, range(3), ("seconds, fit included", "iterations", "score evaluations")):
+for ax, column, label in zip(
+    axes, range(3), ("seconds, fit included", "iterations", "score evaluations")
+):
     for (name, values), (color, dash, marker) in zip(race.items(), plotting.SERIES):
         if values[column].max() > 0:
-            ax.loglog(values[column], values[3], color=color, linestyle=dash, marker=marker, markevery=8, label=name)
-    ax.axhspan(floor_mean - floor_sd, floor_mean + floor_sd, color=plotting.COLORS["floor"], alpha=0.3)
+            ax.loglog(
+                values[column],
+                values[3],
+                color=color,
+                linestyle=dash,
+                marker=marker,
+                markevery=8,
+                label=name,
+            )
+    ax.axhspan(
+        floor_mean - floor_sd, floor_mean + floor_sd, color=plotting.COLORS["floor"], alpha=0.3
+    )
     ax.set_xlabel(label)
 axes[0].set_ylabel("sliced W2")
 axes[1].legend(fontsize=8)

@@ -49,15 +49,21 @@ def from_pairs(x, y):
 film_spectrum = from_pairs(*pairs)
 contest = {"ULA": kt.ULA(well.score, step_size=LAG), "KSWGD": kt.KSWGD(film_spectrum)}
 runs = {
-    name: kt.run_particles(m, corner, record_every=1, generator=profile.generator(4)) for name, m in contest.items()
+    name: kt.run_particles(m, corner, record_every=1, generator=profile.generator(4))
+    for name, m in contest.items()
 }
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(5, height=1.95, rows=2)
 for row, (name, run) in enumerate(runs.items()):
     for ax, step in zip(axes[5 * row :], (0, 4, 8, 16, 60)):
         plotting.density(ax, well.log_prob, BOX)
-        plotting.points(ax, run.particles[step], BOX, title=f"{name}, step {step}" if step == 0 else f"step {step}")
+        plotting.points(
+            ax,
+            run.particles[step],
+            BOX,
+            title=f"{name}, step {step}" if step == 0 else f"step {step}",
+        )
 plotting.finish(
     fig,
     "Five moments of 600 particles in a plane with four wells. Above, with Langevin dynamics, nearly all are still in "
@@ -117,7 +123,9 @@ plotting.finish(
 
 # %%
 axis = torch.linspace(-2.4, 2.4, 2001, dtype=profile.dtype, device=profile.device)[:, None]
-bumps = kt.GaussianRBF(torch.linspace(-2.3, 2.3, 50, dtype=profile.dtype, device=profile.device)[:, None], 0.18)
+bumps = kt.GaussianRBF(
+    torch.linspace(-2.3, 2.3, 50, dtype=profile.dtype, device=profile.device)[:, None], 0.18
+)
 
 
 def from_samples(x, seed):
@@ -165,25 +173,42 @@ assert torch.allclose(exact.rates[:20].cpu(), well.exact_rates(20), rtol=1e-4)
 # %%
 betas = [1.0, 2.0, 4.0, 8.0]
 found = {
-    beta: from_samples(kt.QuadrupleWell(beta).to(profile.device).sample(4000, profile.generator(5)), 6)
+    beta: from_samples(
+        kt.QuadrupleWell(beta).to(profile.device).sample(4000, profile.generator(5)), 6
+    )
     for beta in betas
 }
 
+# %% tags=["collapsed"]
 fig, (left, right) = plotting.new_figure(2, height=3.5)
 for beta, (color, _, marker) in zip(betas, plotting.SERIES):
     truth = kt.QuadrupleWell(beta).exact_rates(12)
     left.semilogy(range(1, 13), truth, "_", color=plotting.COLORS["reference"], markersize=13)
-    left.semilogy(range(1, 13), found[beta].rates[:12].cpu(), marker, color=color, label=f"$\\beta$ = {beta:g}")
+    left.semilogy(
+        range(1, 13),
+        found[beta].rates[:12].cpu(),
+        marker,
+        color=color,
+        label=f"$\\beta$ = {beta:g}",
+    )
 left.set(xlabel="mode", ylabel="rate", title="estimated (marks) and exact (dashes)")
 left.legend(loc="lower right")
 b = torch.linspace(1, 10, 50)
-right.semilogy(b, 1 / (1.80 * b * torch.exp(-b)), ":", color=plotting.COLORS["floor"], label="equation (2)")
+right.semilogy(
+    b, 1 / (1.80 * b * torch.exp(-b)), ":", color=plotting.COLORS["floor"], label="equation (2)"
+)
 times = [1 / kt.DoubleWell(beta).exact_rates(1).item() for beta in range(1, 11)]
 right.semilogy(range(1, 11), times, color=plotting.COLORS["reference"], label="exact")
 right.semilogy(
-    betas, [1 / f.rates[0].item() for f in found.values()], "o", color=plotting.COLORS["model"], label="data"
+    betas,
+    [1 / f.rates[0].item() for f in found.values()],
+    "o",
+    color=plotting.COLORS["model"],
+    label="data",
 )
-right.set(xlabel=r"$\beta$", ylabel="time to forget the well", title=r"relaxation time $1/\lambda_1$")
+right.set(
+    xlabel=r"$\beta$", ylabel="time to forget the well", title=r"relaxation time $1/\lambda_1$"
+)
 right.legend()
 alt = """Left, twelve rates at four temperatures: three slow ones, then a gap that widens with beta, from a factor of four
 to hundreds. Right, the relaxation time grows exponentially with beta, along Kramers' formula."""
@@ -195,7 +220,9 @@ for beta in betas:
     off = ", ".join(f"{ratio:.2f}" for ratio in rates[:3] / truth[:3])
     told = f"a well is forgotten after {1 / truth[0]:.3g}; gap after the third mode {rates[3] / rates[2]:.0f}"
     kc.show(f"beta {beta:g}", f"{told}; slow rates / exact {off}")
-    assert rates[3] / rates[2] > 3 and (rates[:3] / truth[:3]).log().abs().max() < (1.0 if beta < 5 else 2.3)
+    assert rates[3] / rates[2] > 3 and (rates[:3] / truth[:3]).log().abs().max() < (
+        1.0 if beta < 5 else 2.3
+    )
 
 # %% [markdown]
 # Three slow modes and a gap: **data tell how many wells there are** before anybody looks at a picture. At $\beta=8$ the slow
@@ -234,7 +261,10 @@ metrics = {
     "histogram KL": lambda z: kt.kl_histogram(z, well.log_prob, -2.2, 2.2),
     "wrong share": lambda z: kt.total_variation(kt.mode_weights(z, well.modes), well.mode_weights),
 }
-floors = {name: kt.noise_floor(f, well.sample, N, generator=profile.generator(8)) for name, f in metrics.items()}
+floors = {
+    name: kt.noise_floor(f, well.sample, N, generator=profile.generator(8))
+    for name, f in metrics.items()
+}
 data = well.sample(4000, profile.generator(9))
 films = {
     "1 walker": film(1, 4000, 10),
@@ -251,7 +281,9 @@ for name, (x, y) in films.items():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a short film need not look reversible
         method = kt.KSWGD(from_pairs(x, y))
-    z = arrived[name] = kt.run_particles(method, corner, generator=profile.generator(17), verbose=False).final
+    z = arrived[name] = kt.run_particles(
+        method, corner, generator=profile.generator(17), verbose=False
+    ).final
     shares[name] = metrics["wrong share"](x), metrics["wrong share"](z)
     kc.show(
         f"{name:13}",
@@ -259,9 +291,13 @@ for name, (x, y) in films.items():
         f"SW2 {metrics['sliced W2'](z):.2f}, KL {metrics['histogram KL'](z):.2f}",
     )
     assert abs(shares[name][0] - shares[name][1]) < 0.05
-kc.show("noise floor  ", ", ".join(f"{name} {m:.2f} ± {sd:.2f}" for name, (m, sd) in floors.items()))
+kc.show(
+    "noise floor  ", ", ".join(f"{name} {m:.2f} ± {sd:.2f}" for name, (m, sd) in floors.items())
+)
 assert shares["1 walker"][1] > 0.1 > 0.05 > shares["4,000 walkers"][1]
 notes = {name: f"wrong share {share[1]:.0%}" for name, share in shares.items()}
+
+# %% tags=["collapsed"]
 alt = """Particles from three films beside an exact sample. From one walker's film the wells are unevenly filled; from
 40 less so; from 4,000 evenly."""
 panels = {name: arrived[name] for name in list(films)[:3]}
@@ -314,14 +350,21 @@ def rank_distance(well):
 # %%
 def stiff_contest(well):
     """Name -> (method, steps, first coordinate map): every method with a step that suits its scale."""
-    s, shrink = well.stiffness, torch.tensor([1.0, well.stiffness**-0.5], dtype=profile.dtype, device=profile.device)
+    s, shrink = (
+        well.stiffness,
+        torch.tensor([1.0, well.stiffness**-0.5], dtype=profile.dtype, device=profile.device),
+    )
     spectrum = from_samples(well.sample(4000, profile.generator(25)), 26)
     return {
         "KSWGD": (kt.KSWGD(spectrum), 60, 1.0),
         "KSWGD, paper's metric": (kt.KSWGD(spectrum, damping=math.inf), 60, 1.0),
         "ULA": (kt.ULA(well.score, step_size=0.04 / s), int(200 * s), 1.0),
         "SVGD": (kt.SVGD(well.score, step_size=0.03 / s**0.5, adaptive=True), 320, 1.0),
-        "ULA, rescaled": (kt.ULA(lambda y: well.score(y * shrink) * shrink, step_size=0.04), 200, shrink),
+        "ULA, rescaled": (
+            kt.ULA(lambda y: well.score(y * shrink) * shrink, step_size=0.04),
+            200,
+            shrink,
+        ),
     }
 
 
@@ -331,7 +374,9 @@ for s in SCALES:
     distance, (mean, sd) = rank_distance(target)
     start = left_half(target)
     for name, (method, n_steps, unit) in stiff_contest(target).items():
-        run = kt.run_particles(method, start / unit, n_steps=n_steps, generator=profile.generator(27), verbose=False)
+        run = kt.run_particles(
+            method, start / unit, n_steps=n_steps, generator=profile.generator(27), verbose=False
+        )
         values = torch.tensor([distance(z * unit) for z in run.particles[::2]])
         reached = run.steps[::2][values < mean + 2 * sd]
         stiff[name, s] = run.steps[::2], values, int(reached[0]) if len(reached) else None
@@ -340,14 +385,23 @@ for s in SCALES:
 names = list(dict.fromkeys(name for name, _ in stiff))
 fig, (left, right) = plotting.new_figure(2, height=3.9)
 for name, (color, dash, marker) in zip(names, plotting.SERIES):
-    steps = [(s, stiff[name, s][2] or int(stiff[name, s][0][-1]), stiff[name, s][2]) for s in SCALES]
+    steps = [
+        (s, stiff[name, s][2] or int(stiff[name, s][0][-1]), stiff[name, s][2]) for s in SCALES
+    ]
     left.loglog(*zip(*[(s, n) for s, n, _ in steps]), color=color, linestyle=dash, label=name)
     for s, n, reached in steps:
-        left.plot(s, n, marker, color=color, markerfacecolor=color if reached else "white", markersize=7)
+        left.plot(
+            s, n, marker, color=color, markerfacecolor=color if reached else "white", markersize=7
+        )
     recorded, values, _ = stiff[name, 100.0]
     right.loglog(recorded[1:], values[1:], color=color, linestyle=dash)
 right.axhspan(mean - sd, mean + sd, color=plotting.COLORS["floor"], alpha=0.3)
-left.set(xlabel="stiffness s", ylabel="steps to the floor", ylim=(3, 1e5), title="open mark: floor not reached")
+left.set(
+    xlabel="stiffness s",
+    ylabel="steps to the floor",
+    ylim=(3, 1e5),
+    title="open mark: floor not reached",
+)
 right.set(xlabel="step", ylabel="sliced W2 of the ranks", title="on the way at s = 100")
 fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
 plotting.finish(
@@ -356,9 +410,13 @@ plotting.finish(
     "about a hundred times more at the end than at first. SVGD and the paper's metric do not arrive at 100. Right, their distances.",
 )
 for name in names:
-    kc.show(f"{name:22} steps to the floor at s = 1, 10, 100", str([stiff[name, s][2] for s in SCALES]))
+    kc.show(
+        f"{name:22} steps to the floor at s = 1, 10, 100", str([stiff[name, s][2] for s in SCALES])
+    )
 second = 1 / float(kt.DoubleWell(10.0).exact_rates(1))
-kc.show("time to cross the second barrier at s = 10", f"{second:.0f}, {second / 0.004:.0e} steps of ULA")
+kc.show(
+    "time to cross the second barrier at s = 10", f"{second:.0f}, {second / 0.004:.0e} steps of ULA"
+)
 assert stiff["KSWGD", 100.0][2] <= 60 and stiff["ULA", 10.0][2] > 4 * stiff["ULA", 1.0][2]
 assert stiff["ULA, rescaled", 100.0][2] is not None
 
@@ -395,7 +453,12 @@ speeds, distances, clocks = {}, {}, {}
 for name, method in movers.items():
     n_steps = round(T / method.step_size)
     run = kt.run_particles(
-        method, corner, n_steps=n_steps, record_every=n_steps // 15, generator=profile.generator(31), verbose=False
+        method,
+        corner,
+        n_steps=n_steps,
+        record_every=n_steps // 15,
+        generator=profile.generator(31),
+        verbose=False,
     )
     velocity = getattr(method, "velocity", well.score)
     clocks[name] = run.steps * method.step_size
@@ -420,9 +483,12 @@ plotting.finish(
 )
 for name in movers:
     kc.show(
-        f"{name:22} in the end", f"mean speed {speeds[name][-1]:.1g}, sliced W2 {distances[name][-1] / mean:.2g} floors"
+        f"{name:22} in the end",
+        f"mean speed {speeds[name][-1]:.1g}, sliced W2 {distances[name][-1] / mean:.2g} floors",
     )
-assert speeds["SVGD"][-1] < 0.5 * min(s[-1] for name, s in speeds.items() if name not in ("SVGD", "LAWGD, exact modes"))
+assert speeds["SVGD"][-1] < 0.5 * min(
+    s[-1] for name, s in speeds.items() if name not in ("SVGD", "LAWGD, exact modes")
+)
 assert distances["SVGD"][-1] > 4 * mean > 4 * distances["KSWGD"][-1]
 
 # %% [markdown]
@@ -454,7 +520,9 @@ def measure(modes, delta=1e-4):
     v = -modes.contract_grad(mu, w)
     rate = (v * mild.score(mu)).sum(1)
     for e in delta * torch.eye(2, dtype=mu.dtype, device=mu.device):
-        rate += ((modes.contract_grad(mu - e, w) - modes.contract_grad(mu + e, w)) @ e) / (2 * delta**2)
+        rate += ((modes.contract_grad(mu - e, w) - modes.contract_grad(mu + e, w)) @ e) / (
+            2 * delta**2
+        )
     return float(rate.mean()) / chi2, float((v - v_exact).square().sum() / v_exact.square().sum())
 
 
@@ -470,7 +538,9 @@ for n in (300, 1000, 4000):
 def breaking_step(rank, damping, start):
     """The first step size at which the energy of a run without limiter does not fall; 3 if none."""
     for h in (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 1.9, 2.1):
-        method = kt.KSWGD(modes.truncate(rank), damping=damping, step_size=h, max_move=None, noise=0.0)
+        method = kt.KSWGD(
+            modes.truncate(rank), damping=damping, step_size=h, max_move=None, noise=0.0
+        )
         run = kt.run_particles(method, start, n_steps=12, record_every=12, verbose=False)
         if run.diverged or not run.energy[-1] < run.energy[0]:
             return h
@@ -492,19 +562,37 @@ floor_of_error = measured["exact modes"][-1][1]
 kc.show("relative squared error of the velocity with 100 exact modes", f"{floor_of_error:.0e}")
 assert breaks["paper, at equilibrium"] == [2.1] * 3 and breaks["paper, from the corner"][-1] < 0.6
 
-# %%
+# %% tags=["collapsed"]
 fig, (a, b, c) = plotting.new_figure(3, height=3.6)
-for (name, values), (color, dash, marker) in zip(measured.items(), [plotting.SERIES[-1], *plotting.SERIES]):
+for (name, values), (color, dash, marker) in zip(
+    measured.items(), [plotting.SERIES[-1], *plotting.SERIES]
+):
     rates, errors = zip(*values)
     style = {"color": color, "linestyle": dash, "marker": marker, "label": name}
     a.semilogx(ranks[: len(rates)], rates, **style)
     b.loglog(ranks[: len(rates)], errors, **style)
-a.semilogx(ranks, share[torch.tensor(ranks) - 1].cpu(), color=plotting.COLORS["floor"], label=r"$1-\varepsilon_r$")
+a.semilogx(
+    ranks,
+    share[torch.tensor(ranks) - 1].cpu(),
+    color=plotting.COLORS["floor"],
+    label=r"$1-\varepsilon_r$",
+)
 for (name, values), (color, dash, marker) in zip(breaks.items(), plotting.SERIES):
     c.loglog(kept, values, color=color, linestyle=dash, marker=marker, label=name)
-a.set(xlabel="modes r", ylabel=r"decay rate of KL / $\chi^2$", ylim=(0, 1.4), title="what r modes give")
+a.set(
+    xlabel="modes r",
+    ylabel=r"decay rate of KL / $\chi^2$",
+    ylim=(0, 1.4),
+    title="what r modes give",
+)
 b.set(xlabel="modes r", ylabel="relative squared error", title="error of the velocity")
-c.set(xlabel="modes r", ylabel="step size", title="where it breaks (3: nowhere)", xlim=(2, 110), ylim=(0.01, 5))
+c.set(
+    xlabel="modes r",
+    ylabel="step size",
+    title="where it breaks (3: nowhere)",
+    xlim=(2, 110),
+    ylim=(0.01, 5),
+)
 for ax in (a, b, c):
     ax.set_xticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
     ax.minorticks_off()
@@ -530,19 +618,29 @@ plotting.finish(
 # noise. *Detect:* neither the energy nor sliced W2 sees it; the distance to the nearest other particle does, as a share of an exact sample's (and KL). *Cure:* noise that fades over the first half.
 
 # %% tags=["nbval-ignore-output"]
-broad = 1.2 * torch.randn(N, 2, dtype=profile.dtype, generator=profile.generator(50)).to(profile.device)
+broad = 1.2 * torch.randn(N, 2, dtype=profile.dtype, generator=profile.generator(50)).to(
+    profile.device
+)
 
 
 def spacing(z):
     """Median distance to the nearest other particle, relative to an exact sample of as many."""
-    nearest = [torch.cdist(x, x).fill_diagonal_(math.inf).amin(1).median() for x in (z, reference[:N])]
+    nearest = [
+        torch.cdist(x, x).fill_diagonal_(math.inf).amin(1).median() for x in (z, reference[:N])
+    ]
     return float(nearest[0] / nearest[1])
 
 
 clumped, notes = {}, {}
-for name, damping, noise in (("no noise", math.inf, 0.0), ("noise", math.inf, 0.3), ("noise, damped", 1.0, 0.3)):
+for name, damping, noise in (
+    ("no noise", math.inf, 0.0),
+    ("noise", math.inf, 0.3),
+    ("noise, damped", 1.0, 0.3),
+):
     method = kt.KSWGD(spectrum, damping=damping, step_size=0.2, max_move=0.1, noise=noise)
-    run = kt.run_particles(method, broad, n_steps=120, generator=profile.generator(51), verbose=False)
+    run = kt.run_particles(
+        method, broad, n_steps=120, generator=profile.generator(51), verbose=False
+    )
     clumped[name] = run.final
     sw2, kl, _ = (metric(run.final) for metric in metrics.values())
     notes[name] = f"KL {kl:.2f}, spacing {spacing(run.final):.0%}"
@@ -562,22 +660,36 @@ assert spacing(clumped["no noise"]) < 0.5 < 0.7 < spacing(clumped["noise, damped
 # %% tags=["nbval-ignore-output"]
 sphere = kt.Sphere()
 dots = sphere.sample(1500, profile.generator(58)).to(profile.device)
-cap, psi = dots[dots[:, 2] > 0.5], kt.MultiScale.from_data(dots, (80, 20), generator=profile.generator(59))
+cap, psi = (
+    dots[dots[:, 2] > 0.5],
+    kt.MultiScale.from_data(dots, (80, 20), generator=profile.generator(59)),
+)
 off = {}
 for name, surface in (("slopes of the space", None), ("manifold=sphere", sphere)):
     on_sphere = kt.GeneratorEDMD(psi, manifold=surface).fit(dots).spectrum()
-    end = kt.run_particles(kt.KSWGD(on_sphere), cap, generator=profile.generator(60), verbose=False).final
+    end = kt.run_particles(
+        kt.KSWGD(on_sphere), cap, generator=profile.generator(60), verbose=False
+    ).final
     off[name] = (end - sphere.project(end)).norm(dim=1).mean()
     kc.show(f"{name:20} mean distance from the surface", f"{off[name]:.0e} of its radius")
 assert off["slopes of the space"] > 0.01 and off["manifold=sphere"] < 1e-10
 
 cold = kt.QuadrupleWell(12.0).to(profile.device)
-cold_data, cold_far = cold.sample(4000, profile.generator(52)), cold.sample(10_000, profile.generator(53))
+cold_data, cold_far = (
+    cold.sample(4000, profile.generator(52)),
+    cold.sample(10_000, profile.generator(53)),
+)
 cold_spectrum = from_samples(cold_data, 54)
 one_well = kt.GaussianMixture(cold.modes[:1], 0.1).sample(N, profile.generator(55))
 speed = kt.KSWGD(cold_spectrum, damping=math.inf).velocity(one_well).norm(dim=1).mean()
-kc.show("slowest rates", f"estimated {cold_spectrum.rates[0]:.1g}, exact {cold.exact_rates(1).item():.1g}")
-kc.show("mean speed of the paper's metric, in data sizes per unit of time", f"{speed / cold_spectrum.scale:.0f}")
+kc.show(
+    "slowest rates",
+    f"estimated {cold_spectrum.rates[0]:.1g}, exact {cold.exact_rates(1).item():.1g}",
+)
+kc.show(
+    "mean speed of the paper's metric, in data sizes per unit of time",
+    f"{speed / cold_spectrum.scale:.0f}",
+)
 assert cold_spectrum.rates[0] > 3 * cold.exact_rates(1) and speed > cold_spectrum.scale
 
 # %% tags=["nbval-ignore-output"]
@@ -590,17 +702,32 @@ for name, steps, options in (
     ("damped, 200 steps", 200, {}),
 ):
     method = kt.KSWGD(cold_spectrum, **options)
-    run = kt.run_particles(method, one_well, n_steps=steps, generator=profile.generator(56), verbose=False)
+    run = kt.run_particles(
+        method, one_well, n_steps=steps, generator=profile.generator(56), verbose=False
+    )
     fate[name] = math.inf if run.diverged else kt.kl_histogram(run.final, cold.log_prob, -2, 2)
-    wrong = kt.total_variation(kt.mode_weights(run.final, cold.modes), cold.mode_weights) if not run.diverged else 1
+    wrong = (
+        kt.total_variation(kt.mode_weights(run.final, cold.modes), cold.mode_weights)
+        if not run.diverged
+        else 1
+    )
     told = f"KL {fate[name]:.2f}, wrong share {wrong:.2f}, {run.limited[-1]:.0%} at the limiter in the end"
     kc.show(f"{name:17}", "lost" if run.diverged else told)
 cold_floor = kt.noise_floor(
-    lambda z: kt.kl_histogram(z, cold.log_prob, -2, 2), cold.sample, N, generator=profile.generator(57)
+    lambda z: kt.kl_histogram(z, cold.log_prob, -2, 2),
+    cold.sample,
+    N,
+    generator=profile.generator(57),
 )
 kc.show("floor of KL      ", f"{cold_floor[0]:.2f} ± {cold_floor[1]:.2f}")
-assert fate["paper, no limiter"] == math.inf and fate["paper"] > 1 and fate["damped"] < fate["paper"] / 4
-kc.show("600 of the data themselves", f"KL {kt.kl_histogram(cold_data[:N], cold.log_prob, -2, 2):.2f}")
+assert (
+    fate["paper, no limiter"] == math.inf
+    and fate["paper"] > 1
+    and fate["damped"] < fate["paper"] / 4
+)
+kc.show(
+    "600 of the data themselves", f"KL {kt.kl_histogram(cold_data[:N], cold.log_prob, -2, 2):.2f}"
+)
 assert fate["damped, 200 steps"] > cold_floor[0] and wrong < 0.05
 
 # %% [markdown]
@@ -615,9 +742,20 @@ assert fate["damped, 200 steps"] > cold_floor[0] and wrong < 0.05
 from functools import cache
 from inspect import signature
 
-steps_of_the_way = (kt.MultiScale.from_data, kt.GeneratorEDMD, kt.GeneratorEDMD.spectrum, kt.KSWGD, kt.run_particles)
+steps_of_the_way = (
+    kt.MultiScale.from_data,
+    kt.GeneratorEDMD,
+    kt.GeneratorEDMD.spectrum,
+    kt.KSWGD,
+    kt.run_particles,
+)
 not_knobs = {"generator", "manifold", "record_every", "verbose"}
-choices = [name for f in steps_of_the_way for name, a in signature(f).parameters.items() if a.default is not a.empty]
+choices = [
+    name
+    for f in steps_of_the_way
+    for name, a in signature(f).parameters.items()
+    if a.default is not a.empty
+]
 choices = [name for name in choices if name not in not_knobs]
 kc.show("knobs", f"{len(choices)}: {', '.join(choices)}")
 assert len(choices) >= 8
@@ -630,29 +768,55 @@ def fitted(n_centers=CENTERS, tail="quadratic", tol=1e-8):
 
 
 def kl_with(n_modes=None, n_steps=60, **options):
-    modes = fitted(**{name: options.pop(name) for name in ("n_centers", "tail", "tol") if name in options})
+    modes = fitted(
+        **{name: options.pop(name) for name in ("n_centers", "tail", "tol") if name in options}
+    )
     method = kt.KSWGD(modes.truncate(min(n_modes or len(modes), len(modes))), **options)
     run = kt.run_particles(
-        method, corner[:300], n_steps=n_steps, record_every=n_steps, generator=profile.generator(61), verbose=False
+        method,
+        corner[:300],
+        n_steps=n_steps,
+        record_every=n_steps,
+        generator=profile.generator(61),
+        verbose=False,
     )
     return metrics["histogram KL"](run.final)
 
 
 # %%
 fits = {"n_centers": ((50, 13, 4), (300, 80, 24)), "tail": ("none", "linear"), "tol": (1e-11, 1e-4)}
-flow = {"n_modes": (10, 30), "damping": (0.1, 10.0), "step_size": (0.2, 2.0), "max_move": (0.05, 1.0)}
+flow = {
+    "n_modes": (10, 30),
+    "damping": (0.1, 10.0),
+    "step_size": (0.2, 2.0),
+    "max_move": (0.05, 1.0),
+}
 knobs = {**fits, **flow, "noise": (0.0, 2.0), "n_steps": (15, 150)}
 turned = {name: [kl_with(**{name: value}) for value in values] for name, values in knobs.items()}
 default = kl_with()
-low_floor = kt.noise_floor(metrics["histogram KL"], well.sample, 300, generator=profile.generator(62))
+low_floor = kt.noise_floor(
+    metrics["histogram KL"], well.sample, 300, generator=profile.generator(62)
+)
+
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure(height=3.8)
 rows, (low, high) = range(len(turned)), zip(*turned.values())
 ax.hlines(rows, low, high, color=plotting.COLORS["floor"], linewidth=1)
 ax.plot(low, rows, "<", color=plotting.COLORS["error"], markersize=7)
 ax.plot(high, rows, ">", color=plotting.COLORS["model"], markersize=7)
 ax.axvline(default, color=plotting.COLORS["reference"], linewidth=1)
-ax.axvspan(low_floor[0] - low_floor[1], low_floor[0] + low_floor[1], color=plotting.COLORS["floor"], alpha=0.3)
-ax.set(xscale="log", xlabel="histogram KL", ylabel="knob", title="first value <, second >, default: line")
+ax.axvspan(
+    low_floor[0] - low_floor[1],
+    low_floor[0] + low_floor[1],
+    color=plotting.COLORS["floor"],
+    alpha=0.3,
+)
+ax.set(
+    xscale="log",
+    xlabel="histogram KL",
+    ylabel="knob",
+    title="first value <, second >, default: line",
+)
 ax.set_yticks(rows, [f"{name}: {a}, {b}" for name, (a, b) in knobs.items()], fontsize=8)
 ax.invert_yaxis()
 ax.set_xticks([0.2, 0.3, 0.5, 1.0], ["0.2", "0.3", "0.5", "1"])
@@ -694,11 +858,13 @@ def judges(beta):
     return target, scores, levels
 
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 def four_wells(beta, method):
     target, scores, levels = judges(beta)
     sampler = METHODS[method](target, found[beta])
-    run = kt.run_particles(sampler, corner[:300], record_every=5, generator=profile.generator(72), verbose=False)
+    run = kt.run_particles(
+        sampler, corner[:300], record_every=5, generator=profile.generator(72), verbose=False
+    )
     fig, (a, b) = plotting.new_figure(2, height=3.9)
     plotting.density(a, target.log_prob, BOX)
     plotting.points(a, run.final, BOX, title=f"{method}, $\\beta$ = {beta:g}")
@@ -707,13 +873,20 @@ def four_wells(beta, method):
         values = [f(z) / mean for z in run.particles]
         b.semilogy(run.steps, values, color=color, linestyle=dash, marker=marker, label=name)
         b.axhspan(1 - sd / mean, 1 + sd / mean, color=color, alpha=0.15)
-    b.set(xlabel="step", ylabel="distance / its noise floor", ylim=(0.2, 200), title="curves and floors")
+    b.set(
+        xlabel="step",
+        ylabel="distance / its noise floor",
+        ylim=(0.2, 200),
+        title="curves and floors",
+    )
     b.legend()
     alt = "Left, 300 particles after 60 steps in four wells. Right, two distances in units of their floors, over the steps."
     plotting.finish(fig, alt)
 
 
-plotting.explore(four_wells, beta=plotting.choices(betas, 4.0), method=plotting.choices(list(METHODS), "KSWGD"))
+plotting.explore(
+    four_wells, beta=plotting.choices(betas, 4.0), method=plotting.choices(list(METHODS), "KSWGD")
+)
 
 # %% [markdown]
 # ## The paper's claims, one by one
@@ -731,13 +904,18 @@ def in_floors(z):
 kc.show("A  pairs of frames, KSWGD       ", in_floors(arrived["4,000 walkers"]))
 kc.show("B  KDE step of static data      ", in_floors(arrived["KDE step"]))
 kc.show("C  SVGD with the true score, end", f"SW2 {distances['SVGD'][-1] / sw_floor:.0f} floors")
-kc.show("D  KL with 10 modes, all modes  ", f"{turned['n_modes'][0]:.1f}, {default:.2f}; floor {low_floor[0]:.2f}")
+kc.show(
+    "D  KL with 10 modes, all modes  ",
+    f"{turned['n_modes'][0]:.1f}, {default:.2f}; floor {low_floor[0]:.2f}",
+)
 steps = {name: stiff[name, 100.0][2] or "never" for name in names}
 kc.show("E  steps to the floor, s = 100  ", ", ".join(f"{name} {n}" for name, n in steps.items()))
 kc.show("F  score evaluations a particle ", f"ULA {stiff['ULA', 100.0][0][-1]} at most, KSWGD 0")
 kc.show("G  knobs                        ", len(choices))
 assert distances["SVGD"][-1] > 4 * sw_floor and turned["n_modes"][0] > 3 * low_floor[0]
-assert all(metrics["sliced W2"](arrived[name]) < 1.3 * sw_floor for name in ("4,000 walkers", "KDE step"))
+assert all(
+    metrics["sliced W2"](arrived[name]) < 1.3 * sw_floor for name in ("4,000 walkers", "KDE step")
+)
 
 # %% [markdown]
 # | the paper says | verdict | number |

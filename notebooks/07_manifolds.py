@@ -37,7 +37,9 @@ torus = kt.Torus(R=2.0, r=0.8).to(profile.device)
 torus_data = torus.sample(4000, profile.generator(1))
 torus_psi = kt.MultiScale.from_data(torus_data, generator=profile.generator(2), units=1.0)
 torus_spectrum = kt.GeneratorEDMD(torus_psi, manifold=torus).fit(torus_data).spectrum()
-theta, p = 0.25 * torch.randn(2, 800, dtype=profile.dtype, generator=profile.generator(3)).to(profile.device)
+theta, p = 0.25 * torch.randn(2, 800, dtype=profile.dtype, generator=profile.generator(3)).to(
+    profile.device
+)
 patch = torus.from_angles(theta - 0.9, p + 0.9)
 run = kt.run_particles(kt.KSWGD(torus_spectrum), patch, generator=profile.generator(4))
 
@@ -60,7 +62,9 @@ def draw_surface(ax, surface, x=None, colors=None, elevation=42, azimuth=-60, ti
     ax.plot_surface(*mesh(surface), rstride=1, cstride=1, linewidth=0, antialiased=False, **look)
     if x is not None:
         e, a = math.radians(elevation), math.radians(azimuth)
-        eye = torch.tensor([math.cos(e) * math.cos(a), math.cos(e) * math.sin(a), math.sin(e)]).to(x)
+        eye = torch.tensor([math.cos(e) * math.cos(a), math.cos(e) * math.sin(a), math.sin(e)]).to(
+            x
+        )
         front = x[surface.normal(x) @ eye > 0].cpu()
         ax.scatter(*front.T, s=3, color=plotting.COLORS["model"], depthshade=False)
     ax.view_init(elevation, azimuth)
@@ -72,10 +76,13 @@ def draw_surface(ax, surface, x=None, colors=None, elevation=42, azimuth=-60, ti
     ax.set_axis_off()
 
 
-in_space = {"projection": "3d", "computed_zorder": False}  # points over the surface, in the order of drawing
+in_space = {
+    "projection": "3d",
+    "computed_zorder": False,
+}  # points over the surface, in the order of drawing
 
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(4, height=2.1, subplot_kw=in_space)
 for ax, step in zip(axes, (0, 4, 10, 60)):
     draw_surface(ax, torus, run.particles[step], title=f"step {step}")
@@ -221,14 +228,27 @@ cases = {
     "torus": (torus, torus_spectrum, kt.GeneratorEDMD(torus_psi).fit(torus_data).spectrum()),
 }
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.3)
 for ax, (name, (surface, tangent_fit, full_fit)), count in zip(axes, cases.items(), (8, 15, 16)):
     k = torch.arange(1, count + 1)
     exact = surface.exact_rates(count).cpu()
     ax.step(k, exact, where="mid", color=plotting.COLORS["reference"], linewidth=1, label="exact")
-    ax.plot(k, full_fit.rates[:count].cpu(), "s", color=plotting.COLORS["error"], markersize=4, label="full gradients")
-    ax.plot(k, tangent_fit.rates[:count].cpu(), "o", color=plotting.COLORS["model"], label="tangent slopes")
+    ax.plot(
+        k,
+        full_fit.rates[:count].cpu(),
+        "s",
+        color=plotting.COLORS["error"],
+        markersize=4,
+        label="full gradients",
+    )
+    ax.plot(
+        k,
+        tangent_fit.rates[:count].cpu(),
+        "o",
+        color=plotting.COLORS["model"],
+        label="tangent slopes",
+    )
     ax.set(title=name, xlabel="mode", ylabel="rate", ylim=(0, 1.3 * float(exact[-1])))
     assert ((tangent_fit.rates[:count].cpu() / exact - 1).abs() < 0.15).all()
 axes[0].legend(loc="upper left")
@@ -265,17 +285,28 @@ from matplotlib import colormaps
 def around(count, height=0.0, radius=1.0):
     """Equally spaced points of a horizontal circle."""
     angle = 2 * math.pi * torch.arange(count, dtype=profile.dtype) / count - 1.0
-    return torch.stack([radius * angle.cos(), radius * angle.sin(), torch.full_like(angle, height)], dim=1)
+    return torch.stack(
+        [radius * angle.cos(), radius * angle.sin(), torch.full_like(angle, height)], dim=1
+    )
 
 
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(4, height=2.0, rows=2, subplot_kw=in_space)
 one, two, three = slice(0, 3), slice(3, 8), slice(8, 15)
 on_sphere = [(one, around(2)), (two, around(1, 9.0)), (two, around(4)), (three, around(6))]
 for ax, (group, spots) in zip(axes[:4], on_sphere):
-    draw_mixture(ax, sphere, sphere_spectrum, group, spots, f"rate {sphere_spectrum.rates[group].mean():.2g}")
-on_torus = [(slice(0, 2), around(2, 0, 2.8)), (slice(2, 4), around(4, 0, 2.8)), (slice(4, 5), around(1, 0.8, 2.0))]
+    draw_mixture(
+        ax, sphere, sphere_spectrum, group, spots, f"rate {sphere_spectrum.rates[group].mean():.2g}"
+    )
+on_torus = [
+    (slice(0, 2), around(2, 0, 2.8)),
+    (slice(2, 4), around(4, 0, 2.8)),
+    (slice(4, 5), around(1, 0.8, 2.0)),
+]
 for ax, (group, spots) in zip(axes[4:], [*on_torus, (slice(5, 6), around(1, 0.0, 2.8))]):
-    draw_mixture(ax, torus, torus_spectrum, group, spots, f"rate {torus_spectrum.rates[group].mean():.2g}")
+    draw_mixture(
+        ax, torus, torus_spectrum, group, spots, f"rate {torus_spectrum.rates[group].mean():.2g}"
+    )
 plotting.finish(
     fig,
     "Above, four spherical harmonics of degrees 1, 2, 2 and 3, estimated from points: two halves, a belt between caps, four "
@@ -299,17 +330,30 @@ plotting.finish(
 # </details>
 
 # %%
-theta, p = 2 * math.pi * torch.rand(2, 4000, dtype=profile.dtype, generator=profile.generator(8)).to(profile.device)
+theta, p = (
+    2
+    * math.pi
+    * torch.rand(2, 4000, dtype=profile.dtype, generator=profile.generator(8)).to(profile.device)
+)
 samples = {"uniform angles": torus.from_angles(theta, p), "uniform on the surface": torus_data}
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.2)
 grid = torch.linspace(-math.pi, math.pi, 100)
 for ax, (name, z), color in zip(axes, samples.items(), ("error", "data")):
     plotting.points(ax, z[:2000], (-3, 3), color=color, title=f"{name}, from above")
-    style = {"density": True, "histtype": "step", "linewidth": 1.6, "linestyle": "--" if color == "error" else "-"}
+    style = {
+        "density": True,
+        "histtype": "step",
+        "linewidth": 1.6,
+        "linestyle": "--" if color == "error" else "-",
+    }
     axes[2].hist(torus.angles(z)[1].cpu(), 30, **style, color=plotting.COLORS[color], label=name)
 law = (torus.R + torus.r * grid.cos()) / (2 * math.pi * torus.R)
 axes[2].plot(grid, law, color=plotting.COLORS["reference"], label="(R + r cos p) / 2πR")
-axes[2].set(xlabel="p (0 is outside)", ylabel="density", title="angle around the tube", ylim=(0, 0.42))
+axes[2].set(
+    xlabel="p (0 is outside)", ylabel="density", title="angle around the tube", ylim=(0, 0.42)
+)
 axes[2].legend(fontsize=8)
 plotting.finish(
     fig,
@@ -330,7 +374,9 @@ def brownian(x, with_drift, time=4.0, dt=0.01):
     (theta, p), noise, film = torus.angles(x), profile.generator(9), []
     for step in range(round(time / dt)):
         a = torus.R + torus.r * p.cos()
-        xi = math.sqrt(2 * dt) * torch.randn(2, len(x), dtype=profile.dtype, generator=noise).to(x.device)
+        xi = math.sqrt(2 * dt) * torch.randn(2, len(x), dtype=profile.dtype, generator=noise).to(
+            x.device
+        )
         drift = -p.sin() / (torus.r * a) if with_drift else 0.0  # equation (5)
         theta, p = theta + xi[0] / a, p + dt * drift + xi[1] / torus.r
         if step % 10 == 9:
@@ -346,31 +392,59 @@ spreading = brownian(patch[:1].repeat(10_000, 1), True)
 bins = 24
 middle = -math.pi + 2 * math.pi * (torch.arange(bins, dtype=profile.dtype) + 0.5) / bins
 cells = {"p": 1 / bins + torus.r / torus.R * middle.cos() * math.sin(math.pi / bins) / math.pi}
-cells["theta"] = torch.full((bins,), 1 / bins, dtype=profile.dtype)  # both laws are exact, cell by cell
+cells["theta"] = torch.full(
+    (bins,), 1 / bins, dtype=profile.dtype
+)  # both laws are exact, cell by cell
 
 
 def tv(x, angle="p"):
     """Total variation between the histogram of an angle and its exact law."""
-    found = torch.histc(torus.angles(x)[("theta", "p").index(angle)].cpu(), bins, -math.pi, math.pi) / len(x)
+    found = torch.histc(
+        torus.angles(x)[("theta", "p").index(angle)].cpu(), bins, -math.pi, math.pi
+    ) / len(x)
     return kt.total_variation(found, cells[angle])
 
 
 # %%
 floor = kt.noise_floor(tv, torus.sample, 10_000, generator=profile.generator(11))
 time = 0.1 * torch.arange(1, 41)
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=3.2)
 for (name, path), (color, dash, marker) in zip(paths.items(), plotting.SERIES):
-    axes[0].plot(time, [tv(z) for z in path], dash, color=color, marker=marker, markevery=5, label=name)
+    axes[0].plot(
+        time, [tv(z) for z in path], dash, color=color, marker=marker, markevery=5, label=name
+    )
 axes[0].axhspan(
-    floor[0] - floor[1], floor[0] + floor[1], color=plotting.COLORS["floor"], alpha=0.4, label="noise floor"
+    floor[0] - floor[1],
+    floor[0] + floor[1],
+    color=plotting.COLORS["floor"],
+    alpha=0.4,
+    label="noise floor",
 )
 axes[0].set(xlabel="time", ylabel="total variation, law of p", ylim=(0, 0.2))
 axes[0].set_title("10,000 walkers, started in the right law")
 start = torus_spectrum(patch[:1])[0, :2]
-share = torch.stack([torus_spectrum(z)[:, :2].mean(0) @ start for z in spreading]).cpu() / (start @ start).cpu()
-axes[1].plot(time, share, "o", color=plotting.COLORS["model"], markersize=3.5, label="average over 10,000 walkers")
+share = (
+    torch.stack([torus_spectrum(z)[:, :2].mean(0) @ start for z in spreading]).cpu()
+    / (start @ start).cpu()
+)
+axes[1].plot(
+    time,
+    share,
+    "o",
+    color=plotting.COLORS["model"],
+    markersize=3.5,
+    label="average over 10,000 walkers",
+)
 exact = float(torus.exact_rates(1))
-axes[1].plot(time, torch.exp(-exact * time), "--", color=plotting.COLORS["reference"], label=f"exp(-{exact:.3f} t)")
+axes[1].plot(
+    time,
+    torch.exp(-exact * time),
+    "--",
+    color=plotting.COLORS["reference"],
+    label=f"exp(-{exact:.3f} t)",
+)
 axes[1].set(xlabel="time", ylabel="slowest mode, relative", title="from one point", ylim=(0, 1.05))
 for ax in axes:
     ax.legend(fontsize=8)
@@ -412,9 +486,15 @@ kc.show("farthest ever from the surface below 1e-10", bool(off < 1e-10))
 assert found < 1.3 * mean and found_tv < 1.4 * mean_tv and off < 1e-10
 
 # %%
-angles = {"start": patch, "KSWGD, 60 steps": run.final, "exact": torus.sample(800, profile.generator(16))}
+angles = {
+    "start": patch,
+    "KSWGD, 60 steps": run.final,
+    "exact": torus.sample(800, profile.generator(16)),
+}
 angles = {name: torch.stack(torus.angles(z), dim=1) for name, z in angles.items()}
 exact_angles = angles.pop("exact")
+
+# %% tags=["collapsed"]
 plotting.compare(
     angles,
     exact_angles,
@@ -428,20 +508,29 @@ plotting.compare(
 # Sliced W2 is even below its floor, for the particles are spaced more regularly than independent points. Total
 # variation, which looks at the law of one angle alone, is at its floor. Now the sphere, from a polar cap:
 
-# %% tags=["nbval-ignore-output"]
+# %%
 pole = torch.tensor([0.0, 0.0, 1.0], dtype=profile.dtype, device=profile.device)
 noise = torch.randn(800, 3, dtype=profile.dtype, generator=profile.generator(17)).to(profile.device)
 cap = sphere.project(pole + 0.2 * noise)
 sphere_run = kt.run_particles(kt.KSWGD(sphere_spectrum), cap, generator=profile.generator(18))
 exact_points = sphere.sample(10_000, profile.generator(19))
 found, mean = judge(
-    "sphere, sliced W2", sphere_run.final, partial(kt.sliced_wasserstein2, y=exact_points), sphere.sample, 20
+    "sphere, sliced W2",
+    sphere_run.final,
+    partial(kt.sliced_wasserstein2, y=exact_points),
+    sphere.sample,
+    20,
 )
+
+# %% tags=["collapsed", "nbval-ignore-output"]
 fig, axes = plotting.new_figure(4, height=2.3, subplot_kw=in_space)
 for ax, step in zip(axes, (0, 6, 60)):
     draw_surface(ax, sphere, sphere_run.particles[step], elevation=25, title=f"step {step}")
 draw_surface(ax := axes[3], sphere, exact_points[:800], elevation=25, title="exact sample")
-plotting.finish(fig, "800 particles on a sphere: a polar cap, its spreading, the whole sphere; and an exact sample.")
+plotting.finish(
+    fig,
+    "800 particles on a sphere: a polar cap, its spreading, the whole sphere; and an exact sample.",
+)
 off = (sphere_run.particles.norm(dim=2) - 1).abs().max()
 assert found < 1.3 * mean and off < 1e-10
 
@@ -482,7 +571,9 @@ def distance(x):
 for length in (0.4, 0.2, 0.1):
     direction = sphere.tangent(cap, torch.ones_like(cap))
     once = cap + length * direction / direction.norm(dim=1, keepdim=True)
-    kc.show(f"a tangent step of {length}: off the unit sphere by", once.norm(dim=1).mean() - 1, digits=2)
+    kc.show(
+        f"a tangent step of {length}: off the unit sphere by", once.norm(dim=1).mean() - 1, digits=2
+    )
 full_spectrum = cases["torus"][2]
 films = {
     "tangent, projected": leave(torus_spectrum, True),
@@ -500,14 +591,28 @@ for (name, film), (color, dash, marker) in zip(films.items(), plotting.SERIES):
 for ax, (name, film) in zip(axes[1:], list(films.items())[1:]):
     x = film[-1].cpu()
     ax.plot(2 + 0.8 * ring.cos(), 0.8 * ring.sin(), color=plotting.COLORS["reference"], linewidth=1)
-    ax.plot(torch.hypot(x[:, 0], x[:, 1]), x[:, 2], ".", color=plotting.COLORS["error"], markersize=3)
-    ax.set(xlabel="distance from the axis", ylabel="height", title=name, aspect="equal", xlim=(0, 4), ylim=(-2, 2))
+    ax.plot(
+        torch.hypot(x[:, 0], x[:, 1]), x[:, 2], ".", color=plotting.COLORS["error"], markersize=3
+    )
+    ax.set(
+        xlabel="distance from the axis",
+        ylabel="height",
+        title=name,
+        aspect="equal",
+        xlim=(0, 4),
+        ylim=(-2, 2),
+    )
 axes[0].set(xlabel="step", ylabel="mean distance from the surface", ylim=(1e-18, 1e2))
 axes[0].legend(fontsize=8, loc="center right")
 alt = """Left: with projection the distance from the surface is rounding; without, it grows to 0.3 and to 1. Right: cuts
 through the tube, where the particles should lie on the circle and do not."""
 plotting.finish(fig, alt)
-assert distance(films["tangent, projected"][-1]) < 1e-12 < 0.02 < distance(films["tangent, not projected"][-1])
+assert (
+    distance(films["tangent, projected"][-1])
+    < 1e-12
+    < 0.02
+    < distance(films["tangent, not projected"][-1])
+)
 assert distance(films["full gradients, not projected"][-1]) > 0.02
 
 # %% [markdown]
@@ -521,17 +626,30 @@ assert distance(films["full gradients, not projected"][-1]) > 0.02
 # The flow in angles and in a cut through the tube. Slide the step, then take the projection away.
 
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 def moment(run, step):
     x = films[run][step]
     fig, (left, right) = plotting.new_figure(2, height=3.9)
-    plotting.points(left, torch.stack(torus.angles(x), dim=1), (-3.3, 3.3), title=f"{run}\nstep {step}: angles")
+    plotting.points(
+        left, torch.stack(torus.angles(x), dim=1), (-3.3, 3.3), title=f"{run}\nstep {step}: angles"
+    )
     x = x.cpu()
-    right.plot(2 + 0.8 * ring.cos(), 0.8 * ring.sin(), color=plotting.COLORS["reference"], linewidth=1)
-    right.plot(torch.hypot(x[:, 0], x[:, 1]), x[:, 2], ".", color=plotting.COLORS["model"], markersize=3)
-    right.set(xlabel="distance from the axis", ylabel="height", aspect="equal", xlim=(0, 4), ylim=(-2, 2))
-    right.set_title(f"a cut through the tube\nmean distance from it {distance(films[run][step]):.1g}")
-    plotting.finish(fig, "Left: the angles of 400 particles, theta across and p up. Right: their place in a cut.")
+    right.plot(
+        2 + 0.8 * ring.cos(), 0.8 * ring.sin(), color=plotting.COLORS["reference"], linewidth=1
+    )
+    right.plot(
+        torch.hypot(x[:, 0], x[:, 1]), x[:, 2], ".", color=plotting.COLORS["model"], markersize=3
+    )
+    right.set(
+        xlabel="distance from the axis", ylabel="height", aspect="equal", xlim=(0, 4), ylim=(-2, 2)
+    )
+    right.set_title(
+        f"a cut through the tube\nmean distance from it {distance(films[run][step]):.1g}"
+    )
+    plotting.finish(
+        fig,
+        "Left: the angles of 400 particles, theta across and p up. Right: their place in a cut.",
+    )
 
 
 plotting.explore(

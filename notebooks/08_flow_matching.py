@@ -36,6 +36,8 @@ flow = kt.MixtureFlow(toy)
 noise = flow.source(2000, profile.generator(1))
 box, times = (-3.0, 3.0), [0.0, 0.25, 0.5, 0.75, 1.0]
 film = flow.trajectory(noise, times)
+
+# %% tags=["collapsed"]
 plotting.films(
     {"eight Gaussians": film[:, :1200]},
     times,
@@ -138,7 +140,11 @@ for a, b in zip(x0[passing][:40].cpu(), x1[passing][:40].cpu()):
     ax.plot(*torch.stack([a, b]).T, color=plotting.COLORS["floor"], linewidth=0.6)
 plotting.points(ax, x1[passing][:40], (-2.2, 2.2), color="data")
 plotting.points(
-    ax, x0[passing][:40], (-2.2, 2.2), color="reference", title="black: noise, orange: data, blue: mean velocity"
+    ax,
+    x0[passing][:40],
+    (-2.2, 2.2),
+    color="reference",
+    title="black: noise, orange: data, blue: mean velocity",
 )
 arrow = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.012, "zorder": 4}
 ax.quiver(*spot.cpu(), *exact_v.cpu(), color=plotting.COLORS["model"], **arrow)
@@ -177,7 +183,11 @@ for _ in progress(range(2000), "CFM from scratch"):
     losses.append(loss.item())
 same = kt.linear_path(x0, x1, t)
 assert torch.allclose(same[0], x_t, atol=1e-6) and torch.allclose(same[1], u)
-kc.show("mean loss of the first and of the last hundred steps", [sum(losses[:100]) / 100, sum(losses[-100:]) / 100], 2)
+kc.show(
+    "mean loss of the first and of the last hundred steps",
+    [sum(losses[:100]) / 100, sum(losses[-100:]) / 100],
+    2,
+)
 assert 2.5 < sum(losses[-100:]) / 100 < sum(losses[:100]) / 100
 
 # %% [markdown]
@@ -209,6 +219,8 @@ def sliced(x):
 floor = kt.noise_floor(sliced, toy.sample, 2000, generator=profile.generator(7))
 steps_of = {"Euler, 1 step": 1, "Euler, 2 steps": 2, "Euler, 4 steps": 4, "Euler, 16 steps": 16}
 ends = {name: flow.transport(noise, solver="euler", steps=n) for name, n in steps_of.items()}
+
+# %% tags=["collapsed"]
 assert torch.allclose(ends["Euler, 1 step"], toy.modes.mean(0).expand(2000, 2))
 plotting.compare(
     ends,
@@ -248,16 +260,22 @@ for name, k in {"Euler": 3, "midpoint": 2}.items():
     kc.show(f"{name:8}, 16 evaluations: error, SW2, structure", runs[name][1:, k + 1], digits=2)
 kc.show("floor of SW2, mean and sd", floor, digits=2)
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.3)
-for ax, row, label in zip(axes, (1, 2, 3), ("error", "sliced W2", "structure: share near a centre")):
+for ax, row, label in zip(
+    axes, (1, 2, 3), ("error", "sliced W2", "structure: share near a centre")
+):
     for (name, run), (color, dash, marker) in zip(runs.items(), plotting.SERIES):
         ax.plot(run[0], run[row], color=color, linestyle=dash, marker=marker, label=name)
     ax.set(xlabel="evaluations (NFE)", ylabel=label, xscale="log")
 axes[0].set_yscale("log")
 axes[1].set_yscale("log")
 axes[1].axhspan(
-    floor[0] - floor[1], floor[0] + floor[1], color=plotting.COLORS["floor"], alpha=0.3, label="noise floor"
+    floor[0] - floor[1],
+    floor[0] + floor[1],
+    color=plotting.COLORS["floor"],
+    alpha=0.3,
+    label="noise floor",
 )
 axes[1].legend()
 axes[2].axhline(toy.structure(fresh), color=plotting.COLORS["floor"], linewidth=1)
@@ -266,7 +284,10 @@ plotting.finish(
     "Error, sliced W2 and structure against evaluations for Euler, midpoint and RK4. The error falls on and on, ever "
     "faster for the higher orders; sliced W2 sits on its floor from 8 to 16 evaluations on; structure saturates at 16.",
 )
-assert runs["midpoint"][1, 3] < runs["Euler"][1, 4] / 2 and runs["Euler"][1, 3] < runs["midpoint"][1, 2]
+assert (
+    runs["midpoint"][1, 3] < runs["Euler"][1, 4] / 2
+    and runs["Euler"][1, 3] < runs["midpoint"][1, 2]
+)
 
 # %% [markdown]
 # Read it slowly. (i) **Sliced $W_2$ is all but done with 8 Euler evaluations, about a standard deviation above its floor, and
@@ -285,17 +306,25 @@ assert runs["midpoint"][1, 3] < runs["Euler"][1, 4] / 2 and runs["Euler"][1, 3] 
 ot_flow = kc.shipped("eight_gaussians-ot-teacher").to(profile.device)
 x0, x1 = flow.source(64, profile.generator(8)), toy.sample(64, profile.generator(9))
 pairings = {"independent pairs": (x1, flow), "OT pairs": (x1[kt.ot_permutation(x0, x1)], ot_flow)}
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(4, height=2.6)
 for k, (name, (ends, way)) in enumerate(pairings.items()):
     lines, curves = axes[2 * k : 2 * k + 2]
-    lines.plot(*torch.stack([x0, ends]).cpu().unbind(2), color=plotting.COLORS["floor"], linewidth=0.7)
+    lines.plot(
+        *torch.stack([x0, ends]).cpu().unbind(2), color=plotting.COLORS["floor"], linewidth=0.7
+    )
     plotting.points(lines, x0, box, color="reference")
     plotting.points(lines, ends, box, color="data", title=name)
     paths = way.trajectory(x0, torch.linspace(0, 1, 33)).cpu()
     curves.plot(*paths.unbind(2), color=plotting.COLORS["model"], linewidth=0.7)
     plotting.points(curves, x0, box, color="reference")
     plotting.points(
-        curves, paths[-1], box, color="model", title="paths of their flow" + (", learned" if k else ", exact")
+        curves,
+        paths[-1],
+        box,
+        color="model",
+        title="paths of their flow" + (", learned" if k else ", exact"),
     )
 plotting.finish(
     fig,
@@ -309,7 +338,10 @@ plotting.finish(
 
 # %%
 for n in (4, 16, 128, 1024):
-    x0, x1 = flow.source(2048, profile.generator(10)).split(n), toy.sample(2048, profile.generator(11)).split(n)
+    x0, x1 = (
+        flow.source(2048, profile.generator(10)).split(n),
+        toy.sample(2048, profile.generator(11)).split(n),
+    )
     squares = [(b[kt.ot_permutation(a, b)] - a).square().sum(1).mean() for a, b in zip(x0, x1)]
     kc.show(f"batches of {n:4}: mean squared length", torch.stack(squares).mean(), digits=2)
 
@@ -338,7 +370,10 @@ for n in (4, 16, 128, 1024):
 
 
 # %%
-m, s = toy.modes[1], torch.tensor([2.0, 0.3], dtype=profile.dtype, device=profile.device)  # mean, deviations by axis
+m, s = (
+    toy.modes[1],
+    torch.tensor([2.0, 0.3], dtype=profile.dtype, device=profile.device),
+)  # mean, deviations by axis
 gaussian = kt.GaussianFlow(m, s**2)
 
 
@@ -358,7 +393,9 @@ for name, way in {"curved": gaussian, "reflowed": Reflowed()}.items():
     bend = kt.straightness(way, noise[:500]).deviation
     kc.show(f"{name:8} S", f"{abs(bend):.2f}")
     kc.show(f"{name:8} one Euler step arrives", arrives)
-assert torch.allclose(gaussian.transport(noise, solver="euler", steps=1), m.expand(2000, 2))  # at the mean
+assert torch.allclose(
+    gaussian.transport(noise, solver="euler", steps=1), m.expand(2000, 2)
+)  # at the mean
 
 # %% [markdown]
 # Now the eight Gaussians. Three networks of equal size, each of 3,000 steps: independent pairs, OT pairs, and a reflow of
@@ -379,19 +416,28 @@ for name, way in contest.items():
     ends = [way.transport(noise, solver="euler", steps=n) for n in budget]
     quality[name] = torch.tensor([(sliced(x), toy.structure(x)) for x in ends]).T
     careful = way.transport(noise, steps=16)
-    cells = [f"{a:.2f} {b:4.0%}" for a, b in (*quality[name].T.tolist()[:3], (sliced(careful), toy.structure(careful)))]
+    cells = [
+        f"{a:.2f} {b:4.0%}"
+        for a, b in (*quality[name].T.tolist()[:3], (sliced(careful), toy.structure(careful)))
+    ]
     assert "exact" in name or toy.structure(careful) < 0.98
     print(f"{name:20} {S:5.2g}   " + "   ".join(cells))
-print(f"{'exact sample':20}         {floor[0]:.2f} {toy.structure(fresh):4.0%} (floor ± {floor[1]:.2f})")
+print(
+    f"{'exact sample':20}         {floor[0]:.2f} {toy.structure(fresh):4.0%} (floor ± {floor[1]:.2f})"
+)
 assert quality["learned, OT"][0, 0] < 0.15 < 0.5 < quality["learned, independent"][0, 0]
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=3.4)
 for (name, rows), (color, dash, marker) in zip(quality.items(), plotting.SERIES):
     for ax, row in zip(axes, rows):
         ax.plot(budget, row, color=color, linestyle=dash, marker=marker, label=name)
 axes[0].axhspan(
-    floor[0] - floor[1], floor[0] + floor[1], color=plotting.COLORS["floor"], alpha=0.3, label="noise floor"
+    floor[0] - floor[1],
+    floor[0] + floor[1],
+    color=plotting.COLORS["floor"],
+    alpha=0.3,
+    label="noise floor",
 )
 axes[0].set(xlabel="Euler steps = NFE", ylabel="sliced W2", xscale="log", yscale="log")
 axes[1].set(xlabel="Euler steps = NFE", ylabel="structure: share near a centre", xscale="log")
@@ -416,7 +462,7 @@ plotting.finish(
 # Choose a flow, a solver and its steps. Left the paths as the solver sees them, right where 1,000 samples end. When does
 # the independent flow look right? Which flow forgives one step?
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 starts = flow.source(1000, profile.generator(12))
 
 
@@ -426,11 +472,20 @@ def solve(flow_of, solver, steps):
     paths = way.trajectory(starts, grid, solver=solver, steps=steps)
     fig, axes = plotting.new_figure(2, height=4.2)
     axes[0].plot(*paths[:, :60].cpu().unbind(2), color=plotting.COLORS["model"], linewidth=0.7)
-    plotting.points(axes[0], starts[:60], box, color="floor", title=f"{flow_of}, {solver}, {steps} steps: 60 paths")
+    plotting.points(
+        axes[0],
+        starts[:60],
+        box,
+        color="floor",
+        title=f"{flow_of}, {solver}, {steps} steps: 60 paths",
+    )
     x = paths[-1]
     score = f"{way.nfe} evaluations, SW2 {sliced(x):.2f}, structure {toy.structure(x):.0%}"
     plotting.points(axes[1], x, box, title=score)
-    plotting.finish(fig, "Left: sixty paths as the solver draws them, from grey noise. Right: the samples they end in.")
+    plotting.finish(
+        fig,
+        "Left: sixty paths as the solver draws them, from grey noise. Right: the samples they end in.",
+    )
 
 
 plotting.explore(
@@ -476,7 +531,10 @@ alt = """From scratch: a filled square with faint structure. Fourier features: a
 Euler steps. One Euler step: a small dot in the middle."""
 plotting.compare(boards, board_fresh, (-2.3, 2.3), notes=notes, alt=alt)
 kc.show("floor of SW2, mean and sd", board_floor, digits=2)
-assert rulers["from scratch"][1] < 0.75 < rulers["same, Euler 12"][1] and rulers["from scratch"][0] < 0.2
+assert (
+    rulers["from scratch"][1] < 0.75 < rulers["same, Euler 12"][1]
+    and rulers["from scratch"][0] < 0.2
+)
 
 # %% [markdown]
 # Three lies in one picture.
@@ -494,7 +552,10 @@ x0, x1 = torch.randn(20_000, 2, generator=source).to(data), board.sample(20_000,
 t = torch.rand(20_000, 1, generator=source).to(data)
 x_t, u = kt.linear_path(x0, x1, t)
 with torch.no_grad():
-    guesses = {"from scratch": plain_net(torch.cat([x_t, t], dim=1)), "Fourier features": good.velocity(x_t, t)}
+    guesses = {
+        "from scratch": plain_net(torch.cat([x_t, t], dim=1)),
+        "Fourier features": good.velocity(x_t, t),
+    }
 fresh_losses = {name: (guess - u).square().sum(1).mean().item() for name, guess in guesses.items()}
 for name, value in fresh_losses.items():
     kc.show(f"loss on fresh pairs, {name:16}", value, digits=2)
@@ -513,14 +574,20 @@ slips = {
     "target x1 - x_t": lambda x, t: (1 - t) * flow.velocity(x, t),
     "target x0 - x1": lambda x, t: -flow.velocity(x, t),
 }
-wrong = {name: kt.integrate(v, noise[:1000], solver="rk4", steps=32).states[-1] for name, v in slips.items()}
+wrong = {
+    name: kt.integrate(v, noise[:1000], solver="rk4", steps=32).states[-1]
+    for name, v in slips.items()
+}
 alt = """Samples of three slips beside the exact sample. Swapped end points: eight clumps on too small a circle.
 Target x1 - x_t: a broad ring that has not arrived. Target x0 - x1: rays that leave the picture."""
 plotting.compare(wrong, fresh, box, alt=alt)
 x0, x1 = flow.source(25_600, profile.generator(16)), toy.sample(25_600, profile.generator(17))
 own = torch.rand(25_600, 1, dtype=profile.dtype, generator=profile.generator(18)).to(profile.device)
 spread = {}
-for name, t in {"a time for each pair": own, "one for each batch": own[::256].repeat_interleave(256, dim=0)}.items():
+for name, t in {
+    "a time for each pair": own,
+    "one for each batch": own[::256].repeat_interleave(256, dim=0),
+}.items():
     x_t, u = kt.linear_path(x0, x1, t)
     loss = (flow.velocity(x_t, t) - u).square().sum(1)
     spread[name] = loss.reshape(100, 256).mean(1).std()

@@ -37,7 +37,12 @@ flows = {"straight": kc.shipped("moons-teacher"), "bent": kc.shipped("moons-conv
 T = kc.shipped("moons-decoded").to_data
 families = {"straight": kt.LinearInterpolant(2), "bent": kt.ConvexChart(T)}
 noise = torch.randn(2000, 2, dtype=profile.dtype, generator=profile.generator(1))
-data, times = kt.moons.sample(4000, profile.generator(2)), torch.linspace(0, 1, 33, dtype=profile.dtype)
+data, times = (
+    kt.moons.sample(4000, profile.generator(2)),
+    torch.linspace(0, 1, 33, dtype=profile.dtype),
+)
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.1, rows=2)
 for row, name in zip(axes.reshape(2, 3), flows):
     joined = torch.stack([families[name].value(noise[:16], data[:16], float(t)) for t in times])
@@ -125,7 +130,9 @@ for n in (100, 1000, 10_000):
     pool = bells.sample(n, profile.generator(4))
     v, ess = field(kt.LinearInterpolant(2), x, 0.5, pool)
     error = (v - exact.velocity(x, 0.5)).norm() / exact.velocity(x, 0.5).norm()
-    kc.show(f"pool of {n:6}: relative error, median effective size", [error, ess.median()], digits=2)
+    kc.show(
+        f"pool of {n:6}: relative error, median effective size", [error, ess.median()], digits=2
+    )
 for family in (kt.LinearInterpolant(2), kt.TrigonometricInterpolant(2), kt.ConvexChart(T)):
     same = kt.optimal_field(family, x, 0.5, pool[:500])
     assert torch.allclose(field(family, x, 0.5, pool[:500])[0], same.velocity, atol=1e-6)
@@ -153,21 +160,35 @@ class Squeezing(kt.Interpolant):
 
 squeezing, sides = Squeezing(1), torch.tensor([[-1.5], [1.5]], dtype=profile.dtype)
 kt.check_interpolant(squeezing, noise[:60, :1], sides.repeat(30, 1))
-cars, ends = torch.randn(300_000, 1, dtype=profile.dtype, generator=profile.generator(5)), sides.repeat(150_000, 1)
+cars, ends = (
+    torch.randn(300_000, 1, dtype=profile.dtype, generator=profile.generator(5)),
+    sides.repeat(150_000, 1),
+)
 here, rate = squeezing.value(cars, ends, 0.5)[:, 0], squeezing.rate(cars, ends, 0.5)[:, 0]
 places = torch.linspace(-1.4, 1.8, 33, dtype=profile.dtype)
 counted = torch.stack([rate[(here - place).abs() < 0.02].mean() for place in places])
-told = {known: field(squeezing, places[:, None], 0.5, sides, determinant=known)[0][:, 0] for known in (True, False)}
+told = {
+    known: field(squeezing, places[:, None], 0.5, sides, determinant=known)[0][:, 0]
+    for known in (True, False)
+}
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=3.0)
 bundle = torch.stack([squeezing.value(cars[:24], ends[:24], float(t))[:, 0] for t in times])
 axes[0].plot(times, bundle, color=plotting.COLORS["floor"], linewidth=0.8)
 axes[0].axvline(0.5, color=plotting.COLORS["reference"], linewidth=1, linestyle=":")
 axes[0].set(xlabel="t", ylabel="x", title="paths to two data, one bundle squeezed")
-axes[1].plot(places, counted, "o", color=plotting.COLORS["reference"], label="counted: mean rate of those who pass")
+axes[1].plot(
+    places,
+    counted,
+    "o",
+    color=plotting.COLORS["reference"],
+    label="counted: mean rate of those who pass",
+)
 axes[1].plot(places, told[True], color=plotting.COLORS["model"], label="equation (2)")
-axes[1].plot(places, told[False], "--", color=plotting.COLORS["error"], label="without the determinant")
+axes[1].plot(
+    places, told[False], "--", color=plotting.COLORS["error"], label="without the determinant"
+)
 axes[1].set(xlabel="x at t = 1/2", ylabel="velocity", title="the field on the dotted line")
 axes[1].legend(fontsize=8)
 plotting.finish(
@@ -200,11 +221,17 @@ def distance(x):
     return kt.sliced_wasserstein2(x, reference, n_projections=64)
 
 
-floor = kt.noise_floor(distance, kt.moons.sample, len(noise), repeats=10, generator=profile.generator(7))
+floor = kt.noise_floor(
+    distance, kt.moons.sample, len(noise), repeats=10, generator=profile.generator(7)
+)
 kc.show("SW2 of the noise itself; floor, mean and sd", [distance(noise), *floor], digits=2)
 for family in (kt.LinearInterpolant(2), kt.TrigonometricInterpolant(2)):
     one = noise + kt.optimal_field(family, noise, 0.0, data).velocity
-    kc.show(f"{type(family).__name__:24}, one step: SW2, size", [distance(one), one.norm() / noise.norm()], digits=2)
+    kc.show(
+        f"{type(family).__name__:24}, one step: SW2, size",
+        [distance(one), one.norm() / noise.norm()],
+        digits=2,
+    )
 linear_step = noise + kt.optimal_field(kt.LinearInterpolant(2), noise, 0.0, data).velocity
 assert torch.allclose(linear_step, data.mean(0).expand_as(noise))
 
@@ -241,7 +268,11 @@ for name, way in same_map.items():
     S = kt.straightness(way, noise[:300]).deviation
     steps = [distance(way.transport(noise, solver="euler", steps=k)) for k in budget]
     kc.show(f"{name:13} S; SW2 at 1, 2, 4, 8, 16 Euler steps", [S, *steps], digits=2)
-kc.show("their common end; the noise itself; floor", [distance(true_end), distance(noise), floor[0]], digits=2)
+kc.show(
+    "their common end; the noise itself; floor",
+    [distance(true_end), distance(noise), floor[0]],
+    digits=2,
+)
 
 # %% [markdown]
 # Four trigonometric steps do what sixteen linear ones do, **for nothing**: the same network. Now the paper's own
@@ -250,18 +281,24 @@ kc.show("their common end; the noise itself; floor", [distance(true_end), distan
 
 # %% tags=["nbval-ignore-output"]
 schedules["learned"] = kt.LearnedSchedule(2)
-descent = kt.straighten(schedules["learned"], data, n_steps=100, lr=5e-2, generator=profile.generator(9))
+descent = kt.straighten(
+    schedules["learned"], data, n_steps=100, lr=5e-2, generator=profile.generator(9)
+)
 same_map["learned"] = way = Rescheduled(flows["straight"], schedules["learned"])
 S = kt.straightness(way, noise[:300]).deviation
 steps = [distance(way.transport(noise, solver="euler", steps=k)) for k in budget]
 kc.show("learned S; SW2 at 1, 2, 4, 8, 16 Euler steps", [S, *steps], digits=2)
 fig, axes = plotting.new_figure(3, height=3.1)
 for ax, (name, way) in zip(axes, same_map.items()):
-    ax.plot(*way.trajectory(noise[:16], times).unbind(2), color=plotting.COLORS["model"], linewidth=0.8)
+    ax.plot(
+        *way.trajectory(noise[:16], times).unbind(2), color=plotting.COLORS["model"], linewidth=0.8
+    )
     euler = way.trajectory(noise[:16], [0, 0.25, 0.5, 0.75, 1], solver="euler", steps=4)
     ax.plot(*euler.unbind(2), color=plotting.COLORS["error"], linewidth=0.7, linestyle="--")
     plotting.points(ax, noise[:16], box, color="reference")
-    plotting.points(ax, true_end[:16], box, color="data", title=f"{name}: flow, and four Euler steps")
+    plotting.points(
+        ax, true_end[:16], box, color="data", title=f"{name}: flow, and four Euler steps"
+    )
 alt = """Sixteen paths of one trained network under three schedules, from the same noise to the same ends. Under the linear one they
 run inwards and four Euler steps, dashed, miss the ends; under the other two they bend less and the steps come close."""
 plotting.finish(fig, alt)
@@ -276,7 +313,7 @@ assert S < 1.1 and steps[2] < 0.14
 # $a=(1-t)\,e^{pt}$ and $b=t\,e^{q(1-t)}$: $p$ holds the noise up, $q$ brings the data in early. Left $a$ and $b$, in the middle the field
 # at the time you choose, right the flow lines with $S$. Find $p$ and $q$ with a smaller $S$ than the trigonometric schedule has.
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 grid = torch.cartesian_prod(*torch.linspace(-2.2, 2.2, 10, dtype=profile.dtype).expand(2, 10))
 
 
@@ -284,22 +321,36 @@ def play(schedule, p, q, t):
     mine = kt.LearnedSchedule(2, degree=1)
     mine.series.copy_(torch.tensor([[[p]], [[q]]]))
     way = Rescheduled(flows["straight"], schedules.get(schedule, mine))
-    told, (fig, axes) = kt.straightness(way, noise[:100], n_times=17), plotting.new_figure(3, height=3.1)
+    told, (fig, axes) = (
+        kt.straightness(way, noise[:100], n_times=17),
+        plotting.new_figure(3, height=3.1),
+    )
     a, b = way.schedule.coefficients(times[:, None])
     axes[0].plot(times, a, color=plotting.COLORS["reference"], label="a: noise")
     axes[0].plot(times, b, "--", color=plotting.COLORS["data"], label="b: data")
     axes[0].axvline(t, color=plotting.COLORS["floor"], linewidth=1)
     axes[0].set(xlabel="t", ylabel="share", ylim=(-0.05, 2))
     axes[0].legend(loc="upper center")
-    plotting.points(axes[1], way.transport(noise[:120], t=t), box, color="floor", title=f"field at t = {t:.2g}")
-    axes[1].quiver(*grid.T, *way.velocity(grid, t).T, color=plotting.COLORS["model"], scale=40, width=0.005)
-    axes[2].plot(*way.trajectory(noise[:24], times).unbind(2), color=plotting.COLORS["model"], linewidth=0.8)
+    plotting.points(
+        axes[1], way.transport(noise[:120], t=t), box, color="floor", title=f"field at t = {t:.2g}"
+    )
+    axes[1].quiver(
+        *grid.T, *way.velocity(grid, t).T, color=plotting.COLORS["model"], scale=40, width=0.005
+    )
+    axes[2].plot(
+        *way.trajectory(noise[:24], times).unbind(2), color=plotting.COLORS["model"], linewidth=0.8
+    )
     plotting.points(axes[2], noise[:24], box, color="reference", title=f"S {told.deviation:.2f}")
-    plotting.finish(fig, "Shares of noise and data over time, the field at one time over its points, and flow lines.")
+    plotting.finish(
+        fig,
+        "Shares of noise and data over time, the field at one time over its points, and flow lines.",
+    )
 
 
 knob, clock = plotting.slider(0.0, 1.5, 0.25, 0.5), plotting.slider(0.0, 0.95, 0.05, 0.5)
-plotting.explore(play, schedule=plotting.choices(["yours", *schedules], "yours"), p=knob, q=knob, t=clock)
+plotting.explore(
+    play, schedule=plotting.choices(["yours", *schedules], "yours"), p=knob, q=knob, t=clock
+)
 
 # %% [markdown]
 # ## Why straight paths of random pairs cannot make a straight flow
@@ -328,7 +379,11 @@ from math import pi
 s, t = 0.3, torch.linspace(0, 1, 2001, dtype=profile.dtype)
 turn, sigma = (pi / 2 * t).sin(), 1 - t + s * t
 cosine = (pi / 2 * (1 - t)).sin()
-ways = {"linear": (1 - t, t), "trigonometric": (cosine, turn), "optimal": (sigma * cosine, sigma / s * turn)}
+ways = {
+    "linear": (1 - t, t),
+    "trigonometric": (cosine, turn),
+    "optimal": (sigma * cosine, sigma / s * turn),
+}
 
 
 def slope(y):
@@ -342,7 +397,11 @@ for name, (a, b) in ways.items():
         a * slope(slope(a)) + s**2 * b * slope(slope(b)),
         slope(a) ** 2 + s**2 * slope(b) ** 2 - slope(size) ** 2,
     )
-    terms[name] = {"the paths bend": bend, "the paths cross": cross, "the flow bends": size * slope(slope(size))}
+    terms[name] = {
+        "the paths bend": bend,
+        "the paths cross": cross,
+        "the flow bends": size * slope(slope(size)),
+    }
     assert torch.allclose(bend + cross, terms[name]["the flow bends"], atol=2e-3)  # equation (5)
 assert terms["optimal"]["the flow bends"].abs().max() < 1e-4
 L = torch.kron(torch.tensor([[0.0, 1.0], [0.0, 0.0]]), torch.eye(2)).to(noise)
@@ -352,13 +411,22 @@ assert torch.allclose((lifted @ torch.matrix_exp(L).T)[:, :2], s * noise)  # one
 # %%
 quantiles = torch.special.ndtri((torch.arange(6, dtype=profile.dtype) + 0.5) / 6)
 partners = s * quantiles[torch.randperm(6, generator=profile.generator(10))]
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=2.3, rows=2, sharey="row")
 for above, below, (name, (a, b)) in zip(axes[:3], axes[3:], ways.items()):
     size = (a**2 + s**2 * b**2).sqrt()
-    above.plot(t, a[:, None] * quantiles + b[:, None] * partners, color=plotting.COLORS["floor"], linewidth=0.8)
+    above.plot(
+        t,
+        a[:, None] * quantiles + b[:, None] * partners,
+        color=plotting.COLORS["floor"],
+        linewidth=0.8,
+    )
     above.plot(t, size[:, None] * quantiles, color=plotting.COLORS["model"], linewidth=1.2)
     above.set(xlabel="t", title=f"{name}: grey paths, blue flow")
-    for (label, y), color, dash in zip(terms[name].items(), ("rival", "error", "model"), ("-.", "--", "-")):
+    for (label, y), color, dash in zip(
+        terms[name].items(), ("rival", "error", "model"), ("-.", "--", "-")
+    ):
         below.plot(t, y, dash, color=plotting.COLORS[color], label=label)
     below.set(xlabel="t", ylim=(-2.6, 2.6))
 axes[0].set_ylabel("x")
@@ -394,7 +462,12 @@ plotting.finish(
 
 # %%
 latent = T.inverse(data)[0]
-panels = {"noise z": noise, "T(z): no flow at all": T(noise), "data": data[:2000], "their $z=T^{-1}(x)$": latent[:2000]}
+panels = {
+    "noise z": noise,
+    "T(z): no flow at all": T(noise),
+    "data": data[:2000],
+    "their $z=T^{-1}(x)$": latent[:2000],
+}
 hues = [noise[:, 0], noise[:, 0], data[:2000, 1], data[:2000, 1]]
 fig, axes = plotting.new_figure(4, height=2.5)
 for ax, (name, x), hue in zip(axes, panels.items(), hues):
@@ -411,7 +484,11 @@ round_floor = kt.noise_floor(
     generator=profile.generator(11),
 )
 kc.show("SW2 of T(z) to the moons; floor", [distance(T(noise)), floor[0]], digits=2)
-kc.show("SW2 of the data's z to N(0, I); floor", [kt.sliced_wasserstein2(latent, noise), round_floor[0]], digits=2)
+kc.show(
+    "SW2 of the data's z to N(0, I); floor",
+    [kt.sliced_wasserstein2(latent, noise), round_floor[0]],
+    digits=2,
+)
 
 # %% [markdown]
 # How straight? Equation (2) measures it before any network is trained: $\mathbb E|\mathcal Dv|^2$ at four times with a pool of 800
@@ -432,12 +509,24 @@ for name, family in {**schedules, "convex chart": families["bent"]}.items():
     found[name] = torch.stack(rows).T  # A, crossing, effective size at each time
 for name in ("linear", "trigonometric", "convex chart"):
     A, cross, ess = found[name]
-    kc.show(f"{name:13} E|Dv|^2 to t = 0.6, at 0.8; crossing; ESS", [A[:3].mean(), A[3], cross.mean(), ess.min()], 2)
-own_map = kt.fit_convex_map(data, pair_steps=150, likelihood_steps=50, generator=profile.generator(12))
-live = kt.CurvedInterpolant(kt.ConvexChart(own_map), net=kt.FourierNet(2, width=64, generator=profile.generator(13)))
+    kc.show(
+        f"{name:13} E|Dv|^2 to t = 0.6, at 0.8; crossing; ESS",
+        [A[:3].mean(), A[3], cross.mean(), ess.min()],
+        2,
+    )
+own_map = kt.fit_convex_map(
+    data, pair_steps=150, likelihood_steps=50, generator=profile.generator(12)
+)
+live = kt.CurvedInterpolant(
+    kt.ConvexChart(own_map), net=kt.FourierNet(2, width=64, generator=profile.generator(13))
+)
 live.fit(data, n_steps=600, batch=256, generator=profile.generator(14))
 marks = {}
-for name, flow in {**flows, "bent, live": live, "student of lesson 10": kc.shipped("moons-student")}.items():
+for name, flow in {
+    **flows,
+    "bent, live": live,
+    "student of lesson 10": kc.shipped("moons-student"),
+}.items():
     one = flow.transport(noise, solver="euler", steps=1)
     marks[name] = kt.straightness(flow, noise[:500]).deviation, distance(one)
     kc.show(f"{name:20} S; SW2 after one Euler step", marks[name], digits=2)
@@ -490,7 +579,11 @@ kc.show(
     digits=2,
 )
 steepest = torch.linalg.eigvalsh(T.derivatives(noise)[2])[:, -1].sort().values
-kc.show("slope of T at the noise points: median, exceeded by one in a hundred", steepest[[1000, 1980]], 2)
+kc.show(
+    "slope of T at the noise points: median, exceeded by one in a hundred",
+    steepest[[1000, 1980]],
+    2,
+)
 
 # %% [markdown]
 # ## The race
@@ -509,7 +602,9 @@ kinds = {"linear": "teacher", "OT-CFM": "ot-teacher", "OT-CFM + reflow": "ot-ref
 kinds |= {"OT-CFM, local pairs": "local", "convex chart": "convex"}
 kinds |= {"decoded chart": "decoded", "pushed chart": "pushed"}
 toys = dict(zip(LAWS, (kt.moons, kt.checkerboard, kt.moons)))
-starts = {law: torch.randn(10_000, 2, generator=profile.generator(20 + i)) for i, law in enumerate(LAWS)}
+starts = {
+    law: torch.randn(10_000, 2, generator=profile.generator(20 + i)) for i, law in enumerate(LAWS)
+}
 starts["eight_to_moons"] = kt.eight_gaussians.sample(10_000, profile.generator(23)).float()
 goals = {law: toy.sample(20_000, profile.generator(24)) for law, toy in toys.items()}
 
@@ -529,22 +624,46 @@ for law, toy in toys.items():
         marks[law, name] = torch.tensor([judge(law, x) for x in ends]).T
 
 # %%
-told = {name: [quoted(f"{law}-{kind}").get("seconds", 0) for law in LAWS] for name, kind in kinds.items()}
-seconds = {name: sum(row) / sum(value > 0 for value in row) for name, row in told.items()}  # 0: nobody measured
+told = {
+    name: [quoted(f"{law}-{kind}").get("seconds", 0) for law in LAWS]
+    for name, kind in kinds.items()
+}
+seconds = {
+    name: sum(row) / sum(value > 0 for value in row) for name, row in told.items()
+}  # 0: nobody measured
 seconds["OT-CFM + reflow"] += seconds["OT-CFM"]
 fig, axes = plotting.new_figure(3, height=2.9, sharey=True)
 for ax, law in zip(axes, LAWS):
-    print(f"{law}: floor of SW2 {floors[law][0]:.3f} ± {floors[law][1]:.3f}. SW2, structure at 1, 2, 4 Euler steps:")
+    print(
+        f"{law}: floor of SW2 {floors[law][0]:.3f} ± {floors[law][1]:.3f}. SW2, structure at 1, 2, 4 Euler steps:"
+    )
     for name, (color, dash, marker) in zip(kinds, reversed(plotting.SERIES)):
         cells = [f"{a:.3f} {b:4.0%}" for a, b in marks[law, name].T.tolist()]
         print(f"  {name:20} {seconds[name]:3.0f} s of training   " + "    ".join(cells))
         if name != "linear":
-            ax.plot([1, 2, 4], marks[law, name][0], color=color, linestyle=dash, marker=marker, label=name)
-    ax.axhspan(floors[law][0] - floors[law][1], sum(floors[law]), color=plotting.COLORS["floor"], alpha=0.3)
-    ax.set(xlabel="Euler steps", xscale="log", yscale="log", title=f"{law}, grey: floor", ylabel="sliced W2")
+            ax.plot(
+                [1, 2, 4],
+                marks[law, name][0],
+                color=color,
+                linestyle=dash,
+                marker=marker,
+                label=name,
+            )
+    ax.axhspan(
+        floors[law][0] - floors[law][1], sum(floors[law]), color=plotting.COLORS["floor"], alpha=0.3
+    )
+    ax.set(
+        xlabel="Euler steps",
+        xscale="log",
+        yscale="log",
+        title=f"{law}, grey: floor",
+        ylabel="sliced W2",
+    )
     ax.set_xticks([1, 2, 4], ["1", "2", "4"])
     ax.set_yticks([0.01, 0.02, 0.05, 0.1], ["0.01", "0.02", "0.05", "0.1"])
     ax.minorticks_off()
+
+# %% tags=["collapsed"]
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8)
 alt = """Sliced W2 against one, two and four Euler steps on three problems. The pushed chart is lowest at one step, the decoded
 one close by; with more steps the others come near, except for the convex chart, which stays highest."""
@@ -556,13 +675,20 @@ for law in LAWS:
 
 # %%
 shown = [name for name in kinds if name not in ("linear", "convex chart", "decoded chart")]
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(5, height=2.0, rows=3)
 for row, law in zip(axes.reshape(3, 5), LAWS):
-    flown = [kc.shipped(f"{law}-{kinds[name]}").transport(starts[law], solver="euler", steps=1) for name in shown]
+    flown = [
+        kc.shipped(f"{law}-{kinds[name]}").transport(starts[law], solver="euler", steps=1)
+        for name in shown
+    ]
     for ax, name, x in zip(row, [*shown, "exact sample"], [*flown, goals[law][:10_000].float()]):
         counts = torch.histogramdd(x, bins=[46, 46], range=[-2.3, 2.3, -2.3, 2.3]).hist.T.sqrt()
         ax.imshow(counts, cmap="Blues", origin="lower", interpolation="nearest")
-        score = f"SW2 {marks[law, name][0, 0]:.3f}" if name in kinds else f"floor {floors[law][0]:.3f}"
+        score = (
+            f"SW2 {marks[law, name][0, 0]:.3f}" if name in kinds else f"floor {floors[law][0]:.3f}"
+        )
         ax.set(xticks=[], yticks=[], title=(f"{name}\n" if law == LAWS[0] else "") + score)
     row[0].set_ylabel(law)
 alt = """One Euler step of four flows on three problems, 10,000 samples each, and the exact sample. OT-CFM leaves a haze between the
@@ -590,7 +716,7 @@ plotting.finish(fig, alt)
 # A problem, a flow and its Euler steps: left where the points start, then where they arrive, and an exact sample. From how many steps on
 # can *you* no longer tell OT-CFM from the pushed chart?
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 race = {(law, name): kc.shipped(f"{law}-{kind}") for law in LAWS for name, kind in kinds.items()}
 
 
@@ -607,7 +733,10 @@ def run(law, flow, steps):
     for ax, (title, points), color in zip(axes, panels.items(), ("floor", "model", "reference")):
         plotting.points(ax, points[:250], (-3, 3), color=color)
         ax.set_title(title, fontsize=8)
-    plotting.finish(fig, "Start points, where so many Euler steps of the chosen flow take them, and an exact sample.")
+    plotting.finish(
+        fig,
+        "Start points, where so many Euler steps of the chosen flow take them, and an exact sample.",
+    )
 
 
 plotting.explore(
@@ -658,7 +787,7 @@ kc.show(
 print(*told[64].report())
 assert objective[0] > 5 and max(objective) > 2 * truth and ess[0] > 50 and ess[-1] < 1.1
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=2.8)
 axes[0].plot(dims, ess, "o-", color=plotting.COLORS["model"])
 axes[0].axhspan(1, 20, color=plotting.COLORS["floor"], alpha=0.25)
@@ -690,14 +819,21 @@ plotting.finish(fig, alt)
 from koopteach.interpolants.diagnosis import source_report
 
 
-glow, stream = kt.GlowInterpolant(4, n_steps=2, width=8, generator=profile.generator(8)).double(), profile.generator(52)
+glow, stream = (
+    kt.GlowInterpolant(4, n_steps=2, width=8, generator=profile.generator(8)).double(),
+    profile.generator(52),
+)
 for parameter in glow.parameters():
     parameter.normal_(std=0.3, generator=stream)  # a fresh one is the linear interpolant
 grain, pictures = torch.randn(2, 3, 16, dtype=profile.dtype, generator=stream)
 back, logdet = glow.inverse(halfway := glow.value(grain, pictures, 0.5), pictures, 0.5)
 jacobian = torch.func.jacrev(lambda x: glow.inverse(x[None], pictures[:1], 0.5)[0][0])(halfway[0])
 assert torch.allclose(back, grain) and torch.allclose(logdet[0], jacobian.slogdet().logabsdet)
-kc.show("Glow: log-determinants for three pictures, that of straight paths", [*logdet, 16 * torch.tensor(2.0).log()], 2)
+kc.show(
+    "Glow: log-determinants for three pictures, that of straight paths",
+    [*logdet, 16 * torch.tensor(2.0).log()],
+    2,
+)
 
 
 class Forgetful(Squeezing):
@@ -711,25 +847,32 @@ try:
     kt.check_interpolant(Forgetful(1), noise[:60, :1], sides.repeat(30, 1))
 except ValueError as error:
     print("check_interpolant:", error)
-print("fit:", *source_report(families["bent"], kt.eight_gaussians.sample(2000, profile.generator(50))))
+print(
+    "fit:", *source_report(families["bent"], kt.eight_gaussians.sample(2000, profile.generator(50)))
+)
 
 # %% [markdown]
 # **See the collapse in the plane.** For the three Gaussians of the beginning the exact field is known (black). Move the time towards 1 and shrink the pool: the
 # arrows of (2) turn into those of single data. Which effective size goes with an error of a tenth?
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 eyes, large = noise[:50], bells.sample(4096, profile.generator(51))
 
 
 def estimate(pool_size, t):
     x = (1 - t) * eyes + t * large[-50:]
-    told, right = kt.optimal_field(kt.LinearInterpolant(2), x, t, large[:pool_size]), exact.velocity(x, t)
+    told, right = (
+        kt.optimal_field(kt.LinearInterpolant(2), x, t, large[:pool_size]),
+        exact.velocity(x, t),
+    )
     error = (told.velocity - right).norm() / right.norm()
     fig, (ax,) = plotting.new_figure(height=3.8)
     for v, color, width in ((right, "reference", 0.008), (told.velocity, "model", 0.004)):
         ax.quiver(*x.T, *v.T, color=plotting.COLORS[color], scale=22, width=width)
     plotting.points(ax, x, (-2.2, 2.2), color="floor")
-    ax.set_title(f"pool {pool_size}, t = {t:g}: median ESS {told.ess.median():.0f}, error {error:.0%}")
+    ax.set_title(
+        f"pool {pool_size}, t = {t:g}: median ESS {told.ess.median():.0f}, error {error:.0%}"
+    )
     plotting.finish(fig, "Exact velocities in black and estimated ones in blue at fifty points.")
 
 

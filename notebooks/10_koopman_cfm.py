@@ -112,7 +112,10 @@ kc.show("evaluations of the network, teacher and student", [teacher.nfe, student
 lifting, one = student.lifting, torch.eye(2, dtype=profile.dtype)
 z0 = student.lift(x0, 0.0)  # the one evaluation of the network, (n, 8): p, u, a, b
 alpha, beta = lifting.growth.item(), lifting.frequency.item()
-L = torch.kron(torch.tensor([[0, 1, 0, 0], [0, 0, 0, 0], [0, 0, alpha, beta], [0, 0, -beta, alpha]]).double(), one)
+L = torch.kron(
+    torch.tensor([[0, 1, 0, 0], [0, 0, 0, 0], [0, 0, alpha, beta], [0, 0, -beta, alpha]]).double(),
+    one,
+)
 C = torch.kron(torch.tensor([[1.0, 0, 1, 0]]).double(), one)
 
 assert torch.allclose(z0 @ C.T, x0, atol=1e-5)  # reading a lift gives the point back
@@ -135,7 +138,9 @@ paths = teacher.trajectory(x0[:40], times).float()
 def residual(x, t):
     """Lie z - L z, equation (1), at points (n, d) and a time."""
     t = torch.full_like(x[:, :1], float(t))
-    z, rate = torch.func.jvp(consistent.lifting.lift, (x, t), (teacher.velocity(x, t), torch.ones_like(t)))
+    z, rate = torch.func.jvp(
+        consistent.lifting.lift, (x, t), (teacher.velocity(x, t), torch.ones_like(t))
+    )
     return rate - z @ L.T
 
 
@@ -172,7 +177,9 @@ def distance(x):
     return kt.sliced_wasserstein2(x, reference)
 
 
-floor = kt.noise_floor(distance, kt.moons.sample, len(x0), repeats=10, generator=profile.generator(3))
+floor = kt.noise_floor(
+    distance, kt.moons.sample, len(x0), repeats=10, generator=profile.generator(3)
+)
 ot_teacher = kc.shipped("moons-ot-teacher")
 tries = {
     "teacher, Euler": (teacher, "euler", (1, 2, 4, 8, 16, 32)),
@@ -183,19 +190,40 @@ measured = {"student": ([1], [distance(student.transport(x0))])}
 for name, (flow, solver, steps) in tries.items():
     found = [(distance(flow.transport(x0, solver=solver, steps=k)), flow.nfe) for k in steps]
     measured[name] = ([nfe for _, nfe in found], [value for value, _ in found])
+
+# %% tags=["collapsed"]
 alt = """Sliced W2 against evaluations of the network. One Euler step of the teacher is far off; Euler needs more than
 16, midpoint 8 to 16. The OT teacher needs 2 to 4; the student is at the noise floor with one."""
-plotting.curves([], measured, xlabel="evaluations", ylabel="sliced W2", logx=True, logy=True, floor=floor, alt=alt)
+plotting.curves(
+    [],
+    measured,
+    xlabel="evaluations",
+    ylabel="sliced W2",
+    logx=True,
+    logy=True,
+    floor=floor,
+    alt=alt,
+)
 
 # %%
-states = {"teacher, 16 evaluations": teacher.transport(x0), "student, 1 evaluation": student.transport(x0)}
+states = {
+    "teacher, 16 evaluations": teacher.transport(x0),
+    "student, 1 evaluation": student.transport(x0),
+}
 states["teacher, Euler 1"] = teacher.transport(x0, solver="euler", steps=1)
-notes = {name: f"SW2 {distance(x):.2f}, on the moons {kt.moons.structure(x):.0%}" for name, x in states.items()}
+notes = {
+    name: f"SW2 {distance(x):.2f}, on the moons {kt.moons.structure(x):.0%}"
+    for name, x in states.items()
+}
 alt = """Teacher with 16 evaluations, student with one, and an exact sample show two moons; between the arms the first
 two have some stray points. One Euler step of the teacher is a single dot in the middle."""
-plotting.compare({name: x[:400] for name, x in states.items()}, reference, box, notes=notes, alt=alt)
+plotting.compare(
+    {name: x[:400] for name, x in states.items()}, reference, box, notes=notes, alt=alt
+)
 kc.show("noise floor of SW2, mean and sd", list(floor), digits=2)
-few_steps = [kt.moons.structure(ot_teacher.transport(x0, solver="euler", steps=k)) for k in (1, 2, 4)]
+few_steps = [
+    kt.moons.structure(ot_teacher.transport(x0, solver="euler", steps=k)) for k in (1, 2, 4)
+]
 kc.show("on the moons, OT teacher with 1, 2, 4 steps of Euler", few_steps, digits=2)
 end = teacher.transport(x0, steps=20)
 kc.show(
@@ -216,15 +244,29 @@ direct = kt.distill(teacher, generator=profile.generator(4))
 live = kt.KoopmanFlow(teacher).fit(n_paths=3000, n_steps=600, generator=profile.generator(9))
 fresh = torch.randn(4000, 2, dtype=profile.dtype, generator=profile.generator(7))
 goal = teacher.transport(fresh, steps=20)
-for name, (flow, most) in {"student": (student, 0.04), "direct": (direct, 0.04), "live": (live, 0.15)}.items():
+for name, (flow, most) in {
+    "student": (student, 0.04),
+    "direct": (direct, 0.04),
+    "live": (live, 0.15),
+}.items():
     x = flow.transport(fresh)
     error = (x - goal).norm() / goal.norm()
-    kc.show(f"{name:8}", f"end {error:.3f}, SW2 {distance(x):.3f}, on the moons {kt.moons.structure(x):.0%}")
+    kc.show(
+        f"{name:8}",
+        f"end {error:.3f}, SW2 {distance(x):.3f}, on the moons {kt.moons.structure(x):.0%}",
+    )
     assert error < most
 middle = teacher.transport(fresh, steps=20, t=0.5)
-half_way = [float((flow.transport(fresh, t=0.5) - middle).norm() / middle.norm()) for flow in (student, live)]
+half_way = [
+    float((flow.transport(fresh, t=0.5) - middle).norm() / middle.norm())
+    for flow in (student, live)
+]
 kc.show("error at t = 1/2, student and live", half_way, digits=2)
-kc.show("eigenvalue of the pair, student and live", [flow.rates[2].item() for flow in (student, live)], digits=2)
+kc.show(
+    "eigenvalue of the pair, student and live",
+    [flow.rates[2].item() for flow in (student, live)],
+    digits=2,
+)
 assert max(half_way) < 0.15
 
 # %% [markdown]
@@ -264,12 +306,16 @@ plotting.curves(
     alt=alt,
 )
 for name, d in told.items():
-    kc.show(f"{name:16} at t = 1, at t = 1/2, relative residual", [d.end, d.mid, d.residual], digits=2)
+    kc.show(
+        f"{name:16} at t = 1, at t = 1/2, relative residual", [d.end, d.mid, d.residual], digits=2
+    )
 assert told["end points only"].mid > 5 * told["by coefficients"].mid
 
 # %%
 films = {"teacher": teacher, "end points only": students["end points only"]}
 middle = [0.0, 0.25, 0.5, 1.0]
+
+# %% tags=["collapsed"]
 plotting.films(
     {name: flow.trajectory(few, middle) for name, flow in films.items()},
     middle,
@@ -294,8 +340,12 @@ plotting.films(
 data = kt.moons.sample(1000, profile.generator(5))
 back = {"student": student.invert(data), "teacher": teacher.invert(data, steps=20)}
 noise = torch.randn(10_000, 2, dtype=profile.dtype, generator=profile.generator(6))
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.2)
-for ax, (name, x) in zip(axes, {"data": data, **{f"their noise, {name}": x for name, x in back.items()}}.items()):
+for ax, (name, x) in zip(
+    axes, {"data": data, **{f"their noise, {name}": x for name, x in back.items()}}.items()
+):
     plotting.cloud(ax, x[:300], data[:300, 1], box)
     ax.set_title(name)
 plotting.finish(
@@ -335,6 +385,8 @@ for name, gap in gaps.items():
 modes = student.modes(few)
 straight = torch.stack([modes.position + t * modes.drift for t in moments])
 total = torch.stack([modes.at(float(t)) for t in moments])
+
+# %% tags=["collapsed"]
 plotting.films(
     {"straight part": straight, "turning pair": total - straight, "their sum": total},
     moments,
@@ -357,7 +409,7 @@ assert torch.allclose(total[-1], student.transport(few), atol=1e-4)
 # modes names.)
 
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 fine = torch.linspace(0, 1, 21, dtype=profile.dtype)
 film = teacher.trajectory(few, fine)
 
@@ -376,7 +428,9 @@ def side_by_side(t, drift_gain, pair_gain):
 
 gain = plotting.slider(0.0, 2.0, 0.25, 1.0)
 half = plotting.slider(0.0, 2.0, 0.25, 0.5)
-plotting.explore(side_by_side, t=plotting.slider(0.0, 1.0, 0.05, 0.9), drift_gain=gain, pair_gain=half)
+plotting.explore(
+    side_by_side, t=plotting.slider(0.0, 1.0, 0.05, 0.9), drift_gain=gain, pair_gain=half
+)
 
 # %% [markdown]
 # ## Is the spectrum a property of the flow?
@@ -392,11 +446,18 @@ plotting.explore(side_by_side, t=plotting.slider(0.0, 1.0, 0.05, 0.9), drift_gai
 # </details>
 
 # %%
-pair = {"start 0.5i": kc.shipped("moons-consistency"), "start 4.5i": kc.shipped("moons-consistency-2")}
+pair = {
+    "start 0.5i": kc.shipped("moons-consistency"),
+    "start 4.5i": kc.shipped("moons-consistency-2"),
+}
 for name, flow in pair.items():
     d = flow.diagnose(x0)
     kc.show(f"{name}: eigenvalue", flow.rates[2].item(), digits=2)
-    kc.show("    its error at t = 1, over the path; SW2", [d.end, d.path, distance(flow.transport(x0))], digits=2)
+    kc.show(
+        "    its error at t = 1, over the path; SW2",
+        [d.end, d.path, distance(flow.transport(x0))],
+        digits=2,
+    )
 found = [flow.rates[2] for flow in pair.values()]
 assert abs(found[0] - found[1]) > 1.5
 
@@ -425,14 +486,23 @@ protocols = {
     "OT teacher": kt.fit_time_functions(stored["OT"].states, clock, 1),
 }
 moments_of_time = time_moments(states)
-a, b = torch.linspace(-4, 4, 41, dtype=profile.dtype), torch.linspace(0.3, 6, 39, dtype=profile.dtype)
-valley = torch.tensor([[path_floor(moments_of_time, clock, g[None], f[None]) for g in a] for f in b])
-kc.show(
-    "default: growth, frequency, relative error of the path", [float(v) for v in protocols["the default"]], digits=2
+a, b = (
+    torch.linspace(-4, 4, 41, dtype=profile.dtype),
+    torch.linspace(0.3, 6, 39, dtype=profile.dtype),
 )
-kc.show("share of the square below with an error under 0.02", f"{(valley < 0.02).double().mean():.0%}")
+valley = torch.tensor(
+    [[path_floor(moments_of_time, clock, g[None], f[None]) for g in a] for f in b]
+)
+kc.show(
+    "default: growth, frequency, relative error of the path",
+    [float(v) for v in protocols["the default"]],
+    digits=2,
+)
+kc.show(
+    "share of the square below with an error under 0.02", f"{(valley < 0.02).double().mean():.0%}"
+)
 
-# %%
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure(height=3.8)
 image = ax.contourf(a, b, valley, levels=[0, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04], cmap="Greys_r")
 fig.colorbar(image, ax=ax, label="best error of the path, relative")
@@ -440,7 +510,14 @@ marks = {name: complex(float(g), float(f)) for name, (g, f, _) in protocols.item
 marks |= {f"gradient descent, {name}": complex(flow.rates[2]) for name, flow in pair.items()}
 for (name, value), (color, _, marker) in zip(marks.items(), plotting.SERIES):
     ax.plot(
-        value.real, value.imag, marker, color=color, markersize=8, markeredgecolor="white", linestyle="", label=name
+        value.real,
+        value.imag,
+        marker,
+        color=color,
+        markersize=8,
+        markeredgecolor="white",
+        linestyle="",
+        label=name,
     )
 ax.set(xlabel=r"growth $\alpha$", ylabel=r"frequency $\beta$", ylim=(0.3, 6))
 fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
@@ -496,10 +573,16 @@ failures = {
 flows = {name: kc.shipped(file) for name, file in failures.items()}
 for name, flow in flows.items():
     d = flow.diagnose(x0)
-    kc.show(f"{name:23} consistency loss, relative residual", [d.raw_residual, d.residual], digits=2)
+    kc.show(
+        f"{name:23} consistency loss, relative residual", [d.raw_residual, d.residual], digits=2
+    )
     kc.show("    error at t = 1, at t = 1/2; size of z", [d.end, d.mid, d.size], digits=2)
+
+# %% tags=["collapsed"]
 alt = """Collapsed model: one dot. Autoencoder: two moons, a little blurred. Mode sum: two moons."""
-plotting.compare({name: flow.transport(x0[:400]) for name, flow in flows.items()}, reference, box, alt=alt)
+plotting.compare(
+    {name: flow.transport(x0[:400]) for name, flow in flows.items()}, reference, box, alt=alt
+)
 
 # %% [markdown]
 # The first is a dot with the smallest loss of all. The second would pass any test of samples: its moons are fine, its loss
@@ -525,7 +608,9 @@ before = flows["free, four losses"].diagnose(x0[:300], verbose=False)
 for scale in (1.0, 0.1, 0.01):
     d = rescaled(flows["free, four losses"], scale).diagnose(x0[:300], verbose=False)
     kc.show(
-        f"scale {scale:4}: loss, relative residual, error at t = 1/2", [d.raw_residual, d.residual, d.mid], digits=2
+        f"scale {scale:4}: loss, relative residual, error at t = 1/2",
+        [d.raw_residual, d.residual, d.mid],
+        digits=2,
     )
     assert abs(d.residual - before.residual) < 0.01
     assert abs(d.raw_residual / before.raw_residual - scale**2) < 0.1 * scale**2

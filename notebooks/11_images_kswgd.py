@@ -43,7 +43,11 @@ def resolve(z, kernels, width, coarse=200):
     """Narrow kernels, wide ones and a quadratic tail; all the modes that the data support."""
     narrow = kt.GaussianRBF.from_data(z, kernels, profile.generator(2), units=1.0)
     wide = kt.GaussianRBF.from_data(z, coarse, profile.generator(3), units=1.0)
-    parts = [kt.GaussianRBF(narrow.centers, width * narrow.widths), wide, kt.Monomials(z.shape[1], 2)]
+    parts = [
+        kt.GaussianRBF(narrow.centers, width * narrow.widths),
+        wide,
+        kt.Monomials(z.shape[1], 2),
+    ]
     return kt.GeneratorEDMD(kt.MultiScale(parts))
 
 
@@ -51,8 +55,12 @@ def resolve(z, kernels, width, coarse=200):
 began = process_time()
 spectrum = resolve(z, 500, 0.6).fit(z).spectrum(1000)
 paper = kt.KSWGD(spectrum, damping=math.inf)
-run = kt.run_particles(paper, x0, n_steps=60, record_every=1, generator=profile.generator(4), verbose=False)
+run = kt.run_particles(
+    paper, x0, n_steps=60, record_every=1, generator=profile.generator(4), verbose=False
+)
 seconds = process_time() - began
+
+# %% tags=["collapsed"]
 alt = """Six rows of twelve 8 x 8 pictures, after 0, 2, 5, 10, 20 and 60 steps. In the first row some are
 faint or between two digits; from the fourth row on they hardly change, and most are clear digits of all kinds."""
 film = {f"step {k}": autoencoder.decode(run.particles[k, 24:36]) for k in (0, 2, 5, 10, 20, 60)}
@@ -158,7 +166,9 @@ def judge(codes):
         "Frechet": kt.frechet_distance(features, real),
         "precision": precision,
         "recall": recall,
-        "classes": kt.class_balance(classifier.predict(autoencoder.decode(codes)), images.test_labels),
+        "classes": kt.class_balance(
+            classifier.predict(autoencoder.decode(codes)), images.test_labels
+        ),
         "nearest": kt.neighbour_ratio(codes, z, held_out),
         "sliced W2": kt.sliced_wasserstein2(codes, held_out),
     }
@@ -173,7 +183,9 @@ def line(name, numbers, spent=""):
 
 
 # %% tags=["nbval-ignore-output"]
-some = [torch.randperm(len(z), generator=profile.generator(10 + i))[: len(held_out)] for i in range(8)]
+some = [
+    torch.randperm(len(z), generator=profile.generator(10 + i))[: len(held_out)] for i in range(8)
+]
 draws = [judge(z[rows]) for rows in some]
 floor = {key: sum(draw[key] for draw in draws) / len(draws) for key in draws[0]}
 spread = {key: torch.tensor([draw[key] for draw in draws]).std().item() for key in floor}
@@ -215,7 +227,9 @@ head()
 for name, (modes, damping) in ladder.items():
     began, method = process_time(), kt.KSWGD(modes, damping=damping)
     steps = 20 if damping == 1.0 else 60
-    ends[name] = kt.run_particles(method, x0, n_steps=steps, record_every=60, generator=profile.generator(4)).final
+    ends[name] = kt.run_particles(
+        method, x0, n_steps=steps, record_every=60, generator=profile.generator(4)
+    ).final
     line(name, judge(ends[name]), f"{process_time() - began:.1f}")
 ends["one denoising step"] = kt.denoise(score, ends["500 narrow kernels"], variance)
 table = {name: judge(x) for name, x in ends.items()}
@@ -236,11 +250,15 @@ assert last["precision"] > floor["precision"] - 0.02 and last["recall"] > floor[
 
 # %%
 candidates = {
-    f"{kernels} kernels, width {width:g}": resolve(z, kernels, width) for kernels in (250, 500) for width in (0.4, 0.8)
+    f"{kernels} kernels, width {width:g}": resolve(z, kernels, width)
+    for kernels in (250, 500)
+    for width in (0.4, 0.8)
 }
 selection = kt.select(candidates, z, n_modes=20, folds=3, generator=profile.generator(5))
 as_good = (selection.name, *selection.ties)
 finest = max(as_good, key=lambda name: len(candidates[name].spectrum(1000)))
+
+# %% tags=["collapsed"]
 plotting.selection(
     selection,
     alt="Held-out energies of four candidates: 500 kernels score worse than 250. Bars are each one's own error; ties are "
@@ -251,7 +269,9 @@ plotting.selection(
 chosen = candidates[finest].fit(z).spectrum(1000)
 print(f"as good as the best: {as_good}; the finest: {finest}")
 method = kt.KSWGD(chosen, damping=math.inf)
-ends["selected"] = kt.run_particles(method, x0, n_steps=60, record_every=60, generator=profile.generator(4)).final
+ends["selected"] = kt.run_particles(
+    method, x0, n_steps=60, record_every=60, generator=profile.generator(4)
+).final
 ends["selected, denoised"] = kt.denoise(kt.spectral_score(chosen, z), ends["selected"], variance)
 head()
 for name in ("selected", "selected, denoised"):
@@ -311,10 +331,19 @@ assert last["Frechet"] < min(judge(codes)["Frechet"] for codes in rivals.values(
 assert last["precision"] > judge(rivals["latent flow matching"])["precision"]
 
 # %%
-rows = {"real": back, "KSWGD": ends["one denoising step"], "flow matching": rivals["latent flow matching"]}
+rows = {
+    "real": back,
+    "KSWGD": ends["one denoising step"],
+    "flow matching": rivals["latent flow matching"],
+}
 rows |= {"mixture": rivals["Gaussian mixture, 40"], "noise": x0}
 order = torch.randperm(n, generator=profile.generator(11))[:14]
-shown = {name: codes[order] if name == "real" else autoencoder.decode(codes[order]) for name, codes in rows.items()}
+shown = {
+    name: codes[order] if name == "real" else autoencoder.decode(codes[order])
+    for name, codes in rows.items()
+}
+
+# %% tags=["collapsed"]
 alt = """Five rows of fourteen digits: real ones after the round trip, KSWGD, latent flow matching, a Gaussian mixture, noise. The first
 two rows are hard to tell apart, flow and noise have some undecided ones. KSWGD and flow start from the noise of the last row."""
 plotting.picture_rows(shown, alt=alt)
@@ -330,21 +359,30 @@ plotting.picture_rows(shown, alt=alt)
 # Rank and steps over a grid of decoded particles. With few modes, or few steps, they stay nearly as undecided as noise.
 
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 def digits(rank, steps):
     """Twenty-eight particles after so many steps with so many modes."""
     method = kt.KSWGD(spectrum.truncate(rank), damping=math.inf)
     x = kt.run_particles(
-        method, x0[:200], n_steps=steps, record_every=steps, generator=profile.generator(4), verbose=False
+        method,
+        x0[:200],
+        n_steps=steps,
+        record_every=steps,
+        generator=profile.generator(4),
+        verbose=False,
     ).final
     pictures = autoencoder.decode(x[:28])
     alt = f"Two rows of fourteen decoded particles with {rank} modes after {steps} steps."
-    plotting.picture_rows({f"{rank} modes, {steps} steps": pictures[:14], "14 more of them": pictures[14:]}, alt=alt)
+    plotting.picture_rows(
+        {f"{rank} modes, {steps} steps": pictures[:14], "14 more of them": pictures[14:]}, alt=alt
+    )
 
 
 assert len(spectrum) > 400
 plotting.explore(
-    digits, rank=plotting.choices((5, 20, 60, 200, 400), 400), steps=plotting.choices((2, 5, 10, 20, 60), 20)
+    digits,
+    rank=plotting.choices((5, 20, 60, 200, 400), 400),
+    steps=plotting.choices((2, 5, 10, 20, 60), 20),
 )
 
 # %% [markdown]
@@ -364,7 +402,9 @@ plotting.explore(
 codes = ends["one denoising step"][order]
 nearest = torch.cdist(codes, z).argmin(1)
 alt = "Two rows of fourteen digits: generated ones, and below each the nearest training digit after the round trip; alike, not equal."
-plotting.picture_rows({"KSWGD": autoencoder.decode(codes), "nearest": autoencoder.decode(z[nearest])}, alt=alt)
+plotting.picture_rows(
+    {"KSWGD": autoencoder.decode(codes), "nearest": autoencoder.decode(z[nearest])}, alt=alt
+)
 narrow = resolve(z, len(z), 0.4).fit(z).spectrum(2000)
 copies = carried(kt.KSWGD(narrow, damping=math.inf), 60)
 head()
@@ -378,12 +418,20 @@ assert judge(copies)["nearest"] < 0.9 * last["nearest"]
 
 # %% tags=["nbval-ignore-output"]
 method = kt.KSWGD(spectrum.truncate(20), damping=math.inf)
-few = kt.run_particles(method, x0, n_steps=120, record_every=120, generator=profile.generator(4)).final
+few = kt.run_particles(
+    method, x0, n_steps=120, record_every=120, generator=profile.generator(4)
+).final
 head()
 line("20 modes", judge(few))
 kc.show("energy over that of the start: 20 modes", method.energy(few) / method.energy(x0), digits=1)
-kc.show(f"                               {len(spectrum)} modes", run.energy[-1] / run.energy[0], digits=1)
-assert judge(few)["Frechet"] > 1.5 * floor["Frechet"] and method.energy(few) < 1e-3 * method.energy(x0)
+kc.show(
+    f"                               {len(spectrum)} modes",
+    run.energy[-1] / run.energy[0],
+    digits=1,
+)
+assert judge(few)["Frechet"] > 1.5 * floor["Frechet"] and method.energy(few) < 1e-3 * method.energy(
+    x0
+)
 assert judge(few)["precision"] < floor["precision"] - 0.05
 
 # %% [markdown]
@@ -397,7 +445,7 @@ assert judge(few)["precision"] < floor["precision"] - 0.05
 # coordinates, 58 particles each, as many as held-out pictures of the class. The same works *without* labels with cells of k-means, and
 # on 12,000 pictures of clothes that is what makes it fast: `python -m experiments images`.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 began, parts = process_time(), []
 for label in range(10):
     cloud = z[images.train_labels == label]
@@ -406,15 +454,22 @@ for label in range(10):
     white = torch.linalg.solve(root, (cloud - cloud.mean(0)).T).T
     small = resolve(white, 80, 0.6, coarse=20).fit(white).spectrum(200)
     start = x0[58 * label : 58 * (label + 1)]
-    method, options = kt.KSWGD(small, damping=math.inf), {"record_every": 60, "generator": profile.generator(4)}
+    method, options = (
+        kt.KSWGD(small, damping=math.inf),
+        {"record_every": 60, "generator": profile.generator(4)},
+    )
     y = kt.run_particles(method, start, n_steps=60, **options).final
     parts.append(kt.denoise(kt.spectral_score(small, white), y, variance) @ root + cloud.mean(0))
 by_class = torch.cat(parts)
 head()
 line("a spectrum for each class", judge(by_class), f"{process_time() - began:.1f}")
 pick = [58 * label + 7 for label in range(10)]
+
+# %% tags=["collapsed", "nbval-ignore-output"]
 alt = "One generated digit of each class from 0 to 9, in order."
-plotting.picture_rows({"by class": autoencoder.decode(by_class[pick])}, columns=images.class_names, alt=alt)
+plotting.picture_rows(
+    {"by class": autoencoder.decode(by_class[pick])}, columns=images.class_names, alt=alt
+)
 assert judge(by_class)["Frechet"] < 1.2 * floor["Frechet"]
 
 # %% [markdown]

@@ -35,6 +35,8 @@ clothes, look = kc.load_images("fashion28"), kc.shipped("fashion-components")
 teacher, student = kc.shipped("fashion-teacher"), kc.shipped("fashion-student")
 x0 = torch.randn(1000, look.dim, dtype=profile.dtype, generator=profile.generator(1))
 drawn = {"teacher, 40": teacher.transport(x0, steps=20), "student, 1": student.transport(x0)}
+
+# %% tags=["collapsed"]
 alt = """Four rows of twelve garments: real ones, the same cut to 40 components, the teacher's with 40 evaluations, the
 student's with one. The drawn ones are softer than the real ones. Teacher and student show the same garment in each column,
 the student a little blotchier."""
@@ -102,7 +104,11 @@ plotting.picture_rows(
 # %%
 digits, components = kc.load_images("digits8"), kc.shipped("digits-components")
 teacher, student = kc.shipped("digits-teacher"), kc.shipped("digits-student")
-V, mean, scale = components.directions.flatten(1).double(), components.mean.flatten().double(), components.scale
+V, mean, scale = (
+    components.directions.flatten(1).double(),
+    components.mean.flatten().double(),
+    components.scale,
+)
 coordinates = (digits.test.flatten(1).double() - mean) @ V.T / scale
 pictures = (mean + scale * coordinates @ V).clamp(0, 1).reshape(-1, 8, 8)
 assert torch.allclose(coordinates, components.encode(digits.test).double(), atol=1e-4)
@@ -124,13 +130,19 @@ kc.show("numbers that one evaluation gives for each picture", 4 * student.dim)
 moments = torch.linspace(0, 1, 11, dtype=profile.dtype)
 two = x0[[4, 7]]
 paths = {"teacher": teacher.trajectory(two, moments), "student": student.trajectory(two, moments)}
-films = {f"{name}, {i + 1}": components.decode(z[:, i]) for i in range(2) for name, z in paths.items()}
+films = {
+    f"{name}, {i + 1}": components.decode(z[:, i]) for i in range(2) for name, z in paths.items()
+}
 alt = """Two noises at eleven moments, teacher above student. The blotchy noise pales until the middle, then a digit with black
 strokes comes out of it. Student and teacher agree at every moment."""
 plotting.picture_rows(films, columns=[f"{float(t):.1f}" for t in moments], alt=alt)
 kc.show("evaluations of the network, student", student.nfe)
 told = student.diagnose(x0)
-kc.show("student's error at t = 1/2, at t = 1, over the path, relative", [told.mid, told.end, told.path], digits=2)
+kc.show(
+    "student's error at t = 1/2, at t = 1, over the path, relative",
+    [told.mid, told.end, told.path],
+    digits=2,
+)
 
 # %% [markdown]
 # The noise first fades towards the mean of all digits, which is what a flow of independent pairs does (lesson 08), and then decides.
@@ -163,7 +175,11 @@ def some(n, generator):
 
 
 floor = kt.noise_floor(
-    lambda f: kt.frechet_distance(f, held_out), some, 580, repeats=10, generator=profile.generator(3)
+    lambda f: kt.frechet_distance(f, held_out),
+    some,
+    580,
+    repeats=10,
+    generator=profile.generator(3),
 )
 among = [kt.precision_recall(held_out, some(580, profile.generator(i))) for i in range(10)]
 kc.show("floor of the Frechet distance, mean and sd", list(floor), digits=2)
@@ -182,10 +198,17 @@ kc.show("precision and recall of real pictures", torch.tensor(among).mean(0), di
 # </details>
 
 # %%
-flows = {"teacher": teacher, "OT": kc.shipped("digits-ot-teacher"), "reflow": kc.shipped("digits-reflow")}
+flows = {
+    "teacher": teacher,
+    "OT": kc.shipped("digits-ot-teacher"),
+    "reflow": kc.shipped("digits-reflow"),
+}
 tries = [("teacher", "euler", (1, 2, 4, 8, 16)), ("teacher", "midpoint", (1, 2, 4, 10))]
 tries += [("OT", "euler", (1, 2, 4, 8)), ("reflow", "euler", (1, 2, 4))]
-measured, ends = {"student": ([1], [frechet(student.transport(x0))])}, {"student, 1": student.transport(x0)}
+measured, ends = (
+    {"student": ([1], [frechet(student.transport(x0))])},
+    {"student, 1": student.transport(x0)},
+)
 for name, solver, steps in tries:
     flow, key = flows[name], f"{name}, {solver.capitalize()}"
     measured[key] = ([], [])
@@ -194,18 +217,38 @@ for name, solver, steps in tries:
         measured[key][0].append(flow.nfe)
         measured[key][1].append(frechet(z))
         ends[f"{key} {flow.nfe}"] = z
+
+# %% tags=["collapsed"]
 alt = """Frechet distance against evaluations, both logarithmic. The student is the lowest of all with one, three times above
 the floor; the teacher's Euler steps start thirty times higher and come down slowly, its midpoint steps cross the student's
 level at four evaluations; OT and reflow with one lie between."""
 plotting.curves(
-    [], measured, xlabel="evaluations", ylabel="Frechet distance", logx=True, logy=True, floor=floor, alt=alt
+    [],
+    measured,
+    xlabel="evaluations",
+    ylabel="Frechet distance",
+    logx=True,
+    logy=True,
+    floor=floor,
+    alt=alt,
 )
 
 # %%
-for key in ("student, 1", "reflow, Euler 1", "OT, Euler 1", "teacher, Euler 1", "OT, Euler 4", "teacher, Midpoint 4"):
+for key in (
+    "student, 1",
+    "reflow, Euler 1",
+    "OT, Euler 1",
+    "teacher, Euler 1",
+    "OT, Euler 4",
+    "teacher, Midpoint 4",
+):
     precision, recall = kt.precision_recall(held_out, features(ends[key]))
-    kc.show(f"{key:19} Frechet, precision, recall", [frechet(ends[key]), precision, recall], digits=2)
-assert frechet(ends["student, 1"]) < min(frechet(ends[f"{name}, Euler 1"]) for name in ("OT", "reflow"))
+    kc.show(
+        f"{key:19} Frechet, precision, recall", [frechet(ends[key]), precision, recall], digits=2
+    )
+assert frechet(ends["student, 1"]) < min(
+    frechet(ends[f"{name}, Euler 1"]) for name in ("OT", "reflow")
+)
 assert frechet(ends["teacher, Midpoint 4"]) < frechet(ends["student, 1"])
 
 # %% [markdown]
@@ -219,7 +262,11 @@ direct = kt.distill(teacher, x0=starts, **sizes, generator=profile.generator(10)
 live = kt.KoopmanFlow(teacher, net={"width": 128, "n_frequencies": 0})
 live.fit(n_paths=4000, n_steps=400, generator=profile.generator(11))
 goal = teacher.transport(x0, steps=20)
-for name, (flow, most) in {"student": (student, 0.35), "direct": (direct, 0.35), "live": (live, 0.65)}.items():
+for name, (flow, most) in {
+    "student": (student, 0.35),
+    "direct": (direct, 0.35),
+    "live": (live, 0.65),
+}.items():
     z = flow.transport(x0)
     error = float((z - goal).norm() / goal.norm())
     kc.show(f"{name:8} end, Frechet", f"{error:.2f}, {frechet(z):.1f}")
@@ -267,9 +314,14 @@ assert slow > fast
 # %%
 real = components.encode(digits.test).to(profile.dtype)
 back = {"student": student.invert(real), "teacher": teacher.invert(real, steps=20)}
-again = {"student": student.transport(back["student"]), "teacher": teacher.transport(back["teacher"], steps=20)}
+again = {
+    "student": student.transport(back["student"]),
+    "teacher": teacher.transport(back["teacher"], steps=20),
+}
 shown = list(range(0, 580, 45))
-rows = {"held out": real[shown]} | {f"{name}, there and back": z[shown] for name, z in again.items()}
+rows = {"held out": real[shown]} | {
+    f"{name}, there and back": z[shown] for name, z in again.items()
+}
 alt = """Thirteen held-out digits, and what student and teacher make of them there and back. The teacher returns the same
 pictures; the student the same digits with some pixels changed."""
 plotting.picture_rows({name: components.decode(z) for name, z in rows.items()}, alt=alt)
@@ -295,7 +347,9 @@ for name in back:
     kc.show("    SW2 of its noise to N(0, I)", kt.sliced_wasserstein2(back[name], normal), digits=2)
     kc.show("    mean square of its noise", back[name].square().mean(), digits=2)
 lost = student.invert(goal) - x0
-kc.show("student's error of the noise, of the teacher's samples", lost.square().mean().sqrt(), digits=2)
+kc.show(
+    "student's error of the noise, of the teacher's samples", lost.square().mean().sqrt(), digits=2
+)
 
 # %% [markdown]
 # Here the honest verdict is *half*. The student finds noise from which it draws a similar digit, off by a third. But measured
@@ -328,7 +382,11 @@ plotting.picture_rows({name: components.decode(z) for name, z in rows.items()}, 
 
 pairs = torch.randperm(580, generator=profile.generator(8)).reshape(2, 290)
 first, second = x0[pairs[0]], x0[pairs[1]]
-half = {"no walk": first, "straight": (first + second) / 2, "quarter circle": (first + second) / 2**0.5}
+half = {
+    "no walk": first,
+    "straight": (first + second) / 2,
+    "quarter circle": (first + second) / 2**0.5,
+}
 for name, noise in half.items():
     z = student.transport(noise)
     kc.show(f"halfway, {name:14}: Frechet distance", frechet(z), digits=2)
@@ -364,11 +422,13 @@ kc.show("size of the drift, of the pair at t = 0 and t = 1", sizes, digits=2)
 # digits? Turn it to 1.5: contrast. Then the drift to 0.5 with the pair at 1. Before you call the pair "contrast", read on.
 
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 def gains(drift_gain, pair_gain, t):
     rows = {
         "unchanged": student.transport(ten, t=t),
-        f"drift {drift_gain:g}, pair {pair_gain:g}": student.edit(ten, [drift_gain, pair_gain], t=t),
+        f"drift {drift_gain:g}, pair {pair_gain:g}": student.edit(
+            ten, [drift_gain, pair_gain], t=t
+        ),
     }
     alt = """Twelve digits unchanged, and with gains on drift and pair. Without the pair many change their class, a larger gain of it
     makes them harder and blacker."""
@@ -412,12 +472,19 @@ def by_class(energy, labels):
     return torch.stack([energy[labels == digit].mean() for digit in range(10)]) / energy.mean()
 
 
-energies = {name: flow.modes(x0).amplitudes.abs().square().sum(dim=(0, 2)) for name, flow in students.items()}
+energies = {
+    name: flow.modes(x0).amplitudes.abs().square().sum(dim=(0, 2))
+    for name, flow in students.items()
+}
 signatures = {name: by_class(energy, labels) for name, energy in energies.items()}
 signatures["size of the picture"] = by_class(goal.square().sum(dim=1), labels)
 for name, curve in signatures.items():
     agreement = torch.corrcoef(torch.stack([signatures["first"], curve]))[0, 1]
-    kc.show(f"{name:19} spread over classes, correlation with the first", [curve.std(), agreement], digits=2)
+    kc.show(
+        f"{name:19} spread over classes, correlation with the first",
+        [curve.std(), agreement],
+        digits=2,
+    )
     assert agreement > 0.75
 mixed = [torch.randperm(580, generator=profile.generator(20 + i)) for i in range(100)]
 chance = torch.stack([by_class(energies["first"], labels[order]) for order in mixed])
@@ -426,7 +493,7 @@ other = torch.stack([by_class(energies["another seed"], labels[order]) for order
 alike = torch.stack([torch.corrcoef(torch.stack(pair))[0, 1] for pair in zip(chance, other)])
 kc.show("correlation by chance, another seed", alike.mean(), digits=2)
 
-# %%
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure()
 for (name, curve), (color, dash, marker) in zip(signatures.items(), plotting.SERIES):
     ax.plot(range(10), curve, color=color, linestyle=dash, marker=marker, label=name)
@@ -461,13 +528,23 @@ for what, read in readings.items():
     others = [read(students[name]) for name in ("another seed", "another spectrum")]
     gaps[what] = [float((z - mine).norm() / mine.norm()) for z in others]
     kc.show(f"{what:30} another seed, another spectrum", gaps[what], digits=2)
-assert max(gaps["state at t = 1"]) < 0.3 < 0.6 < min(gaps["drift u"] + gaps["what a gain of 1.5 changes"])
+assert (
+    max(gaps["state at t = 1"])
+    < 0.3
+    < 0.6
+    < min(gaps["drift u"] + gaps["what a gain of 1.5 changes"])
+)
 
 # %%
 rows = {}
 for name, flow in students.items():
     rows[f"drift, {name}"] = components.linear(flow.modes(ten).drift)
-rows |= {f"gain 1.5, {name}": components.decode(flow.edit(ten, [1.0, 1.5])) for name, flow in students.items()}
+rows |= {
+    f"gain 1.5, {name}": components.decode(flow.edit(ten, [1.0, 1.5]))
+    for name, flow in students.items()
+}
+
+# %% tags=["collapsed"]
 alt = """Drifts and edited digits of three students. The drifts of the first and of another seed share little but their size;
 those of another spectrum are other ones. The edited digits are all harder and blacker, but in different pixels."""
 plotting.picture_rows(rows, signed=[name for name in rows if name.startswith("drift")], alt=alt)
@@ -492,7 +569,11 @@ for name, flow in students.items():
     known = (flow.modes(x0).drift - exact[name][1]).norm() / exact[name][1].norm()
     values = torch.linalg.svdvals(functions)
     kc.show(f"{name:16} error of the student's drift against the exact one", known, digits=2)
-    kc.show("    largest over smallest singular value of the time functions", values[0] / values[-1], digits=2)
+    kc.show(
+        "    largest over smallest singular value of the time functions",
+        values[0] / values[-1],
+        digits=2,
+    )
 gap = (exact["another seed"][1] - exact["first"][1]).norm() / exact["first"][1].norm()
 kc.show("exact drift, another seed against the first", gap, digits=1)
 assert gap < 0.1
@@ -539,7 +620,10 @@ assert frechet(twice) < frechet(ends["teacher, Midpoint 4"])  # two evaluations 
 
 # %%
 fashion, judge = kc.shipped("fashion-components"), kc.shipped("fashion-classifier")
-seen = {part: judge.features(fashion.decode(fashion.encode(getattr(clothes, part)))) for part in ("train", "test")}
+seen = {
+    part: judge.features(fashion.decode(fashion.encode(getattr(clothes, part))))
+    for part in ("train", "test")
+}
 floor = kt.noise_floor(
     lambda f: kt.frechet_distance(f, seen["test"][:500]),
     lambda n, g: seen["train"][torch.randperm(1000, generator=g)[:n]],

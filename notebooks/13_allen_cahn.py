@@ -40,23 +40,32 @@ def space_time(temperature, kappa=0.01, points=64, time=30.0):
     """One field on its way from zero, averaged over half a unit of time, (points, moments)."""
     model = kt.AllenCahn(points, kappa=kappa, temperature=temperature).to(profile.device)
     zero = torch.zeros(1, points, dtype=profile.dtype, device=profile.device)
-    path = model.trajectory(zero, n_steps=round(time / 0.02), dt=0.02, generator=profile.generator(20))
+    path = model.trajectory(
+        zero, n_steps=round(time / 0.02), dt=0.02, generator=profile.generator(20)
+    )
     return path[1:, 0].unflatten(0, (-1, 25)).mean(1).T.cpu()
 
 
 def draw_space_time(ax, field, title, time=30.0):
-    options = {"aspect": "auto", "origin": "lower", "extent": (0, time, 0, 1), "vmin": -1.6, "vmax": 1.6}
+    options = {
+        "aspect": "auto",
+        "origin": "lower",
+        "extent": (0, time, 0, 1),
+        "vmin": -1.6,
+        "vmax": 1.6,
+    }
     ax.imshow(field, cmap="PuOr_r", interpolation="bilinear", **options)
     ax.set(xlabel="time", ylabel="position", title=title)
 
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=3.0, sharey=True)
 for ax, temperature in zip(axes, (0.02, 0.08)):
     draw_space_time(ax, space_time(temperature), f"temperature {temperature:g}")
 axes[1].set_ylabel("")
 plotting.finish(
-    fig, "Space-time pictures of one field. Cold: a few broad domains that live long. Warm: many short ones."
+    fig,
+    "Space-time pictures of one field. Cold: a few broad domains that live long. Warm: many short ones.",
 )
 
 # %% [markdown]
@@ -134,7 +143,9 @@ def one_step(u, xi):
 u, xi = torch.randn(2, 5, n, dtype=profile.dtype, generator=profile.generator(2)).to(profile.device)
 assert torch.allclose(one_step(u, xi), model.step(u, dt, xi), atol=1e-10)
 kc.show("smallest and largest a", [a.min().item(), a.max().item()], digits=2)
-kc.show("a dt of the stiffest mode; an explicit step explodes beyond 2", a.max().item() * dt, digits=2)
+kc.show(
+    "a dt of the stiffest mode; an explicit step explodes beyond 2", a.max().item() * dt, digits=2
+)
 
 # %% [markdown]
 # ## Fields as data, and a judge
@@ -196,7 +207,8 @@ axes[1].plot(model.grid.cpu(), lift(reduce(fields[7:8]))[0].cpu(), label="its ei
 axes[1].set(xlabel="position", ylabel="u", ylim=(-2.2, 2.9))
 axes[1].legend(ncols=2, loc="upper center")
 plotting.finish(
-    fig, "Left: the first four coordinate functions, much like cosines. Right: a field and what eight keep."
+    fig,
+    "Left: the first four coordinate functions, much like cosines. Right: a field and what eight keep.",
 )
 kc.show("share of the variance in 8 coordinates", size[:8].sum() / size.sum(), digits=2)
 
@@ -220,16 +232,24 @@ seen = lift(reduce(reference))
 exact_C, exact_walls = correlation(seen), walls(seen)
 metrics = {
     "sliced W2": lambda z: kt.sliced_wasserstein2(z, reduce(reference[:10_000]), n_projections=60),
-    "magnetisation": lambda z: kt.sliced_wasserstein2(lift(z).mean(1)[:, None], seen.mean(1)[:, None]),
+    "magnetisation": lambda z: kt.sliced_wasserstein2(
+        lift(z).mean(1)[:, None], seen.mean(1)[:, None]
+    ),
     "correlation": lambda z: (correlation(lift(z)) - exact_C).abs().mean().item(),
     "walls": lambda z: (walls(lift(z)) - exact_walls).abs().item(),
 }
 fresh = profile.generator(5)
 floors = {
-    name: kt.noise_floor(f, lambda count, g: reduce(model.sample(count, g)), 800, repeats=10, generator=fresh)
+    name: kt.noise_floor(
+        f, lambda count, g: reduce(model.sample(count, g)), 800, repeats=10, generator=fresh
+    )
     for name, f in metrics.items()
 }
-kc.show("walls in the whole field, and seen through eight coordinates", [walls(reference), exact_walls], digits=1)
+kc.show(
+    "walls in the whole field, and seen through eight coordinates",
+    [walls(reference), exact_walls],
+    digits=1,
+)
 assert walls(reference) > 2 * exact_walls
 
 # %% [markdown]
@@ -264,18 +284,24 @@ assert (T * spectrum.rates[:3] / film.rates[:3] - 1).abs().max() < 0.15
 # good as they are, and they carry the errors of a step in time and of a finite wait.
 
 # %% tags=["nbval-ignore-output"]
-wiggle = 0.05 * torch.randn(800, n, dtype=profile.dtype, generator=profile.generator(7)).to(profile.device)
+wiggle = 0.05 * torch.randn(800, n, dtype=profile.dtype, generator=profile.generator(7)).to(
+    profile.device
+)
 starts = {"zero": reduce(wiggle), "one phase": reduce(1 + wiggle)}
 ends, runs = {"training fields": z}, {}
 for start, x0 in starts.items():
     for name, damping, steps in (("paper", math.inf, 100), ("damped", 1.0, 40)):
         began = process_time()
         method = kt.KSWGD(spectrum, damping=damping)
-        run = kt.run_particles(method, x0, n_steps=steps, record_every=10, generator=profile.generator(8))
+        run = kt.run_particles(
+            method, x0, n_steps=steps, record_every=10, generator=profile.generator(8)
+        )
         seconds[f"{name} from {start}"] = process_time() - began
         ends[f"{name} from {start}"], runs[f"{name} from {start}"] = run.final, run
     method = kt.KSWGD(film)
-    ends[f"EDMD, damped from {start}"] = kt.run_particles(method, x0, n_steps=40, generator=profile.generator(8)).final
+    ends[f"EDMD, damped from {start}"] = kt.run_particles(
+        method, x0, n_steps=40, generator=profile.generator(8)
+    ).final
 assert not any(run.diverged or run.stalled for run in runs.values())
 
 # %% tags=["nbval-ignore-output"]
@@ -289,7 +315,7 @@ for name in runs:
     for label in ("magnetisation", "correlation", "walls")[: 2 if "paper" in name else 3]:
         assert table[name][label] < 1.5 * max(floors[label][0], table["training fields"][label])
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.1)
 bins = torch.linspace(-1.5, 1.5, 25).numpy()
 shown = {"exact": seen, "KSWGD from zero": lift(ends["damped from zero"])}
@@ -298,7 +324,9 @@ for (name, u), (color, dash) in zip(
     shown.items(), [(plotting.COLORS["reference"], "-"), *[s[:2] for s in plotting.SERIES]]
 ):
     options = {"color": color, "linestyle": dash, "label": name}
-    axes[0].hist(u.mean(1).cpu().numpy(), bins, density=True, histtype="step", linewidth=1.5, **options)
+    axes[0].hist(
+        u.mean(1).cpu().numpy(), bins, density=True, histtype="step", linewidth=1.5, **options
+    )
     axes[1].plot(torch.arange(n) * dx, correlation(u).cpu(), **options)
     count = (u[:, 1:] * u[:, :-1] < 0).sum(1).bincount(minlength=7)[:7] / len(u)
     axes[2].plot(range(7), count.cpu(), marker="o", **options)
@@ -331,16 +359,23 @@ for name, method, steps in (
     ("SVGD, KDE score", kt.SVGD(score, step_size=0.05), 60),
 ):
     began = process_time()
-    run = kt.run_particles(method, starts["one phase"], n_steps=steps, generator=profile.generator(9))
+    run = kt.run_particles(
+        method, starts["one phase"], n_steps=steps, generator=profile.generator(9)
+    )
     race[name] = (process_time() - began, run.final)
 for time in (10, 30):
     began, steps = process_time(), round(time / dt)
-    u = model.trajectory(1 + wiggle, n_steps=steps, dt=dt, every=steps, generator=profile.generator(10))[-1]
+    u = model.trajectory(
+        1 + wiggle, n_steps=steps, dt=dt, every=steps, generator=profile.generator(10)
+    )[-1]
     race[f"the equation, time {time}"] = (process_time() - began, reduce(u))
 race["KSWGD, damped"] = (transport, ends["damped from one phase"])
 distance = {name: metrics["sliced W2"](x) for name, (_, x) in race.items()}
 for name, (spent, _) in race.items():
-    kc.show(f"{name:22}", f"{spent:4.1f} s, sliced W2 {distance[name]:.3f}, floor {floors['sliced W2'][0]:.3f}")
+    kc.show(
+        f"{name:22}",
+        f"{spent:4.1f} s, sliced W2 {distance[name]:.3f}, floor {floors['sliced W2'][0]:.3f}",
+    )
 ours = distance["KSWGD, damped"]
 assert ours < distance["the equation, time 10"] / 3 and ours < distance["ULA, KDE score"] / 2
 assert ours < distance["SVGD, KDE score"] / 3
@@ -357,15 +392,23 @@ assert ours < distance["SVGD, KDE score"] / 3
 
 # %% tags=["nbval-ignore-output"]
 per_unit = race["the equation, time 30"][0] / 30
-bills = {"the equation from zero": 12 * per_unit, "the equation from one phase": 3 / film.rates[0].item() * per_unit}
+bills = {
+    "the equation from zero": 12 * per_unit,
+    "the equation from one phase": 3 / film.rates[0].item() * per_unit,
+}
 paid = seconds["data"] + seconds["fit"]
-kc.show("data, fit, transport of a batch [s]", [seconds["data"], seconds["fit"], transport], digits=2)
+kc.show(
+    "data, fit, transport of a batch [s]", [seconds["data"], seconds["fit"], transport], digits=2
+)
 batches = range(1, 31)
 lines = {"KSWGD, data and fit included": [paid + b * transport for b in batches]}
 for name, bill in bills.items():
     saved = bill - transport
     kc.show(f"{name}: seconds a batch", bill, digits=2)
-    kc.show("  KSWGD pays after", f"{math.ceil(paid / saved)} batches" if saved > 0 else "no number of batches")
+    kc.show(
+        "  KSWGD pays after",
+        f"{math.ceil(paid / saved)} batches" if saved > 0 else "no number of batches",
+    )
     lines[name] = [b * bill for b in batches]
 plotting.curves(
     batches,
@@ -411,19 +454,28 @@ for points, r in ((64, 2), (64, 4), (64, 8), (64, 12), (256, 8)):
     data, far = bar.sample(2000, profile.generator(11)), bar.sample(5000, profile.generator(12))
     basis = torch.linalg.eigh(data.T @ data).eigenvectors.flip(1)[:, :r] * math.sqrt(bar.dx)
     began = process_time()
-    psi = kt.MultiScale.from_data(data @ basis, (150, 40, 12), generator=profile.generator(13), units=1.0)
+    psi = kt.MultiScale.from_data(
+        data @ basis, (150, 40, 12), generator=profile.generator(13), units=1.0
+    )
     found = kt.GeneratorEDMD(psi).fit(data @ basis).spectrum()
-    x0 = (1 + 0.05 * torch.randn(800, points, dtype=data.dtype, generator=profile.generator(14))).to(data) @ basis
+    x0 = (
+        1 + 0.05 * torch.randn(800, points, dtype=data.dtype, generator=profile.generator(14))
+    ).to(data) @ basis
     method = kt.KSWGD(found, damping=math.inf, noise=0.0)
     run = kt.run_particles(method, x0, n_steps=100, record_every=1, verbose=False)
     spent = process_time() - began
     fallen = run.steps[run.energy < 1e-6 * run.energy[0]]
     ends_at = [walls(end @ basis.T / bar.dx).item() for end in (run.final, far @ basis)]
-    sw2, floor = (kt.sliced_wasserstein2(end, far @ basis) for end in (run.final, data[:800] @ basis))
-    grows[points, r] = (int(fallen[0]) if len(fallen) else 100, sw2 / floor, ends_at[0] / ends_at[1], spent)
-    told = (
-        f"{grows[points, r][0]:3d} steps, sliced W2 {sw2 / floor:.1f} floors, walls {grows[points, r][2]:.2f} of exact"
+    sw2, floor = (
+        kt.sliced_wasserstein2(end, far @ basis) for end in (run.final, data[:800] @ basis)
     )
+    grows[points, r] = (
+        int(fallen[0]) if len(fallen) else 100,
+        sw2 / floor,
+        ends_at[0] / ends_at[1],
+        spent,
+    )
+    told = f"{grows[points, r][0]:3d} steps, sliced W2 {sw2 / floor:.1f} floors, walls {grows[points, r][2]:.2f} of exact"
     kc.show(f"{points:3d} points, {r:2d} coordinates", f"{told}, {spent:.1f} s")
 assert max(row[0] for row in grows.values()) < 100 and max(row[1] for row in grows.values()) < 2
 assert grows[64, 2][0] < grows[64, 8][0] and grows[64, 2][2] < grows[64, 12][2]
@@ -435,15 +487,24 @@ assert grows[64, 2][0] < grows[64, 8][0] and grows[64, 2][2] < grows[64, 12][2]
 # stiffer bar (large `kappa`) has wider and dearer walls.
 
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 def bar_of(temperature, kappa):
     fig, axes = plotting.new_figure(2, height=3.0)
     field = space_time(temperature, kappa)
     draw_space_time(axes[0], field, f"temperature {temperature:g}, kappa {kappa:g}")
-    exact = kt.AllenCahn(64, kappa=kappa, temperature=temperature).sample(1000, profile.generator(15)).mean(1)
-    axes[1].hist(exact, torch.linspace(-1.6, 1.6, 33).numpy(), density=True, color=plotting.COLORS["floor"])
+    exact = (
+        kt.AllenCahn(64, kappa=kappa, temperature=temperature)
+        .sample(1000, profile.generator(15))
+        .mean(1)
+    )
+    axes[1].hist(
+        exact, torch.linspace(-1.6, 1.6, 33).numpy(), density=True, color=plotting.COLORS["floor"]
+    )
     axes[1].set(xlabel="magnetisation", ylabel="density", title="in equilibrium", xlim=(-1.6, 1.6))
-    plotting.finish(fig, "Left: a field over space and time from zero. Right: the magnetisation's law in equilibrium.")
+    plotting.finish(
+        fig,
+        "Left: a field over space and time from zero. Right: the magnetisation's law in equilibrium.",
+    )
 
 
 plotting.explore(

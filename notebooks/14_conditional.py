@@ -46,14 +46,19 @@ def seen_sum(std):
 def exact(log_likelihood, n, generator, prior=well):
     """Samples of the prior, each kept with the probability of its likelihood."""
     drawn = prior.sample(20 * n, generator)
-    kept = drawn[torch.rand(len(drawn), dtype=drawn.dtype, generator=generator).to(drawn) < log_likelihood(drawn).exp()]
+    kept = drawn[
+        torch.rand(len(drawn), dtype=drawn.dtype, generator=generator).to(drawn)
+        < log_likelihood(drawn).exp()
+    ]
     return kept[:n]
 
 
-# %% tags=["nbval-ignore-output"]
+# %%
 box = (-2.2, 2.2)
 found = kt.condition(x, seen_sum(0.4), generator=profile.generator(2))
 reference = exact(seen_sum(0.4), 10_000, profile.generator(3))
+
+# %% tags=["collapsed", "nbval-ignore-output"]
 plotting.compare(
     {"prior": x[:800], "moved by KSWGD": found.particles},
     reference,
@@ -127,7 +132,9 @@ spectrum = kt.GeneratorEDMD(kt.Monomials(1, 2)).fit(z, p).spectrum()
 assert torch.allclose(rates, spectrum.rates, rtol=1e-6)
 kc.show("mean and variance of the posterior", [p @ z[:, 0], 1 / rates[0]], digits=1)
 kc.show("rates", rates, digits=2)
-kc.show("effective samples (3), of 20,000", f"about {round(kt.effective_sample_size(p.log()), -3):,.0f}")
+kc.show(
+    "effective samples (3), of 20,000", f"about {round(kt.effective_sample_size(p.log()), -3):,.0f}"
+)
 
 # %% [markdown]
 # ## Four observations
@@ -150,7 +157,9 @@ kc.show("effective samples (3), of 20,000", f"about {round(kt.effective_sample_s
 # %%
 ring = kt.GaussianMixture.ring(5, 2.0, 0.5).to(profile.device)
 tilt = torch.tensor([1.0, 0.0], dtype=profile.dtype, device=profile.device)
-tilted = kt.GaussianMixture(ring.modes + 0.25 * tilt, 0.5, torch.softmax(ring.modes @ tilt, 0))  # in closed form
+tilted = kt.GaussianMixture(
+    ring.modes + 0.25 * tilt, 0.5, torch.softmax(ring.modes @ tilt, 0)
+)  # in closed form
 problems = {
     "sum 1 ± 0.4": (well, seen_sum(0.4)),
     "sum 1 ± 0.15": (well, seen_sum(0.15)),
@@ -162,7 +171,9 @@ problems = {
 def posterior(name):
     """A sampler of the exact conditioned law."""
     prior, log_likelihood = problems[name]
-    return tilted.sample if name == "tilted ring" else lambda n, g: exact(log_likelihood, n, g, prior)
+    return (
+        tilted.sample if name == "tilted ring" else lambda n, g: exact(log_likelihood, n, g, prior)
+    )
 
 
 def slope(log_likelihood, x):
@@ -178,21 +189,33 @@ for name, (prior, log_likelihood) in problems.items():
     judge = posterior(name)(10_000, profile.generator(6))
     distance = partial(kt.sliced_wasserstein2, y=judge)
     began = process_time()
-    ends[name] = kt.condition(data, log_likelihood, temper=False, generator=profile.generator(7)).particles
+    ends[name] = kt.condition(
+        data, log_likelihood, temper=False, generator=profile.generator(7)
+    ).particles
     seconds = process_time() - began
     copies[name] = data[kt.systematic_resample(log_likelihood(data), 800, profile.generator(8))]
     score = kt.kde_score(data[:1500])
-    method = kt.ULA(lambda at, f=log_likelihood, score=score: score(at) + slope(f, at), step_size=0.01)
-    wandered = kt.run_particles(method, data[:800], n_steps=100, generator=profile.generator(9), verbose=False).final
-    floor = kt.noise_floor(distance, posterior(name), 800, repeats=10, generator=profile.generator(10))
+    method = kt.ULA(
+        lambda at, f=log_likelihood, score=score: score(at) + slope(f, at), step_size=0.01
+    )
+    wandered = kt.run_particles(
+        method, data[:800], n_steps=100, generator=profile.generator(9), verbose=False
+    ).final
+    floor = kt.noise_floor(
+        distance, posterior(name), 800, repeats=10, generator=profile.generator(10)
+    )
     left = kt.effective_sample_size(log_likelihood(data))
     table[name] = [distance(ends[name]), distance(copies[name]), distance(wandered), floor[0]]
     told = "KSWGD {:.3f}, resampled {:.3f}, ULA {:.3f}, floor {:.3f}".format(*table[name])
     kc.show(f"{name:13} {left:5.0f} of 10,000", f"{told} ± {floor[1]:.3f}, {seconds:.1f} s")
 for name, (ours, drawn, wandered, floor) in table.items():
-    assert ours < (1.6 if "0.15" in name else 1.3) * floor and drawn < 2.5 * floor and wandered > 1.5 * ours
+    assert (
+        ours < (1.6 if "0.15" in name else 1.3) * floor
+        and drawn < 2.5 * floor
+        and wandered > 1.5 * ours
+    )
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(4, height=2.3, rows=2)
 for j, name in enumerate(problems):
     side = box if "ring" not in name else (-3.6, 3.6)
@@ -202,7 +225,8 @@ for j, name in enumerate(problems):
 axes[0].set_ylabel("KSWGD")
 axes[4].set_ylabel("exact")
 plotting.finish(
-    fig, "Above: particles moved by KSWGD, below: exact samples, for four observations. Each pair looks alike."
+    fig,
+    "Above: particles moved by KSWGD, below: exact samples, for four observations. Each pair looks alike.",
 )
 
 # %% [markdown]
@@ -220,7 +244,9 @@ for name in ("sum 1 ± 0.4", "one well", "tilted ring"):
     line = torch.linspace(-side, side, 801, dtype=x.dtype, device=x.device)
     step = float(line[1] - line[0])
     cells = torch.cartesian_prod(line[:-1] + step / 2, line[:-1] + step / 2)
-    mass = (prior.log_prob(cells) + log_likelihood(cells)).exp().sum() * step**2  # the likelihood's mean
+    mass = (
+        prior.log_prob(cells) + log_likelihood(cells)
+    ).exp().sum() * step**2  # the likelihood's mean
 
     def law(at, prior=prior, f=log_likelihood, mass=mass):
         return prior.log_prob(at) + f(at) - mass.log()
@@ -267,16 +293,22 @@ for name in ("sum 1 ± 0.4", "one well", "tilted ring"):
 # %% tags=["nbval-ignore-output"]
 process, steps, dt = kt.OrnsteinUhlenbeck(1), 200, 0.02
 start = process.sample(20_000, profile.generator(12))
-path = kt.langevin_trajectory(process, start, n_steps=steps, dt=dt, generator=profile.generator(13))[..., 0]
+path = kt.langevin_trajectory(
+    process, start, n_steps=steps, dt=dt, generator=profile.generator(13)
+)[..., 0]
 log_w = -torch.trapezoid(2 * (path - 1) ** 2, dx=dt, dim=0)
 p = torch.softmax(log_w, 0)
 assert 100 < kt.effective_sample_size(log_w) < 4000
 
 living, middle = start, None  # the same walkers, branching every tenth of a unit of time
 for k in range(0, steps, 5):
-    piece = kt.langevin_trajectory(process, living, n_steps=5, dt=dt, generator=profile.generator(20 + k))[..., 0]
+    piece = kt.langevin_trajectory(
+        process, living, n_steps=5, dt=dt, generator=profile.generator(20 + k)
+    )[..., 0]
     chosen = kt.systematic_resample(
-        -torch.trapezoid(2 * (piece - 1) ** 2, dx=dt, dim=0), len(living), profile.generator(300 + k)
+        -torch.trapezoid(2 * (piece - 1) ** 2, dx=dt, dim=0),
+        len(living),
+        profile.generator(300 + k),
     )
     living = piece[-1][chosen, None]
     middle = living if k + 5 == steps // 2 else middle if middle is None else middle[chosen]
@@ -290,7 +322,11 @@ for name, (mean, var) in laws.items():
     kc.show(f"{name:6}: weighed  mean and variance", [m, (p @ (weighed - m) ** 2).item()], digits=2)
     kc.show("        branched", [branched.mean().item(), branched.var().item()], digits=2)
     kc.show("        in theory", [mean, var], digits=2)
-    assert abs(m - mean) < 0.06 and abs(branched.mean() - mean) < 0.06 and abs(branched.var() - var) < 0.06
+    assert (
+        abs(m - mean) < 0.06
+        and abs(branched.mean() - mean) < 0.06
+        and abs(branched.var() - var) < 0.06
+    )
 kc.show("effective paths of 20,000", f"{kt.effective_sample_size(log_w):.0f}")
 
 # %% [markdown]
@@ -300,7 +336,9 @@ kc.show("effective paths of 20,000", f"{kt.effective_sample_size(log_w):.0f}")
 # %%
 h2 = torch.softmax(-(z[:, 0] ** 2) + 8 / 3 * z[:, 0], dim=0)
 kc.show(
-    "GeneratorEDMD with the weights h^2", kt.GeneratorEDMD(kt.Monomials(1, 2)).fit(z, h2).spectrum().rates, digits=1
+    "GeneratorEDMD with the weights h^2",
+    kt.GeneratorEDMD(kt.Monomials(1, 2)).fit(z, h2).spectrum().rates,
+    digits=1,
 )
 
 k = torch.arange(30, dtype=torch.float64)
@@ -309,7 +347,10 @@ away = position - torch.eye(30, dtype=torch.float64)
 killed = torch.linalg.eigvalsh(torch.diag(k) + 2 * away @ away)
 kc.show("slowest rate of the killed process, and 11/9", [killed[0], 11 / 9], digits=3)
 kc.show("gaps above it", killed[1:3] - killed[0], digits=3)
-assert abs(killed[0] - 11 / 9) < 1e-3 and (killed[1:3] - killed[0] - torch.tensor([3.0, 6.0])).abs().max() < 1e-2
+assert (
+    abs(killed[0] - 11 / 9) < 1e-3
+    and (killed[1:3] - killed[0] - torch.tensor([3.0, 6.0])).abs().max() < 1e-2
+)
 
 # %% [markdown]
 # ## What goes wrong: too few samples
@@ -333,7 +374,11 @@ assert len(tempered.exponents) > 1
 
 # %% tags=["nbval-ignore-output"]
 mixed = torch.randperm(2000, generator=profile.generator(42))[:800]  # as many as of the others
-for name, end in {"at once": forced, "tempered": tempered.particles[mixed], "resampled": redrawn}.items():
+for name, end in {
+    "at once": forced,
+    "tempered": tempered.particles[mixed],
+    "resampled": redrawn,
+}.items():
     distance = kt.sliced_wasserstein2(end, judge)
     different = len(end.unique(dim=0)) / len(end)
     kc.show(f"{name:9} sliced W2, share of different points", [distance, different], digits=2)
@@ -374,7 +419,9 @@ basis = V.flip(1)[:, :10] * size.flip(0)[:10].sqrt()  # codes have variance one
 codes = torch.linalg.lstsq(basis, (pictures - mean).T).solution.T
 classifier = LogisticRegression(max_iter=500).fit(codes[:1400].numpy(), labels[:1400].numpy())
 slopes, offset = torch.tensor(classifier.coef_), torch.tensor(classifier.intercept_)
-judge = KNeighborsClassifier(5).fit(pictures[1400:].numpy(), labels[1400:].numpy())  # held-out pictures
+judge = KNeighborsClassifier(5).fit(
+    pictures[1400:].numpy(), labels[1400:].numpy()
+)  # held-out pictures
 
 
 # %%
@@ -401,12 +448,25 @@ def called(z, label):
 for label in (3, 8):
     options = {"least": 80, "n_particles": 200, "fit": small_fit}
     found = kt.condition(codes[:1400], chance(label), generator=profile.generator(52), **options)
-    redrawn = codes[:1400][kt.systematic_resample(chance(label)(codes[:1400]), 200, profile.generator(54))]
+    redrawn = codes[:1400][
+        kt.systematic_resample(chance(label)(codes[:1400]), 200, profile.generator(54))
+    ]
     kc.show(f"{label}: effective codes", f"{found.effective_sizes[-1]:.0f}")
-    kc.show("   called so: KSWGD, resampled", [called(found.particles, label), called(redrawn, label)], digits=2)
+    kc.show(
+        "   called so: KSWGD, resampled",
+        [called(found.particles, label), called(redrawn, label)],
+        digits=2,
+    )
     real = codes[1400:][labels[1400:] == label]
-    ours, floor = (kt.sliced_wasserstein2(z, real) for z in (found.particles, codes[:1400][labels[:1400] == label]))
-    kc.show("   sliced W2 to held-out codes: KSWGD, the training codes of the label", [ours, floor], digits=2)
+    ours, floor = (
+        kt.sliced_wasserstein2(z, real)
+        for z in (found.particles, codes[:1400][labels[:1400] == label])
+    )
+    kc.show(
+        "   sliced W2 to held-out codes: KSWGD, the training codes of the label",
+        [ours, floor],
+        digits=2,
+    )
     assert called(found.particles, label) > called(redrawn, label) - 0.15 and ours < 1.6 * floor
 
 # %% [markdown]
@@ -430,7 +490,9 @@ def fits(z, y):
 def linear_guess(y):
     """The picture's mean under a Gaussian prior."""
     precision = torch.eye(10, dtype=torch.float64) + basis[upper].T @ basis[upper] / 0.2**2
-    return torch.linalg.solve(precision, basis[upper].T @ (y - mean)[upper] / 0.2**2) @ basis.T + mean
+    return (
+        torch.linalg.solve(precision, basis[upper].T @ (y - mean)[upper] / 0.2**2) @ basis.T + mean
+    )
 
 
 # %% tags=["nbval-ignore-output"]
@@ -441,15 +503,23 @@ halves, errors = {}, []
 for index in (1405, 1420, 1433):
     truth = pictures[index]
     options = {"least": 80, "n_particles": 500, "n_steps": 20, "fit": small_fit}
-    found = kt.condition(codes[:1400], partial(fits, y=truth), generator=profile.generator(53), **options)
+    found = kt.condition(
+        codes[:1400], partial(fits, y=truth), generator=profile.generator(53), **options
+    )
     halves[index] = found.particles @ basis.T + mean
     weighted = torch.softmax(fits(codes[:1400], truth), 0) @ codes[:1400] @ basis.T + mean
     guesses = (halves[index].mean(0), weighted, linear_guess(truth), mean)
     errors.append([(guess - truth)[lower].square().mean().sqrt().item() for guess in guesses])
     alone = kt.effective_sample_size(fits(codes[:1400], truth))
-    kc.show(f"picture {index}: codes that fit, levels", [alone, float(len(found.exponents))], digits=2)
+    kc.show(
+        f"picture {index}: codes that fit, levels", [alone, float(len(found.exponents))], digits=2
+    )
 errors = torch.tensor(errors).mean(0)
-kc.show("error of the lower half: KSWGD, weighted old codes, linear guess, mean picture", errors, digits=2)
+kc.show(
+    "error of the lower half: KSWGD, weighted old codes, linear guess, mean picture",
+    errors,
+    digits=2,
+)
 assert errors[0] < 0.9 * errors[3]
 
 # %%
@@ -457,10 +527,16 @@ rows = {}
 for index, pile in halves.items():
     seen = pictures[index].clone()
     seen[lower] = 0.5
-    rows[f"picture {index}"] = torch.stack([seen, *pile[:6], pile.mean(0), pictures[index]]).reshape(-1, 8, 8)
+    rows[f"picture {index}"] = torch.stack(
+        [seen, *pile[:6], pile.mean(0), pictures[index]]
+    ).reshape(-1, 8, 8)
+
+# %% tags=["collapsed"]
 alt = """Three rows: the upper half of a digit that was seen, six completions, their mean, and the true picture. Completions
 agree in the upper half and differ below."""
-plotting.picture_rows(rows, columns=["seen", *[f"draw {k}" for k in range(1, 7)], "mean", "truth"], alt=alt)
+plotting.picture_rows(
+    rows, columns=["seen", *[f"draw {k}" for k in range(1, 7)], "mean", "truth"], alt=alt
+)
 
 # %% [markdown]
 # The mean is no better than that of the weighted old codes; what moving adds is new pictures, not knowledge.
@@ -470,20 +546,26 @@ plotting.picture_rows(rows, columns=["seen", *[f"draw {k}" for k in range(1, 7)]
 # Slide what was seen, and its error: particles start at the prior and follow. Where do the samples thin out?
 
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 small = kt.MultiScale.from_data(x[:3000], (80, 20), generator=profile.generator(60))
 
 
 def follow(observed, error):
     seen = -((x[:3000].sum(1) - observed) ** 2) / (2 * error**2)
     spectrum = kt.GeneratorEDMD(small).fit(x[:3000], torch.softmax(seen, 0)).spectrum()
-    run = kt.run_particles(kt.KSWGD(spectrum), x[:400], n_steps=30, generator=profile.generator(61), verbose=False)
+    run = kt.run_particles(
+        kt.KSWGD(spectrum), x[:400], n_steps=30, generator=profile.generator(61), verbose=False
+    )
     fig, axes = plotting.new_figure(2, height=3.4)
     left = kt.effective_sample_size(seen)
     plotting.points(axes[0], x[:400], box, color="data", title="prior")
-    plotting.points(axes[1], run.final, box, title=f"seen: {observed:g} ± {error:g}; {left:.0f} of 3,000 left")
+    plotting.points(
+        axes[1], run.final, box, title=f"seen: {observed:g} ± {error:g}; {left:.0f} of 3,000 left"
+    )
     assert run.final.isfinite().all()
-    plotting.finish(fig, "Left: prior samples. Right: the same particles after they followed the observation.")
+    plotting.finish(
+        fig, "Left: prior samples. Right: the same particles after they followed the observation."
+    )
 
 
 plotting.explore(

@@ -66,7 +66,9 @@ def moved(**units):
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     panels = {"the file": plane, "KSWGD, raw": moved(), "standardize=True": moved(standardize=True)}
-panels["KoopmanSampler"] = kt.KoopmanSampler().fit(plane, generator=stream(4)).sample(1500, stream(5))
+panels["KoopmanSampler"] = (
+    kt.KoopmanSampler().fit(plane, generator=stream(4)).sample(1500, stream(5))
+)
 fig, axes = plotting.new_figure(4, height=2.6, sharey=True)
 for ax, (name, x), color in zip(axes, panels.items(), ("data", "error", "model", "model")):
     ax.scatter(x[:, 0], x[:, 1] / 1000, s=3, color=plotting.COLORS[color], alpha=0.5)
@@ -146,16 +148,23 @@ def look(names, x):
         seen = column[column.isfinite()]
         u = (seen - seen.mean()) / seen.std().clamp_min(1e-300)
         counts = f"{len(column) - len(seen):10d}{len(seen.unique()):10d}"
-        least, median, most = (f"{value:10.6g}" for value in (seen.min(), seen.median(), seen.max()))
+        least, median, most = (
+            f"{value:10.6g}" for value in (seen.min(), seen.median(), seen.max())
+        )
         print(f"{name:14}{counts}{least}{median}{most}{u.pow(4).mean():10.1f}")
 
 
 look(names, table)
 assert (table[:, 0] == -999).sum() == 12 and len(whole) == 1514
-assert abs(table[:, 0].mean() - whole[:, 0].mean()) > 7 and whole[:, 2].max() > 80 * whole[:, 2].median()
+assert (
+    abs(table[:, 0].mean() - whole[:, 0].mean()) > 7
+    and whole[:, 2].max() > 80 * whole[:, 2].median()
+)
 
 # %%
 as_seen = kt.KoopmanSampler(hold_out=0).fit(whole, generator=stream(6)).columns(whole)
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(4, height=2.2, rows=2)
 for j in range(4):
     for ax, x in ((axes[j], whole[:, j]), (axes[4 + j], as_seen[:, j])):
@@ -177,7 +186,9 @@ plotting.finish(fig, alt)
 # %%
 order = torch.randperm(len(whole), generator=stream(7))
 train, kept = whole[order[:908]], whole[order[908:]]
-mapped = kt.KoopmanSampler(hold_out=0).fit(train, generator=stream(6)).columns  # units, and rain as a bell
+mapped = (
+    kt.KoopmanSampler(hold_out=0).fit(train, generator=stream(6)).columns
+)  # units, and rain as a bell
 
 
 def judged(x, learned=train, judges=kept, columns=mapped, seed=8):
@@ -222,7 +233,9 @@ one_call = kt.KoopmanSampler(
 )
 sample = scale(one_call.fit(two, generator=stream(9)).sample(1000, stream(11)))
 assert torch.allclose(one_call.mixture.means, mixture.means, atol=1e-5)
-apart = torch.cdist(sample, by_hand).amin(dim=1)  # from each of the call's particles to the nearest of ours
+apart = torch.cdist(sample, by_hand).amin(
+    dim=1
+)  # from each of the call's particles to the nearest of ours
 assert apart.median() < 0.05
 
 # %% [markdown]
@@ -262,13 +275,21 @@ tell("training rows: the floor", thrice(train))
 assert results["without calibration"][1] > results["all stages"][1] + 0.2
 assert results["one Gaussian, not moved"][1] > results["one Gaussian as the start"][1] + 0.08
 assert results["one Gaussian, not moved"][0] > 1.8 and results["one Gaussian as the start"][0] < 1.3
-assert results["all stages"][0] < 1.3 and results["all stages"][1] < 0.62 and results["all stages"][2] < 0.6
+assert (
+    results["all stages"][0] < 1.3
+    and results["all stages"][1] < 0.62
+    and results["all stages"][2] < 0.6
+)
 
-# %%
+# %% tags=["collapsed"]
 fig, (a, b) = plotting.new_figure(2, height=3.0, sharey=True)
 for ax, k, best, label in ((a, 0, 1.0, "sliced W2 / floor"), (b, 1, 0.5, "AUC")):
     ax.plot(
-        [values[k] for values in results.values()], list(results), "o", color=plotting.COLORS["model"], markersize=8
+        [values[k] for values in results.values()],
+        list(results),
+        "o",
+        color=plotting.COLORS["model"],
+        markersize=8,
     )
     ax.grid(axis="y", color="#DDDDDD")
     ax.axvline(best, color=plotting.COLORS["floor"], linestyle="--", label="data themselves")
@@ -284,7 +305,7 @@ plotting.finish(fig, alt)
 # Two judges, two opinions: the sliced distance does not see at all that clouds come in eighths. KSWGD brings the one Gaussian from more than two floors
 # to about one: that is what it is for. Look at the pairs of columns yourself.
 
-# %% tags=["widget", "nbval-ignore-output"]
+# %% tags=["collapsed", "widget", "nbval-ignore-output"]
 PAIRS = [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)]
 
 
@@ -339,28 +360,37 @@ print(final.report)
 # Which dictionary? `kt.select` scores each candidate's slow modes on rows that its fit has not seen. In mapped coordinates, `sampler.columns(x)`,
 # one width means the same in every direction.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 v = final.columns(train)
 centres = v[torch.randperm(len(v), generator=stream(15))[:120]]
 candidates = {
-    f"bumps of width {width:g}": kt.GeneratorEDMD(kt.GaussianRBF(centres, width)) for width in (0.2, 0.5, 1.0, 2.0, 4.0)
+    f"bumps of width {width:g}": kt.GeneratorEDMD(kt.GaussianRBF(centres, width))
+    for width in (0.2, 0.5, 1.0, 2.0, 4.0)
 }
 candidates["several widths"] = kt.GeneratorEDMD(kt.MultiScale.from_data(v, generator=stream(15)))
 chosen = kt.select(candidates, v, n_modes=3, generator=stream(16))
+
+# %% tags=["collapsed", "nbval-ignore-output"]
 alt = """Held-out energy of six dictionaries: bumps that are too narrow score far worse than wide ones and than
 functions of several widths."""
 plotting.selection(chosen, alt=alt)
 assert chosen.name not in ("bumps of width 0.2", "bumps of width 0.5")
 
-# %% tags=["nbval-ignore-output"]
+# %%
 spectrum = final.spectrum
 phi = spectrum(v)[:, 0]
+
+# %% tags=["collapsed", "nbval-ignore-output"]
 fig, (a, b) = plotting.new_figure(2, height=3.0)
-a.semilogy(range(1, len(spectrum) + 1), spectrum.rates, "o", color=plotting.COLORS["model"], markersize=3)
+a.semilogy(
+    range(1, len(spectrum) + 1), spectrum.rates, "o", color=plotting.COLORS["model"], markersize=3
+)
 a.set(xlabel="mode", ylabel="rate", title="one slow mode, then a gap")
 b.scatter(train[:, 1] / 1000, phi, s=5, color=plotting.COLORS["data"], alpha=0.6)
 b.axvline(100.9, color=plotting.COLORS["reference"], linestyle=":", label="border of a storm")
-b.set(xlabel="pressure, kPa", ylabel="first eigenfunction", title="it is the question: storm or calm?")
+b.set(
+    xlabel="pressure, kPa", ylabel="first eigenfunction", title="it is the question: storm or calm?"
+)
 b.legend(fontsize=8)
 alt = """Left, rates on a logarithmic axis: the first far below all others. Right, the first eigenfunction of every
 row against its pressure: two levels, one on each side of the border between storm and calm."""
@@ -407,10 +437,18 @@ seen = final.condition(barometer, 400, prior=2000, generator=stream(18))[:, 0]
 share = torch.softmax(barometer(train), dim=0)
 mean = share @ train[:, 0]
 kc.show("temperature at 99,000 Pa, mean and deviation: sampler", [seen.mean(), seen.std()], 2)
-kc.show("    weighted rows, and exact", [mean, (share @ (train[:, 0] - mean) ** 2).sqrt(), 8.31, 1.63], 2)
+kc.show(
+    "    weighted rows, and exact",
+    [mean, (share @ (train[:, 0] - mean) ** 2).sqrt(), 8.31, 1.63],
+    2,
+)
 assert abs(seen.mean() - 8.31) < 0.5
 far = final.transport(train[storm][:200], generator=stream(19))
-kc.show("storms among 200 that started as storms, after transport", (far[:, 1] < 100_900).double().mean(), 1)
+kc.show(
+    "storms among 200 that started as storms, after transport",
+    (far[:, 1] < 100_900).double().mean(),
+    1,
+)
 with tempfile.TemporaryDirectory() as folder:
     final.save(f"{folder}/weather.safetensors")
     again = kt.KoopmanSampler.load(f"{folder}/weather.safetensors")
@@ -437,7 +475,9 @@ hour, signal = rows[:, 0], rows[:, 1:]
 pairs = kt.lagged_pairs(signal, lag=8.0, times=hour)
 print(pairs.report)
 dropped = signal[signal.isfinite().all(dim=1)]
-bumps = kt.GaussianRBF(torch.linspace(450, 575, 8, dtype=torch.float64)[:, None], 15.0)  # in millivolts
+bumps = kt.GaussianRBF(
+    torch.linspace(450, 575, 8, dtype=torch.float64)[:, None], 15.0
+)  # in millivolts
 right, wrong = (
     float(kt.EDMD(bumps, lag=8.0).fit(x, y).spectrum(1).implied_timescales[0])
     for x, y in (pairs, (dropped[:-8], dropped[8:]))
@@ -456,6 +496,8 @@ def scan(series, dictionary=bumps, times=None, lags=lags, **edmd):
 
 
 scans = {"by the clock": scan(signal, times=hour), "rows dropped first": scan(dropped)}
+
+# %% tags=["collapsed"]
 alt = """Implied timescale against the lag with 95 % intervals. By the clock it rises from 6 at lag 1 to 10,
 and its interval holds the exact 11 from lag 8 on. With rows dropped first it stays near 8, its intervals below 11."""
 plotting.compare_timescales(scans, exact=11.0, unit="hours", alt=alt)
@@ -510,10 +552,16 @@ assert short["two delays"].low[0, 0] < 11 < short["two delays"].high[0, 0]
 # %%
 edmd = kt.EDMD(bumps, lag=8.0).fit(*pairs)
 other = kt.lagged_pairs(series, 8)
-kc.show("eigenvalue, autocorrelation on the visits", [edmd.eigenvalues[0], edmd.score(*other, n_modes=1)], 2)
+kc.show(
+    "eigenvalue, autocorrelation on the visits",
+    [edmd.eigenvalues[0], edmd.score(*other, n_modes=1)],
+    2,
+)
 start = torch.tensor([[560.0]], dtype=torch.float64)
 forecast = [float(edmd.predict(start, k)[0, 0]) for k in (1, 2, 8)]
-kc.show("expected mV 8, 16 and 64 hours after 560, and the mean", [*forecast, float(dropped.mean())], 3)
+kc.show(
+    "expected mV 8, 16 and 64 hours after 560, and the mean", [*forecast, float(dropped.mean())], 3
+)
 assert edmd.score(*other, n_modes=1) > 0.3 and abs(forecast[2] - dropped.mean()) < 3
 
 # %% [markdown]
@@ -526,9 +574,13 @@ assert edmd.score(*other, n_modes=1) > 0.3 and abs(forecast[2] - dropped.mean())
 w, cloud = mapped(train), train[:, 3].long()
 net = kt.FourierNet(3, width=64, depth=2, n_labels=9, generator=stream(30))
 flow = kt.FlowMatching(3, net=net)
-flow.fit(w[:, :3], labels=cloud, n_steps=1000, batch=256, lr=4e-3, generator=stream(31), verbose=False)
+flow.fit(
+    w[:, :3], labels=cloud, n_steps=1000, batch=256, lr=4e-3, generator=stream(31), verbose=False
+)
 rows = torch.randint(len(w), (2000,), generator=stream(32))
-flowed = torch.cat([flow.sample(2000, labels=cloud[rows], generator=stream(33)), w[rows, 3:]], dim=1)
+flowed = torch.cat(
+    [flow.sample(2000, labels=cloud[rows], generator=stream(33)), w[rows, 3:]], dim=1
+)
 kick = torch.randn(w.shape, generator=stream(22), dtype=w.dtype)
 shaken = w + 0.1 * kick * torch.tensor([1, 1, 1, 0])  # not the cloud: that stays a count
 rivals = {
@@ -546,7 +598,9 @@ assert (
     rivals["training rows, shaken"][2] > 0.65 > results["all stages"][2] + 0.05
     and rivals["flow with classes"][2] < 0.65
 )
-anybodys = kt.VelocityFlow(flow.given(3).velocity, dim=3)  # a function of any library is a flow, too
+anybodys = kt.VelocityFlow(
+    flow.given(3).velocity, dim=3
+)  # a function of any library is a flow, too
 assert torch.allclose(anybodys.transport(w[:5, :3]), flow.given(3).transport(w[:5, :3]))
 
 # %% [markdown]
@@ -563,7 +617,9 @@ def cleaned(names, x, missing=-999):
     """Whole rows of the columns that are mostly there."""
     x = torch.where(x == missing, torch.nan, x)
     there = x.isfinite().double().mean(dim=0) > 0.5
-    print("left out:", ", ".join(name for name, good in zip(names, there) if not good) or "no column")
+    print(
+        "left out:", ", ".join(name for name, good in zip(names, there) if not good) or "no column"
+    )
     return x[:, there][x[:, there].isfinite().all(dim=1)]
 
 
@@ -578,7 +634,9 @@ def diagnose(path):
     sampler = kt.KoopmanSampler().fit(learned, generator=stream(24))
     print(sampler.report)
     print(f"{'':32}  SW2 / floor, AUC, halves")
-    tell("samples", judged(sampler.sample(len(judges), stream(25)), learned, judges, sampler.columns))
+    tell(
+        "samples", judged(sampler.sample(len(judges), stream(25)), learned, judges, sampler.columns)
+    )
     tell("training rows: the floor", judged(learned, learned, judges, sampler.columns))
     return sampler
 

@@ -136,12 +136,22 @@ euler_maruyama = check("L00-E2", euler_maruyama)
 well = kt.DoubleWell(beta=4.0)
 x, random, dt = torch.zeros(2000, 1, dtype=profile.dtype), profile.generator(1), 0.01
 for _ in range(60):
-    x = euler_maruyama(well.score, x, dt, torch.randn(2000, 1, generator=random, dtype=profile.dtype))
+    x = euler_maruyama(
+        well.score, x, dt, torch.randn(2000, 1, generator=random, dtype=profile.dtype)
+    )
 
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure()
 grid = torch.linspace(-1.8, 1.8, 200, dtype=profile.dtype)[:, None]
-ax.hist(x[:, 0], 50, density=True, color=plotting.COLORS["model"], alpha=0.4, label="2,000 particles")
-ax.plot(grid, well.log_prob(grid).exp(), color=plotting.COLORS["reference"], label="density of the double well")
+ax.hist(
+    x[:, 0], 50, density=True, color=plotting.COLORS["model"], alpha=0.4, label="2,000 particles"
+)
+ax.plot(
+    grid,
+    well.log_prob(grid).exp(),
+    color=plotting.COLORS["reference"],
+    label="density of the double well",
+)
 ax.set(xlabel="position", ylabel="density", ylim=(0, 1.6))
 ax.legend(loc="upper center")
 alt = "A histogram of particles after 60 steps follows the density of the double well, with peaks near -1 and 1."
@@ -267,6 +277,8 @@ gradient = check("L00-E4", gradient)
 
 # %%
 three = kt.GaussianMixture([[-1.5, -1.0], [1.6, -0.6], [0.0, 1.6]], [0.7, 0.5, 0.6])
+
+# %% tags=["collapsed"]
 axis = torch.linspace(-3, 3, 17, dtype=profile.dtype)
 grid = torch.cartesian_prod(axis, axis)
 arrows = gradient(three.log_prob, grid).detach()

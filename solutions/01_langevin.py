@@ -87,12 +87,21 @@ x = start
 for _ in range(200):
     x = x + 0.05 * mixture_score(x, trio.modes, trio.stds[:, 0], trio.mode_weights)
 owner = torch.cdist(x, trio.modes).argmin(dim=1)
+
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure(height=3.4)
 plotting.density(ax, trio.log_prob, box)
 for k, (color, marker) in enumerate(zip(("model", "rival", "data"), "o^s")):
     mine = start[owner == k]
     ax.scatter(*mine.T, s=14, marker=marker, color=plotting.COLORS[color], linewidths=0)
-ax.set(xlim=box, ylim=box, xticks=[], yticks=[], aspect="equal", title="where each point ends, by colour")
+ax.set(
+    xlim=box,
+    ylim=box,
+    xticks=[],
+    yticks=[],
+    aspect="equal",
+    title="where each point ends, by colour",
+)
 plotting.finish(
     fig,
     "Four hundred starting points in the plane, coloured by the mode that the score leads them to; "
@@ -157,16 +166,26 @@ langevin_chain = check("L01-E2", langevin_chain)
 # See it work: your chain on your score, from the left mode.
 
 # %%
-start = trio.modes[0] + 0.3 * torch.randn(500, 2, generator=profile.generator(2), dtype=torch.float64)
+start = trio.modes[0] + 0.3 * torch.randn(
+    500, 2, generator=profile.generator(2), dtype=torch.float64
+)
 noise = torch.randn(1200, 500, 2, generator=profile.generator(3), dtype=torch.float64)
 path = langevin_chain(
-    lambda x: mixture_score(x, trio.modes, trio.stds[:, 0], trio.mode_weights), start, 0.05, noise, 100
+    lambda x: mixture_score(x, trio.modes, trio.stds[:, 0], trio.mode_weights),
+    start,
+    0.05,
+    noise,
+    100,
 )
 share = [float(kt.mode_weights(x, trio.modes)[0]) for x in path]
 steps = 100 * torch.arange(len(path))
 alt = "Four moments of a Langevin chain that starts in the left one of three modes and slowly fills the other two."
 plotting.film_strip(path, [0, 200, 600, 1200], box, log_prob=trio.log_prob, records=steps, alt=alt)
-kc.show("share in the left mode, steps 0, 200, 600, 1200, exact 0.5", [share[k] for k in (0, 2, 6, 12)], 2)
+kc.show(
+    "share in the left mode, steps 0, 200, 600, 1200, exact 0.5",
+    [share[k] for k in (0, 2, 6, 12)],
+    2,
+)
 
 # %% [markdown]
 # *Go further.* A Metropolis test makes the chain exact at every step size: propose $y$ by your step, and accept it with probability
@@ -175,10 +194,15 @@ kc.show("share in the left mode, steps 0, 200, 600, 1200, exact 0.5", [share[k] 
 # %% tags=["nbval-ignore-output"]
 deep = kt.DoubleWell(4.0).to(profile.device)
 left = -torch.ones(2000, 1, dtype=profile.dtype, device=profile.device)
-for name, method in {"ULA": kt.ULA(deep.score, step_size=0.02), "MALA": kt.MALA(deep, step_size=0.02)}.items():
+for name, method in {
+    "ULA": kt.ULA(deep.score, step_size=0.02),
+    "MALA": kt.MALA(deep, step_size=0.02),
+}.items():
     after = kt.run_particles(method, left, n_steps=250, generator=profile.generator(8)).final[:, 0]
     there, crossed = after[after < 0], (after > 0).double().mean()
-    kc.show(f"{name:4} spread within the left well, share that has crossed", [there.std(), crossed], 2)
+    kc.show(
+        f"{name:4} spread within the left well, share that has crossed", [there.std(), crossed], 2
+    )
     assert crossed < 0.3
 
 # %% [markdown]
@@ -234,9 +258,13 @@ start = torch.tensor([[2.0, -1.5]], dtype=torch.float64).expand(4000, 2)
 path = kt.langevin_trajectory(ou, start, n_steps=n_steps, dt=dt, generator=profile.generator(4))
 predicted = [float(start[0].square().sum())]
 for _ in range(n_steps):
-    where = torch.tensor([[math.sqrt(predicted[-1]), 0.0]], dtype=torch.float64)  # any point at that distance
+    where = torch.tensor(
+        [[math.sqrt(predicted[-1]), 0.0]], dtype=torch.float64
+    )  # any point at that distance
     predicted.append(predicted[-1] + dt * float(generator_of_square(where, theta)))
 time = dt * torch.arange(n_steps + 1)
+
+# %% tags=["collapsed"]
 plotting.curves(
     time,
     {"4,000 walkers": path.square().sum(dim=2).mean(dim=1), "from the generator": predicted},
@@ -304,14 +332,20 @@ begin = target.sample(4000, profile.generator(5))
 ran = []
 for h in tried:
     method = kt.ULA(target.score, step_size=h)
-    run = kt.run_particles(method, begin, n_steps=200, record_every=200, generator=profile.generator(6))
+    run = kt.run_particles(
+        method, begin, n_steps=200, record_every=200, generator=profile.generator(6)
+    )
     ran.append(float(run.final.var()))
 predicted = ula_variance(torch.tensor(tried, dtype=torch.float64), 1.0)
+
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure()
 ax.axhline(1, color=plotting.COLORS["floor"], label="the target")
 ax.plot(line, ula_variance(line, 1.0), color=plotting.COLORS["reference"], label="your formula")
 ax.plot(tried, ran, "o", color=plotting.COLORS["model"], markersize=7, label="4,000 walkers")
-ax.set(xlabel=r"step size $h$, $\theta$ = 1", ylabel="variance", ylim=(0, 8), title="ULA is too wide")
+ax.set(
+    xlabel=r"step size $h$, $\theta$ = 1", ylabel="variance", ylim=(0, 8), title="ULA is too wide"
+)
 ax.legend(loc="upper left")
 plotting.finish(
     fig,
@@ -380,11 +414,26 @@ def weights_off_by(x):
 
 
 means, sds = torch.tensor([noise_floor(weights_off_by, some) for some in draws]).T
+
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure()
-ax.fill_between(sizes, means - sds, means + sds, color=plotting.COLORS["floor"], alpha=0.4, label="mean ± sd of 20")
+ax.fill_between(
+    sizes,
+    means - sds,
+    means + sds,
+    color=plotting.COLORS["floor"],
+    alpha=0.4,
+    label="mean ± sd of 20",
+)
 ax.plot(sizes, means, color=plotting.COLORS["reference"], marker="o")
 ax.axhline(0.04, color=plotting.COLORS["error"], linestyle="--", label="off by 0.04")
-ax.set(xscale="log", xlabel="points in the sample", ylabel="mode weights off by", ylim=(0, None), title="a noise floor")
+ax.set(
+    xscale="log",
+    xlabel="points in the sample",
+    ylabel="mode weights off by",
+    ylim=(0, None),
+    title="a noise floor",
+)
 ax.set_xticks(sizes, sizes)
 ax.minorticks_off()
 ax.legend()

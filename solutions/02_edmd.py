@@ -86,11 +86,17 @@ gram_matrices = check("L02-E1", gram_matrices)
 
 # %%
 G, A = gram_matrices(psi_x, psi_y)
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=3.6)
 for ax, matrix, title in zip(axes, (G, A - G), ("G", "A - G")):
     top = float(matrix[1:, 1:].abs().max())
     picture = ax.imshow(matrix[1:, 1:].numpy(), cmap="PuOr_r", vmin=-top, vmax=top)
-    ax.set(title=title, xlabel="bump of y" if title != "G" else "bump", ylabel="bump of x" if title != "G" else "bump")
+    ax.set(
+        title=title,
+        xlabel="bump of y" if title != "G" else "bump",
+        ylabel="bump of x" if title != "G" else "bump",
+    )
     fig.colorbar(picture, ax=ax, shrink=0.8)
 plotting.finish(
     fig,
@@ -157,6 +163,8 @@ kc.show("exact      ", exact, 2)
 line = torch.linspace(-1.6, 1.6, 120, dtype=torch.float64)[:, None]
 phi = with_constant(bumps, line) @ C[:, 1:4]
 phi = phi / (psi_x @ C[:, 1:4]).square().mean(0).sqrt()
+
+# %% tags=["collapsed"]
 plotting.curves(
     line[:, 0],
     {f"mu = {mu[k + 1]:.2f}": phi[:, k] * phi[-1, k].sign() for k in range(3)},
@@ -271,7 +279,10 @@ relaxation_times = check("L02-E4", relaxation_times)
 # %%
 def physicist_pairs(beta, n=10_000, h=0.01, n_steps=100):
     """Pairs one unit of the physicist's time apart."""
-    source, x = profile.generator(10 + int(2 * beta)), kt.DoubleWell(beta).sample(n, profile.generator(int(2 * beta)))
+    source, x = (
+        profile.generator(10 + int(2 * beta)),
+        kt.DoubleWell(beta).sample(n, profile.generator(int(2 * beta))),
+    )
     z = x
     for _ in range(n_steps):
         noise = torch.randn(z.shape, generator=source, dtype=z.dtype)
@@ -290,10 +301,18 @@ for beta in betas:
 
 # %%
 exact = torch.tensor([1 / float(kt.DoubleWell(beta).exact_rates(1)) for beta in betas])
+
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure(height=3.4)
 ax.plot(betas, exact * torch.tensor(betas), color=plotting.COLORS["reference"], label="exact")
 ax.plot(betas, exact, color=plotting.COLORS["reference"])
-ax.plot(betas, [math.exp(beta) / 1.80 for beta in betas], "--", color=plotting.COLORS["error"], label=r"$e^\beta/1.80$")
+ax.plot(
+    betas,
+    [math.exp(beta) / 1.80 for beta in betas],
+    "--",
+    color=plotting.COLORS["error"],
+    label=r"$e^\beta/1.80$",
+)
 ax.plot(betas, theirs, "o", color=plotting.COLORS["model"], label="physicist's clock")
 ax.plot(betas, ours, "s", color=plotting.COLORS["rival"], label="our clock")
 ax.set(yscale="log", xlabel=r"$\beta$", ylabel="relaxation time", title="one system, two clocks")
@@ -365,10 +384,14 @@ for tau in lags:
     a, b = kt.snapshot_pairs(turning, 10_000, lag=tau, generator=profile.generator(40))
     a, b = (torch.cat([torch.ones_like(z[:, :1]), z], dim=1) for z in (a, b))
     values = torch.linalg.eigvals(koopman_matrix(*gram_matrices(a, b)))
-    upper = values[values.imag.argmax()][None]  # of a conjugate pair, the one that turns anticlockwise
+    upper = values[values.imag.argmax()][
+        None
+    ]  # of a conjugate pair, the one that turns anticlockwise
     found.append([float(part) for part in decay_and_frequency(upper, tau)])
 decays, frequencies = torch.tensor(found).T
 highest = [math.pi / tau for tau in lags]
+
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure(height=3.4)
 ax.plot(lags, frequencies, "o", color=plotting.COLORS["model"], label="frequency")
 ax.plot(lags, decays, "s", color=plotting.COLORS["rival"], label="decay")
@@ -431,10 +454,12 @@ whitening = check("L02-E6", whitening)
 #
 # *Go further.* Add $10^{-8}e_{\max}$ to every $e_k$ in place of dropping any: a ridge. Is it as good? Then compute the *Dirichlet energy* of each eigenfunction. Lesson 03 shows why a ridge on $G$ alone is a disaster there.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 wide = kt.GaussianRBF(torch.linspace(-1.8, 1.8, 25, dtype=torch.float64)[:, None], 1.2)
 G, A = gram_matrices(with_constant(wide, x), with_constant(wide, y))
 values, vectors = torch.linalg.eigh(G)
+
+# %% tags=["collapsed", "nbval-ignore-output"]
 fig, axes = plotting.new_figure(2, height=3.6)
 angle, found = torch.linspace(0, 2 * math.pi, 200), {}
 exact = torch.exp(-lag * torch.cat([torch.zeros(1), well.exact_rates(3)]))
@@ -442,9 +467,24 @@ for ax, tol in zip(axes, (1e-18, 1e-8)):
     W = whitening(values, vectors, tol)
     found[tol] = torch.linalg.eigvals(W.T @ A @ W)
     ax.plot(angle.cos(), angle.sin(), color=plotting.COLORS["floor"], linewidth=1)
-    ax.plot(exact, torch.zeros(4), "x", color=plotting.COLORS["reference"], markersize=8, label="exact")
-    ax.plot(found[tol].real, found[tol].imag, "o", color=plotting.COLORS["model"], label=f"{W.shape[1]} directions")
-    ax.set(xlim=(-2, 2), ylim=(-2, 2), aspect="equal", xlabel=r"Re $\mu$", ylabel=r"Im $\mu$", title=f"tol = {tol:g}")
+    ax.plot(
+        exact, torch.zeros(4), "x", color=plotting.COLORS["reference"], markersize=8, label="exact"
+    )
+    ax.plot(
+        found[tol].real,
+        found[tol].imag,
+        "o",
+        color=plotting.COLORS["model"],
+        label=f"{W.shape[1]} directions",
+    )
+    ax.set(
+        xlim=(-2, 2),
+        ylim=(-2, 2),
+        aspect="equal",
+        xlabel=r"Re $\mu$",
+        ylabel=r"Im $\mu$",
+        title=f"tol = {tol:g}",
+    )
     ax.legend(loc="lower left", fontsize=8)
 plotting.finish(
     fig,

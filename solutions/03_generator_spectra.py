@@ -79,11 +79,15 @@ dirichlet_form = check("L03-E1", dirichlet_form)
 
 # %%
 S, G = dirichlet_form(bumps.grad(x)), bumps(x).T.cov(correction=0)
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=3.6)
 for ax, matrix, title in zip(axes, (G, S), ("G, covariance", "S, Dirichlet form")):
     top = float(matrix.abs().max())
     picture = ax.imshow(matrix.numpy(), cmap="PuOr_r", vmin=-top, vmax=top)
-    ax.set(title=title, xlabel="bump", ylabel="bump", xticks=range(0, 15, 2), yticks=range(0, 15, 2))
+    ax.set(
+        title=title, xlabel="bump", ylabel="bump", xticks=range(0, 15, 2), yticks=range(0, 15, 2)
+    )
     fig.colorbar(picture, ax=ax, shrink=0.8)
 plotting.finish(
     fig,
@@ -153,10 +157,14 @@ for width in widths:
     gram = psi(x).T.cov(correction=0)
     rates.append(generator_rates(dirichlet_form(psi.grad(x)), gram, 1e-8)[:3])
 rates = torch.stack(rates)
+
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure(height=3.4)
 for k, (color, dash, marker) in zip(range(3), plotting.SERIES):
     exact = float(well.exact_rates(3)[k])
-    ax.axhline(exact, color=plotting.COLORS["reference"], linewidth=0.8, label=None if k else "exact")
+    ax.axhline(
+        exact, color=plotting.COLORS["reference"], linewidth=0.8, label=None if k else "exact"
+    )
     ax.loglog(widths, rates[:, k], dash, marker=marker, color=color, label=f"mode {k + 1}")
 ax.set(xlabel="width of the bumps", ylabel="rate", ylim=(0.2, 100))
 ax.set_xticks([0.1, 0.2, 0.4, 0.8], ["0.1", "0.2", "0.4", "0.8"])
@@ -230,14 +238,26 @@ feynman_kac = check("L03-E3", feynman_kac)
 spectrum = kt.GeneratorEDMD(bumps).fit(x).spectrum(3)
 starts, t = torch.linspace(-1.4, 1.4, 9, dtype=torch.float64)[:, None], 0.15
 walkers = starts.repeat_interleave(2000, dim=0)
-end = kt.langevin_trajectory(well, walkers, n_steps=75, dt=0.002, every=75, generator=profile.generator(2))[-1]
-sides = [feynman_kac(*pair, spectrum.rates, t) for pair in zip(spectrum(starts), spectrum(end).reshape(9, 2000, 3))]
+end = kt.langevin_trajectory(
+    well, walkers, n_steps=75, dt=0.002, every=75, generator=profile.generator(2)
+)[-1]
+sides = [
+    feynman_kac(*pair, spectrum.rates, t)
+    for pair in zip(spectrum(starts), spectrum(end).reshape(9, 2000, 3))
+]
 claim, mean, error = (torch.stack(part) for part in zip(*sides))
 sign, smooth = claim[-1].sign(), torch.exp(-t * spectrum.rates) * spectrum(line)
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.1, sharey=True)
 for k, ax in enumerate(axes):
     ax.plot(line[:, 0], sign[k] * smooth[:, k], color=plotting.COLORS["reference"], label="claim")
-    style = {"fmt": "o", "color": plotting.COLORS["model"], "capsize": 3, "label": "mean ± 2 errors"}
+    style = {
+        "fmt": "o",
+        "color": plotting.COLORS["model"],
+        "capsize": 3,
+        "label": "mean ± 2 errors",
+    }
     ax.errorbar(starts[:, 0], sign[k] * mean[:, k], 2 * error[:, k], **style)
     ax.set(xlabel="start x", title=f"mode {k + 1}, t = {t}", ylim=(-1.7, 1.7))
 axes[0].set_ylabel(r"$\phi_k$ after the time t")
@@ -312,12 +332,29 @@ walk_rates = check("L03-E4", walk_rates)
 few = x[:300]
 lengths = [0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.8]
 rates = torch.stack([walk_rates(few, b**2 / 2, 3) for b in lengths])
+
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure(height=3.4)
 for k, (color, dash, marker) in zip(range(3), plotting.SERIES):
     exact = float(well.exact_rates(3)[k])
-    ax.axhline(exact, color=plotting.COLORS["reference"], linewidth=0.8, label=None if k else "exact")
-    ax.loglog(lengths, rates[:, k].clamp_min(0.03), dash, marker=marker, color=color, label=f"mode {k + 1}")
-ax.plot(lengths, [2 / b**2 for b in lengths], "--", color=plotting.COLORS["floor"], label=r"$1/\varepsilon$")
+    ax.axhline(
+        exact, color=plotting.COLORS["reference"], linewidth=0.8, label=None if k else "exact"
+    )
+    ax.loglog(
+        lengths,
+        rates[:, k].clamp_min(0.03),
+        dash,
+        marker=marker,
+        color=color,
+        label=f"mode {k + 1}",
+    )
+ax.plot(
+    lengths,
+    [2 / b**2 for b in lengths],
+    "--",
+    color=plotting.COLORS["floor"],
+    label=r"$1/\varepsilon$",
+)
 ax.set(xlabel=r"bandwidth, $\sqrt{2\varepsilon}$", ylabel="rate", ylim=(0.02, 100))
 ax.set_xticks([0.03, 0.1, 0.3, 0.8], ["0.03", "0.1", "0.3", "0.8"])
 ax.minorticks_off()
@@ -390,9 +427,13 @@ mu, vectors = torch.linalg.eigh(k / torch.outer(q.sqrt() * root, q.sqrt() * root
 mu, psi = mu.flip(0)[1:4], (vectors / root[:, None]).flip(1)[:, 1:4]
 psi = psi / psi.square().mean(0).sqrt() * psi[few[:, 0].argmax()].sign()
 phi = extend(line, few, q, psi, mu, eps)
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.0, sharey=True)
 for k, ax in enumerate(axes):
-    ax.plot(few[:, 0], psi[:, k], ".", color=plotting.COLORS["data"], markersize=4, label="eigenvector")
+    ax.plot(
+        few[:, 0], psi[:, k], ".", color=plotting.COLORS["data"], markersize=4, label="eigenvector"
+    )
     ax.plot(line[:, 0], phi[:, k], color=plotting.COLORS["model"], linewidth=1.2, label="extension")
     ax.set(xlabel="x", title=f"mode {k + 1}", ylim=(-4.2, 4.2))
 axes[0].set_ylabel("value")
@@ -452,7 +493,7 @@ score = check("L03-E6", score)
 #
 # *Go further.* Make pairs with your score and fit `EDMD` with `reversible=True` and `False`. Which of them notices the bandwidth?
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.1, sharey=True)
 error = {}
 for ax, b in zip(axes, (0.05, 0.2, 0.6)):
@@ -468,4 +509,6 @@ plotting.finish(
     "The score of a density estimate of the double well at three bandwidths beside the exact one: jagged at 0.05, close at "
     "0.2, far too flat at 0.6.",
 )
-assert torch.allclose(score(line, x, 0.2), kt.kde_score(x, 0.2)(line)) and error[0.2] < min(error[0.05], error[0.6])
+assert torch.allclose(score(line, x, 0.2), kt.kde_score(x, 0.2)(line)) and error[0.2] < min(
+    error[0.05], error[0.6]
+)

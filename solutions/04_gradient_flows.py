@@ -91,7 +91,9 @@ def chi_square_at(x):
     return float(chi_square(torch.cat([torch.ones_like(x), spectrum(x)], dim=1)))
 
 
-floor, spread = kt.noise_floor(chi_square_at, well.sample, 300, repeats=100, generator=profile.generator(1))
+floor, spread = kt.noise_floor(
+    chi_square_at, well.sample, 300, repeats=100, generator=profile.generator(1)
+)
 kc.show("chi-square of the tilted particles", chi_square_at(tilted), digits=2)
 kc.show("floor, and 5 modes / 300 particles", [floor, 5 / 300], digits=1)
 assert 0.6 < floor / (5 / 300) < 1.6 and chi_square_at(tilted) > floor + 5 * spread
@@ -161,6 +163,8 @@ for name, w in weights.items():
     measured = float(np.log(slowest[name][500] / slowest[name][-1]) / (499 * 0.004))
     kc.show(f"{name}: measured and your rate", [measured, rate], digits=2)
     assert abs(measured / rate - 1) < 0.1
+
+# %% tags=["collapsed"]
 plotting.curves(
     time,
     slowest,
@@ -223,17 +227,27 @@ line_velocity = check("L04-E3", line_velocity)
 # A few dozen particles, all in the left well, with your velocity.
 
 # %%
-x = (-1 + 0.2 * torch.special.ndtri(u[4::8])).to(profile.device)[torch.randperm(37, generator=profile.generator(2))]
+x = (-1 + 0.2 * torch.special.ndtri(u[4::8])).to(profile.device)[
+    torch.randperm(37, generator=profile.generator(2))
+]
 lines = [x]
+
+# %% tags=["collapsed"]
 for _ in range(400):
     at_x = torch.from_numpy(np.interp(x.cpu(), axis[:, 0].cpu(), F)).to(x)
     x = x + 0.01 * line_velocity(x, at_x, well.log_prob(x[:, None]).exp())
     lines.append(x)
 fig, (ax,) = plotting.new_figure(height=3.2)
-ax.plot(0.01 * torch.arange(401), torch.stack(lines).cpu(), color=plotting.COLORS["model"], linewidth=0.8)
+ax.plot(
+    0.01 * torch.arange(401),
+    torch.stack(lines).cpu(),
+    color=plotting.COLORS["model"],
+    linewidth=0.8,
+)
 ax.set(xlabel="time", ylabel="x")
 plotting.finish(
-    fig, "Particles of the left well against time: half of them cross to the right well, and no two paths ever cross."
+    fig,
+    "Particles of the left well against time: half of them cross to the right well, and no two paths ever cross.",
 )
 assert 17 <= int((x > 0).sum()) <= 20
 

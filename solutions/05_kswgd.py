@@ -89,6 +89,8 @@ film = [x]
 for _ in range(12):
     x = x + 0.1 * velocity(spectrum(x), spectrum.grad(x), spectrum.energies)
     film.append(x)
+
+# %% tags=["collapsed"]
 plotting.film_strip(
     torch.stack(film),
     [0, 4, 8, 12],
@@ -145,6 +147,8 @@ energy = check("L05-E2", energy)
 
 # %%
 left = [float(energy(spectrum(x), spectrum.energies)) for x in film]
+
+# %% tags=["collapsed"]
 plotting.curves(
     range(13),
     {"energy": left},
@@ -212,6 +216,8 @@ for _ in range(12):
     move = velocity(spectrum(x), spectrum.grad(x), spectrum.energies)
     x = x + limiter(1.0 * move, 0.25 * spectrum.scale)
     film.append(x)
+
+# %% tags=["collapsed"]
 plotting.film_strip(
     torch.stack(film),
     [0, 4, 8, 12],
@@ -351,6 +357,8 @@ def flow(x, damping, steps=40):
 start = kt.OrnsteinUhlenbeck(2, theta=0.25).sample(400, profile.generator(6))  # N(0, 4 I)
 ends = {"paper": flow(start, math.inf), "damped": flow(start, 1.0)}
 reference = ring.sample(10_000, profile.generator(7))
+
+# %% tags=["collapsed"]
 alt = """After 40 steps the paper's metric has left clumps and empty modes; the damped one fills all eight modes like
 the exact sample beside it."""
 plotting.compare(ends, reference, (-4.4, 4.4), log_prob=ring.log_prob, alt=alt)

@@ -80,6 +80,8 @@ product_rates = check("L06-E1", product_rates)
 
 # %%
 line = kt.DoubleWell(well.beta).exact_rates(6)
+
+# %% tags=["collapsed"]
 plotting.curves(
     range(1, 9),
     {
@@ -275,17 +277,34 @@ floors = [
     )
     for n in sizes
 ]
+
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure(height=3.2)
 mean, sd = torch.tensor(floors).T
-ax.errorbar(sizes, mean, sd, fmt="o", color=plotting.COLORS["model"], capsize=4, label="mean ± sd of 8 draws")
-ax.plot(sizes, mean[0] * (100 / torch.tensor(sizes)) ** 0.5, "--", color=plotting.COLORS["floor"], label=r"$n^{-1/2}$")
+ax.errorbar(
+    sizes,
+    mean,
+    sd,
+    fmt="o",
+    color=plotting.COLORS["model"],
+    capsize=4,
+    label="mean ± sd of 8 draws",
+)
+ax.plot(
+    sizes,
+    mean[0] * (100 / torch.tensor(sizes)) ** 0.5,
+    "--",
+    color=plotting.COLORS["floor"],
+    label=r"$n^{-1/2}$",
+)
 ax.set(xscale="log", yscale="log", xlabel="points", ylabel="sliced W2 of exact samples")
 ax.set_xticks(sizes, [str(n) for n in sizes])
 ax.set_yticks([0.05, 0.1, 0.2], ["0.05", "0.1", "0.2"])
 ax.minorticks_off()
 ax.legend()
 plotting.finish(
-    fig, "The noise floor of sliced W2 with its spread falls like one over the root of the number of points."
+    fig,
+    "The noise floor of sliced W2 with its spread falls like one over the root of the number of points.",
 )
 assert mean[-1] < 0.5 * mean[0]
 
@@ -347,17 +366,25 @@ metrics = {
     "sliced W2": lambda x: kt.sliced_wasserstein2(x, reference),
     "histogram KL": lambda x: kt.kl_histogram(x, well.log_prob, -2.2, 2.2),
 }
-levels = {name: kt.noise_floor(f, well.sample, 400, generator=profile.generator(9)) for name, f in metrics.items()}
+levels = {
+    name: kt.noise_floor(f, well.sample, 400, generator=profile.generator(9))
+    for name, f in metrics.items()
+}
 found = {name: [] for name in metrics}
 for rank in ranks:
-    run = kt.run_particles(kt.KSWGD(spectrum.truncate(rank)), corner, generator=profile.generator(10))
+    run = kt.run_particles(
+        kt.KSWGD(spectrum.truncate(rank)), corner, generator=profile.generator(10)
+    )
     for name, f in metrics.items():
         found[name].append(f(run.final) / levels[name][0])
 sw2, kl = (torch.tensor(values) for values in found.values())
-enough, blind = sufficient_rank(ranks, sw2, kl, 1.0, 1.0), sufficient_rank(ranks, sw2, 0 * kl, 1.0, 1.0)
+enough, blind = (
+    sufficient_rank(ranks, sw2, kl, 1.0, 1.0),
+    sufficient_rank(ranks, sw2, 0 * kl, 1.0, 1.0),
+)
 assert enough in ranks and enough > blind and enough >= 40
 
-# %%
+# %% tags=["collapsed"]
 plotting.curves(
     ranks,
     found,
@@ -428,12 +455,15 @@ for name, method, steps, fit in (
     ("KSWGD", kt.KSWGD(fitted), 60, fit_seconds),
     ("ULA, true score", kt.ULA(well.score, step_size=0.01), 3000, 0.0),
 ):
-    run = kt.run_particles(method, corner, n_steps=steps, record_every=steps // 15, generator=profile.generator(11))
+    run = kt.run_particles(
+        method, corner, n_steps=steps, record_every=steps // 15, generator=profile.generator(11)
+    )
     race[name] = fit, run.seconds, torch.tensor([metrics["sliced W2"](x) for x in run.particles])
 budget = fit_seconds + float(race["KSWGD"][1][-1])
 mean, sd = levels["sliced W2"]
 for name, record in race.items():
     kc.show(
-        f"{name:15} after equal seconds", f"SW2 {float(error_at(budget, *record)):.2f}, floor {mean:.2f} ± {sd:.2f}"
+        f"{name:15} after equal seconds",
+        f"SW2 {float(error_at(budget, *record)):.2f}, floor {mean:.2f} ± {sd:.2f}",
     )
 assert float(error_at(budget, *race["KSWGD"])) < mean + 2 * sd

@@ -83,14 +83,22 @@ circle = torch.linspace(0, 2 * math.pi, 100)
 angle = torch.linspace(0, 2 * math.pi, 25, dtype=profile.dtype)[:-1]
 meridian = torch.stack([angle.cos(), torch.zeros_like(angle), angle.sin()], dim=1)
 up = torch.tensor([0.0, 0.0, 1.0], dtype=profile.dtype).expand(24, 3)
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=3.6)
-cases = {"slope in space": (up, "error"), "slope along the sphere": (tangent(up, 2 * meridian), "model")}
+cases = {
+    "slope in space": (up, "error"),
+    "slope along the sphere": (tangent(up, 2 * meridian), "model"),
+}
 for ax, (name, (arrows, color)) in zip(axes, cases.items()):
     ax.plot(circle.cos(), circle.sin(), color=plotting.COLORS["floor"])
-    ax.quiver(*meridian.T[[0, 2]], *arrows.T[[0, 2]], color=plotting.COLORS[color], scale=5.5, width=0.008)
+    ax.quiver(
+        *meridian.T[[0, 2]], *arrows.T[[0, 2]], color=plotting.COLORS[color], scale=5.5, width=0.008
+    )
     ax.set(title=name, xlabel="x", ylabel="z", aspect="equal", xlim=(-1.6, 1.6), ylim=(-1.6, 1.6))
 plotting.finish(
-    fig, "Arrows on a circle through the poles of a sphere: all straight up; and along it, none at the poles."
+    fig,
+    "Arrows on a circle through the poles of a sphere: all straight up; and along it, none at the poles.",
 )
 
 # %% [markdown]
@@ -144,15 +152,23 @@ angle_density = check("L07-E2", angle_density)
 # %%
 grid = torch.linspace(-math.pi, math.pi, 101, dtype=profile.dtype)
 law = angle_density(grid, torus.R, torus.r)
+
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure()
 ax.hist(
-    torus.angles(torus_data)[1].cpu(), 40, density=True, color=plotting.COLORS["data"], alpha=0.6, label="10,000 points"
+    torus.angles(torus_data)[1].cpu(),
+    40,
+    density=True,
+    color=plotting.COLORS["data"],
+    alpha=0.6,
+    label="10,000 points",
 )
 ax.plot(grid, law, color=plotting.COLORS["model"], label="your density")
 ax.set(xlabel="p", ylabel="density", ylim=(0, 0.32))
 ax.legend()
 plotting.finish(
-    fig, "A histogram of the angle p of uniform points on a torus, highest at p = 0, and the density over it."
+    fig,
+    "A histogram of the angle p of uniform points on a torus, highest at p = 0, and the density over it.",
 )
 
 # %% [markdown]
@@ -213,20 +229,41 @@ _, p = torus.angles(torus_data)
 ends = {"with your drift": p, "without": p}
 noise = profile.generator(3)
 for _ in range(200):
-    xi = math.sqrt(2 * 0.02) / torus.r * torch.randn(len(p), dtype=p.dtype, generator=noise).to(p.device)
-    ends["with your drift"] = ends["with your drift"] + 0.02 * drift(ends["with your drift"], torus.R, torus.r) + xi
+    xi = (
+        math.sqrt(2 * 0.02)
+        / torus.r
+        * torch.randn(len(p), dtype=p.dtype, generator=noise).to(p.device)
+    )
+    ends["with your drift"] = (
+        ends["with your drift"] + 0.02 * drift(ends["with your drift"], torus.R, torus.r) + xi
+    )
     ends["without"] = ends["without"] + xi
 
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure()
 for (name, q), (color, dash, _) in zip(ends.items(), plotting.SERIES):
     turned = torch.remainder(q + math.pi, 2 * math.pi) - math.pi
-    ax.hist(turned.cpu(), 30, density=True, histtype="step", color=color, linestyle=dash, linewidth=1.6, label=name)
+    ax.hist(
+        turned.cpu(),
+        30,
+        density=True,
+        histtype="step",
+        color=color,
+        linestyle=dash,
+        linewidth=1.6,
+        label=name,
+    )
 ax.plot(grid, law, color=plotting.COLORS["reference"], linewidth=1, label="exact")
 ax.set(xlabel="p", ylabel="density at time 4", ylim=(0, 0.42))
 ax.legend()
-plotting.finish(fig, "Histograms of p at time 4: with the drift along the exact density, without it flat.")
+plotting.finish(
+    fig, "Histograms of p at time 4: with the drift along the exact density, without it flat."
+)
 mean_cosine = {name: float(q.cos().mean()) for name, q in ends.items()}
-assert abs(mean_cosine["with your drift"] - torus.r / (2 * torus.R)) < 0.05 and abs(mean_cosine["without"]) < 0.05
+assert (
+    abs(mean_cosine["with your drift"] - torus.r / (2 * torus.R)) < 0.05
+    and abs(mean_cosine["without"]) < 0.05
+)
 
 # %% [markdown]
 # *Go further.* The noise of $\theta$, $\sqrt2/a$, depends on the state. Why does $\theta$ have no drift all the same?
@@ -288,13 +325,32 @@ exact = []
 for degree in (1, 2, 3):
     rate, copies = rate_and_copies(degree, 1.0, 3)
     exact += int(copies) * [float(rate)]
+
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure()
-ax.step(range(1, len(exact) + 1), exact, where="mid", color=plotting.COLORS["reference"], label="your rates and copies")
-ax.plot(range(1, 16), spectrum.rates[:15].cpu(), "o", color=plotting.COLORS["model"], label="from points")
+ax.step(
+    range(1, len(exact) + 1),
+    exact,
+    where="mid",
+    color=plotting.COLORS["reference"],
+    label="your rates and copies",
+)
+ax.plot(
+    range(1, 16),
+    spectrum.rates[:15].cpu(),
+    "o",
+    color=plotting.COLORS["model"],
+    label="from points",
+)
 ax.set(xlabel="mode", ylabel="rate")
 ax.legend()
-plotting.finish(fig, "Rates from points of a sphere lie on the exact steps at 2, 6 and 12, of lengths 3, 5 and 7.")
-assert len(exact) == 15 and ((spectrum.rates[:15].cpu() / torch.tensor(exact) - 1).abs() < 0.2).all()
+plotting.finish(
+    fig,
+    "Rates from points of a sphere lie on the exact steps at 2, 6 and 12, of lengths 3, 5 and 7.",
+)
+assert (
+    len(exact) == 15 and ((spectrum.rates[:15].cpu() / torch.tensor(exact) - 1).abs() < 0.2).all()
+)
 
 # %% [markdown]
 # *Go further.* Somebody hands you points in dimension 50. Their rates are 2, 2, 2, 6, 6, 6, 6, 6, ... What do you guess?
@@ -353,7 +409,8 @@ step_on_sphere = check("L07-E5", step_on_sphere)
 # %%
 pole = torch.tensor([0.0, 0.0, 1.0], dtype=profile.dtype, device=profile.device)
 cap = sphere.project(
-    pole + 0.2 * torch.randn(500, 3, dtype=profile.dtype, generator=profile.generator(5)).to(pole.device)
+    pole
+    + 0.2 * torch.randn(500, 3, dtype=profile.dtype, generator=profile.generator(5)).to(pole.device)
 )
 method = kt.KSWGD(spectrum)
 
@@ -361,7 +418,9 @@ method = kt.KSWGD(spectrum)
 def flow(x, step, n_steps=40):
     for _ in range(n_steps):
         v = method.velocity(x)
-        v = v * (0.5 / v.norm(dim=1, keepdim=True).clamp_min(1e-30)).clamp_max(1.0)  # the limiter of L05-E3
+        v = v * (0.5 / v.norm(dim=1, keepdim=True).clamp_min(1e-30)).clamp_max(
+            1.0
+        )  # the limiter of L05-E3
         x = step(x, v)
     return x
 
@@ -384,11 +443,14 @@ for ax, (name, x) in zip(axes, ends.items()):
         color="error" if name == "plain step" else "model",
     )
 plotting.finish(
-    fig, "A cap of particles from the side; spread over the sphere by your step; by plain steps also outside it."
+    fig,
+    "A cap of particles from the side; spread over the sphere by your step; by plain steps also outside it.",
 )
 length = {name: x.norm(dim=1) for name, x in ends.items()}
 kc.show("your step stays on the sphere", bool((length["your step"] - 1).abs().max() < 1e-10))
-assert (length["your step"] - 1).abs().max() < 1e-10 and (length["plain step"] - 1).abs().max() > 0.01
+assert (length["your step"] - 1).abs().max() < 1e-10 and (
+    length["plain step"] - 1
+).abs().max() > 0.01
 assert ends["your step"].mean(0).abs().max() < 0.1
 
 # %% [markdown]

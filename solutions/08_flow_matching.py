@@ -87,7 +87,11 @@ features = torch.cat([point, torch.ones_like(point[:, :1])], dim=1)
 fitted = features @ torch.linalg.lstsq(features, target).solution
 exact = gaussian.velocity(point, 0.5)
 kc.show("relative error below 3 %", bool((fitted - exact).norm() < 0.03 * exact.norm()))
-kc.show("what is left of the target: the lines cross", (target - fitted).norm() / target.norm(), digits=2)
+kc.show(
+    "what is left of the target: the lines cross",
+    (target - fitted).norm() / target.norm(),
+    digits=2,
+)
 
 # %% [markdown]
 # *Go further.* Make the slips of the lesson's list one by one, and look at `fitted` beside `exact`. Which hurts most?
@@ -158,7 +162,10 @@ nearest = torch.cdist(x, few).min(dim=1).values
 fig, axes = plotting.new_figure(2, height=4.0)
 plotting.points(axes[0], few, (-2.0, 2.0), color="data", title="40 data")
 plotting.points(axes[1], x, (-2.0, 2.0), title="1,000 samples of the perfect fit")
-plotting.finish(fig, "Left: forty data. Right: a thousand samples of the perfect fit, which lie on the forty data.")
+plotting.finish(
+    fig,
+    "Left: forty data. Right: a thousand samples of the perfect fit, which lie on the forty data.",
+)
 kc.show("98 % of the samples within 0.05 of a datum", bool((nearest < 0.05).double().mean() > 0.98))
 
 # %% [markdown]
@@ -232,7 +239,9 @@ gentle = kt.MixtureFlow(kt.GaussianMixture.ring(3, 1.4, 0.7)).to(profile.device)
 truth = gentle.transport(noise, solver="rk4", steps=100)
 errors = []
 for n in (8, 16, 32, 64):
-    errors.append((midpoint(gentle.velocity, noise, n) - truth).square().sum(1).mean().sqrt().item())
+    errors.append(
+        (midpoint(gentle.velocity, noise, n) - truth).square().sum(1).mean().sqrt().item()
+    )
 ratios = [a / b for a, b in itertools.pairwise(errors)]
 kc.show("error with half the steps / error", ratios, digits=2)
 assert 3.5 < ratios[-1] < 4.5
@@ -297,13 +306,16 @@ transport_pairs = check("L08-E4", transport_pairs)
 x0, x1 = noise[:80], toy.sample(80, profile.generator(5))
 fig, axes = plotting.new_figure(2, height=4.0)
 lengths = {}
-for ax, (name, ends) in zip(axes, {"as they came": x1, "in your order": transport_pairs(x0, x1)}.items()):
+for ax, (name, ends) in zip(
+    axes, {"as they came": x1, "in your order": transport_pairs(x0, x1)}.items()
+):
     ax.plot(*torch.stack([x0, ends]).cpu().unbind(2), color=plotting.COLORS["floor"], linewidth=0.7)
     plotting.points(ax, x0, box, color="reference")
     plotting.points(ax, ends, box, color="data", title=name)
     lengths[name] = (ends - x0).square().sum(1).mean()
 plotting.finish(
-    fig, "Eighty lines from black noise to orange data: a thicket as they came, short and tidy in your order."
+    fig,
+    "Eighty lines from black noise to orange data: a thicket as they came, short and tidy in your order.",
 )
 kc.show("mean squared length, before and after", list(map(float, lengths.values())), digits=2)
 assert lengths["in your order"] < 0.3 * lengths["as they came"]
@@ -368,7 +380,10 @@ bending = check("L08-E5", bending)
 
 # %% tags=["nbval-ignore-output"]
 names = {"OT pairs": "eight_gaussians-ot-teacher", "reflow": "eight_gaussians-reflow"}
-flows = {"independent": flow, **{name: kc.shipped(file).to(profile.device) for name, file in names.items()}}
+flows = {
+    "independent": flow,
+    **{name: kc.shipped(file).to(profile.device) for name, file in names.items()},
+}
 bends = {}
 for name, way in flows.items():
     bends[name] = float(bending(way.trajectory(noise[:300], torch.linspace(0, 1, 33))))

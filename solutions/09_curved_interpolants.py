@@ -97,6 +97,8 @@ shares = {
         angle * math.cos(angle * t),
     ),
 }
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=4.0)
 for ax, (name, schedule) in zip(axes, shares.items()):
     x = noise
@@ -104,7 +106,9 @@ for ax, (name, schedule) in zip(axes, shares.items()):
         x = x + schedule_field(x, few, *schedule(k / 8)) / 8
     share = kt.moons.structure(x)
     plotting.points(ax, x, box, title=f"{name}, 8 Euler steps: {share:.0%} on the moons")
-plotting.finish(fig, "Eight Euler steps of the field of 400 data under two schedules: two moons each.")
+plotting.finish(
+    fig, "Eight Euler steps of the field of 400 data under two schedules: two moons each."
+)
 
 # %% [markdown]
 # ## L09-E2 Weights with the determinant
@@ -163,22 +167,32 @@ path_weights = check("L09-E2", path_weights)
 # %%
 scale, shift = torch.tensor([[0.4], [1.2]]).double(), torch.tensor([[-0.5], [0.5]]).double()
 whose = torch.arange(200_000) % 2
-passing = scale[whose] * torch.randn(200_000, 1, dtype=profile.dtype, generator=profile.generator(3)) + shift[whose]
+passing = (
+    scale[whose] * torch.randn(200_000, 1, dtype=profile.dtype, generator=profile.generator(3))
+    + shift[whose]
+)
 places = torch.linspace(-2, 2, 33, dtype=profile.dtype)
 near = (passing - places).abs() < 0.03
 counted = (near & (whose == 0)[:, None]).sum(0) / near.sum(0)
 fig, (ax,) = plotting.new_figure(height=3.2)
 ax.plot(places, counted, "o", color=plotting.COLORS["reference"], label="counted")
-ax.plot(places, path_weights(places[:, None], scale, shift)[:, 0], color=plotting.COLORS["model"], label="your weights")
+ax.plot(
+    places,
+    path_weights(places[:, None], scale, shift)[:, 0],
+    color=plotting.COLORS["model"],
+    label="your weights",
+)
 without = torch.softmax(-(((places[:, None] - shift[:, 0]) / scale[:, 0]) ** 2) / 2, dim=1)[:, 0]
 ax.plot(places, without, "--", color=plotting.COLORS["error"], label="no determinant")
 ax.set(xlabel="place x", ylabel="share of the first datum", ylim=(-0.05, 1.25))
 ax.legend(ncols=3, fontsize=8, loc="upper center")
 plotting.finish(
-    fig, "The counted shares lie on the curve of the weights; the curve without determinant is far too low."
+    fig,
+    "The counted shares lie on the curve of the weights; the curve without determinant is far too low.",
 )
 kc.show(
-    "largest error below 0.06", bool((path_weights(places[:, None], scale, shift)[:, 0] - counted).abs().max() < 0.06)
+    "largest error below 0.06",
+    bool((path_weights(places[:, None], scale, shift)[:, 0] - counted).abs().max() < 0.06),
 )
 
 # %% [markdown]
@@ -240,9 +254,17 @@ for radius in (0.5, 1.0, 1.5):
     times = torch.linspace(0, 1, 33, dtype=profile.dtype)
     states = way.trajectory(noise[:300], times, steps=64)
     columns = [torch.full_like(states[0, :, :1], float(t)) for t in times]
-    A = torch.stack([bend(way.velocity, x, t).square().sum(1).mean() for x, t in zip(states, columns)])
+    A = torch.stack(
+        [bend(way.velocity, x, t).square().sum(1).mean() for x, t in zip(states, columns)]
+    )
     bound = (torch.trapezoid(A, times) / 3).sqrt()
-    error = (way.transport(noise[:300], solver="euler", steps=1) - states[-1]).square().sum(1).mean().sqrt()
+    error = (
+        (way.transport(noise[:300], solver="euler", steps=1) - states[-1])
+        .square()
+        .sum(1)
+        .mean()
+        .sqrt()
+    )
     kc.show(f"radius {radius}: error of one step, bound", [error, bound], digits=2)
     assert error < bound
 
@@ -298,10 +320,16 @@ partner = check("L09-E4", partner)
 # %%
 t, s = torch.linspace(0, 1, 201, dtype=profile.dtype), 0.3
 quantiles = torch.special.ndtri((torch.arange(11, dtype=profile.dtype) + 0.5) / 11)
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=3.3, sharey=True)
 for ax, (name, b) in zip(axes, {"b = t": t, "your b": partner(1 - t, t, s)}.items()):
     sigma = ((1 - t) ** 2 + s**2 * b**2).sqrt()
-    ax.plot(t, (1 - t)[:, None] * quantiles + s * b[:, None] * quantiles.roll(4), color=plotting.COLORS["floor"])
+    ax.plot(
+        t,
+        (1 - t)[:, None] * quantiles + s * b[:, None] * quantiles.roll(4),
+        color=plotting.COLORS["floor"],
+    )
     ax.plot(t, sigma[:, None] * quantiles, color=plotting.COLORS["model"])
     ax.set(xlabel="t", ylabel="x", title=f"a = 1 - t, {name}: grey paths, blue flow")
 plotting.finish(
@@ -368,6 +396,8 @@ rescheduled = check("L09-E5", rescheduled)
 
 # %%
 reference = kt.moons.sample(10_000, profile.generator(4))
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=4.0)
 scores = {}
 for ax, (name, schedule) in zip(axes, shares.items()):
@@ -376,7 +406,10 @@ for ax, (name, schedule) in zip(axes, shares.items()):
         x = x + rescheduled(flow.velocity, x, *schedule(k / 6)) / 6
     scores[name] = kt.sliced_wasserstein2(x, reference)
     plotting.points(ax, x, box, title=f"{name}, 6 Euler steps: SW2 {scores[name]:.2f}")
-plotting.finish(fig, "Left: linear, two moons that are too small. Right: trigonometric, two moons of the right size.")
+plotting.finish(
+    fig,
+    "Left: linear, two moons that are too small. Right: trigonometric, two moons of the right size.",
+)
 assert scores["trigonometric"] < 0.6 * scores["linear"]
 
 # %% [markdown]
@@ -439,6 +472,8 @@ for n in (100, 400, 1600):
         x0 = (x[:, None] - t * data[:n]) / (1 - t)
         rows.append(float(effective_size(-x0.square().sum(2) / 2).median()))
     sizes[f"pool of {n}"] = torch.tensor(rows)
+
+# %% tags=["collapsed"]
 plotting.curves(
     grid,
     {**sizes, "20, as few as one should trust": torch.full((24,), 20.0)},

@@ -96,6 +96,8 @@ for name, lifting in sizes.items():
         r = residual(lifting.lift, lifting.generator(), x, t, teacher.velocity(x, t))
         along.append(float(r.square().sum(1).mean().sqrt()))
     sizes[name] = along
+
+# %% tags=["collapsed"]
 alt = """Residual over time, on a logarithmic axis. By consistency it is small all along; by coefficients it is several
 times larger, and grows towards t = 1."""
 plotting.curves(clock, sizes, xlabel="t", ylabel="residual", logy=True, alt=alt)
@@ -155,7 +157,10 @@ state = check("L10-E2", state)
 
 # %%
 lifting = student.lifting
-p, u, (a,), (b,) = (part if part.ndim == 2 else part.transpose(0, 1) for part in lifting.split(student.lift(x0, 0.0)))
+p, u, (a,), (b,) = (
+    part if part.ndim == 2 else part.transpose(0, 1)
+    for part in lifting.split(student.lift(x0, 0.0))
+)
 alpha, beta = lifting.growth.item(), lifting.frequency.item()
 mine = torch.stack([state(p, u, a, b, alpha, beta, float(t)) for t in times])
 plotting.films(
@@ -221,11 +226,16 @@ straight_generator = check("L10-E3", straight_generator)
 reference = kt.moons.sample(8000, profile.generator(2))
 leap = torch.matrix_exp(straight_generator(x0))
 samples = {}
-for name, flow in {"independent": teacher, "optimal transport": kc.shipped("moons-ot-teacher")}.items():
+for name, flow in {
+    "independent": teacher,
+    "optimal transport": kc.shipped("moons-ot-teacher"),
+}.items():
     z = torch.cat([x0, flow.velocity(x0, 0.0)], dim=1)
     samples[name] = (z @ leap.T)[:, :2]
     assert torch.allclose(samples[name], flow.transport(x0, solver="euler", steps=1), atol=1e-6)
 notes = {name: f"SW2 {kt.sliced_wasserstein2(x, reference):.2f}" for name, x in samples.items()}
+
+# %% tags=["collapsed"]
 alt = """One exponential of the nilpotent generator. With the independent teacher all samples are one dot at the mean; with
 the optimal-transport teacher they draw two moons, with stray points between them that the exact sample has not."""
 plotting.compare(samples, reference, box, notes=notes, alt=alt)
@@ -292,12 +302,16 @@ L = torch.kron(torch.tensor(rows, dtype=profile.dtype), torch.eye(2, dtype=profi
 data = kt.moons.sample(500, profile.generator(3))
 noise = invert(with_state_first, L, data)
 fig, axes = plotting.new_figure(3, height=3.2)
-for ax, (name, x) in zip(axes, {"data": data, "your inverse": noise, "and forwards": student.transport(noise)}.items()):
+for ax, (name, x) in zip(
+    axes, {"data": data, "your inverse": noise, "and forwards": student.transport(noise)}.items()
+):
     plotting.cloud(ax, x, data[:, 1], box)
     ax.set_title(name)
 alt = """Data on two moons, the round cloud of noise they came from, and the moons again."""
 plotting.finish(fig, alt)
-kc.show("error of the round trip", (student.transport(noise) - data).square().mean().sqrt(), digits=2)
+kc.show(
+    "error of the round trip", (student.transport(noise) - data).square().mean().sqrt(), digits=2
+)
 
 # %% [markdown]
 # ## L10-E5 A residual that no scale can game
@@ -362,7 +376,11 @@ for name in ("moons-consistency", "moons-autoencoder", "moons-collapsed"):
     L = flow.lifting.generator()
     free = slice(flow.lifting.n_clock, None)  # the clock is no achievement
     loss = (rate - z @ L.T).square().sum(1).mean() / 2
-    kc.show(f"{name:17}: loss, relative residual", [loss, relative_residual(rate[:, free], z, L[free])], digits=1)
+    kc.show(
+        f"{name:17}: loss, relative residual",
+        [loss, relative_residual(rate[:, free], z, L[free])],
+        digits=1,
+    )
 
 # %% [markdown]
 # ## L10-E6 Gains on the modes
@@ -425,9 +443,7 @@ for ax, gain in zip(axes, gains):
     x = edited(*parts, torch.tensor([gain], dtype=profile.dtype), 1.0)
     plotting.cloud(ax, x, x0[:, 0], (-3.5, 3.5))
     ax.set_title(f"gain {gain:g}")
-alt = (
-    """Samples with the pair's gain falling from one to zero: the moons shrink and curl up into a small round cloud."""
-)
+alt = """Samples with the pair's gain falling from one to zero: the moons shrink and curl up into a small round cloud."""
 plotting.finish(fig, alt)
 kc.show(
     "gain one changes nothing",

@@ -77,16 +77,21 @@ whiten = check("L11-E1", whiten)
 # See it work on what the encoder's network really puts out, before the autoencoder makes it round. Your function and the autoencoder
 # should agree:
 
-# %% tags=["nbval-ignore-output"]
+# %%
 raw = autoencoder.encoder(images.train.flatten(1)).double()
 white = whiten(raw)
+
+# %% tags=["collapsed", "nbval-ignore-output"]
 assert torch.allclose(white, codes, atol=1e-3)
 fig, axes = plotting.new_figure(2, height=3.4)
-for ax, points, title in zip(axes, (raw - raw.mean(0), white), ("raw codes, centred", "white codes")):
+for ax, points, title in zip(
+    axes, (raw - raw.mean(0), white), ("raw codes, centred", "white codes")
+):
     ax.scatter(points[:, 0], points[:, 1], s=4, color=plotting.COLORS["data"])
     ax.set(xlabel="first number", ylabel="second number", title=title)
 plotting.finish(
-    fig, "Left: two numbers of the raw codes, a long cloud. Right: the same whitened, of size one both ways."
+    fig,
+    "Left: two numbers of the raw codes, a long cloud. Right: the same whitened, of size one both ways.",
 )
 
 # %% [markdown]
@@ -162,7 +167,13 @@ mixed = {
 share = {name: float(precision(classifier.features(x), real, 5)) for name, x in mixed.items()}
 for name, value in share.items():
     kc.show(f"{name:32}", value, digits=2)
-assert share["noise, decoded"] < 0.9 < share["half-way between two codes"] < share["the real ones themselves"] == 1
+assert (
+    share["noise, decoded"]
+    < 0.9
+    < share["half-way between two codes"]
+    < share["the real ones themselves"]
+    == 1
+)
 
 # %% [markdown]
 # Precision forgives both, even blended pixels, which need be no digit: it sees what the classifier sees. Decoded noise it does not forgive.
@@ -224,17 +235,23 @@ sharpen = check("L11-E3", sharpen)
 # formula says that no function of the noisy code could do better, if the score were that of the *noisy* codes. Ours is that of the clean
 # ones, which is steeper.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 kernels = kt.GaussianRBF.from_data(codes, 400, profile.generator(2), units=1.0)
 tail = kt.Monomials(codes.shape[1], 2)
 spectrum = kt.GeneratorEDMD(kt.MultiScale([kernels, tail])).fit(codes).spectrum(400)
 h = 0.02
-noisy = held_out + h**0.5 * torch.randn(held_out.shape, dtype=held_out.dtype, generator=profile.generator(3))
+noisy = held_out + h**0.5 * torch.randn(
+    held_out.shape, dtype=held_out.dtype, generator=profile.generator(3)
+)
 steps = (0, h / 8, h / 4, h / 2, 3 * h / 4, h)
 off = [
-    (sharpen(noisy, spectrum(noisy), spectrum(codes), codes, spectrum.energies, step) - held_out).square().mean()
+    (sharpen(noisy, spectrum(noisy), spectrum(codes), codes, spectrum.energies, step) - held_out)
+    .square()
+    .mean()
     for step in steps
 ]
+
+# %% tags=["collapsed", "nbval-ignore-output"]
 plotting.curves(
     [step / h for step in steps],
     {"held-out codes": torch.stack(off) / h},

@@ -88,7 +88,9 @@ three is a digit in each column."""
 plotting.picture_rows({**added, "mean + all": total.clamp(0, 1)}, signed=list(added), alt=alt)
 kc.show(
     "is the student's picture",
-    bool(torch.allclose(total.clamp(0, 1), components.decode(student.transport(x0[:10])), atol=1e-4)),
+    bool(
+        torch.allclose(total.clamp(0, 1), components.decode(student.transport(x0[:10])), atol=1e-4)
+    ),
 )
 
 # %% [markdown]
@@ -147,7 +149,9 @@ between = check("L12-E2", between)
 
 # %%
 steps = [i / 10 for i in range(11)]
-ways = {f"way {i + 1}": torch.cat([between(x0[[i]], x0[[i + 5]], r) for r in steps]) for i in range(3)}
+ways = {
+    f"way {i + 1}": torch.cat([between(x0[[i]], x0[[i + 5]], r) for r in steps]) for i in range(3)
+}
 alt = """Three rows of eleven digits. Each row begins with one digit and ends with another; those between change step by step
 and are mostly readable digits."""
 plotting.picture_rows(
@@ -214,11 +218,17 @@ signature = check("L12-E3", signature)
 # %%
 classifier = kc.shipped("digits-classifier")
 labels = classifier.predict(components.decode(teacher.transport(x0)))
-files = {"first": "digits-student", "another seed": "digits-student-2", "another spectrum": "digits-student-3"}
+files = {
+    "first": "digits-student",
+    "another seed": "digits-student-2",
+    "another spectrum": "digits-student-3",
+}
 curves = {}
 for name, file in files.items():
     energy = signature(kc.shipped(file).modes(x0).amplitudes[0], labels, 10)
     curves[name] = energy / energy.mean()
+
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure()
 for (name, curve), (color, dash, marker) in zip(curves.items(), plotting.SERIES):
     ax.plot(range(10), curve, color=color, linestyle=dash, marker=marker, label=name)
@@ -292,5 +302,13 @@ found = [(frechet(teacher.transport(x0, solver=s, steps=k)), teacher.nfe) for s,
 distances = torch.tensor([d for d, _ in found], dtype=profile.dtype)
 evaluations = torch.tensor([float(n) for _, n in found], dtype=profile.dtype)
 ours = frechet(student.transport(x0))
-kc.show("speed-up in evaluations, at the student's quality", speed_up(evaluations, distances, 1.0, ours, 1.0), digits=2)
-kc.show("    if anything under 10 were good enough", speed_up(evaluations, distances, 1.0, 10.0, 1.0), digits=2)
+kc.show(
+    "speed-up in evaluations, at the student's quality",
+    speed_up(evaluations, distances, 1.0, ours, 1.0),
+    digits=2,
+)
+kc.show(
+    "    if anything under 10 were good enough",
+    speed_up(evaluations, distances, 1.0, 10.0, 1.0),
+    digits=2,
+)

@@ -84,8 +84,12 @@ semi_implicit = check("L13-E1", semi_implicit)
 a = 1 + 0.01 * (math.pi * torch.arange(48, dtype=profile.dtype)) ** 2
 c, noise = torch.zeros(2000, 48, dtype=profile.dtype), profile.generator(2)
 for _ in range(400):
-    c = semi_implicit(c, a, torch.zeros_like(c), 0.1, 0.04, torch.randn(c.shape, dtype=c.dtype, generator=noise))
+    c = semi_implicit(
+        c, a, torch.zeros_like(c), 0.1, 0.04, torch.randn(c.shape, dtype=c.dtype, generator=noise)
+    )
 ratio = c.var(0) * a / 0.04
+
+# %% tags=["collapsed"]
 assert (ratio - 1).abs().max() < 0.2
 plotting.curves(
     range(48),
@@ -144,6 +148,8 @@ correlation = check("L13-E2", correlation)
 
 # %%
 hot = kt.AllenCahn(48, temperature=0.1).to(profile.device).sample(2000, profile.generator(3))
+
+# %% tags=["collapsed"]
 plotting.curves(
     torch.arange(48) / 48,
     {"temperature 0.04": correlation(fields).cpu(), "temperature 0.1": correlation(hot).cpu()},
@@ -206,7 +212,11 @@ kink_density = check("L13-E3", kink_density)
 # %%
 for points in (24, 48, 96):
     seen = [
-        float(kink_density(kt.AllenCahn(points, temperature=t).sample(1000, profile.generator(4)), 1.0))
+        float(
+            kink_density(
+                kt.AllenCahn(points, temperature=t).sample(1000, profile.generator(4)), 1.0
+            )
+        )
         for t in (0.02, 0.04, 0.08)
     ]
     kc.show(f"{points} points, walls at temperature 0.02, 0.04, 0.08", seen, digits=1)
@@ -263,6 +273,8 @@ batches_to_pay = check("L13-E4", batches_to_pay)
 # %%
 speeds = [1.25, 1.5, 2.0, 4.0, 8.0]
 needed = [batches_to_pay(4.0, 0.4, 1.0, rival) for rival in speeds]
+
+# %% tags=["collapsed"]
 plotting.curves(
     speeds,
     {"data and fit cost 4.4 batches": needed},

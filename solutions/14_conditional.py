@@ -78,6 +78,8 @@ effective_size = check("L14-E1", effective_size)
 
 # %%
 stds = [2.0, 1.0, 0.4, 0.15, 0.05, 0.02]
+
+# %% tags=["collapsed"]
 plotting.curves(
     stds,
     {"of 5,000 samples": [float(effective_size(log_likelihood(x, std))) for std in stds]},
@@ -154,7 +156,11 @@ weighted_matrices = check("L14-E2", weighted_matrices)
 slopes = torch.eye(2, dtype=x.dtype, device=x.device).expand(len(x), 2, 2)
 for name, w in (("prior", torch.ones_like(x[:, 0])), ("sum 1 ± 0.4", log_likelihood(x, 0.4).exp())):
     S, G = weighted_matrices(x, slopes, w)
-    kc.show(f"{name:12} rates", torch.linalg.eigvals(torch.linalg.solve(G, S)).real.sort().values, digits=2)
+    kc.show(
+        f"{name:12} rates",
+        torch.linalg.eigvals(torch.linalg.solve(G, S)).real.sort().values,
+        digits=2,
+    )
 
 # %% [markdown]
 # *Go further.* Which direction is the fast one? Look at the eigenvectors.
@@ -222,9 +228,15 @@ first_exponent = check("L14-E3", first_exponent)
 
 # %%
 stds = [1.0, 0.4, 0.15, 0.05, 0.02]
+
+# %% tags=["collapsed"]
 plotting.curves(
     stds,
-    {"500 of 5,000 samples kept": [float(first_exponent(log_likelihood(x, std), 500)) for std in stds]},
+    {
+        "500 of 5,000 samples kept": [
+            float(first_exponent(log_likelihood(x, std), 500)) for std in stds
+        ]
+    },
     xlabel="error of the observation",
     ylabel="exponent of the first level",
     logx=True,
@@ -285,7 +297,9 @@ survival = check("L14-E4", survival)
 # %%
 process = kt.OrnsteinUhlenbeck(1)
 start = process.sample(20_000, profile.generator(2))
-path = kt.langevin_trajectory(process, start, n_steps=150, dt=0.02, generator=profile.generator(3))[..., 0]
+path = kt.langevin_trajectory(process, start, n_steps=150, dt=0.02, generator=profile.generator(3))[
+    ..., 0
+]
 alive = [survival(2 * (path[: k + 1] - 1) ** 2, 0.02).exp().mean().item() for k in (100, 150)]
 kc.show("rate at which survivors vanish", math.log(alive[0] / alive[1]), digits=2)
 assert abs(math.log(alive[0] / alive[1]) - 11 / 9) < 0.1

@@ -21,7 +21,9 @@ import torch
 
 from koopcourse import check, plotting
 
-mixture = kt.GaussianMixture([[-2.0, 0.0], [2.0, 0.0], [0.0, 2.0]], stds=0.4, weights=[0.5, 0.3, 0.2])
+mixture = kt.GaussianMixture(
+    [[-2.0, 0.0], [2.0, 0.0], [0.0, 2.0]], stds=0.4, weights=[0.5, 0.3, 0.2]
+)
 rows = mixture.sample(1200, profile.generator(1))
 first = rows[rows[:, 0] < -1]
 second, third = rows[rows[:, 0] >= -1].tensor_split([150])
@@ -93,6 +95,7 @@ def ellipse(m, c):
     return m + 2 * torch.stack([angle.cos(), angle.sin()], 1) @ torch.linalg.cholesky(c).T
 
 
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure(1, height=3.2)
 for k, name in enumerate(("data", "model", "rival")):
     _, m, c = parts[k]
@@ -102,7 +105,8 @@ ax.plot(*ellipse(mean, cov).T, color="black", linewidth=2.5, label="joined")
 ax.set(aspect="equal", xlabel="x", ylabel="y", xlim=(-4.5, 6.5))
 ax.legend(fontsize=8, loc="lower right")
 plotting.finish(
-    fig, "Points of three machines in three colours, an ellipse around each, and a large black one around all."
+    fig,
+    "Points of three machines in three colours, an ellipse around each, and a large black one around all.",
 )
 assert torch.allclose(mean, rows.mean(0)) and torch.allclose(cov, rows.T.cov(correction=0))
 
@@ -175,17 +179,24 @@ for step in range(40):
     moves = [-torch.einsum("nrd,r->nd", slopes, w) for phi, slopes in shards]
     moves = [v * (0.5 / v.norm(dim=1, keepdim=True)).clamp(max=1) for v in moves]  # no jumps
     noise = 0.15 * max(0, 1 - step / 20)  # each machine draws its own, and it fades
-    homes = [x + v + noise * torch.randn(x.shape, dtype=x.dtype, generator=g) for x, v in zip(homes, moves)]
+    homes = [
+        x + v + noise * torch.randn(x.shape, dtype=x.dtype, generator=g)
+        for x, v in zip(homes, moves)
+    ]
 
+# %%
 fig, axes = plotting.new_figure(2, height=2.6, sharex=True, sharey=True)
-for ax, states, name in zip(axes, ([start[:300], start[300:]], homes), ("before", "after 40 steps")):
+for ax, states, name in zip(
+    axes, ([start[:300], start[300:]], homes), ("before", "after 40 steps")
+):
     for x, label, color in zip(states, ("machine one", "machine two"), ("data", "model")):
         ax.scatter(x[:, 0], x[:, 1], s=7, alpha=0.7, color=plotting.COLORS[color], label=label)
     ax.set(title=name, xlabel="x", aspect="equal")
 axes[0].set_ylabel("y")
 axes[0].legend(fontsize=8)
 plotting.finish(
-    fig, "Particles of two machines, first all in the left mode, then spread over three modes, both colours in each."
+    fig,
+    "Particles of two machines, first all in the left mode, then spread over three modes, both colours in each.",
 )
 together = torch.cat(homes)
 share = kt.mode_weights(together, mixture.modes)
@@ -259,7 +270,9 @@ order = torch.tensor([0, 1, 2, 3, 0, 4, 5, 6, 1, 7, 8, 9, 10, 0, 11])
 total, missing = collected(order, numbers[order], 12)
 naive = numbers[order].sum(0)
 kc.show(
-    "mean of all rows, yours, and with every message", [rows[:, 0].mean(), total[1] / total[0], naive[1] / naive[0]], 2
+    "mean of all rows, yours, and with every message",
+    [rows[:, 0].mean(), total[1] / total[0], naive[1] / naive[0]],
+    2,
 )
 assert torch.allclose(total[1:] / total[0], rows.mean(0)) and len(missing) == 0
 assert (naive[1:] / naive[0] - rows.mean(0)).norm() > 0.2

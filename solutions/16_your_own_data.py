@@ -97,8 +97,13 @@ first, second = table[:800], table[800:]
 second = second[second.isfinite().all(dim=1)]
 center, spread, u = to_units(first, second)
 kc.show("spreads of temperature, pressure, rain, cloud, station", spread, digits=2)
-kc.show("means of the second half, in spreads of the first, below 0.2", bool((u.mean(0).abs() < 0.2).all()))
-assert spread[4] == 1 and torch.allclose(kt.Standardizer.of(first[first.isfinite().all(dim=1)])(second), u)
+kc.show(
+    "means of the second half, in spreads of the first, below 0.2",
+    bool((u.mean(0).abs() < 0.2).all()),
+)
+assert spread[4] == 1 and torch.allclose(
+    kt.Standardizer.of(first[first.isfinite().all(dim=1)])(second), u
+)
 
 # %% [markdown]
 # *Go further.* Replace one temperature by -999 again. By how many spreads do the others move?
@@ -161,12 +166,16 @@ bumps = kt.GaussianRBF(torch.linspace(450, 575, 8, dtype=torch.float64)[:, None]
 
 
 def timescale(x, y, lag):
-    return float(kt.EDMD(bumps, lag=lag).fit(x[:, None], y[:, None]).spectrum(1).implied_timescales[0])
+    return float(
+        kt.EDMD(bumps, lag=lag).fit(x[:, None], y[:, None]).spectrum(1).implied_timescales[0]
+    )
 
 
 lags = [1, 2, 4, 8, 12]
 by_clock = [timescale(*pairs(z, time, visit, lag), float(lag)) for lag in lags]
 joined = [timescale(z[:-lag], z[lag:], float(lag)) for lag in lags]
+
+# %% tags=["collapsed"]
 plotting.curves(
     lags,
     {"your pairs": by_clock, "joined by hand": joined, "exact": [11.0] * len(lags)},
@@ -234,11 +243,17 @@ calibrate = check("L16-E3", calibrate)
 
 # %%
 rain = table[:, 2][table[:, 2].isfinite()]
-plain = rain.mean() + rain.std() * torch.randn(1531, dtype=torch.float64, generator=profile.generator(1))
+plain = rain.mean() + rain.std() * torch.randn(
+    1531, dtype=torch.float64, generator=profile.generator(1)
+)
 mended = calibrate(plain, rain)
+
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=2.5, sharey=True)
 for ax, (name, column), color in zip(
-    axes, {"the gauge": rain, "a Gaussian": plain, "calibrated": mended}.items(), ("data", "error", "model")
+    axes,
+    {"the gauge": rain, "a Gaussian": plain, "calibrated": mended}.items(),
+    ("data", "error", "model"),
 ):
     ax.hist(column, bins=torch.linspace(-25, 50, 60), color=plotting.COLORS[color])
     ax.set(title=name, xlabel="rain, mm", yscale="log")
@@ -268,7 +283,9 @@ assert mended.min() >= 0 and abs(mended.mean() - rain.mean()) < 0.05
 def share_near(sample, train, kept):
     """Share of the sample that is nearer to train, a number."""
     ### BEGIN SOLUTION
-    to_train, to_kept = ((sample[:, None] - rows).square().sum(dim=2).amin(dim=1) for rows in (train, kept))
+    to_train, to_kept = (
+        (sample[:, None] - rows).square().sum(dim=2).amin(dim=1) for rows in (train, kept)
+    )
     return (0.5 + 0.5 * torch.sign(to_kept - to_train)).mean()
     ### END SOLUTION
 
@@ -308,6 +325,8 @@ again = train[torch.randint(750, (750,), generator=profile.generator(3))]
 kick = torch.randn(again.shape, dtype=torch.float64, generator=profile.generator(4))
 kick[:, 4] = 0  # the station stays
 found = [float(share_near(again + strength * kick, train, kept)) for strength in strengths]
+
+# %% tags=["collapsed"]
 plotting.curves(
     strengths,
     {"shaken training rows": found, "new points": [0.5] * len(strengths)},

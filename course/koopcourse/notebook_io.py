@@ -21,6 +21,9 @@ KERNEL = {
     "language_info": {"name": "python"},
 }
 
+# A cell with this tag opens folded: it draws or proves, and the road goes past it.
+COLLAPSED = "collapsed"
+
 REGION = re.compile(r"^(?P<pad>[ \t]*)### BEGIN SOLUTION\n(?P<body>.*?)^[ \t]*### END SOLUTION[ \t]*$", re.S | re.M)
 STUB = '{pad}# YOUR CODE HERE\n{pad}raise NotImplementedError("replace these two lines by your answer")'
 _DETAILS = re.compile(r"<details>\s*<summary>(?P<title>.*?)</summary>(?P<body>.*?)</details>", re.S)
@@ -43,14 +46,20 @@ def read_script(path: Path) -> NotebookNode:
 
 
 def canonical(notebook: NotebookNode) -> NotebookNode:
-    """A copy without outputs that keeps each cell's kind, text and tags alone, with numbered ids."""
+    """A copy without outputs that keeps each cell's kind, text and tags alone, with numbered ids.
+
+    JupyterLab opens a cell that is tagged ``collapsed`` with its code folded away.
+    """
     from nbformat import v4
 
     cells = []
     for number, cell in enumerate(notebook.cells):
         tags = cell.metadata.get("tags")
+        metadata: dict[str, Any] = {"tags": list(tags)} if tags else {}
+        if COLLAPSED in metadata.get("tags", ()):
+            metadata["jupyter"] = {"source_hidden": True}
         make = {"code": v4.new_code_cell, "markdown": v4.new_markdown_cell}[cell.cell_type]
-        cells.append(make(cell.source, id=f"c{number:03d}", metadata={"tags": list(tags)} if tags else {}))
+        cells.append(make(cell.source, id=f"c{number:03d}", metadata=metadata))
     return v4.new_notebook(cells=cells, metadata=KERNEL, nbformat_minor=5)
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from koopcourse.authoring.budget import BUDGET
 from koopcourse.authoring.common_rules import COMMON
 from koopcourse.authoring.cut import cut, leaks
 from koopcourse.authoring.exercise_rules import EXERCISE
@@ -87,4 +88,4 @@ def _leaks(sheets: list[Sheet]) -> Iterator[Finding]:
 def _rules_of(script: Script) -> tuple[Callable, ...]:
     if script.kind == "solutions":
         return EXERCISE
-    return START_HERE if script.lesson == "00" else LESSON
+    return START_HERE if script.lesson == "00" else LESSON + BUDGET

@@ -1,0 +1,110 @@
+"""What a lesson may cost: the rules of the budget, each on a sheet that breaks it."""
+
+import pytest
+
+from tests.needs import needs
+
+needs("jupytext")
+
+from koopcourse.authoring import budget
+from koopcourse.authoring.sheet import Sheet
+from koopcourse.authoring.tree import Script
+from koopcourse.notebook_io import read_script
+
+QUESTION = """
+# %% [markdown]
+# **Predict, then run.** What is one and one?
+#
+# <details><summary>one</summary>
+#
+# That is one alone.
+#
+# </details>
+# <details><summary>two</summary>
+#
+# Right. Count.
+#
+# </details>
+# <details><summary>three</summary>
+#
+# Not in this lesson.
+#
+# </details>
+"""
+
+
+def sheet(tmp_path, body, minutes=45):
+    folder = tmp_path / "notebooks"
+    folder.mkdir(exist_ok=True)
+    path = folder / "99_budget.py"
+    path.write_text(f"# %% [markdown]\n# # Title\n#\n# {minutes} minutes · level: core\n\n{body}", encoding="utf-8")
+    return Sheet(Script(path))
+
+
+def said(rule, found):
+    return [remark for _, remark in rule(found)]
+
+
+def test_a_short_lesson_is_within_its_budget(tmp_path):
+    found = sheet(tmp_path, QUESTION + QUESTION)
+    assert [remark for rule in budget.BUDGET for remark in rule(found)] == []
+
+
+def test_formulas_count_one_and_what_is_folded_or_in_tables_none(tmp_path):
+    body = (
+        "# %% [markdown]\n# Three words and $a + b = c$ here.\n# $$x\n# = y$$\n# [link](far/away.md)\n"
+        "# | a | table |\n# <details><summary>folded words</summary>never counted</details>\n"
+        "# ```\n# code()\n# ```\n# ## References\n# nobody reads these"
+    )
+    assert budget.words(sheet(tmp_path, body).cells[1:]) == len(["Three", "words", "and", "x", "here", "x", "link"])
+
+
+def test_folded_cells_and_side_roads_cost_nothing(tmp_path):
+    code = "\n".join(f"x{k} = {k}" for k in range(30))
+    body = (
+        f"# %%\n{code}\n\n# %% tags=['collapsed']\n".replace("'", '"')
+        + f"{code}\n\n# %% [markdown]\n# ## Side road: more\n\n# %%\n{code}\n\n# %% [markdown]\n# ## Exercises\n"
+    )
+    found = sheet(tmp_path, body)
+    assert budget.visible_lines(budget.main_road(found)) == 30
+    assert [tuple(cell.metadata.get("tags", ())) for cell in read_script(found.script.path).cells[2:3]] == [
+        ("collapsed",)
+    ]
+    assert read_script(found.script.path).cells[2].metadata["jupyter"] == {"source_hidden": True}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "body", "what"),
+    [
+        (76, "", "76 minutes"),
+        (45, "# %% [markdown]\n# " + "word " * 1501, "words"),
+        (45, "# %%\n" + "x = 1\n" * 201, "201 visible lines"),
+    ],
+)
+def test_what_is_too_long_is_said(tmp_path, minutes, body, what):
+    (remark,) = said(budget.length, sheet(tmp_path, body, minutes))
+    assert what in remark
+
+
+def test_a_prediction_has_one_right_answer_and_reasons_against_the_others(tmp_path):
+    assert said(budget.questions, sheet(tmp_path, QUESTION)) == ["1 predictions on the main road; ask 2 or 3"]
+    two_right = QUESTION.replace("That is one alone.", "Right. It is.")
+    none_right = QUESTION.replace("Right. Count.", "Count.")
+    single = QUESTION.split("# <details><summary>two")[0]
+    for wrong in (two_right, none_right, single):
+        assert [
+            "offer 3 or more" in remark for remark in said(budget.questions, sheet(tmp_path, QUESTION + wrong))
+        ] == [True]
+
+
+def test_side_roads_stand_right_before_the_exercises(tmp_path):
+    road, exercises, more = (
+        f"# %% [markdown]\n# ## {name}\n\n" for name in ("Side road: a", "Exercises", "What goes wrong")
+    )
+    assert said(budget.side_roads_last, sheet(tmp_path, more + road + road.replace("a", "b") + exercises)) == []
+    assert len(said(budget.side_roads_last, sheet(tmp_path, road + more + exercises))) == 1
+
+
+def test_a_wide_line_is_found(tmp_path):
+    (remark,) = said(budget.narrow_code, sheet(tmp_path, "# %%\nx = '" + "a" * 100 + "'"))
+    assert "106 characters" in remark
