@@ -30,6 +30,9 @@ from koopteach.tensors import (
     same_kind,
 )
 
+# Features of particles that are held for all that a step asks of them: 8 MB.
+_MOST_HELD = 2**20
+
 # With three to twenty modes particles ended at 1.5 to 8 noise floors.
 _FEWEST_MODES = 20
 
@@ -119,9 +122,19 @@ class Spectrum(Movable):
         """Eigenfunctions ``phi``, ``(n, r)``, of variance one on the fit data."""
         return map_chunks(self.functions, self._points(x), self.functions.width)
 
-    def mean(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor | None:
+        """What the eigenfunctions are combinations of, at ``x``, ``(n, m)``: ``mean``, ``contract_grad`` and
+        ``dirichlet`` at the same points take it and compute no kernel again. None where there is none to hold.
+        """
+        if not isinstance(self.functions, Expansion) or len(x) * self.functions.width > _MOST_HELD:
+            return None
+        return self.functions.features(self._points(x))
+
+    def mean(self, x: Tensor, features: Tensor | None = None) -> Tensor:
         """Means of the eigenfunctions over the points ``x``, ``(r,)``, without their single values."""
         x, width = self._points(x), self.functions.width
+        if features is not None:
+            return cast(Expansion, self.functions).sum(x, features) / len(x)
         return reduce(torch.add, (self.functions.sum(x[rows]) for rows in chunks(len(x), width))) / len(x)
 
     def grad(self, x: Tensor) -> Tensor:
@@ -130,7 +143,7 @@ class Spectrum(Movable):
         width = self.functions.width * (1 + x.shape[1])
         return map_chunks(lambda part: self._tangent(part, self.functions.grad(part)), x, width)
 
-    def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
+    def contract_grad(self, x: Tensor, weights: Tensor, features: Tensor | None = None) -> Tensor:
         """``sum_k weights_k grad phi_k(x)``, ``(n, d)``, without the single gradients; on a manifold tangent.
 
         Raises:
@@ -138,23 +151,28 @@ class Spectrum(Movable):
         """
         x = self._points(x)
         weights = as_coefficients("Spectrum.contract_grad", "weights", weights, (len(self),), self.rates)
+        if features is not None:
+            return self._tangent(x, cast(Expansion, self.functions).contract_grad(x, weights, features))
         return self._tangent(
             x, map_chunks(lambda part: self.functions.contract_grad(part, weights), x, self.functions.width)
         )
 
-    def dirichlet(self, x: Tensor) -> Tensor:
+    def dirichlet(self, x: Tensor, features: Tensor | None = None) -> Tensor:
         """``mean_i D phi_k(x_i) . D phi_l(x_i)``, ``(r, r)``, ``D`` the gradient in the coordinates of ``units``.
 
         Summed over chunks of points: never an array of (points, features, dim).
         """
-        x, (r, d) = self._points(x), (len(self), x.shape[1])
+        x, r = self._points(x), len(self)
         if isinstance(self.functions, Expansion) and self.manifold is None:
             by_features = self.functions.dirichlet(x, self.stretch)
             if by_features is not None:
                 return by_features
         total = torch.zeros(r, r, dtype=torch.float64, device=x.device)
-        for rows in chunks(len(x), 2 * r * d):
-            slopes = (self.grad(x[rows]) * self.stretch).transpose(1, 2).reshape(-1, r)
+        for rows in chunks(len(x), self.functions.width + 2 * r * x.shape[1]):
+            known = () if features is None else (features[rows],)
+            slopes = self._tangent(x[rows], self.functions.grad(x[rows], *known))
+            slopes = slopes if self.units is None else slopes * self.stretch
+            slopes = slopes.transpose(1, 2).reshape(-1, r)
             total += slopes.T @ slopes
         return (total / len(x)).to(x)
 

@@ -12,36 +12,51 @@ from koopteach.dictionaries.rbf import GaussianRBF, MultiScale
 from koopteach.protocols import Dictionary
 
 
-def dirichlet(dictionary: Dictionary, x: Tensor, weights: Tensor, stretch: Tensor) -> Tensor:
+def dirichlet(
+    dictionary: Dictionary,
+    x: Tensor,
+    weights: Tensor,
+    stretch: Tensor,
+    values: Tensor | None = None,
+    gram: Tensor | None = None,
+) -> Tensor:
     """``sum_i weights_i D psi_j(x_i) . D psi_l(x_i)``, ``(m, m)``, where ``D`` is the gradient times ``stretch``.
 
-    Kernels need three products of ``(n, m)`` instead of ``d``, and polynomials for each coordinate the few features
-    that it takes part in: a hundred columns cost hardly more than two.
+    Kernels need one product of ``(n, m)`` besides their Gram matrix instead of ``d``, and polynomials for each
+    coordinate the few features that it takes part in: a hundred columns cost hardly more than two.
 
     Args:
         dictionary: of ``m`` features.
         x: points ``(n, d)``.
         weights: ``(n,)``, not negative.
         stretch: ``(d,)`` or one.
+        values: ``psi(x)``, ``(n, m)``, where somebody has it.
+        gram: ``sum_i weights_i psi_j(x_i) psi_l(x_i)``, ``(m, m)``, where somebody has it.
     """
     groups = dictionary.groups if isinstance(dictionary, MultiScale) else (dictionary,)
+    values = dictionary(x) if values is None else values
+    kernels = any(isinstance(group, GaussianRBF) for group in groups)
+    if kernels and x.dtype == torch.float32:  # differences of products, which have no digits to spare
+        double = (part.double() for part in (x, weights, stretch, values))
+        return dirichlet(dictionary.to(torch.float64), *double).to(x)
     stretch = stretch.to(x).expand(x.shape[1])
-    blocks: dict[tuple[int, int], Tensor] = {}
+    parts = values.split([group.n_features for group in groups], dim=1)
+    ends = list(itertools.accumulate((group.n_features for group in groups), initial=0))
+    factors, blocks = stretch.square()[:, None] * weights, {}
     for a, b in itertools.combinations_with_replacement(range(len(groups)), 2):
-        one, other = groups[a], groups[b]
-        if a == b and isinstance(one, GaussianRBF) and x.dtype == torch.float64:
-            blocks[a, a] = one.dirichlet(x, weights, stretch)
+        one, own = groups[a], slice(*ends[a : a + 2])
+        slopes = ((j, partial * weight[:, None]) for (j, partial), weight in zip(_partials(groups[b], x), factors))
+        if not isinstance(one, GaussianRBF):
+            block = x.new_zeros(one.n_features, groups[b].n_features)
+            for (i, left), (j, right) in zip(_partials(one, x), slopes):
+                block.index_put_((i[:, None], j), left.T @ right, accumulate=True)
+        elif a == b:
+            inner = parts[a].T @ (parts[a] * weights[:, None]) if gram is None else gram[own, own]
+            block = one.dirichlet(x, weights, stretch, parts[a], inner)
         else:
-            blocks[a, b] = _by_coordinates(one, other, x, weights, stretch)
-            blocks[b, a] = blocks[a, b].T
+            block = one.dirichlet_beside(x, slopes, parts[a], groups[b].n_features)
+        blocks[a, b], blocks[b, a] = block, block.T
     return torch.cat([torch.cat([blocks[a, b] for b in range(len(groups))], dim=1) for a in range(len(groups))])
-
-
-def _by_coordinates(one: Dictionary, other: Dictionary, x: Tensor, weights: Tensor, stretch: Tensor) -> Tensor:
-    block = x.new_zeros(one.n_features, other.n_features)
-    for (i, a), (j, b), factor in zip(_partials(one, x), _partials(other, x), stretch.square()):
-        block.index_put_((i[:, None], j), (a * (factor * weights)[:, None]).T @ b, accumulate=True)
-    return block
 
 
 def _partials(part: Dictionary, x: Tensor) -> Iterable[tuple[Tensor, Tensor]]:

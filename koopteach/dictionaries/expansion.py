@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from koopteach.dictionaries.dirichlet import dirichlet
+from koopteach.dictionaries.rbf import GaussianRBF, MultiScale
 from koopteach.protocols import Dictionary
 from koopteach.tensors import Movable, as_points, chunks
 
@@ -28,16 +29,21 @@ class Expansion(Movable):
     def __call__(self, x: Tensor) -> Tensor:
         return (self.dictionary(x) - self.mean).to(self.coefficients.dtype) @ self.coefficients
 
-    def sum(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor | None:
+        """``psi(x)`` ``(n, m)``, where sums and gradients at the same points can start from it; else None."""
+        return self.dictionary(x) if isinstance(self.dictionary, GaussianRBF | MultiScale) else None
+
+    def sum(self, x: Tensor, features: Tensor | None = None) -> Tensor:
         # first the features over all points: one product with the coefficients instead of n
-        return (self.dictionary(x) - self.mean).sum(dim=0).to(self.coefficients.dtype) @ self.coefficients
+        features = self.dictionary(x) if features is None else features
+        return (features - self.mean).sum(dim=0).to(self.coefficients.dtype) @ self.coefficients
 
-    def grad(self, x: Tensor) -> Tensor:
-        return self._slopes(x, self.coefficients)
+    def grad(self, x: Tensor, features: Tensor | None = None) -> Tensor:
+        return self._slopes(x, self.coefficients, features)
 
-    def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
+    def contract_grad(self, x: Tensor, weights: Tensor, features: Tensor | None = None) -> Tensor:
         # first the coefficients with the weights: one function to differentiate instead of r
-        return self._slopes(x, (self.coefficients @ weights)[:, None])[:, 0]
+        return self._slopes(x, (self.coefficients @ weights)[:, None], features)[:, 0]
 
     def dirichlet(self, x: Tensor, stretch: Tensor) -> Tensor | None:
         """``mean_i D phi_k(x_i) . D phi_l(x_i)``, ``(r, r)``, ``D`` the gradient times ``stretch``, by the features.
@@ -46,10 +52,11 @@ class Expansion(Movable):
         enter twice.
         """
         (m, r), (n, d) = self.coefficients.shape, x.shape
-        if self.coefficients.dtype != torch.float64 or n * d * r < 3 * n * m + m * r:  # each times m + r
+        by_slopes, by_features = n * r * ((d + 1) * m + d * r), 3 * n * m**2 + m * r * (m + r)
+        if self.coefficients.dtype != torch.float64 or by_slopes < by_features:
             return None
         weights, total = x.new_full((n,), 1 / n), x.new_zeros(m, m)
-        for rows in chunks(n, 4 * m, at_least=m):
+        for rows in chunks(n, m, at_least=m):
             total += dirichlet(self.dictionary, x[rows], weights[rows], stretch)
         return self.coefficients.T @ total @ self.coefficients
 
@@ -62,9 +69,10 @@ class Expansion(Movable):
     def first(self, r: int) -> Expansion:
         return replace(self, coefficients=self.coefficients[:, :r])
 
-    def _slopes(self, x: Tensor, coefficients: Tensor) -> Tensor:
+    def _slopes(self, x: Tensor, coefficients: Tensor, features: Tensor | None) -> Tensor:
+        known = () if features is None else (features,)
         if not coefficients.is_complex():
-            return self.dictionary.contract_grad(x, coefficients)
+            return self.dictionary.contract_grad(x, coefficients, *known)
         # a dictionary contracts real numbers
         parts = (part.contiguous() for part in (coefficients.real, coefficients.imag))
-        return torch.complex(*(self.dictionary.contract_grad(x, part) for part in parts))
+        return torch.complex(*(self.dictionary.contract_grad(x, part, *known) for part in parts))

@@ -67,7 +67,8 @@ class _Polynomials(Movable):
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
         x = as_points(type(self).__name__, "x", x, dim=self.dim)
         coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, "r"), x)
-        return torch.stack([partial @ coefficients[rows] for rows, partial in self.partials(x)], dim=2)
+        slopes = [partial @ coefficients[rows] for rows, partial in self.partials(x)]
+        return torch.stack(slopes, dim=1).transpose(1, 2)
 
     def partials(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """For each coordinate the features ``(q,)`` that it takes part in, and their derivatives along it ``(n, q)``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Self
 
@@ -22,6 +22,7 @@ from koopteach.tensors import (
     as_count,
     as_numbers,
     as_points,
+    chunks,
     map_chunks,
     same_kind,
     seed_from,
@@ -135,38 +136,60 @@ class GaussianRBF(Movable):
         """Gradients ``(z_j - x) / (units s_j)^2 psi_j(x)``, ``(n, m, d)``."""
         return torch.stack([partial for _, partial in self.partials(x)], dim=2)
 
-    def partials(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def partials(self, x: Tensor, values: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """For each coordinate the numbers of all features ``(m,)`` and their derivatives along it, ``(n, m)``."""
         u = self._shifted(x)
-        scaled, every = self._kernel(u) * self._precision, torch.arange(self.n_features, device=u.device)
+        kernel = self._kernel(u) if values is None else values
+        scaled, every = kernel * self._precision, torch.arange(self.n_features, device=u.device)
         for i in range(self.dim):
             yield every, scaled * ((self._z[:, i] - u[:, i : i + 1]) / self.units[i])
 
-    def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
-        """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``: one kernel, ``d + 1`` products."""
-        u = self._shifted(x)
-        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, "r"), u)
-        kernel = self._kernel(u)
-        c = coefficients * self._precision[:, None]
-        total = kernel @ c
-        slopes = [kernel @ (c * self._z[:, i : i + 1]) - total * u[:, i : i + 1] for i in range(self.dim)]
-        return torch.stack(slopes, dim=2) / self.units
+    def contract_grad(self, x: Tensor, coefficients: Tensor, values: Tensor | None = None) -> Tensor:
+        """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``; ``values`` is ``psi(x)``, if known.
 
-    def dirichlet(self, x: Tensor, weights: Tensor, stretch: Tensor) -> Tensor:
-        """``sum_i weights_i D psi_j(x_i) . D psi_l(x_i)``, ``(m, m)``, where ``D`` is the gradient times ``stretch``.
-
-        By distances, three products instead of ``d``: ``2 (z_j - x) . (z_l - x) = |z_j - x|^2 + |z_l - x|^2 -
-        |z_j - z_l|^2``. In float64 the rounding is 1e-12 of the largest entry; float32 has no digits to spare.
+        They lie in memory as ``(n, d, r)``: all coordinates come from one product, as do sums over points of their
+        products.
         """
         u = self._shifted(x)
-        kernel = self._kernel(u)
+        coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, "r"), u)
+        kernel = self._kernel(u) if values is None else values
+        c, z, u = coefficients * self._precision[:, None], self._z / self.units, u / self.units
+        total, slopes = (kernel @ c)[:, None], []
+        for some in chunks(self.dim, c.numel(), at_least=1):
+            moved = kernel @ (z[:, some, None] * c[:, None]).flatten(1)
+            slopes.append(torch.addcmul(moved.view(len(u), -1, c.shape[1]), u[:, some, None], total, value=-1))
+        return (slopes[0] if len(slopes) == 1 else torch.cat(slopes, dim=1)).transpose(1, 2)
+
+    def dirichlet(self, x: Tensor, weights: Tensor, stretch: Tensor, values: Tensor, gram: Tensor) -> Tensor:
+        """``sum_i weights_i D psi_j(x_i) . D psi_l(x_i)``, ``(m, m)``, where ``D`` is the gradient times ``stretch``.
+
+        By distances, one product instead of ``d``: ``2 (z_j - x) . (z_l - x) = |z_j - x|^2 + |z_l - x|^2 -
+        |z_j - z_l|^2``. In float64 the rounding is 1e-12 of the largest entry; float32 has no digits to spare.
+
+        Args:
+            x, weights, stretch: ``(n, d)``, ``(n,)``, ``(d,)``.
+            values: ``psi(x)``, ``(n, m)``.
+            gram: ``sum_i weights_i psi_j(x_i) psi_l(x_i)``, ``(m, m)``.
+        """
         # gradients are (z - u) / units, and the units of u are those of z
-        z, u = self._z * (stretch / self.units), u * (stretch / self.units)
-        squares = augmented(u) @ torch.cat([-2 * z, z.square().sum(1, keepdim=True), torch.ones_like(z[:, :1])], 1).T
-        weighted = kernel * weights[:, None]
-        gram, mixed = kernel.T @ weighted, (squares * kernel).T @ weighted
+        z, u = (part * (stretch / self.units) for part in (self._z, self._shifted(x)))
+        columns = torch.cat([-2 * z, z.square().sum(1, keepdim=True), torch.ones_like(z[:, :1])], dim=1)
+        squares = (augmented(u) * weights[:, None]) @ columns.T
+        mixed = (squares * values).T @ values
         between = torch.cdist(z, z, compute_mode="donot_use_mm_for_euclid_dist").square()
         return 0.5 * torch.outer(self._precision, self._precision) * (mixed + mixed.T - between * gram)
+
+    def dirichlet_beside(self, x: Tensor, others: Iterable[tuple[Tensor, Tensor]], values: Tensor, q: int) -> Tensor:
+        """``sum_i D psi_j(x_i) . b_l(x_i)``, ``(m, q)``: the columns ``b``, coordinate by coordinate, as of partials.
+
+        ``D psi_j = p_j (z_j - u) psi_j / units``, so that sums over points are products with the kernels themselves.
+        """
+        u, total, at_u = self._shifted(x), values.new_zeros(q, self.n_features), values.new_zeros(q, len(x))
+        for i, (columns, slopes) in enumerate(others):
+            rows = slopes.T / self.units[i]
+            at_u.index_add_(0, columns, rows * u[:, i])
+            total.index_add_(0, columns, (rows @ values) * self._z[:, i])
+        return ((total - at_u @ values) * self._precision).T
 
     def reaches(self, x: Tensor) -> Tensor:
         """Which of the points feel some kernel (the largest above 0.001), ``(n,)``."""
@@ -267,12 +290,16 @@ class MultiScale(Movable):
         """Gradients, ``(n, m, d)``."""
         return torch.cat([group.grad(x) for group in self.groups], dim=1)
 
-    def contract_grad(self, x: Tensor, coefficients: Tensor) -> Tensor:
-        """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``."""
+    def contract_grad(self, x: Tensor, coefficients: Tensor, values: Tensor | None = None) -> Tensor:
+        """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``; ``values`` is ``psi(x)``, if known."""
         x = as_points("MultiScale", "x", x, dim=self.dim)
         coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, "r"), x)
-        blocks = coefficients.split([group.n_features for group in self.groups])
-        return reduce(torch.add, (group.contract_grad(x, block) for group, block in zip(self.groups, blocks)))
+        slopes, start = [], 0
+        for group in self.groups:
+            own = slice(start, start := start + group.n_features)
+            known = () if values is None or not isinstance(group, GaussianRBF) else (values[:, own],)
+            slopes.append(group.contract_grad(x, coefficients[own], *known))
+        return reduce(torch.add, slopes)
 
     def reaches(self, x: Tensor) -> Tensor:
         """Which of the points feel some kernel, ``(n,)``; all where no part is made of kernels."""

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from koopteach.operators.remarks import flat_modes, uneven_columns
+from koopteach.ranks import ALONE, Ranks
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_number, as_points, is_traced, not_negative, positive, randn, same_kind
+from koopteach.tensors import as_number, as_points, is_traced, not_negative, positive, same_kind
 
 # The metric at the particles is singular wherever they cluster; below this the damped system is, too.
 _LEAST_DAMPING = 1e-6
+
+
+class _Seen(NamedTuple):
+    """Particles ``(n, d)``, the spectrum's features there, and the means of its functions over them ``(r,)``."""
+
+    x: Tensor
+    features: Tensor | None
+    mean: Tensor
 
 
 class KSWGD:
@@ -45,6 +54,7 @@ class KSWGD:
         max_move: longest move of a particle in one step, in units of ``spectrum.scale``; None switches it off.
         noise: length of the noise at the start in units of ``max_move`` (times ``sqrt(2/d)`` in each coordinate, added
             after the limiter); none without a limiter.
+        ranks: :class:`koopteach.ranks.Ranks`, where several processes share the particles; None for one process.
 
     Raises:
         ValueError: numbers out of range, or a complex spectrum.
@@ -73,6 +83,7 @@ class KSWGD:
         step_size: float = 1.0,
         max_move: float | None = 0.25,
         noise: float = 0.3,
+        ranks: Ranks | None = None,
     ) -> None:
         if spectrum.rates.is_complex():
             raise ValueError(
@@ -88,6 +99,8 @@ class KSWGD:
             raise ValueError(
                 f"KSWGD: damping must be at least {_LEAST_DAMPING:g} (math.inf is the paper's metric), got {damping}."
             )
+        self.ranks = ALONE if ranks is None else ranks
+        self._seen: _Seen | None = None
         self.spectrum, self.damping, self.step_size = spectrum, damping, positive("KSWGD", "step_size", step_size)
         self.max_move = None if max_move is None else positive("KSWGD", "max_move", max_move)
         self.noise = not_negative("KSWGD", "noise", noise)
@@ -98,12 +111,12 @@ class KSWGD:
 
     def energy(self, x: Tensor) -> float:
         """``E = 1/2 sum_k m_k^2 / energy_k``, the squared distance of the moments from the target's."""
-        return self._energy(self.spectrum.mean(self._points(x)))
+        return self._energy(self._moments(self._points(x)))
 
     def velocity(self, x: Tensor) -> Tensor:
         """``v`` at every particle, ``(n, d)``."""
         x = self._points(x)
-        return self._velocity(x, self.spectrum.mean(x))
+        return self._velocity(x, self._moments(x))
 
     def step(
         self, x: Tensor, state: None, *, progress: float, generator: torch.Generator | None = None
@@ -115,14 +128,17 @@ class KSWGD:
             that the limiter shortened.
         """
         x = self._points(x)
-        m = self.spectrum.mean(x)
+        m = self._moments(x)
         stretch = self.spectrum.stretch
         move = self.step_size * self._velocity(x, m) / stretch  # in the spectrum's coordinates
         length = self.max_move * self.spectrum.scale if self.max_move is not None else math.inf
         move, limited = limit(move, length)
+        limited = float(self.ranks.mean(x.new_tensor(limited), len(x)))
         amplitude = self.noise * max(0.0, 1 - 2 * progress)
         if amplitude and math.isfinite(length):
-            move = move + amplitude * length * math.sqrt(2 / x.shape[1]) * randn(tuple(x.shape), x, generator)
+            move = move + amplitude * length * math.sqrt(2 / x.shape[1]) * self.ranks.randn(
+                tuple(x.shape), x, generator
+            )
         x = x + stretch * move
         if self.spectrum.manifold is not None:
             x = self.spectrum.manifold.project(x)
@@ -133,16 +149,29 @@ class KSWGD:
         same_kind("KSWGD", x, self.spectrum.rates, "the spectrum")
         return x.detach()
 
+    def _at(self, x: Tensor) -> _Seen:
+        """Features and means, computed once for all that a step, and before it a record, asks of the same particles."""
+        if self._seen is None or is_traced(x) or not torch.equal(self._seen.x, x):
+            features = self.spectrum.features(x)
+            self._seen = _Seen(x.clone(), features, self.spectrum.mean(x, features))
+        return self._seen
+
+    def _moments(self, x: Tensor) -> Tensor:
+        return self.ranks.mean(self._at(x).mean, len(x))
+
     def _energy(self, m: Tensor) -> float:
         return float(0.5 * (m**2 / self.spectrum.energies).sum())
 
     def _velocity(self, x: Tensor, m: Tensor) -> Tensor:
-        return -self.spectrum.stretch.square() * self.spectrum.contract_grad(x, self._weights(x, m))
+        return -self.spectrum.stretch.square() * self.spectrum.contract_grad(
+            x, self._weights(x, m), self._at(x).features
+        )
 
     def _weights(self, x: Tensor, m: Tensor) -> Tensor:
         if math.isinf(self.damping):
             return m / self.spectrum.energies
-        return damped_weights(m, self.spectrum.dirichlet(x), self.spectrum.energies, self.damping)
+        metric = self.ranks.mean(self.spectrum.dirichlet(x, self._at(x).features), len(x))
+        return damped_weights(m, metric, self.spectrum.energies, self.damping)
 
 
 def _refuse_flat_modes(spectrum: Spectrum) -> None:
