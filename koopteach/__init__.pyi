@@ -70,6 +70,7 @@ from koopteach.particles import denoise as denoise
 from koopteach.particles import effective_sample_size as effective_sample_size
 from koopteach.particles import run_particles as run_particles
 from koopteach.particles import systematic_resample as systematic_resample
+from koopteach.ranks import Ranks as Ranks
 from koopteach.sampler import FittedMixture as FittedMixture
 from koopteach.sampler import KoopmanSampler as KoopmanSampler
 from koopteach.sampler import herd as herd

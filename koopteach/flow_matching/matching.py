@@ -16,6 +16,7 @@ from koopteach.flow_matching.net import FourierNet, like_weights, own_copy, to_t
 from koopteach.flow_matching.paths import Coupling, Pairs, checked_coupling, coupled, draw_source, linear_path
 from koopteach.flow_matching.train import Training, train
 from koopteach.flow_matching.units import Units
+from koopteach.ranks import ranks_of
 from koopteach.tensors import as_count, as_points, rand, random_rows, refuse_shape
 
 
@@ -38,7 +39,8 @@ class FlowMatching(Flow):
             for :class:`FourierNet`, made by ``fit``. The flow works with copies and leaves ``net`` as it is.
             ``fit`` trains what requires a gradient, in ``net``'s own dtype, or all of a network that is frozen as a
             whole, as those of fitted and loaded flows are; so ``FlowMatching(dim, net=flow.net)``, fitted to the same
-            data, goes on where ``flow`` ended.
+            data, goes on where ``flow`` ended. In ``DistributedDataParallel`` the processes of one ``torchrun`` train
+            it together, each on rows and with a ``generator`` of its own, and all with the same ``standardize=Units``.
 
     Attributes:
         net: the network that is evaluated, without gradients of its parameters, dropout off.
@@ -132,7 +134,8 @@ class FlowMatching(Flow):
 
         try:
             learned = [p for p in net.parameters() if p.requires_grad]
-            self.training = train(loss, learned, n_steps=n_steps, lr=lr, name=type(self).__name__, verbose=verbose)
+            options = {"n_steps": n_steps, "lr": lr, "ranks": ranks_of(net), "verbose": verbose}
+            self.training = train(loss, learned, name=type(self).__name__, **options)
         finally:
             net.requires_grad_(False).eval()
         return self

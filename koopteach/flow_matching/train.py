@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from koopteach.progress_bar import progress as with_progress
+from koopteach.ranks import ALONE, Ranks
 from koopteach.tensors import as_count, positive
 
 # A mean loss so many times above that of the first steps does not come back.
@@ -50,6 +51,7 @@ def train(
     warm_up: int = 100,
     clip: float = 1.0,
     ema: float = 0.999,
+    ranks: Ranks = ALONE,
     name: str = "train",
     verbose: bool = True,
 ) -> Training:
@@ -67,6 +69,7 @@ def train(
         warm_up: steps until it.
         clip: largest norm of the gradient of all parameters together.
         ema: the average's memory, in [0, 1); shorter at the start, so that the first weights are forgotten.
+        ranks: the processes that train these parameters together; their mean loss says when the training is lost.
         name: opens the printed lines.
         verbose: show a progress bar where somebody watches, and say in a line when the training was lost or stopped.
 
@@ -89,7 +92,7 @@ def train(
         raise ValueError(f"{name}: ema must lie in [0, 1), got {ema}.")
     if not parameters:
         raise ValueError(f"{name}: there are no parameters to train.")
-    loop = _Loop(parameters, n_steps, lr, warm_up, clip, ema)
+    loop = _Loop(parameters, n_steps, lr, warm_up, clip, ema, ranks)
     interrupted, started = False, time.perf_counter()
     loop.require_gradients(True)
     try:
@@ -117,9 +120,9 @@ class _Loop:
     """The state of one training."""
 
     def __init__(
-        self, parameters: list[Tensor], n_steps: int, lr: float, warm_up: int, clip: float, ema: float
+        self, parameters: list[Tensor], n_steps: int, lr: float, warm_up: int, clip: float, ema: float, ranks: Ranks
     ) -> None:
-        self.parameters, self.clip, self.ema = parameters, clip, ema
+        self.parameters, self.clip, self.ema, self.ranks = parameters, clip, ema, ranks
         self.n_steps, self.warm_up = n_steps, warm_up
         self.average = [p.detach().clone() for p in parameters]
         self.best = [p.detach().clone() for p in parameters]
@@ -146,7 +149,7 @@ class _Loop:
             value = loss()
             value.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
-        number = float(value.detach())
+        number = float(self.ranks.mean(value.detach(), 1))  # else one process goes on alone and waits for ever
         if not (math.isfinite(number) and math.isfinite(float(norm))):
             self._lose()
             return False

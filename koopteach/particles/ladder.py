@@ -46,7 +46,7 @@ class Ladder:
     def __init__(self, methods: Sequence[KSWGD]) -> None:
         if not methods:
             raise ValueError("Ladder: methods is empty, but at least one level is needed.")
-        self.methods = tuple(methods)
+        self.methods, self.ranks = tuple(methods), methods[-1].ranks
 
     @classmethod
     def from_data(

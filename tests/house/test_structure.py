@@ -15,7 +15,7 @@ HOMES = {
     "koopteach": (
         ("arrays",),
         ("tensors", "files", "progress_bar", "lazy", "protocols"),
-        ("kernels", "standardizer"),
+        ("kernels", "standardizer", "ranks"),
         ("targets", "dictionaries", "metrics", "series"),
         ("spectrum", "langevin"),
         ("operators", "flow_matching"),
