@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
+
+Method = TypeVar("Method", bound=Callable)
+
+# Numbers of an array on disk that are read at once, 16 MB.
+_PIECE = 2_000_000
 
 _number = np.frompyfunc(lambda cell: _as_number(cell), 1, 1)
 _MISSING = ("NoneType", "NAType", "NaTType")  # pandas is never imported, so its own have names alone
@@ -39,6 +46,30 @@ def as_tensor(operation: str, name: str, value: Any) -> Tensor:
         return torch.tensor(value.item() if isinstance(value, np.generic) else value, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):  # text, None, lists of unequal lengths
         raise TypeError(f"{operation}: {name} must be real numbers or lists of them, got {value!r:.80}.") from None
+
+
+def in_pieces(method: Method) -> Method:
+    """A method that adds rows: those of arrays on disk (memory maps, zarr, HDF5) block by block, all others at once.
+
+    An error then says which rows of which file.
+    """
+
+    @wraps(method)
+    def add(self: Any, x: Any, *others: Any, **named: Any) -> Any:
+        if not (isinstance(x, np.memmap) or hasattr(x, "chunks")) or 0 in x.shape or len(x.shape) != 2:
+            return method(self, x, *others, **named)
+        n, step = x.shape[0], max(1, _PIECE // x.shape[1])
+        for start in range(0, n, step):
+            rows = slice(start, start + step if start + step < n else None)  # what is too long reaches the last block
+            try:
+                method(self, *(None if array is None else array[rows] for array in (x, *others, *named.values())))
+            except ValueError as error:
+                names = (getattr(a, "filename", None) or getattr(a, "store_path", "") for a in (x, *others))
+                told = " and ".join(dict.fromkeys(map(str, filter(None, names)))) or type(x).__name__
+                raise ValueError(f"{error} These are rows {start} to {min(n, start + step) - 1} of {told}.") from None
+        return self
+
+    return cast(Method, add)
 
 
 def _shared(operation: str, name: str, array: np.ndarray, value: Any) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import torch
@@ -23,26 +24,38 @@ _RUNS = 64
 
 
 class Runs:
-    """Sums of rows ``(n, m)`` over at most 64 runs of neighbours, of equal length: the same for any chunking."""
+    """Sums of rows ``(n, m)``, the last column how many, over at most 64 runs of neighbours.
+
+    The runs are of equal length, the same for any chunking, and of about equal length where parts were added.
+    """
 
     def __init__(self, m: int, device: torch.device) -> None:
-        self.sums, self.length, self.n = torch.zeros(_RUNS, m, dtype=torch.float64, device=device), 1, 0
+        self.sums, self.length, self.n = torch.zeros(_RUNS, m + 1, dtype=torch.float64, device=device), 1, 0
 
     def add(self, rows: Tensor) -> None:
         """The next rows; when all runs are full, neighbours merge."""
-        while self.n + len(rows) > _RUNS * self.length:
+        self._join(torch.nn.functional.pad(rows.double(), (0, 1), value=1.0), 1, len(rows))
+
+    def __add__(self, other: Runs) -> Runs:
+        total = copy.copy(self)
+        total._join(other.sums, other.length, other.n)
+        return total
+
+    def _join(self, sums: Tensor, length: int, n: int) -> None:
+        """Runs of this length, with ``n`` rows, behind those that are there."""
+        while self.n + n > _RUNS * self.length:
             merged = self.sums[::2] + self.sums[1::2]
             self.sums, self.length = torch.cat([merged, torch.zeros_like(merged)]), 2 * self.length
-        run = torch.arange(self.n, self.n + len(rows), device=rows.device) // self.length
-        self.sums.index_add_(0, run, rows.double())
-        self.n += len(rows)
+        run = (self.n + length * torch.arange(len(sums), device=sums.device)) // self.length
+        self.sums = self.sums.index_add(0, run.clamp_max(_RUNS - 1), sums)  # the last of them may be empty
+        self.n += n
 
     def mean_and_error(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
         """The mean of ``rows @ coefficients``, and its standard error, for each column."""
-        lengths = (self.n - self.length * torch.arange(_RUNS, device=self.sums.device)).clamp(0, self.length).double()
-        sums, used = self.sums @ coefficients, int((lengths > 0).sum())
+        rows, sums = self.sums[:, -1:], self.sums[:, :-1] @ coefficients
+        used = int((rows > 0).sum())
         mean = sums.sum(dim=0) / self.n
-        square = (sums - lengths[:, None] * mean).square().sum(dim=0) * used / max(1, used - 1)
+        square = (sums - rows * mean).square().sum(dim=0) * used / max(1, used - 1)
         return mean, (square.sqrt() / self.n).clamp_min(1e-12)
 
 

@@ -9,17 +9,17 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from koopteach.arrays import in_pieces
 from koopteach.dictionaries.memory import refuse_too_many
 from koopteach.operators import linear_algebra as la
 from koopteach.operators import remarks
 from koopteach.operators.balance import Runs, imbalance
+from koopteach.operators.kept import Kept
 from koopteach.operators.prediction import Prediction
+from koopteach.operators.sums import Additive
 from koopteach.protocols import Dictionary, Manifold
 from koopteach.spectrum import Expansion, Spectrum, few_modes, torn_pair
-from koopteach.tensors import as_pairs, chunks, count_different, not_negative, positive, same_kind
-
-# Pairs kept aside: enough to know the Dirichlet energies to a few per cent and to see a broken symmetry.
-_KEPT = 2000
+from koopteach.tensors import as_pairs, chunks, not_negative, positive, same_kind
 
 # Below this the eigenvalue of a pair is noise: its rate would be above 3.9 / lag.
 _SMALLEST_EIGENVALUE = 0.02
@@ -28,7 +28,7 @@ _SMALLEST_EIGENVALUE = 0.02
 _LARGEST_EIGENVALUE = 1 - 1e-7
 
 
-class EDMD(Prediction):
+class EDMD(Prediction, Additive):
     """Koopman operator of a process from pairs ``(x, y)``, ``y`` the state one ``lag`` after ``x``.
 
     ``K_lag f(x) = E[f(X_lag) | X_0 = x]`` has ``K phi = mu phi`` with ``mu = exp(-rate lag)``. In the span of a
@@ -49,6 +49,8 @@ class EDMD(Prediction):
             those of one long run do. The estimator then uses each pair in both directions, and warns when the data
             visibly contradict either.
 
+    Fits of parts of the data add: ``sum(parts)`` is the fit of all (:class:`koopteach.operators.sums.Additive`).
+
     The reversible estimator is also known as the variational approach (VAC), with coordinates as features as TICA.
     :func:`koopteach.lagged_pairs` makes the pairs of a time series.
 
@@ -65,6 +67,9 @@ class EDMD(Prediction):
 
     Source: Williams, Kevrekidis, Rowley 2015; the operator of arXiv 2512.18837.
     """
+
+    _SUMS = ("n_pairs", "n_skipped", "_first", "_second", "_mean_x", "_mean_y", "_size", "_kept", "_moved")
+    _SETTINGS = ("lag", "tol", "ridge", "reversible")
 
     def __init__(
         self,
@@ -93,14 +98,18 @@ class EDMD(Prediction):
             raise ValueError("EDMD.fit: x has 0 points, but at least 1 is needed. Is the lag longer than the series?")
         return self
 
+    @in_pieces
     def partial_fit(self, x: Tensor, y: Tensor) -> Self:
         """Add pairs: row ``i`` of ``y`` ``(n, d)`` is the state one lag after row ``i`` of ``x`` ``(n, d)``.
 
         Pairs without a row, from a trajectory no longer than the lag, are counted in ``n_skipped``. Memory beyond the
         data is ``2 m^2``, one chunk and 4,000 pairs, at any ``n``.
 
+        Arrays on disk (memory maps, zarr, HDF5) are read and added in pieces.
+
         Raises:
-            ValueError: shapes that differ, NaN, or points off the manifold.
+            ValueError: shapes that differ, NaN, or points off the manifold; of an array on disk with file and rows.
+                Its pieces before that have been added.
         """
         x, y = as_pairs("EDMD.partial_fit", x, y, dim=self.dictionary.dim, at_least=0)
         if not len(x):
@@ -109,14 +118,14 @@ class EDMD(Prediction):
         same_kind("EDMD.partial_fit", y, x, "x")
         la.refuse_points_off("EDMD.partial_fit", self.manifold, x, y)
         if self.n_pairs:
-            same_kind("EDMD.partial_fit", x, self._kept, "what was seen before")
+            same_kind("EDMD.partial_fit", x, self._like, "what was seen before")
         else:
             self._begin(x)
         m = self.dictionary.n_features
         # at least m rows: adding to the m^2 sums costs as much for a short chunk as for a long one
         for rows in chunks(len(x), 2 * m * x.element_size() // 8, at_least=m):
             self._accumulate(x[rows], y[rows])
-        self._keep(x, y)
+        self._kept.add(x, y)
         self.n_pairs += len(x)
         return self
 
@@ -127,8 +136,8 @@ class EDMD(Prediction):
         # in two symmetric products, a third of the work of three general ones; and the sum of psi(x) + psi(y).
         # Else: the Gram matrix of psi(x), psi(x)^T psi(y), and both sums.
         self._first, self._second, self._mean_x, self._mean_y = zeros(m, m), zeros(m, m), zeros(m), zeros(m)
-        # Some pairs; they also tell dtype and device of the data.
-        self._kept, self._stride, self._size = x.new_empty(0, 2, x.shape[1]), 1, la.Size()
+        # A point, for dtype and device of the data, and some pairs.
+        self._like, self._kept, self._size = x[:1].clone(), Kept(x), la.Size()
         self._moved = Runs(m, x.device)
 
     def _accumulate(self, x: Tensor, y: Tensor) -> None:
@@ -146,15 +155,6 @@ class EDMD(Prediction):
             self._mean_x = self._mean_x + psi_x.sum(0)
             self._mean_y = self._mean_y + psi_y.sum(0)
         self._size.add(x)
-
-    def _keep(self, x: Tensor, y: Tensor) -> None:
-        """Keep every stride-th pair, doubling the stride when there are too many: the same pairs for any chunking."""
-        while -(-(self.n_pairs + len(x)) // self._stride) > 2 * _KEPT:
-            self._kept, self._stride = self._kept[::2], 2 * self._stride
-        first = -self.n_pairs % self._stride
-        # copies: a view would keep all of the caller's data alive, and change when a buffer is filled again
-        fresh = torch.stack([x[first :: self._stride], y[first :: self._stride]], dim=1)
-        self._kept = torch.cat([self._kept, fresh])
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:
         """The ``n_modes`` slowest modes; ``None`` keeps all that the data support.
@@ -180,7 +180,7 @@ class EDMD(Prediction):
         r, m = la.mode_count(n_modes, len(order), "EDMD"), self.dictionary.n_features
         every = Expansion(self.dictionary, mean, coefficients[:, keep][:, order])
         rates, functions = rates[order[:r]], every.first(r)
-        different = self.n_pairs * count_different(self._kept) // len(self._kept)
+        different = int(self.n_pairs / self._kept.copies.mean())
         report = (
             f"{r} modes of {len(mu)} directions kept, {len(mu) - len(order)} outside ({_SMALLEST_EIGENVALUE}, 1), "
             f"{m - len(mu)} of {m} directions dropped, {m} features, {self.n_pairs} pairs, tol {tol:g}"
@@ -198,7 +198,7 @@ class EDMD(Prediction):
         )
         # of all functions, however few were asked for
         all_functions = Expansion(self.dictionary, mean, coefficients)
-        fault = imbalance(self._moved, self._kept, all_functions, mu) if self.reversible else ""
+        fault = imbalance(self._moved, self._kept.pairs, all_functions, mu) if self.reversible else ""
         if fault:
             warnings.warn(f"EDMD: {fault}", stacklevel=2)
             report += remarks.paragraphs(fault)
@@ -216,7 +216,7 @@ class EDMD(Prediction):
         else:
             squares, cross = first, self._second / n - torch.outer(mean_x, mean_y)
         gram = squares - torch.outer(mean_x, mean_x)
-        least = la.rounding(squares.diagonal(), self._kept.dtype)
+        least = la.rounding(squares.diagonal(), self._like.dtype)
         return mean_x, mean_y, la.whiten_features(gram + self._penalty(gram), tol, "EDMD", least), cross
 
     def _eigen(self, tol: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -235,7 +235,7 @@ class EDMD(Prediction):
 
     def _finish(self, rates: Tensor, functions: Expansion, report: str) -> Spectrum:
         """Dirichlet energies on the kept pairs, and everything in the data's precision."""
-        like, x = self._kept, self._kept[:, 0]
+        like, x = self._like, self._kept.pairs[:, 0]
         number = like.dtype.to_complex() if rates.is_complex() else like.dtype
         functions = Expansion(self.dictionary, functions.mean.to(like), functions.coefficients.to(number))
         energies = la.dirichlet_energies(functions, x, self.manifold)

@@ -8,17 +8,19 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from koopteach.arrays import in_pieces
 from koopteach.dictionaries.dirichlet import dirichlet
 from koopteach.dictionaries.memory import refuse_too_many
 from koopteach.operators import linear_algebra as la
 from koopteach.operators import remarks
+from koopteach.operators.sums import Additive
 from koopteach.protocols import Dictionary, Manifold
 from koopteach.spectrum import Expansion, Spectrum, few_modes
 from koopteach.standardizer import Standardizer
 from koopteach.tensors import as_points, as_weights, chunks, count_different, same_kind
 
 
-class GeneratorEDMD:
+class GeneratorEDMD(Additive):
     """Spectrum of the reversible Langevin generator ``L f = grad log pi . grad f + lap f`` from samples of ``pi``.
 
     Integration by parts turns ``-L phi = rate phi`` into a problem without the unknown ``pi``'s derivative:
@@ -40,8 +42,10 @@ class GeneratorEDMD:
             least 1e-5 in float32.
         manifold: where the samples lie (see :mod:`koopteach.targets.manifolds`), None for R^d. The spectrum
             carries it.
-        standardize: measure lengths in spreads of the columns, those of the first data seen. The dictionary and the
-            spectrum take points in the data's coordinates either way.
+        standardize: measure lengths in spreads of the columns, those of the first data seen, or of a
+            :class:`Standardizer`. The dictionary and the spectrum take points in the data's coordinates either way.
+
+    Fits of parts of the data add: ``sum(parts)`` is the fit of all (:class:`koopteach.operators.sums.Additive`).
 
     Raises:
         ValueError: ``tol`` out of range, a manifold in another space than the dictionary's, or one with
@@ -63,8 +67,16 @@ class GeneratorEDMD:
     the generator of arXiv 2512.18837 is ``-L``.
     """
 
+    _SUMS = ("n_points", "_n_different", "_weight", "_psi", "_gram", "_stiffness", "_size")
+    _SETTINGS = ("tol",)
+
     def __init__(
-        self, dictionary: Dictionary, *, tol: float = 1e-8, manifold: Manifold | None = None, standardize: bool = False
+        self,
+        dictionary: Dictionary,
+        *,
+        tol: float = 1e-8,
+        manifold: Manifold | None = None,
+        standardize: bool | Standardizer = False,
     ) -> None:
         la.refuse_other_space("GeneratorEDMD", manifold, dictionary)
         if standardize and manifold is not None:
@@ -78,13 +90,17 @@ class GeneratorEDMD:
         self.n_points = 0
         return self.partial_fit(x, weights)
 
+    @in_pieces
     def partial_fit(self, x: Tensor, weights: Tensor | None = None) -> Self:
         """Add samples ``x`` ``(n, d)``, each with a weight ``(n,)`` if given (any positive scale).
 
         Memory beyond the data is ``2 m^2`` and one chunk, at any ``n``.
 
+        Arrays on disk (memory maps, zarr, HDF5) are read and added in pieces.
+
         Raises:
-            ValueError: wrong shapes, NaN, weights that are negative or all zero, or points off the manifold.
+            ValueError: wrong shapes, NaN, weights that are negative or all zero, or points off the manifold; of an
+                array on disk with file and rows. Its pieces before that have been added.
         """
         x = as_points("GeneratorEDMD.partial_fit", "x", x, dim=self.dictionary.dim).detach()
         la.refuse_points_off("GeneratorEDMD.partial_fit", self.manifold, x)
@@ -95,7 +111,7 @@ class GeneratorEDMD:
             self._begin(x, weights)
         m, d = self.dictionary.n_features, x.shape[1]
         # on a manifold the gradients themselves are held; else, as for pairs, at least m rows
-        per_row, at_least = (4 * m, m) if self.manifold is None else (m * (1 + 2 * d), 1)
+        per_row, at_least = (m, m) if self.manifold is None else (m * (1 + 2 * d), 1)
         for rows in chunks(len(x), per_row, at_least):
             self._accumulate(x[rows], weights[rows, None])
         self.n_points += len(x)
@@ -106,19 +122,23 @@ class GeneratorEDMD:
         refuse_too_many("GeneratorEDMD", self.dictionary.n_features)
         self._n_different = 0
         m, zeros = self.dictionary.n_features, partial(torch.zeros, dtype=torch.float64, device=x.device)
-        self._like, self._size = x.new_empty(0), la.Size()
-        self._units = Standardizer.of(x, weights) if self.standardize else None
+        self._like, self._size = x[:1].clone(), la.Size()
+        units = self.standardize
+        self._units = (Standardizer.of(x, weights) if units else None) if isinstance(units, bool) else units.to(x)
         self._weight, self._psi = zeros(()), zeros(m)
         self._gram, self._stiffness = zeros(m, m), zeros(m, m)
 
     def _accumulate(self, x: Tensor, w: Tensor) -> None:
         # Products in the data's precision, sums over chunks in float64.
         psi, root = self.dictionary(x), w.sqrt()
-        la.add_gram_(self._gram, root * psi)
+        gram = torch.zeros_like(self._gram)
+        la.add_gram_(gram, root * psi)
+        gram = la.from_lower_triangle(gram)
+        self._gram += gram
         self._psi = self._psi + (w * psi).sum(0)
         if self.manifold is None:
             stretch = torch.ones((), dtype=x.dtype) if self._units is None else self._units.spread
-            self._stiffness += dirichlet(self.dictionary, x, w[:, 0], stretch)
+            self._stiffness += dirichlet(self.dictionary, x, w[:, 0], stretch, psi, gram)
         else:
             # gradients as (n d, m): the sum over coordinates and points is one product
             slopes = self.manifold.tangent(x, self.dictionary.grad(x)) * root[:, :, None]

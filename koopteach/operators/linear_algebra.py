@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor
 
@@ -131,17 +133,25 @@ class Size:
     """
 
     def __init__(self) -> None:
-        self._origin: Tensor | None = None
+        self._origin = torch.empty(0, dtype=torch.float64)
         self._weight = self._sum = self._squares = torch.zeros((), dtype=torch.float64)
 
     def add(self, x: Tensor, weights: Tensor | float = 1.0) -> None:
         """Points ``(n, d)`` and their weights ``(n, 1)``."""
         x = x.double()
-        self._origin = x[:1].clone() if self._origin is None else self._origin
+        self._origin = self._origin if len(self._origin) else x[:1].clone()
         x, w = x - self._origin, torch.as_tensor(weights, dtype=x.dtype, device=x.device).expand(len(x), 1)
         self._weight = self._weight + w.sum()
         self._sum = self._sum + (w * x).sum(dim=0)
         self._squares = self._squares + (w * x.square()).sum(dim=0)
+
+    def __add__(self, other: Size) -> Size:
+        """The size of both sets of points: the other one's moments, about this one's origin, and its own."""
+        total, shift = copy.copy(self), other._origin[0] - self._origin[0]
+        total._weight = self._weight + other._weight
+        total._sum = self._sum + other._sum + other._weight * shift
+        total._squares = self._squares + other._squares + (2 * other._sum + other._weight * shift) * shift
+        return total
 
     def __float__(self) -> float:
         return float(self._variances().sum().sqrt())

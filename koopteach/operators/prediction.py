@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from koopteach.operators.held_out import held_out_score
+from koopteach.operators.kept import Kept
 from koopteach.operators.linear_algebra import SMALLEST_TOL
 from koopteach.protocols import Dictionary
 from koopteach.spectrum import Spectrum
@@ -20,7 +21,8 @@ class Prediction:
     dictionary: Dictionary
     tol: float
     n_pairs: int
-    _kept: Tensor
+    _kept: Kept
+    _like: Tensor
 
     def _moments(self, tol: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         raise NotImplementedError
@@ -77,13 +79,13 @@ class Prediction:
         k = as_count("EDMD.predict", "k", k, at_least=0)
         mean_x, mean_y, w, cross = self._moments(self._tol("predict"))
         x = as_points("EDMD.predict", "x", x, dim=self.dictionary.dim)
-        same_kind("EDMD.predict", x, self._kept, "what was fitted")
+        same_kind("EDMD.predict", x, self._like, "what was fitted")
 
         def features(z: Tensor) -> Tensor:
             psi = (self.dictionary(z) - mean_x) @ w
             return torch.cat([torch.ones_like(psi[:, :1]), psi], dim=1)
 
-        seen = self._kept.flatten(0, 1)
+        seen = self._kept.pairs.flatten(0, 1)
         values = seen if observable is None else observable(seen)
         refuse_shape("EDMD.predict", "what observable returned", values, (len(seen), "p"), ", one row a state")
         weights = torch.linalg.lstsq(features(seen), values.double()).solution
@@ -113,7 +115,7 @@ class Prediction:
     def _tol(self, what: str) -> float:
         if not self.n_pairs:
             raise RuntimeError(f"EDMD.{what}: nothing was fitted yet. Call fit(x, y) first.")
-        return max(self.tol, SMALLEST_TOL[self._kept.dtype])
+        return max(self.tol, SMALLEST_TOL[self._like.dtype])
 
 
 def _with_constant(offset: Tensor, k: Tensor) -> Tensor:

@@ -121,7 +121,7 @@ def test_generator_takes_points_where_they_are(mode):
     for name, shape in (("_gram", (m, m)), ("_stiffness", (m, m)), ("_psi", (m,)), ("_weight", ())):
         assert_there(getattr(estimator, name), *shape)
     assert_there(estimator._size._squares, 2)
-    assert_there(estimator._like, 0)
+    assert_there(estimator._like, 1, 2)
 
 
 @pytest.mark.parametrize("reversible", [True, False])
@@ -130,7 +130,7 @@ def test_pairs_accumulate_where_they_are(mode, reversible):
     estimator.partial_fit(points(), points()).partial_fit(points(9000), points(9000))
     for name in ("_first", "_second"):
         assert_there(getattr(estimator, name), PSI.n_features, PSI.n_features)
-    assert_there(estimator._kept, 2263, 2, 2)
+    assert_there(estimator._kept.different, 0, 2, 2)  # no numbers, no hashes
 
 
 @pytest.mark.parametrize("bandwidth", [None, 0.5])
