@@ -38,6 +38,7 @@ def requirements(*extras):
     lines = [*package["dependencies"], *package["optional-dependencies"]["files"], *course["dependencies"]]
     for extra in extras:
         lines += course["optional-dependencies"][extra]
+    lines += package["optional-dependencies"]["scale"] * ("dev" in extras)  # which asks for it
     return [r for r in map(packaging.Requirement, lines) if r.name != "koopteach"]
 
 
