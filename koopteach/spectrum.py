@@ -36,6 +36,13 @@ _MOST_HELD = 2**20
 # With three to twenty modes particles ended at 1.5 to 8 noise floors.
 _FEWEST_MODES = 20
 
+# Slow modes, at most so many, end where the next rate is so many times the last, at least.
+MOST_SLOW, LEAST_GAP = 12, 1.5
+
+# Of five modes in 2 to 20 columns: below this ratio of the last rate to the first within modes, variances within modes
+# ended a quarter to four times too large, from 15 on (in up to five columns) right to a tenth.
+_LEAST_RATIO = 5.0
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Spectrum(Movable):
@@ -200,7 +207,7 @@ class Spectrum(Movable):
         if r >= len(self):
             return self
         cut = f"truncated to {r} of {len(self)} modes"
-        remarks = (self.report, cut, few_modes(r, len(self)), torn_pair(self.rates[:r]))
+        remarks = (self.report, cut, few_modes(self.rates[:r], len(self)), torn_pair(self.rates[:r]))
         return replace(
             self,
             rates=self.rates[:r],
@@ -252,13 +259,28 @@ def torn_pair(rates: Tensor) -> str:
     return f"mode {r} is one of a conjugate pair and the other is cut off: real functions need both; keep {mend} modes"
 
 
-def few_modes(kept: int, available: int) -> str:
-    """A line for the report when so few modes are kept, although there are more, that particles miss the shape."""
-    if kept >= min(_FEWEST_MODES, available):
+def few_modes(rates: Tensor, available: int) -> str:
+    """A line for the report when so few modes are kept, or so slow ones, that particles miss the shape.
+
+    The line about slow ones holds where rates count how often functions bend: it sees neither which functions are
+    missing (in ten columns half a dictionary's may have been dropped) nor curved modes.
+    """
+    kept = len(rates)
+    if kept < min(_FEWEST_MODES, available):
+        return (
+            f"{kept} of {available} modes are enough for rates, not for shapes: particles match {kept} moments and "
+            "nothing else; where a distance stays above its noise_floor, keep more"
+        )
+    sizes = rates.real.clamp_min(torch.finfo(rates.real.dtype).tiny)
+    gaps = sizes[1 : MOST_SLOW + 1] / sizes[:MOST_SLOW][: kept - 1]
+    first = int(gaps.argmax()) + 1 if kept > 1 and float(gaps.max()) > LEAST_GAP else 0
+    ratio = float(sizes[-1] / sizes[first])
+    if kept < _FEWEST_MODES or ratio > _LEAST_RATIO:
         return ""
     return (
-        f"{kept} of {available} modes are enough for rates, not for shapes: particles match {kept} moments and "
-        "nothing else; where a distance stays above its noise_floor, keep more"
+        f"the last of {kept} rates is {ratio:.1f} times the first within modes, number {first + 1} (less than "
+        f"{_LEAST_RATIO:g}): particles from far get the modes' weights, not their spread; keep more modes, take more "
+        "features, or use KoopmanSampler.transport"
     )
 
 

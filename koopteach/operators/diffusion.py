@@ -136,7 +136,7 @@ class DiffusionMaps:
             report=f"{r} modes, {len(x)} points, bandwidth {bandwidth:g}, alpha {self.alpha:g}"
             + paragraphs(
                 missing_modes(n_modes, resolved),
-                few_modes(r, resolved),
+                few_modes(1 - mu[:r], resolved),
                 walk.islands(mu, psi),
                 uneven_columns(size.spread_ratio),
             ),

@@ -187,7 +187,7 @@ class EDMD(Prediction, Additive):
         )
         report += remarks.paragraphs(
             remarks.missing_modes(n_modes, len(order)),
-            few_modes(r, len(order)),
+            few_modes(rates, len(order)),
             remarks.many_modes(r, self.dictionary),
             "" if self.ridge else remarks.few_points(different, m, "pairs"),
             remarks.kernel_gaps(self.dictionary),

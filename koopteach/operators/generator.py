@@ -171,7 +171,7 @@ class GeneratorEDMD(Additive):
         )
         report += remarks.paragraphs(
             remarks.missing_modes(n_modes, len(rates)),
-            few_modes(r, len(rates)),
+            few_modes(rates[:r], len(rates)),
             remarks.many_modes(r, self.dictionary),
             remarks.few_points(self._n_different, m),
             remarks.kernel_gaps(self.dictionary),

@@ -16,16 +16,16 @@ from koopteach.particles import run_particles
 from koopteach.protocols import Dictionary
 from koopteach.sampler.corrector import Corrector
 from koopteach.sampler.mixture import LEAST_VARIANCE, moments
-from koopteach.spectrum import Spectrum
+from koopteach.spectrum import LEAST_GAP, MOST_SLOW, Spectrum
 from koopteach.tensors import Movable, chunks, shuffled_rows
 
-# Most slow eigenfunctions that are tried, and how often k-means starts.
-_MOST, _STARTS = 12, 3
+# K-means starts so often.
+_STARTS = 3
 
 # Eigenfunctions that tell clusters apart vary little within them (measured up to 0.16 of their variance, above 0.5
 # where one is too many), and the next one is faster by so much (1.7 and more; an interval has that, too, but there
 # they vary). Both are needed: a circle has pairs of rates, and k-means cuts any curve in pieces.
-_MOST_WITHIN, _LEAST_GAP = 0.2, 1.5
+_MOST_WITHIN = 0.2
 
 # A cluster needs so many rows a column.
 _ROWS_A_COLUMN = 2
@@ -63,10 +63,10 @@ class Clusters(Movable):
             x: the data that it was fitted to ``(n, d)``.
             share: of each row ``(n,)``, summing to one.
         """
-        phi = spectrum.truncate(_MOST)(x)
+        phi = spectrum.truncate(MOST_SLOW)(x)
         centers, labels = phi[:1, :0], torch.zeros(len(x), dtype=torch.long, device=x.device)
-        gaps = spectrum.rates[1 : _MOST + 1] / spectrum.rates[: min(_MOST, len(spectrum) - 1)]
-        for k in (gaps.argsort() + 2)[gaps.sort().values > _LEAST_GAP].tolist():  # the largest comes last
+        gaps = spectrum.rates[1 : MOST_SLOW + 1] / spectrum.rates[: min(MOST_SLOW, len(spectrum) - 1)]
+        for k in (gaps.argsort() + 2)[gaps.sort().values > LEAST_GAP].tolist():  # the largest comes last
             found = min((_k_means(phi[:, : k - 1], k, seed) for seed in range(_STARTS)), key=lambda one: one[0])
             if found[0] < _MOST_WITHIN and int(found[2].bincount(minlength=k).min()) >= _ROWS_A_COLUMN * x.shape[1]:
                 _, centers, labels = found
