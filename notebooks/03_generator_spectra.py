@@ -1,7 +1,7 @@
 # %% [markdown]
 # # The generator, from samples alone
 #
-# **85 minutes · level: core · device: CPU · prerequisites: lessons 01 (Langevin dynamics, generator) and 02 (EDMD)**
+# **85 minutes · level: core · device: CPU · prerequisites: lesson 01 (Langevin dynamics, generator); lesson 02 (EDMD) helps**
 #
 # Its question: *lesson 02 read the slow modes of a process off a film. Suppose that we have a single photograph: many
 # particles, one instant, no second frame. Can we still tell what the process forgets slowly, and how slowly?*

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # KSWGD: let the spectrum move the particles
 #
-# **90 minutes · level: core · device: CPU is enough · prerequisites: lesson 01 (score, Langevin, noise floors)**
+# **90 minutes · level: core · device: CPU is enough · prerequisites: lessons 01 (score, Langevin), 03 (generator), 04 (gradient flows)**
 #
 # Its question: *Langevin dynamics is slow because its generator has slow modes. If data show us these modes,
 # can we simply divide the slowness out?*

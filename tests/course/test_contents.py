@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from koopcourse.authoring.contents import PICTURE, filled, first_picture, table
+from koopcourse.authoring.minutes import promised
+from koopcourse.authoring.roads import ROADS, gaps, lessons_of, prerequisites
 from koopcourse.authoring.tree import Course
 
 COURSE = Course()
@@ -32,7 +36,40 @@ def test_the_first_lesson_leads_to_every_other() -> None:
     assert [s.name for s in others if f"({s.notebook.name})" not in source] == []
 
 
-@pytest.mark.parametrize("exercises", COURSE.scripts("solutions"), ids=lambda script: script.path.stem)
+def test_every_road_passes_what_its_lessons_ask_for() -> None:
+    assert [gap for road in ROADS for gap in gaps(road, COURSE)] == []
+
+
+def test_a_road_that_skips_a_prerequisite_is_found() -> None:
+    assert gaps(replace(ROADS[1], lessons=("00", "05")), COURSE) == [
+        f"a weekend: lesson 05 needs {needed} before it" for needed in ("01", "03", "04")
+    ]
+
+
+def test_all_is_all_and_the_evening_asks_for_nothing() -> None:
+    assert lessons_of(ROADS[-1], COURSE) == COURSE.scripts("notebooks")
+    (evening,) = lessons_of(ROADS[0], COURSE)
+    assert prerequisites(evening) == ()
+    assert promised(evening) == 90
+
+
+def test_the_roads_teach_what_the_course_promises() -> None:
+    """Mixtures, wells, pictures and fields are on the whole road; both ways of sampling are on each."""
+    words = {"an evening": ("KSWGD", "lift"), "a weekend": ("KSWGD", "one matrix"), "all": ("Pictures", "Allen-Cahn")}
+    for road in ROADS:
+        text = "\n".join(script.path.read_text(encoding="utf-8") for script in lessons_of(road, COURSE))
+        assert [word for word in words[road.name] if word not in text] == []
+
+
+LESSONS = {script.path.stem for script in COURSE.scripts("notebooks")}
+WITH_LESSON = [script for script in COURSE.scripts("solutions") if script.path.stem in LESSONS]
+
+
+def test_the_evening_alone_has_its_lesson_and_its_exercises_in_one() -> None:
+    assert [s.lesson for s in COURSE.scripts("solutions") if s not in WITH_LESSON] == list(ROADS[0].lessons)
+
+
+@pytest.mark.parametrize("exercises", WITH_LESSON, ids=lambda script: script.path.stem)
 def test_a_lesson_and_its_exercises_lead_to_each_other(exercises) -> None:
     name = exercises.path.stem
     lesson = (COURSE.root / "notebooks" / f"{name}.py").read_text(encoding="utf-8")

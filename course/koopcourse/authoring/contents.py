@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Callable
 
+from koopcourse.authoring import roads
 from koopcourse.authoring.lesson_rules import MINUTES
 from koopcourse.authoring.tree import Course, Script
 from koopcourse.notebook_io import read_notebook, read_script
@@ -16,7 +17,7 @@ _FACT = r"\b{name}: ([^·*\n]+)"
 
 
 def contents(course: Course, say: Callable[[str], None] = print) -> None:
-    """Bring the README's picture and lesson table up to date with the built notebooks."""
+    """Bring the README's picture and tables up to date with the built notebooks."""
     picture, readme = course.root / PICTURE, course.root / "README.md"
     picture.parent.mkdir(exist_ok=True)
     new = {picture: first_picture(course), readme: filled(readme.read_text(encoding="utf-8"), course).encode()}
@@ -42,16 +43,21 @@ def first_picture(course: Course) -> bytes:
 
 
 def filled(readme: str, course: Course) -> str:
-    """The README with its table replaced.
+    """The README with its tables of roads and of lessons replaced.
 
     Raises:
         ValueError: the README has lost the comments that mark the place.
     """
-    block = BLOCK.format(name="lessons", text=table(course))
-    text, count = re.subn(r"<!-- lessons -->.*?<!-- end of lessons -->", lambda _: block, readme, flags=re.S)
-    if count != 1:
-        raise ValueError("README.md needs one place marked <!-- lessons --> ... <!-- end of lessons --> for the table.")
-    return text
+    for name, text in (("roads", roads.table(course)), ("lessons", table(course))):
+        block = BLOCK.format(name=name, text=text)
+        readme, count = re.subn(
+            rf"<!-- {name} -->.*?<!-- end of {name} -->", lambda _, block=block: block, readme, flags=re.S
+        )
+        if count != 1:
+            raise ValueError(
+                f"README.md needs one place marked <!-- {name} --> ... <!-- end of {name} --> for the table."
+            )
+    return readme
 
 
 def table(course: Course) -> str:

@@ -1,0 +1,75 @@
+"""Which lessons build on which, and the roads through them that the README shows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from koopcourse.authoring.minutes import promised
+from koopcourse.authoring.tree import Course, Script
+from koopcourse.notebook_io import read_script
+
+
+@dataclass(frozen=True)
+class Road:
+    """A way through the course.
+
+    Attributes:
+        name: what the README calls it.
+        lessons: two digits each, in order; none for all of them.
+        leads: where it ends up, in a few words.
+    """
+
+    name: str
+    lessons: tuple[str, ...]
+    leads: str
+
+
+ROADS = (
+    Road("an evening", ("17",), "stuck particles, a spectrum in twelve lines, KSWGD, one-step sampling"),
+    Road("a weekend", ("00", "01", "03", "04", "05", "08", "10"), "the two ideas, from the ground up"),
+    Road("all", (), "the three papers, pictures, fields, conditions, your own data"),
+)
+
+
+def prerequisites(script: Script) -> tuple[str, ...]:
+    """Lessons that a lesson's line of facts asks for; what only *helps*, after a semicolon, is not among them."""
+    facts = re.search(
+        r"prerequisites:(.*?)(?:\n\s*\n|\*\*|;|\Z)", read_script(script.path).cells[0].source, re.S | re.I
+    )
+    return tuple(re.findall(r"\b(\d\d)\b(?!_)", facts[1])) if facts else ()
+
+
+def lessons_of(road: Road, course: Course) -> list[Script]:
+    """The lessons of a road, in its order."""
+    lessons = {script.lesson: script for script in course.scripts("notebooks")}
+    every = {script.lesson: script for script in course.scripts("solutions")} | lessons
+    return [every[lesson] for lesson in road.lessons] if road.lessons else list(lessons.values())
+
+
+def gaps(road: Road, course: Course) -> list[str]:
+    """Prerequisites that a road comes to too late or never, one sentence each."""
+    seen: set[str] = set()
+    found = []
+    for script in lessons_of(road, course):
+        missing = [needed for needed in prerequisites(script) if needed not in seen]
+        found += [f"{road.name}: lesson {script.lesson} needs {needed} before it" for needed in missing]
+        seen.add(script.lesson)
+    return found
+
+
+def table(course: Course) -> str:
+    """One row a road: its lessons, and the hours that they and their exercises take."""
+    rows = ["| road | lessons | hours | with exercises | where it leads |", "|---|---|---|---|---|"]
+    exercises = {script.lesson: promised(script) or 0 for script in course.scripts("solutions")}
+    for road in ROADS:
+        scripts = lessons_of(road, course)
+        links = ", ".join(f"[{script.lesson}]({_opens(script)})" for script in scripts)
+        reading = sum(promised(script) or 0 for script in scripts)
+        more = sum(exercises.get(script.lesson, 0) for script in scripts if script.kind == "notebooks")
+        rows.append(f"| {road.name} | {links} | {reading / 60:.1f} | {(reading + more) / 60:.1f} | {road.leads} |")
+    return "\n".join(rows)
+
+
+def _opens(script: Script) -> str:
+    return f"notebooks/{script.notebook.name}" if script.kind == "notebooks" else f"exercises/{script.exercise.name}"
