@@ -266,11 +266,12 @@ def open_lab(arguments: list[str]) -> int:
 
 def run_tests(arguments: list[str], tier: list[str]) -> int:
     pytest = [PYTHON, "-m", "pytest", "-n", "2", "--dist=loadfile", *tier, *arguments]
-    return call(*pytest, **one_thread())
+    return call(*pytest, **by_the_dozen())
 
 
-def one_thread() -> dict:
-    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+def by_the_dozen() -> dict:
+    """For many processes in a row: one thread each, and bytecode kept, without which each compiles torch anew."""
+    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def run_lessons() -> int:
@@ -286,7 +287,7 @@ def run_lessons() -> int:
 def run_lesson(lesson: Path) -> str:
     """Execute one notebook, changing neither it nor the learner's progress; where it stopped, or ""."""
     command = [str(PYTHON), "-m", "koopcourse.authoring.execute", str(lesson)]
-    done = subprocess.run(command, env=surroundings(**one_thread()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(command, env=surroundings(**by_the_dozen()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return done.stdout.decode(errors="replace").strip().split("\n")[-1] if done.returncode else ""
 
 

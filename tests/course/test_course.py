@@ -429,7 +429,7 @@ def test_the_tests_run_with_one_thread_each_and_pass_their_words_on(course, monk
     course.main(["test", *words])
     command, environment = course.installer.commands[-1], course.installer.environments[-1]
     assert command[1:] == ["-m", "pytest", "-n", "2", "--dist=loadfile", "--nbval", *words]
-    assert environment == {"OMP_NUM_THREADS": "1"}
+    assert environment == {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": ""}
     assert not course.WORK.exists()
 
 

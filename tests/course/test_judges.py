@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
-from sklearn import ensemble
 
 from koopcourse import judges
 from koopteach import GaussianMixture, sliced_wasserstein2
+from tests.needs import needs
 from tests.tools import seeded
 
 RING = GaussianMixture.ring(8, radius=3.0, std=0.3)
@@ -109,7 +109,7 @@ def test_the_modes_help_the_forest_to_see_blurred_ones():
 
 
 def test_at_most_600_rows_of_each_are_compared(monkeypatch):
-    seen = []
+    ensemble, seen = needs("sklearn.ensemble"), []
     fit = ensemble.ExtraTreesClassifier.fit
     monkeypatch.setattr(
         ensemble.ExtraTreesClassifier,

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.needs import needs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +22,7 @@ def pyrefly(*words):
     return [f"{Path(error['path']).name}:{error['line']}: {error['description']}" for error in errors]
 
 
+@pytest.mark.slow
 def test_the_type_checker_has_nothing_to_say():
     assert pyrefly() == []
 
