@@ -1,7 +1,8 @@
 """Mistakes planted in the package, one at a time, in a copy: does a test notice?
 
-First the tests that name what was changed, then all quick ones, then what ``--quick`` leaves out of the files that
-import the changed module. A mistake that nothing notices is none (it computes the same), or a test is missing.
+First the tests that name what was changed, the file that names it most before the others, then all quick ones, then
+what ``--quick`` leaves out of the files that import the changed module; each time up to the first failure. A mistake
+that nothing notices is none (it computes the same), or a test is missing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from pathlib import Path
 from tests.mutants.operators import OPERATORS, Mutant, mutants
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 1200  # seconds for one run of tests: a mistake that never ends is noticed, too
 COPIED = ("koopteach", "course", "experiments", "tests", "conftest.py", "pyproject.toml", "results")
+QUICK = "not slow and not browser and not gpu and not all"
+SLOW = "slow and not browser and not gpu and not all"
 OTHERS = ("comparison", "default", "ignored option", "missing guard", "opposite condition", "missing line")
 
 
@@ -67,14 +71,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--formulas", type=int, default=10)
     parser.add_argument("--others", type=int, default=40, help="options, guards and defaults")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2, help="processes for all the quick tests; 0: this one")
     options = parser.parse_args(arguments)
     chosen = draw(options.pattern, options.formulas, options.others, options.seed)
     noticed = {"by --quick": 0, "by the importing files": 0}
     print("| noticed by | mistake |\n|---|---|", flush=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         copy = _copy(Path(scratch))
+        if _fails([str(copy / "tests" / "koopteach")], QUICK, copy, options.workers):
+            parser.error("a quick test fails already without a mistake: what it says would prove nothing.")
         for mistake in chosen:
-            by = examine(mistake, copy)
+            by = examine(mistake, copy, options.workers)
             noticed[by] = noticed.get(by, 0) + 1
             print(f"| {by} | {str(mistake).replace('|', ' or ')} |", flush=True)
     quick, both = noticed["by --quick"], noticed["by --quick"] + noticed["by the importing files"]
@@ -82,20 +89,19 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if quick >= 0.85 * len(chosen) and both >= 0.95 * len(chosen) else 1
 
 
-def examine(mistake: Planted, copy: Path) -> str:
+def examine(mistake: Planted, copy: Path, workers: int = 2) -> str:
     """Which tests notice it: "by --quick", "by the importing files" or "nothing"."""
     file = copy / mistake.path.relative_to(ROOT)
     kept = file.read_text(encoding="utf-8")
     file.write_text(mistake.mutant.source, encoding="utf-8")
     try:
         near, far = _test_files(mistake.path, copy)
-        quick = ("-m", "not slow and not browser and not gpu and not all")
-        for by, files, more in (
-            ("by --quick", near, quick),
-            ("by --quick", far, quick),
-            ("by the importing files", near, ("-m", "slow and not browser and not gpu and not all")),
+        for by, files, marks, processes in (
+            ("by --quick", near, QUICK, 0),  # most are noticed at once, before a second process has started
+            ("by --quick", far, QUICK, workers),
+            ("by the importing files", near, SLOW, workers),
         ):
-            if files and _fails(files, more, copy):
+            if files and _fails(files, marks, copy, processes):
                 return by
         return "nothing"
     finally:
@@ -122,35 +128,27 @@ def _definitions(path: Path) -> Iterator[tuple[Path, str, str]]:
 
 
 def _test_files(path: Path, copy: Path) -> tuple[list[str], list[str]]:
-    """The package's test files: those that name the module or something public in it, and the others."""
+    """The package's test files: those that name the module or something public in it, most often first; the others."""
     names = re.findall(r"^(?:def|class) ([A-Za-z]\w*)", path.read_text(encoding="utf-8"), re.M)
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     told = re.compile("|".join([re.escape(module), *(rf"\b{name}\b" for name in names)]))
     files = sorted((copy / "tests" / "koopteach").glob("test_*.py"))
-    near = [str(file) for file in files if told.search(file.read_text(encoding="utf-8"))]
-    return near, [str(file) for file in files if str(file) not in near]
+    often = {str(file): len(told.findall(file.read_text(encoding="utf-8"))) for file in files}
+    near = sorted(filter(often.get, often), key=lambda file: -often[file])
+    return near, [file for file in often if not often[file]]
 
 
-def _fails(files: Sequence[str], more: Sequence[str], copy: Path) -> bool:
+def _fails(files: Sequence[str], marks: str, copy: Path, workers: int) -> bool:
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join([str(copy), str(copy / "course")]),
     }
-    pytest = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-n",
-        "2",
-        "-p",
-        "no:cacheprovider",
-        "--no-header",
-        *more,
-        *files,
-    ]
-    done = subprocess.run(pytest, cwd=copy, env=environment, capture_output=True, timeout=1800, check=False)
+    options = ["-q", "-x", "-n", str(workers), "-p", "no:cacheprovider", "--no-header", "-m", marks]
+    pytest = [sys.executable, "-m", "pytest", *options, *files]
+    try:
+        done = subprocess.run(pytest, cwd=copy, env=environment, capture_output=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return True
     return done.returncode not in (0, 5)  # 5: the marks leave no test
 
 
