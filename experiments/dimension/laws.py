@@ -25,7 +25,8 @@ BEND, DISTANCE, POINTS = 0.7, 6.0, 64
 
 Numbers = dict[str, float]
 Start = Callable[[int], Tensor]  # so many particles
-End = tuple[Tensor, Tensor, float]  # a large sample, 800 even points, the CPU seconds of a fit and 800 points
+# a large sample, or none; 800 even points, or none; the CPU seconds of a fit and 800 points
+End = tuple[Tensor | None, Tensor | None, float]
 
 
 class FiveModes:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from torch import Tensor
-
-from experiments.dimension.laws import N_JUDGED, N_MANY, End, Problem, Start
+from experiments.dimension.laws import N_JUDGED, N_MANY, End, Numbers, Problem, Start
 from experiments.kswgd.methods import fit
 from experiments.machinery.common import moved, stream, timed
+from koopcourse.judges import evenness
 from koopteach import KSWGD, KoopmanSampler
 
 MOVED = 5 * N_JUDGED  # particles of a large run: more take minutes in many columns
@@ -22,9 +21,17 @@ def fitted(problem: Problem, seed: int) -> tuple[KoopmanSampler, float]:
 
 
 def transport(problem: Problem, start: Start, seed: int) -> End:
-    """The sampler moves particles of one's own."""
+    """The sampler moves 800 particles of one's own."""
     sampler, before = fitted(problem, seed)
-    return _runs(lambda x: sampler.transport(x, stream(seed, 3)), start, before)
+    even, seconds = timed(lambda: sampler.transport(start(N_JUDGED), stream(seed, 3)))
+    return None, even, before + seconds
+
+
+def law_of_transport(problem: Problem, start: Start, seed: int) -> End:
+    """The sampler moves 4,000, of which a random part is judged; the seconds are those of all."""
+    sampler, before = fitted(problem, seed)
+    many, seconds = timed(lambda: sampler.transport(start(MOVED), stream(seed, 3)))
+    return many, None, before + seconds
 
 
 def samples(problem: Problem, start: Start, seed: int) -> End:
@@ -37,17 +44,28 @@ def samples(problem: Problem, start: Start, seed: int) -> End:
 def one_spectrum(problem: Problem, start: Start, seed: int) -> End:
     """KSWGD with every default on one spectrum of all data."""
     spectrum, before = timed(lambda: fit(problem.data, seed))
-    return _runs(lambda x: moved(KSWGD(spectrum), x, 60, seed), start, before)
+    even, seconds = timed(lambda: moved(KSWGD(spectrum), start(N_JUDGED), 60, seed))
+    return moved(KSWGD(spectrum), start(MOVED), 60, seed), even, before + seconds
 
 
-def _runs(run: Callable[[Tensor], Tensor], start: Start, before: float) -> End:
-    even, seconds = timed(lambda: run(start(N_JUDGED)))
-    return run(start(MOVED)), even, before + seconds
-
-
-TRANSPORT, SAMPLES, ONE_SPECTRUM = "KoopmanSampler, transport", "KoopmanSampler, sample", "KSWGD, one spectrum"
+TRANSPORT, LAW = "KoopmanSampler, transport", "KoopmanSampler, transport, its law"
+SAMPLES, ONE_SPECTRUM = "KoopmanSampler, sample", "KSWGD, one spectrum"
 OURS: Mapping[str, Callable[[Problem, Start, int], End]] = {
     TRANSPORT: transport,
+    LAW: law_of_transport,
     SAMPLES: samples,
     ONE_SPECTRUM: one_spectrum,
 }
+
+
+def read(problem: Problem, end: End, seed: int) -> Numbers:
+    """What the judges say of what there is, and the seconds."""
+    many, even, seconds = end
+    if many is None:
+        found = {name: judge(even) for name, judge in problem.judges.items()}
+        own = {"data's law": problem.law_of_data, "herded data": problem.evenness_of_data}
+        return found | {"even SW2": evenness(problem.distance, even, N_JUDGED), **own, "CPU s": seconds}
+    found = problem.read(many, many[:N_JUDGED] if even is None else even, seed)
+    if even is None:
+        del found["even SW2"]
+    return found | {"CPU s": seconds}

@@ -11,7 +11,6 @@ from experiments.allen_cahn.fields import equation
 from experiments.dimension.laws import (
     POINTS,
     Numbers,
-    Problem,
     Start,
     fields,
     floors,
@@ -20,7 +19,7 @@ from experiments.dimension.laws import (
     start,
     target,
 )
-from experiments.dimension.ours import OURS
+from experiments.dimension.ours import OURS, read
 from experiments.dimension.rivals import rival
 from experiments.machinery.common import noise
 
@@ -28,8 +27,8 @@ from experiments.machinery.common import noise
 def ours_row(seed: int, dim: int, method: str, start_in: str, bent: bool = False) -> Numbers:
     """A method of ours on five modes: its law, its evenness, its seconds, beside both floors."""
     problem = modes(dim, bent, seed)
-    many, even, seconds = OURS[method](problem, _start(dim, bent, start_in, seed), seed)
-    return {**problem.read(many, even, seed), "CPU s": seconds, **floors(dim, bent)}
+    end = OURS[method](problem, _start(dim, bent, start_in, seed), seed)
+    return {**read(problem, end, seed), **floors(dim, bent)}
 
 
 def rival_row(seed: int, dim: int, method: str, start_in: str, bent: bool = False) -> Numbers:
@@ -46,8 +45,8 @@ def _start(dim: int, bent: bool, start_in: str, seed: int) -> Start:
 def ours_on_fields_row(seed: int, coordinates: int, method: str) -> Numbers:
     """A method of ours on fields of the Allen-Cahn equation, from fields near zero."""
     problem, setting = fields(coordinates, seed)
-    many, even, seconds = OURS[method](problem, lambda n: setting.reduce(_near_zero(n, seed)), seed)
-    return _told(problem, many, even, seconds, coordinates, seed)
+    end = OURS[method](problem, lambda n: setting.reduce(_near_zero(n, seed)), seed)
+    return {**read(problem, end, seed), **floors_of_fields(coordinates)}
 
 
 def rival_on_fields_row(seed: int, coordinates: int, method: str) -> Numbers:
@@ -55,12 +54,8 @@ def rival_on_fields_row(seed: int, coordinates: int, method: str) -> Numbers:
     problem, setting = fields(coordinates, seed)
     score = equation(POINTS).score
     end = rival(problem, method, score, lambda n: _near_zero(n, seed), seed, reduce=setting.reduce)
-    return _told(problem, *end, coordinates, seed)
+    return {**read(problem, end, seed), **floors_of_fields(coordinates)}
 
 
 def _near_zero(n: int, seed: int) -> Tensor:
     return 0.05 * noise(seed, n, POINTS, torch.float64)
-
-
-def _told(problem: Problem, many: Tensor, even: Tensor, seconds: float, coordinates: int, seed: int) -> Numbers:
-    return {**problem.read(many, even, seed), "CPU s": seconds, **floors_of_fields(coordinates)}

@@ -148,14 +148,16 @@ def test_a_whole_step_along_lines_ends_with_the_datas_columns_in_some_frame():
 class Counting:
     """Adds one at every step; after ``lost`` of them the particles are no numbers."""
 
-    def __init__(self, lost=math.inf):
-        self.lost = lost
+    def __init__(self, lost=math.inf, refuses=False):
+        self.lost, self.refuses = lost, refuses
 
     def init(self, x):
         return 0
 
     def step(self, x, state, *, progress, generator=None):
         assert 0 <= progress <= 1
+        if self.refuses and state >= self.lost:
+            raise ValueError("the score is NaN")
         return (x + 1 if state < self.lost else x * math.nan), state + 1, {}
 
 
@@ -167,8 +169,9 @@ def test_particles_are_followed_from_the_start_to_the_last_mark():
     assert values[-1] == steps > 0
 
 
-def test_lost_particles_stay_lost_and_are_not_waited_for():
-    found, steps = followed(lambda: Counting(lost=3), torch.zeros(2, 1), (0.0, 1e6), 0)
+@pytest.mark.parametrize("refuses", [False, True])
+def test_lost_particles_stay_lost_and_are_not_waited_for(refuses):
+    found, steps = followed(lambda: Counting(lost=3, refuses=refuses), torch.zeros(2, 1), (0.0, 1e6), 0)
     assert (len(found), steps) == (2, 4)
     assert bool(found[-1].isnan().all())
 
