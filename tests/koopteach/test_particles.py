@@ -21,6 +21,7 @@ from koopteach import (
     MultiScale,
     OrnsteinUhlenbeck,
     QuadrupleWell,
+    Ranks,
     Spectrum,
     run_particles,
     snapshot_pairs,
@@ -466,6 +467,34 @@ def test_a_run_records_the_path(monkeypatch):
 @pytest.mark.parametrize(("n_steps", "records"), [(10, 11), (60, 61), (61, 32), (600, 61)])
 def test_at_most_61_states_are_recorded_by_default(n_steps, records):
     assert len(run(Drift(), normal(2, 1) + 100, n_steps=n_steps).particles) == records
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 7, None])
+def test_without_its_path_a_run_keeps_two_states_and_all_numbers(stop_at):
+    x0 = normal(4, 2)
+    whole, ends = (run(Drift(stop_at=stop_at), x0, n_steps=9, record_every=2, keep_path=kept) for kept in (True, False))
+    assert torch.equal(ends.particles, whole.particles[[0, -1]])
+    assert ends.particles.untyped_storage().nbytes() == 2 * x0.nbytes
+    assert (ends.steps.tolist(), ends.limited.tolist()) == (whole.steps.tolist(), whole.limited.tolist())
+    assert repr(ends) == repr(whole)
+
+
+def test_a_method_that_returns_other_particles_is_told():
+    class One(Drift):
+        def step(self, x, state, *, progress, generator=None):
+            return x[:1], state, {}
+
+    with pytest.raises(ValueError, match=r"what method\.step returned has shape \(1, 2\), but \(4, 2\) is needed"):
+        run(One(), normal(4, 2))
+
+
+@pytest.mark.parametrize("damping", METRICS)
+def test_alone_ranks_change_nothing(spectrum, damping):
+    runs = [
+        run(KSWGD(spectrum, damping=damping, ranks=ranks), normal(50, 2), n_steps=5, generator=seeded())
+        for ranks in (None, Ranks())
+    ]
+    assert torch.equal(runs[0].particles, runs[1].particles)
 
 
 def test_an_interrupted_run_returns_what_was_computed():
