@@ -33,10 +33,11 @@ ASTRAY = (Band("law KL", 2, "law KL floor", at_least=True),)
 POOR = (Band("slow rates", 3, "slow rates floor", at_least=True),)
 ALL = (*RATES, *LIKE_EXACT, *EVEN)
 BANDS: dict[tuple[str, int], tuple[Band, ...]] = {
-    **{("three scales and a tail", size): ALL for size in (125, 250)},
-    **{("kernels and a tail", size): ALL for size in (80, 160)},
+    **{("three scales and a tail", size): ALL for size in (60, 250)},
+    **{("kernels and a tail", size): ALL for size in (80, 320)},
     **{("polynomials", size): ALL for size in (10, 14)},
     ("random waves", 100): ALL,
+    **{("random waves and a tail", size): ALL for size in (100, 400)},
     ("random waves", 400): (*RATES, *EVEN, *ASTRAY),
     ("polynomials", 18): (*RATES, *EVEN, *ASTRAY),
     ("kernels and a tail", 10): POOR,

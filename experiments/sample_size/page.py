@@ -24,7 +24,6 @@ LOOKS = {  # colour of the house, line, marker
     "three scales, large": ("model", "-", "o"),
     "three scales, small": ("rival 3", "--", "o"),
     "random waves": ("rival", "-.", "^"),
-    "polynomials": ("error", "--", "s"),
     "diffusion map": ("rival 2", ":", "D"),
 }
 PANELS = {
@@ -100,10 +99,10 @@ ABOUT = (
     "seeds, one at 300,000. *Three scales, large*: the package's default (250, 60 and 20 kernels and the five "
     "polynomials of degree two); *small*: 30, 7 and 2 kernels and the five. *Random waves*: 100 of width .5 and the "
     "five. "
-    "*Polynomials*: 65, up to degree ten. *Diffusion map*: of all data, up to 3,000; its functions have a term for "
+    "*Diffusion map*: of all data, up to 3,000; its functions have a term for "
     "each.\n\n"
     "*Slow rates*: the largest relative error of the first three, *fast rates* the mean one of the next twelve, where "
-    "a rate that is not found counts 1; each the mean over eight independent sets of data up to 3,000, over three at "
+    "a rate that is not found counts 1; each the mean over four independent sets of data up to 3,000, over two at "
     "10,000, and of one from 30,000 on. Their floor is what the same sets leave to whoever knows the eigenfunctions "
     "(Galerkin in the fifteen true ones).\n\n"
     "*Law*, *even*, *SW2* and *KL* are those of the study of dictionaries: KSWGD with every default, 60 steps from one "

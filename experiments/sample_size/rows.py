@@ -28,10 +28,9 @@ DICTIONARIES: dict[str, tuple[str, int, float]] = {
     "three scales, large": ("three scales and a tail", 250, 1.0),
     "three scales, small": ("three scales and a tail", 30, 1.0),
     "random waves": ("random waves and a tail", 100, 0.5),
-    "polynomials": ("polynomials", 10, 1.0),
     "diffusion map": ("diffusion map", 0, 1.0),
 }
-MANY_SETS, MOST_POINTS = 8, 30_000  # of data, for the rates; of all of them together
+MANY_SETS, MOST_POINTS = 4, 20_000  # of data, for the rates; of all of them together
 MOST_HERDED = 30_000  # seconds grow with the square
 
 
@@ -41,7 +40,7 @@ def data(seed: int, n: int, place: int = 0) -> Tensor:
 
 
 def sets(seed: int, n: int) -> Iterable[Tensor]:
-    """As many as a mean needs and seconds allow: eight up to 3,000 data, one from 30,000 on."""
+    """As many as a mean needs and seconds allow: four up to 3,000 data, one from 30,000 on."""
     return (data(seed, n, place) for place in range(max(1, min(MANY_SETS, MOST_POINTS // n))))
 
 
