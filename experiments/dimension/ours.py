@@ -58,6 +58,12 @@ OURS: Mapping[str, Callable[[Problem, Start, int], End]] = {
 }
 
 
+def reported(problem: Problem, seed: int) -> Numbers:
+    """What the sampler says of the second stage: clusters, and the share of squares within them beyond its modes."""
+    clusters = fitted(problem, seed)[0].clusters
+    return {"clusters": len(clusters), "unseen": clusters.unseen}
+
+
 def read(problem: Problem, end: End, seed: int) -> Numbers:
     """What the judges say of what there is, and the seconds."""
     many, even, seconds = end

@@ -19,7 +19,7 @@ from experiments.dimension.laws import (
     start,
     target,
 )
-from experiments.dimension.ours import OURS, read
+from experiments.dimension.ours import OURS, TRANSPORT, read, reported
 from experiments.dimension.rivals import rival
 from experiments.machinery.common import noise
 
@@ -28,7 +28,8 @@ def ours_row(seed: int, dim: int, method: str, start_in: str, bent: bool = False
     """A method of ours on five modes: its law, its evenness, its seconds, beside both floors."""
     problem = modes(dim, bent, seed)
     end = OURS[method](problem, _start(dim, bent, start_in, seed), seed)
-    return {**read(problem, end, seed), **floors(dim, bent)}
+    told = reported(problem, seed) if method == TRANSPORT else {}
+    return {**read(problem, end, seed), **told, **floors(dim, bent)}
 
 
 def rival_row(seed: int, dim: int, method: str, start_in: str, bent: bool = False) -> Numbers:

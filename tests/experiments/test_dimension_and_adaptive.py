@@ -10,7 +10,7 @@ from experiments.adaptive import rows as adaptive_rows
 from experiments.adaptive.metrics import AdaptiveStep, NoMetric, in_metric
 from experiments.adaptive.runs import Method, followed
 from experiments.adaptive.sliced import SlicedTransport, quantiles_of_ranks
-from experiments.dimension import laws, sizes
+from experiments.dimension import laws, ours, sizes
 from experiments.own_data.data import CENTRES
 from koopteach import KSWGD, GeneratorEDMD, Hermite, Monomials, MultiScale
 
@@ -69,6 +69,18 @@ def test_the_law_of_few_points_is_theirs_and_of_many_a_mean_over_parts():
     assert seen == [800] * 3
 
 
+def test_what_is_missing_of_an_end_is_not_judged():
+    """A large sample alone has no evenness, an even one no law; judges see the large one where there is one."""
+    x = normal(1600, 1)
+    judges = {"size": lambda points: float(len(points))}
+    problem = laws.Problem(x, x, lambda n, generator: torch.randn(n, 1, dtype=x.dtype, generator=generator), judges)
+    of_law, of_even = ours.read(problem, (x[:800], None, 1.0), 0), ours.read(problem, (None, x[:800], 2.0), 0)
+    assert "even SW2" not in of_law
+    assert not {"law SW2", "AUC"} & set(of_even)
+    assert (of_law["CPU s"], of_even["CPU s"], of_even["size"]) == (1.0, 2.0, 800.0)
+    assert of_even["even SW2"] == of_law["law SW2"] == problem.distance(x[:800])
+
+
 # Counts
 
 
@@ -89,6 +101,14 @@ def test_the_default_has_at_most_the_features_of_the_formula(d, n):
     found = MultiScale.from_data(normal(n, d), generator=generator()).n_features
     most = sizes.features_of_default(d, n)
     assert most - sum(sizes.CENTRES) < found <= most  # k-means drops kernels, and no monomial
+
+
+@pytest.mark.slow
+def test_a_fit_has_no_more_features_than_the_formula_and_no_warning_among_few():
+    found = sizes.measured(5, 0)
+    assert 0.5 * sizes.features_of_default(5, 5000) < found["features"] <= sizes.features_of_default(5, 5000)
+    assert found["peak MB"] >= 0
+    assert not found["warns"]
 
 
 def test_memory_grows_with_the_square_of_many_features():
