@@ -125,10 +125,15 @@ preview("L00-E1", relative_error)
 # | [12 Pictures by Koopman-CFM](12_images_koopman_cfm.ipynb) | What is left of the lift for pictures, and can one believe its modes? | [L12](../exercises/12_images_koopman_cfm.ipynb) |
 # | [13 Allen-Cahn](13_allen_cahn.ipynb) | Can a whole field be moved to equilibrium, and does it pay? | [L13](../exercises/13_allen_cahn.ipynb) |
 # | [14 Conditional sampling](14_conditional.ipynb) | Something was observed: can old samples be moved to what is left? | [L14](../exercises/14_conditional.ipynb) |
+# | [15 Scaling out](15_scaling_out.ipynb) | What must two machines tell each other, and when does one need two? | [L15](../exercises/15_scaling_out.ipynb) |
 # | [16 Your own data](16_your_own_data.ipynb) | From somebody's file to a result that one may believe: how? | [L16](../exercises/16_your_own_data.ipynb) |
 #
-# Read them in this order. The others of the picture's table are to come. The first lines of a lesson say how many
-# minutes it takes.
+# The first lines of a lesson say how many minutes its main road takes and what it needs. *Side roads* at a lesson's end may be left
+# out; nothing rests on them. Three ways through:
+#
+# - **An evening**: [one notebook](../exercises/17_an_evening.ipynb) with four exercises, and nothing before it.
+# - **A weekend**: 00, 01, 03, 04, 05, 08, 10.
+# - **All**, in this order. Lesson 16 can be read after 05, by whoever has data waiting.
 
 # %% [markdown]
 # ## Where it runs
@@ -276,6 +281,23 @@ plotting.explore(relax, time=clock, spring=plotting.choices([0.5, 1.0, 2.0], 1.0
 # | $t$ | `t` | number | time of a flow, from noise $x_0$ at 0 to data $x_1$ at 1 |
 # | $v$ | `velocity(x)` | `(n, d)` | velocity of each particle |
 # | | `generator=` | | a `torch.Generator`: where random numbers come from |
+#
+# A dozen words are the course's own, because they are said so often. Each is explained where it is first needed.
+#
+# | we say | the field says | lesson | meaning |
+# |---|---|---|---|
+# | floor | noise floor | 01 | what a distance says of exact samples, which it does not call zero |
+# | law | distributional accuracy | 01 | how near the distribution is that particles are drawn from |
+# | evenness | quadrature quality | 01 | how well averages over these very particles are right |
+# | even floor | floor of herded samples | 01 | what a distance says of exact samples picked to lie evenly |
+# | herded | thinned by kernel herding | 01 | few points picked from many so that they lie evenly |
+# | pairs | snapshot pairs | 02 | a state and the state a lag later |
+# | stuck | metastable | 01 | in one mode for exponentially long |
+# | damping | regularised metric | 05 | what keeps KSWGD's linear system well-posed far from the target |
+# | limiter | step-size clipping | 05 | the longest move of a particle in one step |
+# | teacher, student | distillation | 10 | a slow model, and a fast one that was trained to do the same |
+# | lift | Koopman embedding | 10 | coordinates in which a flow is linear |
+# | halves | memorisation test | 11 | are samples nearer to training data than to unseen data? |
 
 # %% [markdown]
 # ## Are you ready? A self-test

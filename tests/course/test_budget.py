@@ -6,9 +6,10 @@ from tests.needs import needs
 
 needs("jupytext")
 
-from koopcourse.authoring import budget
+from koopcourse.authoring import budget, glossary
+from koopcourse.authoring.glossary import GLOSSARY, MOST, Word
 from koopcourse.authoring.sheet import Sheet
-from koopcourse.authoring.tree import Script
+from koopcourse.authoring.tree import Course, Script
 from koopcourse.notebook_io import read_script
 
 QUESTION = """
@@ -108,3 +109,16 @@ def test_side_roads_stand_right_before_the_exercises(tmp_path):
 def test_a_wide_line_is_found(tmp_path):
     (remark,) = said(budget.narrow_code, sheet(tmp_path, "# %%\nx = '" + "a" * 100 + "'"))
     assert "106 characters" in remark
+
+
+def test_a_dozen_words_of_our_own_each_introduced_in_a_lesson():
+    lessons = {script.lesson for script in Course().scripts("notebooks")}
+    assert len(GLOSSARY) <= MOST and {word.lesson for word in GLOSSARY} <= lessons
+    assert len({word.ours for word in GLOSSARY}) == len(GLOSSARY)
+
+
+def test_the_field_s_word_stands_in_bold_where_ours_is_first_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(glossary, "GLOSSARY", (Word("floor", "noise floor", "99", "what exact samples score"),))
+    said_so = sheet(tmp_path, "# %% [markdown]\n# the **noise\n# floor** (floor)")
+    assert said(glossary.own_words, said_so) == []
+    assert len(said(glossary.own_words, sheet(tmp_path, "# %% [markdown]\n# the floor"))) == 1

@@ -11,6 +11,7 @@ from koopcourse.authoring.budget import BUDGET
 from koopcourse.authoring.common_rules import COMMON
 from koopcourse.authoring.cut import cut, leaks
 from koopcourse.authoring.exercise_rules import EXERCISE
+from koopcourse.authoring.glossary import own_words
 from koopcourse.authoring.lesson_rules import LESSON, START_HERE
 from koopcourse.authoring.sheet import Sheet
 from koopcourse.authoring.tree import Course, Script
@@ -88,4 +89,4 @@ def _leaks(sheets: list[Sheet]) -> Iterator[Finding]:
 def _rules_of(script: Script) -> tuple[Callable, ...]:
     if script.kind == "solutions":
         return EXERCISE
-    return START_HERE if script.lesson == "00" else LESSON + BUDGET
+    return (*(START_HERE if script.lesson == "00" else LESSON + BUDGET), own_words)

@@ -1,0 +1,63 @@
+"""The course's own words, each beside the field's: at most a dozen, introduced once, listed in lesson 00."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from koopcourse.authoring.budget import TOO_LONG
+from koopcourse.authoring.sheet import Remark, Sheet
+
+MOST = 12
+
+
+class Word(NamedTuple):
+    """A word of the course.
+
+    Args:
+        ours: as the lessons say it.
+        standard: as the field says it; in bold where a lesson first uses the word, ours in brackets behind it.
+        lesson: the two digits of that lesson.
+        means: one line.
+    """
+
+    ours: str
+    standard: str
+    lesson: str
+    means: str
+
+
+GLOSSARY = (
+    Word("floor", "noise floor", "01", "what a distance says of exact samples, which it does not call zero"),
+    Word("law", "distributional accuracy", "01", "how near the distribution is that particles are drawn from"),
+    Word("evenness", "quadrature quality", "01", "how well averages over these very particles are right"),
+    Word("even floor", "floor of herded samples", "01", "what a distance says of exact samples picked to lie evenly"),
+    Word("herded", "thinned by kernel herding", "01", "few points picked from many so that they lie evenly"),
+    Word("pairs", "snapshot pairs", "02", "a state and the state a lag later"),
+    Word("stuck", "metastable", "01", "in one mode for exponentially long"),
+    Word("damping", "regularised metric", "05", "what keeps KSWGD's linear system well-posed far from the target"),
+    Word("limiter", "step-size clipping", "05", "the longest move of a particle in one step"),
+    Word("teacher, student", "distillation", "10", "a slow model, and a fast one that was trained to do the same"),
+    Word("lift", "Koopman embedding", "10", "coordinates in which a flow is linear"),
+    Word("halves", "memorisation test", "11", "are samples nearer to training data than to unseen data?"),
+)
+
+
+def table() -> str:
+    """For lesson 00."""
+    rows = ["| we say | the field says | lesson | meaning |", "|---|---|---|---|"]
+    rows += [f"| {word.ours} | {word.standard} | {word.lesson} | {word.means} |" for word in GLOSSARY]
+    return "\n".join(rows)
+
+
+def own_words(sheet: Sheet) -> Iterator[Remark]:
+    """Lesson 00 lists the words; the lesson that first uses one says the field's in bold, ours in brackets."""
+    prose = "\n".join(cell.source for cell in sheet.prose)
+    if sheet.script.lesson == "00" and table() not in prose:
+        yield "", "the table of the course's own words is not koopcourse.authoring.glossary.table()"
+    if sheet.script.lesson in TOO_LONG:
+        return
+    flat = " ".join(prose.split())
+    for word in GLOSSARY:
+        if word.lesson == sheet.script.lesson and f"**{word.standard}** ({word.ours})" not in flat:
+            yield "", f"introduce {word.ours!r} once as '**{word.standard}** ({word.ours})'"
