@@ -57,9 +57,7 @@ def with_versions(*options: str) -> int:
             run(*uv, "venv", "--quiet", "--python", sys.executable, folder)
             or run(*uv, "pip", "install", "--quiet", "--python", python, *build, *options, *wanted)
             or run(*uv, "pip", "list", "--python", python)
-            or run(
-                python, "-m", "pytest", "-n", "2", "--dist=loadfile", *course.QUICK, "tests/koopteach", "tests/course"
-            )
+            or run(python, "-m", "pytest", "-n", "2", *course.QUICK, "tests/koopteach", "tests/course")
         )
 
 

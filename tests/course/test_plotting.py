@@ -418,6 +418,7 @@ def test_the_lift_of_the_story_is_the_flow():
     assert errors[0] / errors[1] == pytest.approx(2, abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_story_is_drawn(shown):
     story()
     assert len(shown) == 1

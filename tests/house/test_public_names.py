@@ -22,10 +22,9 @@ MODULES = sorted(
 )
 
 
-@pytest.mark.parametrize("name", koopteach.__all__)
-def test_public_names_can_be_imported(name):
-    assert getattr(koopteach, name) is not None
-    assert name in dir(koopteach)
+def test_public_names_can_be_imported():
+    assert [name for name in koopteach.__all__ if getattr(koopteach, name, None) is None] == []
+    assert set(koopteach.__all__) <= set(dir(koopteach))
 
 
 @pytest.mark.parametrize(
@@ -69,11 +68,9 @@ def test_the_packages_commands_say_where_they_went():
     assert "python -m koopcourse" in done.stderr
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_promised_names_exist(name):
-    module = importlib.import_module(name)
-    for public in getattr(module, "__all__", ()):
-        assert hasattr(module, public)
+def test_promised_names_exist():
+    for module in map(importlib.import_module, MODULES):
+        assert [name for name in getattr(module, "__all__", ()) if not hasattr(module, name)] == [], module.__name__
 
 
 EXTRAS = {"matplotlib", "sklearn", "IPython", "ipykernel", "ipywidgets", "jupyterlab", "jupytext", "nbformat", "ot"}
@@ -121,25 +118,24 @@ def public_things(module):
             yield f"{module.__name__}.{name}", thing
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_every_module_and_public_thing_is_described(name):
-    module = importlib.import_module(name)
-    assert module.__doc__
-    bare = [where for where, thing in public_things(module) if not (thing.__doc__ or "").strip()]
+def test_every_module_and_public_thing_is_described():
+    modules = [importlib.import_module(name) for name in MODULES]
+    assert [module.__name__ for module in modules if not module.__doc__] == []
+    told = {where: thing.__doc__ or "" for module in modules for where, thing in public_things(module)}
+    bare = [where for where, text in told.items() if not text.strip()]
     # a dataclass without a docstring gets its signature for one
-    bare += [
-        where for where, thing in public_things(module) if (thing.__doc__ or "").startswith(where.split(".")[-1] + "(")
-    ]
+    bare += [where for where, text in told.items() if text.startswith(where.split(".")[-1] + "(")]
     assert bare == []
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_public_name_and_method_is_described(name):
-    thing = getattr(koopteach, name)
-    assert inspect.getdoc(thing)
-    if inspect.isclass(thing):
-        methods = inspect.getmembers(thing, lambda member: inspect.isfunction(member) or isinstance(member, property))
-        assert [method for method, m in methods if not method.startswith("_") and not inspect.getdoc(m)] == []
+def test_every_public_name_and_method_is_described():
+    things = {name: getattr(koopteach, name) for name in NAMES}
+    assert [name for name, thing in things.items() if not inspect.getdoc(thing)] == []
+    for name, thing in things.items():
+        if inspect.isclass(thing):
+            methods = inspect.getmembers(thing, lambda part: inspect.isfunction(part) or isinstance(part, property))
+            bare = [method for method, part in methods if not method.startswith("_") and not inspect.getdoc(part)]
+            assert bare == [], name
 
 
 def test_every_public_name_has_an_example():

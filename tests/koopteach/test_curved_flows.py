@@ -223,7 +223,7 @@ SAVED = {
 }
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("dtype", [torch.float64, pytest.param(torch.float32, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("interpolant", [make() for make in SAVED.values()], ids=SAVED)
 def test_a_flow_comes_back_with_its_interpolant(interpolant, dtype, tmp_path):
     flow = CurvedInterpolant(interpolant, coupling="paired", net=small_net()).fit(

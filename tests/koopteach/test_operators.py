@@ -118,7 +118,13 @@ def from_pairs(n, seed, **options):
 
 
 @pytest.mark.parametrize(
-    "estimate", [from_samples, from_pairs, partial(from_pairs, reversible=False)], ids=["generator", "pairs", "plain"]
+    "estimate",
+    [
+        from_samples,
+        pytest.param(from_pairs, marks=pytest.mark.slow),
+        pytest.param(partial(from_pairs, reversible=False), marks=pytest.mark.slow),
+    ],
+    ids=["generator", "pairs", "plain"],
 )
 def test_the_error_shrinks_like_one_over_root_n(estimate):
     sizes = [1000, 8000, 64_000]

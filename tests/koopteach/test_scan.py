@@ -65,6 +65,7 @@ def test_times_and_gaps_are_those_of_pairs():
     assert f"blocks of {dated.block:.4g} h" in str(dated)
 
 
+@pytest.mark.slow
 def test_the_spread_of_resamples_is_the_spread_of_fresh_series():
     fresh = [float(scan(ar1(6000, TRUE, seed=s), (5,), n_modes=1, n_resamples=2).timescales.log()) for s in range(30)]
     found = scan(ar1(6000, TRUE, seed=99), (5,), n_modes=1, n_resamples=60)
