@@ -55,7 +55,10 @@ def pairs_report(dictionary, x, y, lag, n_modes=None, **options):
 # Nothing where nothing is wrong
 
 
-@pytest.mark.parametrize("target", [QuadrupleWell(1.0), WELL, RING, GaussianMixture.ring(8, 3.0, 0.3)], ids=repr)
+LATER = [pytest.param(target, marks=pytest.mark.slow) for target in (WELL, GaussianMixture.ring(8, 3.0, 0.3))]
+
+
+@pytest.mark.parametrize("target", [QuadrupleWell(1.0), RING, *LATER], ids=repr)
 def test_healthy_defaults_say_nothing(target, capsys):
     x = target.sample(3000, seeded())
     spectrum = GeneratorEDMD(MultiScale.from_data(x, generator=seeded())).fit(x).spectrum()
@@ -278,3 +281,23 @@ def test_repeated_points_are_few(kernels):
     told = f"{100 / len(kernels.centers):.1f} {{}} per feature (fewer than 6)"
     assert told.format("points") in GeneratorEDMD(kernels).fit(there).spectrum().report
     assert told.format("pairs") in pairs_report(kernels, there, back, 0.1)
+
+
+def test_every_limit_lies_where_its_words_say():
+    """The limit itself is not "more than", nor "fewer than", the limit; the tests above are far from it."""
+    one, line = torch.ones(1, dtype=torch.float64), torch.arange(4.0, dtype=torch.float64)[:, None]
+    at, beyond = zip(
+        (remarks.missing_modes(7, 7), remarks.missing_modes(8, 7)),
+        (remarks.many_modes(200, Hermite(2, 3)), remarks.many_modes(201, Hermite(2, 3))),
+        (remarks.few_points(60, 10), remarks.few_points(59, 10)),
+        (remarks.kernel_gaps(GaussianRBF(line, 1.0)), remarks.kernel_gaps(GaussianRBF(1.01 * line, 1.0))),
+        (remarks.kernel_gaps(GaussianRBF(line[:1], 1e-3)), remarks.kernel_gaps(GaussianRBF(line[:2], 0.99))),
+        (remarks.null_directions(remarks._ZERO * one, 1.0), remarks.null_directions(0.99 * remarks._ZERO * one, 1.0)),
+        (remarks.uneven_columns(30.0), remarks.uneven_columns(30.1)),
+        (remarks.clock_ratio(one, 2.99 * one), remarks.clock_ratio(one, 3 * one)),
+        (remarks.clock_ratio(2.99 * one, one), remarks.clock_ratio(one, one / 3)),
+        (remarks.lost_modes(3, 10, 1.0, 1e-3), remarks.lost_modes(4, 10, 1.0, 1e-3)),
+        (remarks.sampling_error(1.0, 1.0, 26), remarks.sampling_error(1.0, 1.0, 25)),
+    )
+    assert at == ("",) * len(at)
+    assert all(beyond)
