@@ -129,7 +129,8 @@ def _definitions(path: Path) -> Iterator[tuple[Path, str, str]]:
 
 def _test_files(path: Path, copy: Path) -> tuple[list[str], list[str]]:
     """The package's test files: those that name the module or something public in it, most often first; the others."""
-    names = re.findall(r"^(?:def|class) ([A-Za-z]\w*)", path.read_text(encoding="utf-8"), re.M)
+    defined = re.findall(r"^(?:def|class) ([A-Za-z]\w*)|^([A-Za-z]\w*) = ", path.read_text(encoding="utf-8"), re.M)
+    names = map("".join, defined)
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     told = re.compile("|".join([re.escape(module), *(rf"\b{name}\b" for name in names)]))
     files = sorted((copy / "tests" / "koopteach").glob("test_*.py"))
