@@ -266,22 +266,19 @@ def few_modes(rates: Tensor, available: int) -> str:
     missing (in ten columns half a dictionary's may have been dropped) nor curved modes.
     """
     kept = len(rates)
-    if kept < min(_FEWEST_MODES, available):
-        return (
+    if kept < _FEWEST_MODES:
+        few = (
             f"{kept} of {available} modes are enough for rates, not for shapes: particles match {kept} moments and "
             "nothing else; where a distance stays above its noise_floor, keep more"
         )
+        return few if kept < available else ""
     sizes = rates.real.clamp_min(torch.finfo(rates.real.dtype).tiny)
-    gaps = sizes[1 : MOST_SLOW + 1] / sizes[:MOST_SLOW][: kept - 1]
-    first = int(gaps.argmax()) + 1 if kept > 1 and float(gaps.max()) > LEAST_GAP else 0
+    gap, slow = (sizes[1 : MOST_SLOW + 1] / sizes[:MOST_SLOW]).max(dim=0)
+    first = int(slow) + 1 if gap > LEAST_GAP else 0
     ratio = float(sizes[-1] / sizes[first])
-    if kept < _FEWEST_MODES or ratio > _LEAST_RATIO:
-        return ""
-    return (
-        f"the last of {kept} rates is {ratio:.1f} times the first within modes, number {first + 1} (less than "
-        f"{_LEAST_RATIO:g}): particles from far get the modes' weights, not their spread; keep more modes, take more "
-        "features, or use KoopmanSampler.transport"
-    )
+    told = f"the last of {kept} rates is {ratio:.1f} times number {first + 1}, the first within modes"
+    told += f": below {_LEAST_RATIO:g} far starts get weights right, spreads wrong; keep more, or take more features"
+    return told if ratio < _LEAST_RATIO else ""
 
 
 @dataclass(frozen=True)

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import torch
-from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
 from koopteach.operators import GeneratorEDMD
-from koopteach.particles import run_particles
 from koopteach.protocols import Dictionary
-from koopteach.sampler.corrector import Corrector
-from koopteach.sampler.mixture import LEAST_VARIANCE, moments
+from koopteach.sampler.corrector import Corrector, last
+from koopteach.sampler.mixture import LEAST_VARIANCE, by_k_means, moments
 from koopteach.spectrum import LEAST_GAP, MOST_SLOW, Spectrum
 from koopteach.tensors import Movable, chunks, shuffled_rows
 
-# K-means starts so often.
-_STARTS = 3
+Make = Callable[[Tensor, torch.Generator | None], Dictionary]
 
-# Eigenfunctions that tell clusters apart vary little within them (measured up to 0.16 of their variance, above 0.5
-# where one is too many), and the next one is faster by so much (1.7 and more; an interval has that, too, but there
-# they vary). Both are needed: a circle has pairs of rates, and k-means cuts any curve in pieces.
+# Eigenfunctions that tell clusters apart vary little within them, measured up to 0.16 of their variance, above 0.5 if
+# one is too many. A gap among the rates is needed, too: a circle's rates come in pairs, and k-means cuts any curve.
 _MOST_WITHIN = 0.2
-
-# A cluster needs so many rows a column.
-_ROWS_A_COLUMN = 2
 
 # Steps of KSWGD within a cluster, where particles start near.
 _STEPS = 30
@@ -39,7 +31,7 @@ class Clusters(Movable):
     """Clusters of data in the values of slow eigenfunctions, which hardly vary within the modes of a law.
 
     Attributes:
-        centers: ``(k, k - 1)``, in the values of the ``k - 1`` slowest eigenfunctions.
+        centers: ``(k, k - 1)``, in the values of the ``k - 1`` slowest eigenfunctions; of one cluster ``(1, 1)``.
         weights: ``(k,)``, summing to one.
         means: ``(k, d)``.
         factors: ``(k, d, d)``, lower triangular: the covariances are ``factors @ factors^T``.
@@ -64,25 +56,23 @@ class Clusters(Movable):
             share: of each row ``(n,)``, summing to one.
         """
         phi = spectrum.truncate(MOST_SLOW)(x)
-        centers, labels = phi[:1, :0], torch.zeros(len(x), dtype=torch.long, device=x.device)
+        centers, parts = phi[:1, :1], torch.ones_like(phi[:, :1])
         gaps = spectrum.rates[1 : MOST_SLOW + 1] / spectrum.rates[: min(MOST_SLOW, len(spectrum) - 1)]
         for k in (gaps.argsort() + 2)[gaps.sort().values > LEAST_GAP].tolist():  # the largest comes last
-            found = min((_k_means(phi[:, : k - 1], k, seed) for seed in range(_STARTS)), key=lambda one: one[0])
-            if found[0] < _MOST_WITHIN and int(found[2].bincount(minlength=k).min()) >= _ROWS_A_COLUMN * x.shape[1]:
-                _, centers, labels = found
-        parts = share[:, None] * torch.nn.functional.one_hot(labels).to(x)
-        weights, means, factors = moments(x, parts, "full", LEAST_VARIANCE * torch.eye(x.shape[1]).to(x))
-        found = cls(centers, weights, means, factors, 0.0)
-        return cls(centers, weights, means, factors, _unseen(spectrum, x, found.whiten(x, labels), parts))
+            within, *found = min((_k_means(phi[:, : k - 1], k, seed) for seed in range(3)), key=lambda one: one[0])
+            if within < _MOST_WITHIN and found[1].sum(dim=0).min() >= 2 * x.shape[1]:  # for a covariance
+                centers, parts = found
+        least = LEAST_VARIANCE * torch.eye(x.shape[1]).to(x)
+        found = cls(centers, *moments(x, share[:, None] * parts, "full", least), unseen=0.0)
+        z = found.whiten(x, parts.argmax(dim=1))
+        return replace(found, unseen=_unseen(spectrum, x, z, share[:, None] * parts))
 
     def __len__(self) -> int:
         return len(self.weights)
 
     def labels(self, spectrum: Spectrum, x: Tensor) -> Tensor:
         """The cluster of each point, ``(n,)``."""
-        if len(self) == 1:
-            return torch.zeros(len(x), dtype=torch.long, device=x.device)
-        return torch.cdist(spectrum.truncate(len(self) - 1)(x), self.centers).argmin(dim=1)
+        return torch.cdist(spectrum.truncate(self.centers.shape[1])(x), self.centers).argmin(dim=1)
 
     def whiten(self, x: Tensor, labels: Tensor) -> Tensor:
         """Points ``(n, d)`` in coordinates in which their clusters have mean zero and covariance one."""
@@ -100,13 +90,7 @@ class Clusters(Movable):
 
 
 def settle(
-    clusters: Clusters,
-    spectrum: Spectrum,
-    particles: Tensor,
-    data: Tensor,
-    share: Tensor,
-    make: Callable[[Tensor, torch.Generator | None], Dictionary],
-    generator: torch.Generator | None = None,
+    clusters: Clusters, spectrum: Spectrum, u: Tensor, data: Tensor, share: Tensor, make: Make, generator: Any = None
 ) -> Tensor:
     """Particles ``(n, d)`` with the clusters' weights, and in each cluster moved by a KSWGD of its own.
 
@@ -116,21 +100,19 @@ def settle(
 
     Args:
         clusters, spectrum: of the data.
-        particles: ``(n, d)``, near the data.
+        u: particles ``(n, d)``, near the data.
         data: ``(N, d)``.
         share: of each row ``(N,)``, summing to one.
         make: ``(data (n, d), generator) -> Dictionary``.
         generator: source of all random numbers.
     """
-    labels, rows = clusters.labels(spectrum, particles), clusters.labels(spectrum, data)
-    z, of_data = clusters.whiten(particles, labels), clusters.whiten(data, rows)
+    labels, rows = clusters.labels(spectrum, u), clusters.labels(spectrum, data)
+    z, of_data = clusters.whiten(u, labels), clusters.whiten(data, rows)
     labels = balanced(labels, clusters.weights, generator)
     for k in labels.unique().tolist():
         inside, weights = of_data[rows == k], share[rows == k]
         own = GeneratorEDMD(make(inside, generator)).fit(inside, weights / weights.mean()).spectrum()
-        method = Corrector(own, noise=0.0)
-        run = run_particles(method, z[labels == k], n_steps=_STEPS, record_every=_STEPS, verbose=False)
-        z[labels == k] = run.final
+        z[labels == k] = last(Corrector(own, noise=0.0), z[labels == k], _STEPS)
     return clusters.undo(z, labels)
 
 
@@ -148,28 +130,23 @@ def balanced(labels: Tensor, weights: Tensor, generator: torch.Generator | None 
     surplus = (labels.bincount(minlength=k) - wanted).long()
     order = shuffled_rows(labels, generator)
     leave = torch.cat([order[labels[order] == j][: max(0, int(surplus[j]))] for j in range(k)])
-    labels = labels.clone()
-    take = torch.arange(k, device=labels.device).repeat_interleave(-surplus.clamp_max(0))
-    labels[leave[shuffled_rows(leave, generator)]] = take
-    return labels
+    lacking = torch.arange(k, device=labels.device).repeat_interleave(-surplus.clamp_max(0))
+    return labels.index_copy(0, leave[shuffled_rows(leave, generator)], lacking)
 
 
 def _k_means(phi: Tensor, k: int, seed: int) -> tuple[float, Tensor, Tensor]:
-    """The largest share of a column's variance that is within clusters, their centres and the labels."""
-    with warnings.catch_warnings():  # an empty cluster is a bad start, and another one wins
-        warnings.simplefilter("ignore", UserWarning)
-        centers, labels = map(torch.from_numpy, kmeans2(phi.cpu().double().numpy(), k, minit="++", seed=seed))
-    centers, labels = centers.to(phi), labels.long().to(phi.device)
-    within = (phi - centers[labels]).square().mean(dim=0) / phi.var(dim=0, correction=0)
-    return float(within.max()), centers, labels
+    """The largest share of a column's variance that is within clusters, their centres, and who is in which."""
+    parts = by_k_means(phi, k, torch.Generator().manual_seed(seed))
+    centers = parts.T @ phi / parts.sum(dim=0).clamp_min(1)[:, None]
+    within = (phi - parts @ centers).square().mean(dim=0) / phi.var(dim=0, correction=0)
+    return float(within.max()), centers, parts
 
 
 def _unseen(spectrum: Spectrum, x: Tensor, z: Tensor, parts: Tensor) -> float:
     """See :class:`Clusters`; the eigenfunctions have mean zero and covariance one on the data."""
     squares = z.square().sum(dim=1, keepdim=True)
-    wanted = (squares - (parts * squares).sum(dim=0) / parts.sum(dim=0)) * (parts > 0)
-    share = parts.sum(dim=1, keepdim=True)
+    wanted = parts * (squares - (parts * squares).sum(dim=0) / parts.sum(dim=0))  # weighted, of sum zero
     seen = torch.zeros(len(spectrum), parts.shape[1]).to(x)
     for rows in chunks(len(x), spectrum.functions.width):
-        seen += spectrum(x[rows]).T @ (share * wanted)[rows]
-    return 1 - float(parts.sum(dim=0) @ (seen.square().sum(dim=0) / (share * wanted.square()).sum(dim=0)))
+        seen += spectrum(x[rows]).T @ wanted[rows]
+    return 1 - float(parts.sum(dim=0) @ (seen.square().sum(dim=0) / (wanted * squares).sum(dim=0)))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from koopteach.particles import KSWGD
+from koopteach.particles import KSWGD, run_particles
 from koopteach.particles.kswgd import damped_weights
 from koopteach.spectrum import Spectrum
 
@@ -36,3 +36,8 @@ class Corrector(KSWGD):
 
     def _weights(self, x: Tensor, m: Tensor) -> Tensor:
         return damped_weights(m, self._start, self.spectrum.energies, self.damping)
+
+
+def last(method: KSWGD, u: Tensor, n_steps: int, generator: torch.Generator | None = None) -> Tensor:
+    """Where particles ``(n, d)`` end after so many steps."""
+    return run_particles(method, u, n_steps=n_steps, record_every=n_steps, generator=generator, verbose=False).final

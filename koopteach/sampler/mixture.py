@@ -68,7 +68,7 @@ class FittedMixture(Movable):
         share = share / share.sum()
         most = max(1, min(as_count("FittedMixture.fit", "most", most), len(x) // (2 * x.shape[1])))
         u = Standardizer.of(x, share)(x)
-        starts = [_start(u, k, generator) for k in range(1, most + 1)]
+        starts = [by_k_means(u, k, generator) for k in range(1, most + 1)]
         best: dict[str, Any] = {"bic": math.inf}
         for kind in ("full", "diagonal", "tied"):
             before, worse = math.inf, 0
@@ -117,7 +117,7 @@ class FittedMixture(Movable):
         return _log_parts(x, self.weights, self.means, self.factors).logsumexp(dim=1)
 
 
-def _start(x: Tensor, k: int, generator: torch.Generator | None) -> Tensor:
+def by_k_means(x: Tensor, k: int, generator: torch.Generator | None) -> Tensor:
     """Which of ``k`` clusters a point starts in, as numbers ``(n, k)`` that are zero or one."""
     if k == 1:
         return torch.ones_like(x[:, :1])

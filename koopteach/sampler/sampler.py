@@ -16,11 +16,11 @@ from torch import Tensor
 from koopteach.dictionaries import Monomials, MultiScale
 from koopteach.files import load_object, save_object
 from koopteach.operators import GeneratorEDMD
-from koopteach.particles import KSWGD, condition, run_particles
+from koopteach.particles import KSWGD, condition
 from koopteach.protocols import Dictionary
-from koopteach.sampler.clusters import Clusters, settle
+from koopteach.sampler.clusters import Clusters, Make, settle
 from koopteach.sampler.columns import Columns, Knots, calibrated
-from koopteach.sampler.corrector import Corrector
+from koopteach.sampler.corrector import Corrector, last
 from koopteach.sampler.herding import herd
 from koopteach.sampler.judge import held_out_report
 from koopteach.sampler.mixture import FittedMixture
@@ -89,7 +89,7 @@ class KoopmanSampler:
         *,
         scores: str = "heavy",
         components: int = 8,
-        dictionary: Callable[[Tensor, torch.Generator | None], Dictionary] | None = None,
+        dictionary: Make | None = None,
         n_steps: int = 30,
         damping: float = 1.0,
         noise: float = 0.0,
@@ -167,7 +167,7 @@ class KoopmanSampler:
         u = self._fitted("draw").mixture.sample(max(2 * n, self.pool), generator)
         if self.n_steps and moved:
             method = Corrector(self.spectrum, damping=self.damping, noise=self.noise)
-            u = _run(method, u, self.n_steps, generator)
+            u = last(method, u, self.n_steps, generator)
         x = self._undone(u)
         return x[shuffled_rows(x, generator)[:n]]
 
@@ -188,7 +188,7 @@ class KoopmanSampler:
         self._fitted("quadrature")
         u = self.columns(self.data)
         start = u[herd(u, n, self.share)]
-        return self.kind.like(self._undone(_run(KSWGD(self.spectrum, noise=0.0), start, 15)))
+        return self.kind.like(self._undone(last(KSWGD(self.spectrum, noise=0.0), start, 15)))
 
     def transport(self, x0: Any, generator: torch.Generator | None = None, *, by_cluster: bool | None = None) -> Any:
         """Move points of one's own ``(n, d)``, in the table's units, to the law: damped KSWGD, 60 steps.
@@ -204,14 +204,11 @@ class KoopmanSampler:
         self._fitted("transport")
         values, kind = read("KoopmanSampler.transport", x0, "x0")
         start = self.columns(as_points("KoopmanSampler.transport", "x0", values, dim=self.data.shape[1]))
-        u = _run(KSWGD(self.spectrum), start, 60, generator)
-        if self._shapes_are_off() if by_cluster is None else by_cluster:
+        u = last(KSWGD(self.spectrum), start, 60, generator)
+        if self.clusters.unseen > _MOST_UNSEEN if by_cluster is None else by_cluster:
             make = self.dictionary or _with_cubics
             u = settle(self.clusters, self.spectrum, u, self.columns(self.data), self.share, make, generator)
         return kind.like(self.columns.undo(u))
-
-    def _shapes_are_off(self) -> bool:
-        return self.clusters.unseen > _MOST_UNSEEN
 
     def condition(
         self,
@@ -254,12 +251,11 @@ class KoopmanSampler:
             *_named("discrete (their levels alone are sampled)", [varying[j] for j in self.columns.discrete]),
             f"start: {self.mixture!r}",
             f"spectrum: {self.spectrum.report.splitlines()[0]}",
-            f"clusters of the slow eigenfunctions: {len(self.clusters)}",
         ]
-        if self._shapes_are_off():
+        if self.clusters.unseen > _MOST_UNSEEN:
             lines.append(
-                f"the modes do not span {self.clusters.unseen:.0%} of the squares within clusters: particles from far "
-                "would get the clusters' weights and not their spread, so transport adds a KSWGD in each cluster"
+                f"the modes lack {self.clusters.unseen:.0%} of the squares within {len(self.clusters)} clusters: "
+                "far starts get their weights, not their spread; transport adds a KSWGD in each; it can't see bends"
             )
         return "\n".join(lines)
 
@@ -320,10 +316,6 @@ def _with_cubics(u: Tensor, generator: torch.Generator | None) -> Dictionary:
 
 # What a saved sampler may be made of.
 _SAVED = (*saved_classes(), FittedMixture, Clusters, Columns, Knots, Kind, KoopmanSampler)
-
-
-def _run(method: KSWGD, u: Tensor, n_steps: int, generator: torch.Generator | None = None) -> Tensor:
-    return run_particles(method, u, n_steps=n_steps, record_every=n_steps, generator=generator, verbose=False).final
 
 
 def _named(what: str, names: list[Any]) -> list[str]:

@@ -119,5 +119,18 @@ def test_the_report_warns_where_the_shape_of_far_starts_is_off_and_nowhere_else(
     of_data = float(torch.cdist(x, means).amin(dim=1).square().mean()) / d
     off = abs(variance(by_cluster=False) / of_data - 1) > 0.06
     assert off == (d > 2)
-    assert ("squares within clusters" in sampler.report) == off
+    assert ("of the squares within" in sampler.report) == off
     assert variance() == pytest.approx(of_data, rel=0.06)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("d", [2, 5, 10])
+def test_the_rates_warn_where_far_starts_end_a_quarter_too_wide(d):
+    means, x = five(d, 1500, seed=21)
+    whole = fitted(x, kt.MultiScale.from_data(x, generator=seeded(22)))
+    start = 2 * normal(300, d, seed=23)
+    for spectrum in (whole.truncate(25), whole):
+        y = kt.run_particles(kt.KSWGD(spectrum), start, generator=seeded(24), verbose=False).final
+        variance, of_data = (float(torch.cdist(z, means).amin(dim=1).square().mean()) / d for z in (y, x))
+        assert ("times number 5, the first within modes" in spectrum.report) == (variance > 1.25 * of_data)
+        assert (variance > 1.25 * of_data) == (len(spectrum) == 25)
