@@ -175,7 +175,8 @@ class Spectrum(Movable):
             if by_features is not None:
                 return by_features
         total = torch.zeros(r, r, dtype=torch.float64, device=x.device)
-        for rows in chunks(len(x), self.functions.width + 2 * r * x.shape[1]):
+        held = (self.functions.width + 2 * r * x.shape[1]) * x.element_size() // 8
+        for rows in chunks(len(x), held):
             known = () if features is None else (features[rows],)
             slopes = self._tangent(x[rows], self.functions.grad(x[rows], *known))
             slopes = slopes if self.units is None else slopes * self.stretch
