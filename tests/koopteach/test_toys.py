@@ -103,6 +103,13 @@ def test_a_ring_passes_the_distance_but_not_the_structure():
     assert eight_gaussians.structure(ring) < 0.8
 
 
+def test_a_toy_holds_double_precision():
+    """Its draws take their precision from what it holds, and a mixture of two would hide the coarser one."""
+    for toy in (moons, spirals):
+        assert {toy.curves.dtype, toy.middle.dtype, toy.scale.dtype} == {torch.float64}
+    assert {toy.sample(2, seeded()).dtype for toy in TOYS.values()} == {torch.float64}
+
+
 def test_a_moved_toy_draws_in_its_own_dtype():
     for toy in TOYS.values():
         single = toy.to(torch.float32)
