@@ -10,6 +10,8 @@ from koopcourse import runtime
 from koopcourse.checks import Exercise, Identity, Mistake, check, declared, engine, guard, preview
 from koopcourse.checks.compare import agree
 from koopcourse.checks.engine import examine
+from koopcourse.checks.exercise import altered
+from koopcourse.checks.probes import NOTES
 from koopcourse.checks.report import State, text
 
 
@@ -155,7 +157,6 @@ NOT_YET = [
     (lambda x, factor: (factor * x).sum(), "has shape (), and (1, 2) is needed"),
     (lambda x, factor: (factor * x).flatten(), "has shape (2,), and (1, 2) is needed"),
     (lambda x, factor: (factor * x).float(), "has dtype float32, and float64 is needed"),
-    (lambda x, factor: (factor * x).double(), "With float32 input, the result has dtype float64"),
     (lambda x, factor: factor * x + 0j, "has dtype complex128"),
     (lambda x, factor: (factor * x).to("meta"), "has device meta, and cpu is needed"),
     (lambda x, factor: factor * x / 0, "On the worked example, the result holds NaN or infinity"),
@@ -374,7 +375,7 @@ def test_a_right_result_in_another_container_passes_and_comes_back_as_the_notebo
     two_exercises, answer, capsys
 ):
     mine = check("L05-E1", answer)
-    assert "goes on with your answer, its results turned into tensors" in capsys.readouterr().out
+    assert "goes on with your answer, its results turned into what it needs" in capsys.readouterr().out
     assert mine.__wrapped__ is answer
     torch.testing.assert_close(mine(torch.ones(2, 2), 3.0), torch.full((2, 2), 3.0), check_dtype=False)
 
@@ -405,6 +406,101 @@ def test_numpys_double_numbers_are_rounded_to_single_ones(two_exercises, make):
 
     back = check("L05-E1", mine)(torch.ones(1, 2), 3.0)
     assert torch.equal(back, torch.full((1, 2), 3.0))
+
+
+def _by_python(x, factor):
+    return torch.tensor([[factor * entry for entry in row] for row in x.tolist()]).reshape(x.shape)
+
+
+def _by_a_python_number(x, factor):
+    more, less = torch.tensor([factor + 0.1, 0.1])
+    return x * more - x * less
+
+
+@pytest.mark.parametrize("answer", [_by_python, _by_a_python_number])
+def test_float32_that_torch_makes_of_pythons_numbers_passes_with_a_note(two_exercises, answer, capsys):
+    mine = check("L05-E1", answer)
+    assert NOTES["python"].partition(",")[0] in capsys.readouterr().out
+    assert mine(torch.ones(2, 2, dtype=torch.float64), 3.0).dtype == torch.float64
+
+
+def test_a_wrong_value_does_not_pass_for_one_in_float32():
+    verdict = examine(_exercise(), lambda x, factor: (1 + 1e-7) * _by_python(x, factor))
+    assert (verdict.state, verdict.note) == (State.NOT_YET, "")
+
+
+def test_float32_that_has_lost_the_digits_is_told_so():
+    """Its values are right where torch makes float64; as they come, a difference of large numbers is left."""
+
+    def cancels(x, factor):
+        return x * (torch.tensor([3e3 + factor]) - torch.tensor([3e3]))
+
+    exercise = _exercise(inputs=lambda g, dtype: (*_scale_inputs(g, dtype)[:1], 0.7))
+    assert NOTES["digits"] in examine(exercise, cancels).failure.words
+
+
+def test_float32_does_not_pass_where_the_dtype_is_asked_for():
+    exercise = _exercise(asks_for_dtype=True)
+    assert "has dtype float32" in examine(exercise, _by_python).failure.words
+    double = examine(exercise, lambda x, factor: (factor * x).double())
+    assert "With float32 input, the result has dtype float64" in double.failure.words
+
+
+def test_double_precision_is_right_for_single_and_comes_back_as_single(two_exercises, capsys):
+    mine = check("L05-E1", lambda x, factor: (factor * x).double())
+    assert "With float32 input your result is float64" in capsys.readouterr().out
+    assert mine(torch.ones(1, 2), 3.0).dtype == torch.float32
+
+
+def test_what_float32_input_alone_makes_raise_says_so():
+    words = examine(_exercise(), lambda x, factor: x @ (factor * torch.eye(2, dtype=torch.float64))).failure.words
+    assert "That was with float32 input: make new tensors with dtype=x.dtype, or .to(x)." in words
+
+
+def test_digits_that_float32_input_alone_lacks_are_told():
+    def slope(x, factor):
+        return ((x + 1e-6) ** 2 - (x - 1e-6) ** 2) / 4e-6 * factor
+
+    words = examine(_exercise(tolerance=1e-6), slope).failure.words
+    assert words.startswith("With float32 input")
+    assert "with float64 input it was right, so digits are lost on the way" in words
+
+
+def _of_a_function(**changes):
+    return _exercise(
+        reference=lambda f, x: f(x),
+        inputs=lambda g, dtype: (lambda x: x.square(), *_scale_inputs(g, dtype)[:1]),
+        example=((lambda x: x.square(), torch.full((1, 2), 2.0, dtype=torch.float64)), torch.full((1, 2), 4.0)),
+        identities=(),
+        edge_cases=(),
+        mistakes=(),
+        **changes,
+    )
+
+
+def test_a_function_that_takes_points_is_not_satisfied_with_less():
+    assert examine(_of_a_function(), lambda f, x: torch.cat([f(row) for row in x.split(1)])).state is State.PASSED
+    words = examine(_of_a_function(), lambda f, x: torch.stack([f(row) for row in x])).failure.words
+    assert "ValueError: the function takes points (n, d), one a row, and got shape (2,)" in words
+
+
+def test_a_number_is_tried_on_many_draws():
+    """A count that is right by chance on the first two."""
+
+    def draw(generator, dtype):
+        return (torch.randint(0, 3, (3,), generator=generator).to(dtype),)
+
+    count = _number(
+        reference=lambda x: int((x > 0).sum()), inputs=draw, example=((torch.tensor([1.0, 0.0, 2.0]).double(),), 2)
+    )
+    assert examine(count, lambda x: min(int((x > 0).sum()), 2)).failure.words.startswith("On random input")
+
+
+def test_altered_inputs_keep_the_other_arguments():
+    make = altered(_scale_inputs, _scale, factor=lambda factor: -factor)
+    (x, factor), (same, usual) = (f(torch.Generator().manual_seed(1), torch.float64) for f in (make, _scale_inputs))
+    assert torch.equal(x, same)
+    assert factor == -usual
 
 
 def test_pythons_numbers_keep_their_digits():

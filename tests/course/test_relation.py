@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from koopcourse.checks.relation import relation
+from koopcourse.checks.relation import by_sizes, nearly, relation
 from koopcourse.checks.values import came_and_needed
 from tests.tools import seeded
 
@@ -40,6 +40,48 @@ def _cases(change, shapes=((3, 3), (5, 5))):
 )
 def test_a_relation_is_said_where_every_case_shows_it(change, words):
     assert relation(_cases(change), 1e-9) == words
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda b: b * (1 + torch.eye(len(b))).flip(0).roll(1, 0), ""),
+        (lambda b: b.diagonal().diag(), "its diagonal is right, the rest is not"),
+        (lambda b: b[:1].expand_as(b), "its first row is right, the rest is not"),
+        (lambda b: b[:, :1].expand_as(b), "its first column is right, the rest is not"),
+    ],
+)
+def test_the_part_that_is_right_in_every_case_is_said(wrong, words):
+    assert relation(_cases(wrong), 1e-9) == words
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (lambda n: n, "it is n times what is needed, where n is the number of rows of x"),
+        (lambda n: 1 / n, "it is 1/n of what is needed, where n is the number of rows of x"),
+        (lambda n: n / (n - 1), "it is n/(n-1) times what is needed, where n is the number of rows of x"),
+        (lambda n: n**3, ""),
+    ],
+)
+def test_a_factor_that_follows_a_size_is_said(factor, words):
+    sizes = [{"rows of x": n, "rows of y": 4} for n in (3, 4, 7)]
+    pairs = _cases(lambda b: factor(len(b)) * b, [(n, 2) for n in (3, 4, 7)])
+    assert by_sizes(pairs, sizes, 1e-9) == words
+    assert by_sizes(pairs[:2], sizes[:2], 1e-9) == ""  # two sizes are explained by anything
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda b: b.round(decimals=4), "about 4 digits are right"),
+        (lambda b: b * (1 + 1e-6), "about 6 digits are right"),
+        (lambda b: 1.1 * b, ""),
+        (lambda b: b * (1 + 1e-14), ""),
+    ],
+)
+def test_nearly_right_is_said_in_digits(change, words):
+    assert nearly(_cases(change)).partition(":")[0] == words
 
 
 def test_a_relation_of_the_worked_example_alone_is_not_said():

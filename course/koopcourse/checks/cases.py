@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from koopcourse.checks import compare
 from koopcourse.checks.exercise import Exercise
@@ -39,7 +43,8 @@ class Observation:
 def observe(answer: Any, case: Case, guard: Guard) -> Observation:
     """Call ``answer`` on the case's arguments and watch what it does to them."""
     arguments = case.arguments()
-    outcome = guard.call(lambda: value_of(answer, arguments))
+    given = tuple(_of_points(part) if inspect.isfunction(part) else part for part in arguments)
+    outcome = guard.call(lambda: value_of(answer, given))
     if outcome.fault is not None:
         return Observation(fault=outcome.fault)
     pairs = enumerate(zip(arguments, case.arguments()))
@@ -50,6 +55,33 @@ def observe(answer: Any, case: Case, guard: Guard) -> Observation:
 def value_of(answer: Any, arguments: tuple) -> Any:
     """What an answer gives for some arguments; a value is its own."""
     return answer(*arguments) if callable(answer) else answer
+
+
+def in_double(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """An answer, run where torch makes float64 of Python's numbers, as it does not by itself."""
+
+    @functools.wraps(answer)
+    def run(*arguments: Any) -> Any:
+        usual = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
+        try:
+            return answer(*arguments)
+        finally:
+            torch.set_default_dtype(usual)
+
+    return run
+
+
+def _of_points(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that an answer is given: all of them take points ``(n, d)``, and one that got less would guess."""
+
+    @functools.wraps(function)
+    def strict(*arguments: Any) -> Any:
+        if arguments and isinstance(arguments[0], torch.Tensor) and arguments[0].ndim != 2:
+            raise ValueError(f"the function takes points (n, d), one a row, and got shape {tuple(arguments[0].shape)}")
+        return function(*arguments)
+
+    return strict
 
 
 def does(mistake: Any, case: Case, seen: Observation) -> bool:

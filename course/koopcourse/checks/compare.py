@@ -34,6 +34,14 @@ def same(value: Any, other: Any, tolerance: float, least: float = 1.0) -> bool:
     )
 
 
+def near(value: Any, expected: Any, tolerance: float, least: float = 1.0) -> bool:
+    """As :func:`agree`, for results of any form."""
+    mine, right = numbers_in(value), numbers_in(expected)
+    return len(mine) == len(right) and all(
+        a.shape == b.shape and close(a, b, tolerance, least) for a, b in zip(mine, right)
+    )
+
+
 def close(a: torch.Tensor, b: torch.Tensor, tolerance: float, least: float = 1.0) -> bool:
     """True if every entry of ``a`` is that of ``b`` up to ``tolerance`` times the largest finite one."""
     if b.numel() == 0:

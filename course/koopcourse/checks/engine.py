@@ -59,7 +59,8 @@ def examine(exercise: Exercise, answer: Any) -> Verdict:
     probes = Probes(exercise, answer, guard)
     failure = probes.first_failure()
     if failure is None:
-        return Verdict(State.PASSED, printed=guard.printed, converted=probes.converted)
+        converted = probes.converted or bool(probes.note)
+        return Verdict(State.PASSED, printed=guard.printed, converted=converted, note=probes.note)
     kind = failure.fault.kind if failure.fault else ""
     if kind == "stub":
         return Verdict(State.NOT_STARTED)

@@ -27,6 +27,17 @@ REGIMES = {
 }
 
 
+def altered(inputs: Inputs, answer: Callable[..., Any], **changes: Callable[[Any], Any]) -> Inputs:
+    """``inputs`` with the arguments of those names changed: ``altered(_moves, limiter, length=lambda r: 9 * r)``."""
+    names = [*inspect.signature(answer).parameters]
+
+    def other(generator: torch.Generator, dtype: torch.dtype) -> tuple:
+        drawn = zip(names, inputs(generator, dtype), strict=True)
+        return tuple(changes[name](part) if name in changes else part for name, part in drawn)
+
+    return other
+
+
 class Edge(NamedTuple):
     """An input beside the usual ones.
 
@@ -102,6 +113,8 @@ class Exercise:
         farthest: and in units so many times smaller and larger; more where the statement says "in any units".
         without: for each of :data:`REGIMES` that is not tried, the reason.
         tolerance: largest relative error in float64; in float32 it is at least 1e-3.
+        asks_for_dtype: whether a result in another dtype misses the point; else one that holds float32 because torch
+            makes it of Python's numbers passes with a note, if all digits are right where torch makes float64.
     """
 
     id: str
@@ -117,7 +130,8 @@ class Exercise:
     units: Mapping[str, float] = field(default_factory=dict)
     farthest: float = 1e12
     without: Mapping[str, str] = field(default_factory=dict)
-    tolerance: float = 1e-7
+    tolerance: float = 1e-9
+    asks_for_dtype: bool = False
     importance: int = 2
 
     def __post_init__(self) -> None:

@@ -59,16 +59,36 @@ def in_a_container(value: Any) -> bool:
 
 
 def in_our_form(answer: Any, reference: Any) -> Any:
-    """An answer that passed in another container, wrapped so that the notebook's next cells get the usual one."""
+    """An answer that passed in another container or as float32, wrapped so that the next cells get the usual form."""
     if not callable(answer) or not callable(reference):
         return answer
 
     @functools.wraps(answer)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         value = answer(*args, **kwargs)
-        return settled(value, reference(*args, **kwargs)) if in_a_container(value) else value
+        if not in_a_container(value) and not isinstance(value, torch.Tensor):
+            return value
+        expected = reference(*args, **kwargs)
+        return _widened(narrowed(settled(value, expected), expected), expected)
 
     return wrapped
+
+
+def _widened(value: Any, expected: Any) -> Any:
+    """``value`` in double precision for single, where that is needed."""
+    if isinstance(value, tuple) and isinstance(expected, tuple | list):
+        return tuple(map(_widened, value, expected))
+    both = getattr(expected, "dtype", None), getattr(value, "dtype", None)
+    return value.to(both[0]) if both in _NARROWER and isinstance(value, torch.Tensor) else value
+
+
+def narrowed(value: Any, expected: Any) -> Any:
+    """``value`` in single precision for double, where that is needed: no digit is missing."""
+    if isinstance(value, tuple) and isinstance(expected, tuple | list) and len(value) == len(expected):
+        return tuple(map(narrowed, value, expected))
+    if isinstance(value, torch.Tensor) and isinstance(expected, torch.Tensor) and expected.ndim:
+        return _rounded(value, expected)
+    return value
 
 
 def wrong_form(value: Any, expected: Any) -> str | None:
@@ -124,8 +144,12 @@ def _as_tensor(value: Any, expected: torch.Tensor) -> Any:
         return torch.stack([torch.as_tensor(part) for part in value])
     if isinstance(value[0], np.ndarray | np.generic):
         return _rounded(torch.as_tensor(np.stack(value)), expected)
-    made = torch.tensor(value)  # Python's numbers have no precision of their own
-    return made.to(expected.dtype) if made.is_complex() <= expected.is_complex() else made
+    made = torch.tensor(value)
+    if made.is_complex() > expected.is_complex():
+        return made
+    if made.is_complex() or made.is_floating_point():  # Python's numbers have sixteen digits
+        made = torch.tensor(value, dtype=torch.complex128 if made.is_complex() else torch.float64)
+    return made.to(expected.dtype)
 
 
 def _rounded(made: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:

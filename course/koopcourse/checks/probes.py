@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from koopcourse.checks import compare
-from koopcourse.checks.cases import Case, Observation, does, observe, value_of, worked_example
+from koopcourse.checks.cases import Case, Observation, does, in_double, observe, value_of, worked_example
 from koopcourse.checks.exercise import Exercise, Identity, Inputs, Mistake
 from koopcourse.checks.fault import Fault
-from koopcourse.checks.forms import digits_kept, in_a_container, is_whole, settled, wrong_form
+from koopcourse.checks.forms import digits_kept, in_a_container, is_number, is_whole, narrowed, settled, wrong_form
 from koopcourse.checks.guard import Guard
-from koopcourse.checks.relation import relation
-from koopcourse.checks.values import came_and_needed
+from koopcourse.checks.relation import Pair, by_sizes, nearly, relation
+from koopcourse.checks.values import came_and_needed, first_wrong
 
 FIXED_SEED = 20_260
 FLOAT32_TOLERANCE = 1e-3
+NOTES = {
+    "python": "Seven digits are right: torch makes float32 of Python's numbers and of whole ones. "
+    "torch.tensor(..., dtype=x.dtype) and .to(x), with x one of your arguments, keep all of them.",
+    "digits": "Torch makes float32 of Python's numbers, too few digits here: torch.tensor(..., dtype=x.dtype).",
+    "numpy": "With float32 input your result is float64; .to(x), with x one of your arguments, makes it follow.",
+}
+FLOAT32_DIGITS = 1e-5  # what is left of a right value where torch made float32 of Python's numbers
 _MORE = range(FIXED_SEED + 1, FIXED_SEED + 7)  # seeds of the draws that tell named mistakes apart
+_ROUGH = (
+    "with float64 input it was right, so digits are lost on the way, in a difference or in a step that is too small"
+)
+_NUMBERS = range(FIXED_SEED + 7, FIXED_SEED + 27)  # and those that try answers whose result is one number
 UNIT = 1e4  # so many times smaller and larger are the other units; an exercise says how much further they go
 IDEA, FORMULA, SKELETON = 1, 2, 3  # the three hints below every exercise
 
@@ -41,7 +52,10 @@ class Probes:
 
     def __init__(self, exercise: Exercise, answer: Any, guard: Guard) -> None:
         self.exercise, self.answer, self.guard = exercise, answer, guard
+        self._plain = answer
         self.converted = False  # whether a right result came in another container than ours
+        self.in_double = False  # whether it is right to all digits where torch makes float64 of Python's numbers
+        self.note = ""  # what a right answer may still learn
         self._more: list[Case] = []
         self._seen: dict[int, Observation] = {}  # by case, which live as long as this object
         fresh_seed = int.from_bytes(os.urandom(4), "big")
@@ -96,7 +110,7 @@ class Probes:
 
     def _observed(self, case: Case) -> Observation:
         if id(case) not in self._seen:
-            self._seen[id(case)] = observe(self.answer, case, self.guard)
+            self._seen[id(case)] = observe(self._run_of(case), case, self.guard)
         return self._seen[id(case)]
 
     def _results(self) -> Iterator[Failure | None]:
@@ -107,19 +121,63 @@ class Probes:
         for identity in self.exercise.identities:
             yield self._violated(identity)
         if self.exercise.inputs is not None:
-            for case in (self.fixed, self.fresh, self.single, *self.units):
+            for case in (self.fixed, self.fresh, self.single, *self._numbers_more(), *self.units):
                 yield self._try(case, FORMULA)
         for case in self.edges:
             yield self._try(case, FORMULA)
+        if self.in_double:
+            for case in (self.example, self.fixed, self.fresh, *self.units, *self.edges):
+                yield self._as_it_is(case)
+
+    def _run_of(self, case: Case) -> Any:
+        """The answer as it is tried; in float32 torch's own dtype is the right one."""
+        return self._plain if self._in_single(case) else self.answer
+
+    def _in_single(self, case: Case) -> bool:
+        return case is self.single and self.exercise.inputs is not None
+
+    def _numbers_more(self) -> list[Case]:
+        """More draws where the result is one number: whole ones and shares are right by chance."""
+        expected = value_of(self.exercise.reference, self.fixed.arguments())
+        return [self._draw(seed) for seed in _NUMBERS] if is_number(expected) else []
 
     def _try(self, case: Case, hint: int, form_alone: bool = False) -> Failure | None:
+        return self._or_in_double(lambda: self._tried(case, hint, form_alone))
+
+    def _or_in_double(self, probe: Callable[[], Failure | None]) -> Failure | None:
+        """The failure of a probe; none where it fails for want of the digits of Python's numbers alone."""
+        failure = probe()
+        settled_so = self.exercise.asks_for_dtype or not callable(self.answer)
+        if failure is None or failure.fault or self.in_double or settled_so:
+            return failure
+        plain, seen = self.answer, self._seen
+        self.answer, self.in_double, self._seen = in_double(plain), True, {}
+        if probe() is None:
+            self._plain, self.note = plain, NOTES["python"]
+            return None
+        self.answer, self.in_double, self._seen = plain, False, seen
+        return failure
+
+    def _as_it_is(self, case: Case) -> Failure | None:
+        """The failure of an answer that has too few of those digits left."""
+        what = observe(self._plain, case, self.guard)
+        expected = value_of(self.exercise.reference, case.arguments())
+        if compare.near(settled(what.value, expected), expected, FLOAT32_DIGITS, case.least):
+            return None
+        self.answer, self._seen = self._plain, {}
+        failure = self._tried(case, FORMULA)
+        return failure and replace(failure, words=f"{failure.words} {NOTES['digits']}")
+
+    def _tried(self, case: Case, hint: int, form_alone: bool = False) -> Failure | None:
         """Every probe of one case: it ends, its form, finite, inputs unchanged, the value."""
-        what = observe(self.answer, case, self.guard)
+        what = observe(self._run_of(case), case, self.guard)
         if what.fault is not None:
-            return Failure(what.fault.words, SKELETON, what.fault, case)
+            return Failure(self._fault(case, what.fault), SKELETON, what.fault, case)
         expected = value_of(self.exercise.reference, case.arguments())
         value = settled(what.value, expected)
         self.converted |= value is not what.value and not isinstance(expected, tuple | list)
+        if self._in_single(case) and not self.exercise.asks_for_dtype:
+            value = self._followed(value, expected)
         if words := wrong_form(value, expected):
             return Failure(f"{case.words}, {words}.", SKELETON, case=case)
         if what.changed is not None:
@@ -135,26 +193,60 @@ class Probes:
             return Failure(self._wrong_value(case, value, expected, tolerance), hint, case=case)
         return None
 
+    def _fault(self, case: Case, fault: Fault) -> str:
+        """What was raised; with float32 input that is mostly a tensor of another dtype."""
+        if not self._in_single(case) or fault.kind != "raised":
+            return fault.words
+        return f"{fault.words} That was with float32 input: make new tensors with dtype=x.dtype, or .to(x)."
+
+    def _followed(self, value: Any, expected: Any) -> Any:
+        """A result in double precision is right in single precision, too."""
+        same = narrowed(value, expected)
+        if same is not value and wrong_form(value, expected):
+            self.note = self.note or NOTES["numpy"]
+        return same
+
     def _wrong_value(self, case: Case, value: Any, expected: Any, tolerance: float) -> str:
         """Both values, and how they relate where that shows."""
         stated = case is self.example and self.exercise.example is not None
         words = f"{case.words}, {came_and_needed(value, expected, tolerance, case.least, stated)}"
-        related = relation(list(self._pairs(case)), max(tolerance, 1e-6))
+        related = self._related(case, value, expected, tolerance)
         return f"{words}: {related}." if related else f"{words}."
 
-    def _pairs(self, failed: Case) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """What came and what is right in the failed case, the worked example and on random input; of one part each."""
-        cases = [failed, self.example, self.fixed, self.fresh]
+    def _related(self, case: Case, value: Any, expected: Any, tolerance: float) -> str:
+        if self._in_single(case):
+            return _ROUGH
+        wrong = first_wrong(value, expected, tolerance, case.least)
+        told = list(self._pairs(case, wrong))
+        pairs, sizes = [pair for pair, _ in told], [size for _, size in told]
+        tolerance = max(tolerance, 1e-6)
+        return relation(pairs, tolerance) or by_sizes(pairs, sizes, tolerance) or nearly(pairs)
+
+    def _pairs(self, failed: Case, part: int) -> Iterator[tuple[Pair, dict[str, int]]]:
+        """What came and what is right in a part of the result, and the sizes of the input.
+
+        In the failed case, the worked example, on random input, and on input of other sizes where a result comes.
+        """
+        usual = [failed, self.example, self.fixed, self.fresh]
+        others = [case for case, edge in zip(self.edges, self.exercise.edges) if edge.tries == "sizes"]
+        cases = usual + others
         if is_whole(self._observed(self.fixed).value):  # which are one apart by chance
             cases += [self._draw(seed) for seed in _MORE]
         for case in {id(case): case for case in cases}.values():
-            what = observe(self.answer, case, self.guard)
-            expected = value_of(self.exercise.reference, case.arguments())
-            mine, right = compare.numbers_in(settled(what.value, expected)), compare.numbers_in(expected)
-            if len(mine) == len(right) == 1:
-                yield mine[0], right[0]
+            arguments = case.arguments()
+            expected = value_of(self.exercise.reference, arguments)
+            right = compare.numbers_in(expected)
+            mine = compare.numbers_in(settled(self._observed(case).value, expected))
+            if len(mine) != len(right):
+                continue
+            pair = mine[part], right[part]
+            if case in usual or (pair[0].shape == pair[1].shape and compare.finite(list(pair))):
+                yield pair, sizes_of(self.exercise.parameters, arguments)
 
     def _violated(self, identity: Identity) -> Failure | None:
+        return self._or_in_double(lambda: self._broken(identity))
+
+    def _broken(self, identity: Identity) -> Failure | None:
         for case in (self.fixed, self.fresh):
             answer = _Watched(self.answer, self.exercise)
             outcome = self.guard.call(lambda case=case, answer=answer: identity.holds(answer, case.arguments()))
@@ -203,6 +295,17 @@ class _Watched:
             raise
         needs_settling = self._several or in_a_container(value)
         return settled(value, value_of(self._reference, arguments)) if needs_settling else value
+
+
+def sizes_of(names: tuple[str, ...], arguments: tuple) -> dict[str, int]:
+    """The sizes of tensors by what they count: ``{"rows of x": 7, "columns of x": 2}``."""
+    counted = ("rows", "columns", "entries along axis 2", "entries along axis 3")
+    return {
+        f"{what if x.ndim > 1 else 'entries'} of {name}": size
+        for name, x in zip(names, arguments)
+        if isinstance(x, torch.Tensor)
+        for what, size in zip(counted, x.shape)
+    }
 
 
 def wrong_signature(exercise: Exercise, answer: Any) -> Failure | None:

@@ -31,6 +31,7 @@ class Verdict:
         mistake: the named mistake that was recognised, if one was.
         printed: the beginning of what the learner's code printed.
         converted: whether right results came in another container than the notebook uses.
+        note: what a right answer may still learn.
     """
 
     state: State
@@ -38,6 +39,7 @@ class Verdict:
     mistake: Mistake | None = None
     printed: str = ""
     converted: bool = False
+    note: str = ""
 
 
 def text(exercise: Exercise, verdict: Verdict, following: Exercise | None) -> str:
@@ -49,7 +51,8 @@ def text(exercise: Exercise, verdict: Verdict, following: Exercise | None) -> st
             lines += [f"Recognised: {verdict.mistake.name}. {verdict.mistake.says}"]
     lines += _printed(verdict.printed)
     if verdict.state is State.PASSED:
-        how = ", its results turned into tensors" if verdict.converted else ""
+        how = ", its results turned into what it needs" if verdict.converted else ""
+        lines += [verdict.note] if verdict.note else []
         lines += [f"The notebook goes on with your answer{how}."]
     else:
         lines += ["The notebook goes on with the reference answer."]

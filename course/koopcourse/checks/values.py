@@ -23,7 +23,7 @@ def came_and_needed(value: Any, expected: Any, tolerance: float, least: float = 
     mine, right = numbers_in(value), numbers_in(expected)
     if len(mine) != len(right) or any(a.shape != b.shape for a, b in zip(mine, right)):
         return ""
-    part = next((k for k, (a, b) in enumerate(zip(mine, right)) if not close(a, b, tolerance, least)), 0)
+    part = first_wrong(value, expected, tolerance, least)
     a, b = mine[part], right[part]
     where = f"in part {part + 1} of {len(right)} " if len(right) > 1 else ""
     if b.numel() <= _MOST_NUMBERS:
@@ -32,6 +32,12 @@ def came_and_needed(value: Any, expected: Any, tolerance: float, least: float = 
     entry = _first_wrong(a, b, tolerance, least)
     came, needed = _apart(a[entry], b[entry])
     return f"{where}entry {entry if len(entry) > 1 else entry[0]} is {came}, and {_right(needed, stated)}"
+
+
+def first_wrong(value: Any, expected: Any, tolerance: float, least: float = 1.0) -> int:
+    """The position of the first part that is wrong; 0 where there is one part."""
+    pairs = enumerate(zip(numbers_in(value), numbers_in(expected)))
+    return next((k for k, (a, b) in pairs if not close(a, b, tolerance, least)), 0)
 
 
 def _right(needed: str, stated: bool) -> str:

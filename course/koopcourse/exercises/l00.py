@@ -196,8 +196,8 @@ def _heun(drift, x, dt, noise):
 
 
 def _step_by_rows(drift, x, dt, noise):
-    rows = [row + dt * drift(row) + (2 * dt) ** 0.5 * kick for row, kick in zip(x, noise)]
-    return torch.stack(rows)
+    rows = [row + dt * drift(row) + (2 * dt) ** 0.5 * kick for row, kick in zip(x.split(1), noise)]
+    return torch.cat(rows)
 
 
 E2 = Exercise(
@@ -294,6 +294,16 @@ E2 = Exercise(
             "step-in-place",
             "You write the new positions over x (+=), so that the caller loses the old ones.",
             _step_in_place,
+        ),
+        Mistake(
+            "noise-of-all-directions",
+            "You let the noise grow with the root of the dimension; each direction gets sqrt(2 dt) by itself.",
+            lambda drift, x, dt, noise: x + drift(x) * dt + math.sqrt(2 * dt * x.shape[1]) * noise,
+        ),
+        Mistake(
+            "noise-centred",
+            "You take the mean off the noise; the cloud as a whole is kicked, too.",
+            lambda drift, x, dt, noise: euler_maruyama(drift, x, dt, noise - noise.mean(dim=0)),
         ),
     ),
     alternatives=(
@@ -393,6 +403,7 @@ E3 = Exercise(
         Edge("features of very different size", _features_of_many_units, "far"),
     ),
     units={"stiffness": 1},
+    tolerance=1e-7,
     mistakes=(
         Mistake(
             "ignores-the-gram-matrix",

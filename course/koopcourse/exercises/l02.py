@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 from koopteach.dictionaries import Monomials
 from koopteach.operators import EDMD
 from koopteach.operators.linear_algebra import whiten
@@ -224,6 +224,14 @@ def _same_rates_as_the_package(answer, args):
     return agree(found.sort().values, torch.cat([rates.new_zeros(1), rates]).sort().values, 1e-6)
 
 
+def _redundant(generator, dtype, m=4, rank=3):
+    """Features of which some are sums of others, but for rounding."""
+    few, later = torch.randn(2, 40, rank, generator=generator, dtype=dtype)
+    mix = torch.randn(rank, m, generator=generator, dtype=dtype)
+    now, then = few @ mix, later @ mix
+    return now.T @ now / 40, now.T @ then / 40
+
+
 E2 = Exercise(
     id="L02-E2",
     title="The Koopman matrix",
@@ -244,6 +252,8 @@ E2 = Exercise(
         Identity("Its eigenvalues give the rates of koopteach's EDMD.", _same_rates_as_the_package),
     ),
     edge_cases=(
+        Edge("a feature that is the sum of two others", _redundant, "ties"),
+        Edge("17 features of which 9 say all", partial(_redundant, m=17, rank=9), "ties"),
         Edge("a feature that is zero on all data", _with_a_dead_feature, "ties"),
         Edge("two features that are equal on all data", _with_equal_features, "ties"),
         Edge("a single feature", partial(_regular, m=1), "sizes"),
@@ -253,7 +263,7 @@ E2 = Exercise(
     ),
     units={"gram": 2, "cross": 2},
     farthest=1e15,
-    tolerance=1e-6,
+    tolerance=1e-7,
     mistakes=(
         Mistake(
             "on-the-other-side",
@@ -620,6 +630,7 @@ E5 = Exercise(
         Identity("mu = e^(-decay lag) (cos + i sin)(frequency lag).", _rebuilds),
     ),
     edge_cases=(
+        ("eigenvalues larger than one, which grow", altered(_rotating, decay_and_frequency, mu=lambda mu: 3 * mu)),
         Edge("a negative eigenvalue, half a turn in one lag", _negative, "ties"),
         Edge("eigenvalues on the axes", _on_the_axes, "ties"),
         Edge("a single eigenvalue", partial(_rotating, r=1), "sizes"),
@@ -819,6 +830,7 @@ E6 = Exercise(
     ),
     units={"values": 2},
     farthest=1e15,
+    tolerance=1e-7,
     mistakes=(
         Mistake(
             "positive-kept",

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 from koopteach.langevin import kde_score
 from koopteach.operators import DiffusionMaps
 from koopteach.operators.linear_algebra import whiten
@@ -130,6 +130,18 @@ E1 = Exercise(
             "You multiply the mean gradients; S is the mean of the products, taken point by point.",
             lambda slopes: slopes.mean(0) @ slopes.mean(0).T,
         ),
+        Mistake(
+            "reshaped-in-the-wrong-order",
+            "You reshape without moving the features to the front, which mixes points and features; transpose first.",
+            lambda slopes: (lambda flat: flat @ flat.T / len(slopes))(slopes.reshape(slopes.shape[1], -1)),
+        ),
+        Mistake(
+            "columns-of-the-slopes",
+            "You sum over the features and keep the coordinates' place; each gradient is a row of slopes[i].",
+            lambda slopes: (
+                dirichlet_form(slopes.transpose(1, 2)) if slopes.shape[1] == slopes.shape[2] else dirichlet_form(slopes)
+            ),
+        ),
     ),
     alternatives=(
         _form_in_a_loop,
@@ -243,6 +255,21 @@ def _other_units_of_features(answer, args):
     return agree(answer(9 * stiffness, 9 * gram, tol), answer(*args), 1e-6)
 
 
+def _less_than_its_mean(stiffness):
+    return stiffness - 2 * stiffness.diagonal().mean() * torch.eye(len(stiffness), dtype=stiffness.dtype)
+
+
+def _diagonal_quotients(stiffness, gram, tol):
+    seen = gram.diagonal() > tol * gram.diagonal().max()
+    return (stiffness.diagonal()[seen] / gram.diagonal()[seen]).sort().values
+
+
+def _divided_late(stiffness, gram, tol):
+    values, vectors = torch.linalg.eigh(gram)
+    seen = values > tol * values[-1]
+    return (torch.linalg.eigvalsh(vectors[:, seen].T @ stiffness @ vectors[:, seen]) / values[seen]).sort().values
+
+
 E2 = Exercise(
     id="L03-E2",
     title="The rates, in the space that the data see",
@@ -269,6 +296,10 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
+        (
+            "a stiffness with negative eigenvalues",
+            altered(_with_dead_features, generator_rates, stiffness=_less_than_its_mean),
+        ),
         ("a regular G", _problem),
         Edge("a single feature", partial(_problem, m=1), "sizes"),
         Edge("17 features and two dead ones", partial(_with_dead_features, kept=17), "sizes"),
@@ -281,7 +312,7 @@ E2 = Exercise(
     ),
     units={"stiffness": 2, "gram": 2},
     farthest=1e15,
-    tolerance=1e-6,
+    tolerance=1e-7,
     mistakes=(
         Mistake(
             "without-the-gram-matrix",
@@ -347,6 +378,16 @@ E2 = Exercise(
             "full-inverse",
             "You divide by the eigenvalues of G on both sides; their root is enough, since it enters twice.",
             lambda stiffness, gram, tol: _whitened(stiffness, gram, lambda values: values > tol * values.max(), -1.0),
+        ),
+        Mistake(
+            "quotient-of-the-diagonals",
+            "You divide diagonal by diagonal; features overlap, so that only whitened ones have their rates there.",
+            lambda stiffness, gram, tol: _diagonal_quotients(stiffness, gram, tol),
+        ),
+        Mistake(
+            "divided-after-the-eigenvalues",
+            "You divide the eigenvalues of S by those of G; the two have other eigenvectors, so whiten S first.",
+            lambda stiffness, gram, tol: _divided_late(stiffness, gram, tol),
         ),
     ),
     alternatives=(_in_the_span, _by_singular_vectors),
@@ -625,7 +666,11 @@ def _expanded_squares(u, x):
     return u.square().sum(1, keepdim=True) + x.square().sum(1) - 2 * u @ x.T
 
 
-def _walk(x, eps, exponent=4.0, alpha=0.5, squares=lambda u, x: torch.cdist(u, x).square()):
+def _exact_squares(u, x):
+    return torch.cdist(u, x, compute_mode="donot_use_mm_for_euclid_dist").square()
+
+
+def _walk(x, eps, exponent=4.0, alpha=0.5, squares=_exact_squares):
     """The matrix of the walk."""
     k = torch.exp(-squares(x, x) / (exponent * eps))
     p = k / k.sum(1) ** alpha
@@ -690,6 +735,7 @@ E4 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("31 points very far from the origin", altered(_islands, walk_rates, x=lambda x: x + 1e6), "far"),
         Edge("as many points as coordinates", partial(_islands, sizes=(2, 1, 1), d=4), "sizes"),
         Edge("points on the line", partial(_islands, d=1), "sizes"),
         Edge("one rate asked", partial(_islands, count=1), "sizes"),
@@ -699,7 +745,7 @@ E4 = Exercise(
         Edge("islands so far apart that nobody jumps between them", partial(_islands, apart=40.0, count=4), "far"),
     ),
     units={"x": 1, "eps": 2},
-    tolerance=1e-6,
+    tolerance=1e-7,
     mistakes=(
         Mistake(
             "kernel-without-the-four",
@@ -888,6 +934,7 @@ E5 = Exercise(
         Identity("At the samples the extension of an eigenvector is the eigenvector.", _agrees_at_the_samples),
     ),
     edge_cases=(
+        Edge("eigenvalues of a millionth", altered(_eigenvectors, extend, mu=lambda mu: 1e-6 * mu), "far"),
         Edge(
             "as many new points as samples, modes and coordinates", partial(_eigenvectors, p=4, n=4, r=4, d=4), "sizes"
         ),
@@ -906,7 +953,6 @@ E5 = Exercise(
         Edge("densities q of very different size", _densities_of_many_sizes, "far"),
     ),
     units={"u": 1, "x": 1, "eps": 2, "psi": 1},
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "not-divided-by-mu",
@@ -1030,6 +1076,12 @@ def _by_autograd(u, x, bandwidth):
         return torch.autograd.grad(log_density.sum(), v)[0]
 
 
+def _score_without_its_own(u, x, bandwidth):
+    square = _squares(u, x)
+    square = torch.where((square == 0) & (len(x) > 1), torch.inf, square)
+    return (torch.softmax(-square / (2 * bandwidth**2), dim=1) @ x - u) / bandwidth**2
+
+
 E6 = Exercise(
     id="L03-E6",
     title="The score of a density estimate",
@@ -1052,6 +1104,9 @@ E6 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge(
+            "30 points and 40 data far from the origin", partial(_moved_together, partial(_clouds, p=30, n=40)), "far"
+        ),
         Edge("as many new points as data and coordinates", partial(_clouds, p=4, n=4, d=4), "sizes"),
         Edge("a single point", partial(_clouds, p=1), "sizes"),
         Edge("31 points on the line", partial(_clouds, p=31, d=1), "sizes"),
@@ -1068,7 +1123,7 @@ E6 = Exercise(
         Edge("a very narrow kernel", _narrow_kernels, "far"),
     ),
     units={"u": 1, "x": 1, "bandwidth": 1},
-    tolerance=1e-6,
+    tolerance=1e-8,
     mistakes=(
         Mistake(
             "divided-by-b",
@@ -1144,6 +1199,11 @@ E6 = Exercise(
             "You shift all exponents by one maximum; a point far away beside a near one still is 0 / 0: shift row "
             "by row.",
             partial(_pulls, shift=lambda square: square.min()),
+        ),
+        Mistake(
+            "own-datum-left-out",
+            "You leave out a datum that lies at the point itself; the estimate has a Gaussian on it, too.",
+            _score_without_its_own,
         ),
     ),
     alternatives=(_by_autograd, partial(_pulls, shift=lambda square: square.amin(1, keepdim=True))),

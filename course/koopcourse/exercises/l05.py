@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 from koopteach.particles.kswgd import KSWGD, damped_weights, limit
 from koopteach.spectrum import Spectrum
 
@@ -100,6 +100,7 @@ E1 = Exercise(
         Identity("It is the velocity of koopteach's KSWGD without damping.", _same_as_the_package),
     ),
     edge_cases=(
+        ("energies in falling order", altered(_eigenfunctions, velocity, energies=lambda e: e.flip(0))),
         Edge("a single particle", partial(_eigenfunctions, n=1), "sizes"),
         Edge("31 particles, a single mode on the line", partial(_eigenfunctions, n=31, r=1, d=1), "sizes"),
         Edge("2 particles, 5 modes in 17 dimensions", partial(_eigenfunctions, n=2, r=5, d=17), "sizes"),
@@ -210,6 +211,7 @@ E2 = Exercise(
         Identity("It is the energy of koopteach's KSWGD.", _same_energy_as_the_package),
     ),
     edge_cases=(
+        ("energies in falling order", altered(_values, energy, energies=lambda e: e.flip(0))),
         Edge("a single particle", partial(_values, n=1), "sizes"),
         Edge("31 particles and a single mode", partial(_values, n=31, r=1), "sizes"),
         Edge("2 particles and 17 modes", partial(_values, n=2, r=17), "sizes"),
@@ -462,7 +464,6 @@ E3 = Exercise(
         lambda move, length: move / (move.norm(dim=1, keepdim=True) / length).clamp_min(1.0),
         _limit_by_python,
     ),
-    tolerance=1e-6,
 )
 
 
@@ -648,6 +649,7 @@ E5 = Exercise(
         ),
     ),
     edge_cases=(
+        ("energies in falling order", altered(_metrics, damped_weights, energies=lambda e: e.flip(0))),
         Edge("a single mode", partial(_metrics, r=1), "sizes"),
         Edge("17 modes", partial(_metrics, r=17), "sizes"),
         Edge("a metric that is zero, and equal energies", partial(_alike, lambda e: 0 * torch.diag(e)), "ties"),
@@ -657,7 +659,7 @@ E5 = Exercise(
         ("a damping of a million", partial(_damped_by, 1e6)),
     ),
     units={"m": 2, "metric": 1, "energies": 1},
-    tolerance=1e-6,
+    tolerance=1e-7,
     mistakes=(
         Mistake(
             "factor-missing",

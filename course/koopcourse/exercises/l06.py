@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 from koopteach.metrics import noise_floor, total_variation
 
 TITLE = "The quadruple well: every promise put to the test"
@@ -200,6 +200,9 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
+        ("gaps of 12, 30 and 20", _given(1.0, 12.0, 13.0, 390.0, 400.0, 8000.0)),
+        ("gaps of 120, 3 and 150", _given(0.01, 1.2, 3.6, 540.0, 600.0)),
+        ("gaps of 2.5 and 4 among twins", _given(1.0, 2.5, 2.5, 10.0, 10.0, 12.0)),
         Edge("a single slow mode", partial(_spectrum_with_a_gap, slow=1), "sizes"),
         Edge("a single fast mode", partial(_spectrum_with_a_gap, fast=1), "sizes"),
         Edge("two rates", partial(_spectrum_with_a_gap, slow=1, fast=1), "sizes"),
@@ -304,6 +307,10 @@ def _empty_wells(generator, dtype):
     return torch.tensor([0.0, 0.0, 0.25, 0.75], dtype=dtype), torch.tensor([0.0, 0.5, 0.25, 0.25], dtype=dtype)
 
 
+def _few_where_none(generator, dtype):
+    return torch.tensor([0.0, 0.1, 0.3, 0.6], dtype=dtype), torch.tensor([0.1, 0.0, 0.4, 0.5], dtype=dtype)
+
+
 E3 = Exercise(
     id="L06-E3",
     title="The wrong share",
@@ -321,6 +328,7 @@ E3 = Exercise(
         Identity("The two may be exchanged.", lambda answer, args: agree(answer(*args), answer(*args[::-1]))),
     ),
     edge_cases=(
+        Edge("an empty well that should hold a few, and a few where none should be", _few_where_none, "ties"),
         Edge("two wells", partial(_shares, k=2), "sizes"),
         Edge("31 wells", partial(_shares, k=31), "sizes"),
         Edge("wells that are empty", _empty_wells, "ties"),
@@ -424,7 +432,7 @@ def _one_draw_far_away(generator, dtype):
 def _large_and_alike(generator, dtype):
     """Values of ten million that are a few apart."""
     metric, draws, reference = _draws(generator, torch.float64)
-    return lambda x, y: round(1e7 + 4 * metric(x, y)), draws, reference
+    return lambda x, y: float(round(1e7 + 4 * metric(x, y))), draws, reference
 
 
 def _values(metric, draws, reference):
@@ -487,7 +495,6 @@ E4 = Exercise(
         Edge("values that are large and alike", _large_and_alike, "far"),
     ),
     units={"draws": 1, "reference": 1},
-    tolerance=1e-5,
     mistakes=(
         Mistake(
             "squares-less-square",
@@ -813,6 +820,7 @@ E6 = Exercise(
         ),
     ),
     edge_cases=(
+        ("a budget beyond the last record", altered(_race, error_at, budget=lambda budget: 10 * budget)),
         ("a budget that the fit uses up", partial(_race, budget=0.5)),
         Edge("the start alone on record", _quarters(9, 4, 0), "sizes"),
         Edge("31 records", partial(_race, n=31), "sizes"),

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 
 TITLE = "on curved ground"
 
@@ -156,7 +156,6 @@ E1 = Exercise(
         lambda v, normal: torch.stack([a - torch.dot(a, n) / torch.dot(n, n) * n for a, n in zip(v, normal)]),
         lambda v, normal: v - torch.einsum("nd,nd,ne->ne", v, normal, normal) / (normal**2).sum(1)[:, None],
     ),
-    tolerance=1e-6,
 )
 
 
@@ -204,6 +203,7 @@ E2 = Exercise(
         Identity("The densities of p and p + pi, on opposite sides of the tube, sum to 1/pi.", _opposite_sides),
     ),
     edge_cases=(
+        Edge("angles of many turns, all negative", altered(_angles, angle_density, p=lambda p: -40 - p.abs()), "far"),
         Edge("a single angle", partial(_angles, n=1), "sizes"),
         Edge("31 angles", partial(_angles, n=31), "sizes"),
         Edge("angles on the inside and on the outside", _inside_and_outside, "ties"),
@@ -315,6 +315,7 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("angles of many turns, all negative", altered(_angles, drift, p=lambda p: -40 - p.abs()), "far"),
         Edge("a single angle", partial(_angles, n=1), "sizes"),
         Edge("31 angles", partial(_angles, n=31), "sizes"),
         Edge("angles on the inside and on the outside", _inside_and_outside, "ties"),
@@ -664,7 +665,6 @@ E5 = Exercise(
         ),
     ),
     alternatives=(_normalize_step, _step_by_angle),
-    tolerance=1e-6,
 )
 
 EXERCISES = (E1, E2, E3, E4, E5)

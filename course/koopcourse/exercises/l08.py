@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 from koopteach.flow_matching.paths import linear_path, ot_permutation
 from koopteach.flow_matching.solvers import integrate
 
@@ -235,6 +235,7 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
+        ("a time soon after the start", altered(_few_data, data_velocity, t=lambda t: t / 10)),
         Edge("a single datum", partial(_few_data, m=1), "sizes"),
         Edge("a single point on the line", partial(_few_data, n=1, d=1), "sizes"),
         Edge("as many points as data and coordinates", partial(_few_data, n=3, m=3, d=3), "sizes"),
@@ -249,7 +250,6 @@ E2 = Exercise(
         Edge("data of very different size", _data_of_many_sizes, "far"),
     ),
     without={"units": "the noise has the standard deviation one, which is the unit of length"},
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "variance-not-squared",
@@ -322,6 +322,13 @@ E2 = Exercise(
                 / (1 - t)
             ),
         ),
+        Mistake(
+            "mean-over-coordinates",
+            "You average the squared differences over the coordinates; a squared distance is their sum.",
+            lambda x, t, data: _mean_velocity(
+                torch.softmax(-(x[:, None] - t * data).square().mean(2) / (2 * (1 - t) ** 2), dim=1), x, t, data
+            ),
+        ),
     ),
     alternatives=(_velocity_by_bayes, _velocity_in_a_loop),
 )
@@ -388,6 +395,23 @@ def _without_the_last_step(velocity, x, n_steps):
     h = 1 / n_steps
     for i in range(n_steps - 1):
         x = x + h * velocity(x + h / 2 * velocity(x, i * h), (i + 0.5) * h)
+    return x
+
+
+def _runge_kutta(velocity, x, n_steps):
+    h = 1 / n_steps
+    for k in range(n_steps):
+        first = velocity(x, k * h)
+        second = velocity(x + h / 2 * first, (k + 0.5) * h)
+        third = velocity(x + h / 2 * second, (k + 0.5) * h)
+        last = velocity(x + h * third, (k + 1) * h)
+        x = x + h / 6 * (first + 2 * second + 2 * third + last)
+    return x
+
+
+def _euler_at_half_time(velocity, x, n_steps):
+    for k in range(n_steps):
+        x = x + velocity(x, (k + 0.5) / n_steps) / n_steps
     return x
 
 
@@ -483,6 +507,16 @@ E3 = Exercise(
             "time-stands-still",
             "Your time stays 0 in all steps; step i begins at t = i h.",
             _steps(lambda v, x, t, h: x + h * v(x + h / 2 * v(x, 0.0), h / 2)),
+        ),
+        Mistake(
+            "runge-kutta",
+            "You take the four stages of Runge and Kutta; the midpoint method asks for the velocity twice a step.",
+            _runge_kutta,
+        ),
+        Mistake(
+            "point-not-moved",
+            "You take the velocity at half time but at the old point; go half a step there first.",
+            lambda velocity, x, n_steps: _euler_at_half_time(velocity, x, n_steps),
         ),
     ),
     alternatives=(
@@ -811,12 +845,18 @@ E5 = Exercise(
             "You add 1e-6 below the line; a picture a thousandth as large then has another S.",
             lambda path: _energy(path).mean() / (_parts(path)[1].square().sum(1).mean() + 1e-6) - 1,
         ),
+        Mistake(
+            "length-of-the-way",
+            "You square the length of the whole way; the mean of |v|^2 squares each move by itself.",
+            lambda path: (
+                (path.diff(dim=0).norm(dim=2).sum(0) ** 2).mean() / (path[-1] - path[0]).square().sum(1).mean() - 1
+            ),
+        ),
     ),
     alternatives=(
         _deviation_in_a_loop,
         lambda path: (len(path) - 1) * path.diff(dim=0).square().sum() / (path[-1] - path[0]).square().sum() - 1,
     ),
-    tolerance=1e-6,
 )
 
 EXERCISES = (E1, E2, E3, E4, E5)

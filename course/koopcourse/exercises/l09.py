@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 from koopteach.tensors import jvp
 
 TITLE = "Curved interpolants: bend the paths, straighten the flow"
@@ -132,6 +132,7 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
+        ("a schedule larger than one", altered(_with_pool, schedule_field, a=lambda a: 4 * a, b=lambda b: 2 * b)),
         Edge("a single datum", partial(_with_pool, m=1), "sizes"),
         Edge("a single point on the line", partial(_with_pool, n=1, d=1), "sizes"),
         Edge("as many points as data and coordinates", partial(_with_pool, n=3, m=3, d=3), "sizes"),
@@ -144,7 +145,6 @@ E1 = Exercise(
         Edge("data of very different size", _pool_of_many_sizes, "far"),
     ),
     units={"da": 1, "db": 1},
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "not-divided-by-a",
@@ -227,6 +227,13 @@ E1 = Exercise(
             "exponential-first",
             "You take the exponential and then divide by the sum; in many dimensions both are zero. Use torch.softmax.",
             lambda x, pool, a, b, da, db: _from_mean(x, _naive(_logits(x, pool, a, b)) @ pool, a, b, da, db),
+        ),
+        Mistake(
+            "products-without-squares",
+            "You keep x.b x1 / a^2 of the exponent and drop |b x1|^2, which differs from datum to datum.",
+            lambda x, pool, a, b, da, db: (
+                da / a * x + (db - da * b / a) * (torch.softmax(b * x @ pool.T / a**2, dim=1) @ pool)
+            ),
         ),
     ),
     alternatives=(_field_by_rates, _field_in_a_loop),
@@ -312,7 +319,6 @@ E2 = Exercise(
         Edge("points near the data and far from them", _points_far_apart, "far"),
     ),
     units={"x": 1, "scale": 1, "shift": 1},
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "determinant-omitted",
@@ -484,7 +490,6 @@ E3 = Exercise(
             "far",
         ),
     ),
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "time-alone",
@@ -591,6 +596,11 @@ def _partner_in_a_loop(a, t, s):
     return torch.stack(rest).clamp(min=0).sqrt() / s
 
 
+def _nearly_all_noise(generator, dtype):
+    _, t, s = _on_the_way(generator, dtype)
+    return (1 - 1e-6) * (1 - t + s * t), t, s
+
+
 E4 = Exercise(
     id="L09-E4",
     title="The paths of a straight Gaussian flow",
@@ -614,6 +624,7 @@ E4 = Exercise(
         ),
     ),
     edge_cases=(
+        ("noise that makes up nearly the whole spread", _nearly_all_noise),
         Edge("a single time", partial(_on_the_way, k=1), "sizes"),
         Edge("31 times", partial(_on_the_way, k=31), "sizes"),
         Edge("wide data", partial(_on_the_way, s=2.5)),
@@ -624,7 +635,6 @@ E4 = Exercise(
         Edge("very wide data", partial(_on_the_way, s=1e3), "far"),
     ),
     without={"units": "the noise has the spread one, and the time runs from 0 to 1"},
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "linear-b",
@@ -795,6 +805,7 @@ E5 = Exercise(
         Identity("For a single datum x1 it is the rate a' x0 + b' x1 of its own path.", _one_datum),
     ),
     edge_cases=(
+        ("a schedule larger than one", altered(_with_field, rescheduled, a=lambda a: 4 * a, b=lambda b: 3 * b)),
         Edge("as many points as coordinates", partial(_with_field, n=3, d=3), "sizes"),
         Edge("a single point on the line", partial(_with_field, n=1, d=1), "sizes"),
         Edge("31 points in 17 dimensions", partial(_with_field, n=31, d=17), "sizes"),
@@ -811,7 +822,6 @@ E5 = Exercise(
         ),
     ),
     units={"da": 1, "db": 1},
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "point-not-rescaled",
@@ -964,7 +974,6 @@ E6 = Exercise(
         Edge("a last log that is 750 above the others", partial(_one_far_above, k=-1, by=750), "far"),
     ),
     without={"units": "logs have no unit; a constant is added to them above"},
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "not-normalised",

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 from koopteach.koopman_flow.linear_flow import Modes
 from koopteach.tensors import jvp
 
@@ -111,7 +111,6 @@ E1 = Exercise(
             "far",
         ),
     ),
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "clock-moves-by-t",
@@ -261,6 +260,7 @@ E2 = Exercise(
         Edge("points of very different size", _rows_far_apart, "far"),
     ),
     units={"p": 1, "u": 1, "a": 1, "b": 1},
+    tolerance=1e-7,
     mistakes=(
         Mistake(
             "growth-of-a-alone",
@@ -335,7 +335,6 @@ E2 = Exercise(
             p + tau * u + (torch.complex(a, -b) * cmath.exp(complex(alpha, beta) * tau)).real
         ),
     ),
-    tolerance=1e-6,
 )
 
 
@@ -377,6 +376,7 @@ E3 = Exercise(
     minutes=6,
     importance=2,
     reference=straight_generator,
+    asks_for_dtype=True,
     inputs=_points,
     example=(
         (_tensor([[1.0, 2.0]]),),
@@ -488,6 +488,11 @@ def _read_after(z, matrix, x, t=1.0):
     return (z(x, torch.full_like(x[:, :1], t)) @ matrix.T)[:, : x.shape[1]]
 
 
+def _growing_and_shrinking(generator, dtype):
+    z, L, x = _with_state(generator, dtype)
+    return z, L + torch.linspace(-7, 7, len(L), dtype=dtype).diag(), x
+
+
 E4 = Exercise(
     id="L10-E4",
     title="Back to the noise",
@@ -506,6 +511,7 @@ E4 = Exercise(
         ),
     ),
     edge_cases=(
+        ("observables that grow and shrink a thousandfold", _growing_and_shrinking),
         Edge("a single point on the line", partial(_with_state, n=1, d=1), "sizes"),
         Edge("a state and the clock alone", partial(_with_state, n=3, d=3, features=0), "sizes"),
         Edge("31 points in 17 dimensions", partial(_with_state, n=31, d=17), "sizes"),
@@ -519,7 +525,7 @@ E4 = Exercise(
             "far",
         ),
     ),
-    tolerance=1e-6,
+    tolerance=1e-7,
     mistakes=(
         Mistake(
             "forwards",
@@ -581,6 +587,18 @@ E4 = Exercise(
             "You take 1 - L, the first two terms of e^(-L); the others are missing.",
             lambda z, L, x1: _read_after(z, torch.eye(len(L), dtype=L.dtype) - L, x1),
         ),
+        Mistake(
+            "second-order",
+            "You take I - L + L^2/2 for the exponential; matrix_exp sums the whole series.",
+            lambda z, L, x1: _read_after(z, torch.eye(len(L), dtype=L.dtype) - L + L @ L / 2, x1),
+        ),
+        Mistake(
+            "hundred-euler-steps",
+            "You go back by a hundred Euler steps; the linear motion has an exact step, matrix_exp(-L).",
+            lambda z, L, x1: _read_after(
+                z, torch.linalg.matrix_power(torch.eye(len(L), dtype=L.dtype) - L / 100, 100), x1
+            ),
+        ),
     ),
     alternatives=(
         lambda z, L, x1: torch.linalg.solve(torch.matrix_exp(L), z(x1, torch.ones_like(x1[:, :1])).T).T[
@@ -631,6 +649,11 @@ def _sizes(rate, z, L):
     return (rate - lz).square(), lz.square()
 
 
+def _nearly_consistent(generator, dtype):
+    rate, z, L = _rates(generator, dtype)
+    return z @ L.T + 1e-5 * rate, z, L
+
+
 E5 = Exercise(
     id="L10-E5",
     title="A residual that no scale can game",
@@ -653,6 +676,7 @@ E5 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("observables that are nearly consistent", _nearly_consistent, "far"),
         Edge("a single observable", partial(_rates, features=1), "sizes"),
         Edge("a single point", partial(_rates, n=1), "sizes"),
         Edge("as many points as observables", partial(_rates, n=3), "sizes"),
@@ -668,7 +692,6 @@ E5 = Exercise(
         ),
     ),
     units={"rate": 1, "z": 1},
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "not-relative",
@@ -836,6 +859,7 @@ E6 = Exercise(
         Identity("The state is linear in the gains.", _is_linear_in_the_gains),
     ),
     edge_cases=(
+        ("a time before the start", altered(_modes, edited, t=lambda t: -t)),
         Edge("a single pair", partial(_modes, pairs=1), "sizes"),
         Edge("a single point on the line", partial(_modes, n=1, d=1, pairs=3), "sizes"),
         Edge("as many pairs as points and coordinates", partial(_modes, n=3, d=3, pairs=3), "sizes"),
@@ -848,7 +872,6 @@ E6 = Exercise(
         Edge("pairs of very different size and speed", _slow_and_fast, "far"),
     ),
     units={"position": 1, "drift": 1, "amplitudes": 1},
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "half-a-pair",
@@ -930,6 +953,13 @@ E6 = Exercise(
             "size-for-real-part",
             "You add the moduli of the modes; it is their real parts that add up to the state.",
             _edited_as(lambda turn, a, gain: 2 * gain * (turn * a).abs()),
+        ),
+        Mistake(
+            "growth-forgotten",
+            "You take the frequency of each rate and leave out its growth; e^(lambda t) needs the real part, too.",
+            lambda position, drift, rates, amplitudes, gains, t: edited(
+                position, drift, 1j * rates.imag, amplitudes, gains, t
+            ),
         ),
     ),
     alternatives=(

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 
 TITLE = "Pictures from noise by KSWGD"
 
@@ -179,6 +179,7 @@ E1 = Exercise(
     ),
     units={"codes": 1},
     farthest=1e15,
+    tolerance=1e-7,
     mistakes=(
         Mistake(
             "mean-product-less-product-of-means",
@@ -522,6 +523,8 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
+        ("energies in falling order", altered(_modes, sharpen, energies=lambda e: e.flip(0))),
+        ("data around a mean", altered(_modes, sharpen, x=lambda x: x + 3)),
         Edge("a single mode", partial(_modes, r=1), "sizes"),
         Edge("a single point on the line", partial(_modes, m=1, d=1), "sizes"),
         Edge("as many points as data, modes and coordinates", partial(_modes, n=3, m=3, r=3, d=3), "sizes"),

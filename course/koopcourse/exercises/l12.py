@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 
 TITLE = "Pictures by Koopman-CFM: one look at the noise"
 
@@ -85,6 +85,7 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
+        ("a negative scale", altered(_directions, mode_picture, scale=lambda scale: -scale)),
         Edge("a single mode of a single pixel", partial(_directions, n=1, d=1, h=1, w=1), "sizes"),
         Edge("as many directions as pixels", partial(_directions, n=2, d=6), "sizes"),
         Edge("31 pictures of three by three pixels", partial(_directions, n=31, d=3, h=3, w=3), "sizes"),
@@ -95,7 +96,6 @@ E1 = Exercise(
         Edge("modes of very different size", _modes_far_apart, "far"),
     ),
     units={"z": 1, "scale": 1},
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "no-scale",
@@ -246,7 +246,6 @@ E2 = Exercise(
         Edge("noises of very different size", _noises_far_apart, "far"),
     ),
     units={"a": 1, "b": 1},
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "straight-line",
@@ -402,7 +401,6 @@ E3 = Exercise(
         Edge("pictures of very different energy", _loud_and_quiet, "far"),
     ),
     units={"A": 1},
-    tolerance=1e-6,
     mistakes=(
         Mistake(
             "sum-over-class",
@@ -466,6 +464,20 @@ E3 = Exercise(
             "You divide by the number of all pictures; each class has its own.",
             lambda A, labels, n_classes: torch.stack(
                 [A[labels == c].abs().square().sum() / len(A) for c in range(n_classes)]
+            ),
+        ),
+        Mistake(
+            "about-the-mean",
+            "You take each class's mean amplitude off first; the energy is that of the amplitudes themselves.",
+            lambda A, labels, n_classes: torch.stack(
+                [(A[labels == c] - A[labels == c].mean(0)).abs().square().sum(1).mean() for c in range(n_classes)]
+            ),
+        ),
+        Mistake(
+            "equal-shares",
+            "You divide by n / n_classes; the classes have different numbers of pictures, so divide by each one's own.",
+            lambda A, labels, n_classes: torch.stack(
+                [A[labels == c].abs().square().sum() * n_classes / len(A) for c in range(n_classes)]
             ),
         ),
     ),
@@ -632,6 +644,11 @@ E4 = Exercise(
             "counts-evaluations",
             "You return evaluations; a student's network may be smaller, so multiply with what each of them costs.",
             lambda e, d, cost, enough, student_cost: e[d <= enough].min(),
+        ),
+        Mistake(
+            "rounded-down",
+            "You divide whole numbers, or round down; a speed-up may lie between two whole numbers.",
+            lambda *settings: math.floor(value) if math.isfinite(value := float(speed_up(*settings))) else value,
         ),
     ),
     alternatives=(

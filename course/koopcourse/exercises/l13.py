@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 
 TITLE = "Allen-Cahn: fields as data"
 
@@ -108,6 +108,8 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
+        ("modes that grow by themselves", altered(_modes, semi_implicit, a=lambda a: -a / 4)),
+        ("a high temperature", altered(_modes, semi_implicit, temperature=lambda temperature: 9 * temperature)),
         Edge("as many fields as modes", partial(_modes, n=4, m=4), "sizes"),
         Edge("a single mode of one field", partial(_modes, n=1, m=1), "sizes"),
         Edge("31 fields of 17 modes", partial(_modes, n=31, m=17), "sizes"),
@@ -454,6 +456,11 @@ E3 = Exercise(
             "You return walls per field; divide by the length of the interval.",
             lambda u, length: (u[:, 1:] * u[:, :-1] < 0).sum(1).to(u.dtype).mean(),
         ),
+        Mistake(
+            "mean-rounded-down",
+            "You divide whole numbers; the mean over the fields lies between them.",
+            lambda u, length: int((u[:, 1:].sign() != u[:, :-1].sign()).sum()) // len(u) / length,
+        ),
     ),
     alternatives=(
         lambda u, length: (u.sign().diff(dim=1).abs() / 2).sum(1).mean() / length,
@@ -512,6 +519,7 @@ E4 = Exercise(
         ),
     ),
     edge_cases=(
+        ("a fit that takes no time", altered(_costs, batches_to_pay, fit=lambda fit: 0.0)),
         ("a rival that is cheaper", lambda generator, dtype: (5.0, 1.0, 3.0, 2.0)),
         Edge("a rival that costs the same", lambda generator, dtype: (5.0, 1.0, 2.0, 2.0), "ties"),
         Edge("savings that pay to the second", lambda generator, dtype: (4.0, 2.0, 1.0, 3.0), "ties"),
@@ -602,6 +610,15 @@ E4 = Exercise(
             "never-forgotten",
             "Where a batch saves nothing it never pays; a negative number of batches means nothing.",
             lambda data, fit, transport, rival: math.ceil((data + fit) / ((rival - transport) or -1.0)),
+        ),
+        Mistake(
+            "each-rounded-up",
+            "You round the batches for the data and for the fit up one by one; their seconds add first.",
+            lambda data, fit, transport, rival: (
+                math.ceil(data / (rival - transport)) + math.ceil(fit / (rival - transport))
+                if rival > transport
+                else math.inf
+            ),
         ),
     ),
     alternatives=(

@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 
 TITLE = "Conditional sampling: weigh the prior, move the particles"
 
@@ -464,6 +464,11 @@ def _bisect(enough, start=(0.0, 1.0), returns=lambda low, high: low, steps=60):
     return answer
 
 
+def _by_the_variance(log_likelihood, least):
+    spread = float(log_likelihood.std(correction=0))
+    return min(1.0, math.sqrt(math.log(len(log_likelihood) / least)) / spread)
+
+
 E3 = Exercise(
     id="L14-E3",
     title="How much of the likelihood at once",
@@ -557,6 +562,11 @@ E3 = Exercise(
             "You use one over the largest weight as the effective number; it is (sum w)^2 / sum w^2.",
             _bisect(lambda tau, values, least: 1 / float(torch.softmax(tau * values, 0).max()) >= least),
         ),
+        Mistake(
+            "by-the-variance",
+            "You use n / e^(tau^2 times the variance), which holds for Gaussian logs; halve the interval instead.",
+            _by_the_variance,
+        ),
     ),
     alternatives=(_exponent_by_scipy, _exponent_by_golden_tenths),
     tolerance=1e-5,
@@ -626,6 +636,7 @@ E4 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("long steps", altered(_paths, survival, dt=lambda dt: 30 * dt), "units"),
         Edge("a single step", partial(_paths, k=2), "sizes"),
         Edge("a single path of 31 times", partial(_paths, k=31, n=1), "sizes"),
         Edge("rates of zero and equal rates", _quiet_paths, "ties"),

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 
 TITLE = "Your own data: from a file to a result that one may believe"
 NAN = float("nan")
@@ -59,10 +59,10 @@ def _many_equal(generator, dtype):
     return train, torch.tensor([[1, 0, 2], [3, 0, 2.5]], dtype=dtype)
 
 
-def _hardly_varying(generator, dtype):
-    """Spreads of about one around a hundred thousand."""
+def _hardly_varying(generator, dtype, spread=1.0, unit=1.0):
+    """Spreads of about one around a hundred thousand, or of another size and in another unit."""
     train, x = _columns(generator, torch.float64)
-    return train + 1e5, x + 1e5
+    return unit * (spread * train + 1e5), unit * (spread * x + 1e5)
 
 
 def _constant_where_whole(generator, dtype):
@@ -122,6 +122,12 @@ def _column_by_column(train, x):
     return center, spread, (x - center) / spread
 
 
+def _one_whole_row(generator, dtype):
+    train, x = _columns(generator, dtype)
+    train[1:, 0] = NAN
+    return train, x
+
+
 E1 = Exercise(
     id="L16-E1",
     title="Columns in units of their spread",
@@ -154,6 +160,10 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
+        ("a single whole row", _one_whole_row),
+        Edge("tiny columns that hardly vary", partial(_hardly_varying, unit=1e-12), "far"),
+        Edge("columns that vary by a ten-millionth of their size", partial(_hardly_varying, spread=1e-2), "far"),
+        ("new rows in which a constant column is another", altered(_columns, to_units, x=lambda x: x + 1)),
         ("no missing value", _all_whole),
         Edge("31 rows of six columns", partial(_columns, n=31, d=6, m=1), "sizes"),
         Edge("repeated entries and a column of zeros", _many_equal, "ties"),
@@ -162,6 +172,7 @@ E1 = Exercise(
         Edge("columns that hardly vary around a large value", _hardly_varying, "far"),
     ),
     without={"units": "each constant column keeps the spread 1 in any unit; the far case has all sizes in one table"},
+    tolerance=1e-8,
     mistakes=(
         Mistake(
             "nearly-constant",
@@ -382,6 +393,9 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
+        ("visits whose numbers fall", altered(_visits, pairs, visit=lambda visit: 90 - 7 * visit)),
+        ("a lag of one hour", altered(_visits, pairs, lag=lambda lag: 1)),
+        ("visits whose numbers are millions", altered(_visits, pairs, visit=lambda visit: 1_000_000 * visit)),
         ("a lag that is longer than every visit", lambda g, dtype: (*_visits(g, dtype)[:3], 20)),
         ("each visit's clock going on where the last one's stopped, much later", _late_start),
         Edge("a single visit of 40 rows", partial(_visits, lengths=(40,), lag=5, missing=8), "sizes"),
@@ -564,6 +578,7 @@ E3 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge("two data", partial(_column, n=5, m=2), "sizes"),
         Edge("as many numbers as data", partial(_column, n=8, m=8), "sizes"),
         Edge("more numbers than data", partial(_column, n=40, m=5), "sizes"),
         Edge("a single number", partial(_column, n=1, m=6), "sizes"),
@@ -639,7 +654,6 @@ E3 = Exercise(
         ),
     ),
     alternatives=(_calibrate_by_numpy, _calibrate_by_torch),
-    tolerance=1e-6,
 )
 
 
@@ -730,6 +744,11 @@ def _row_by_row(sample, train, kept):
 def _mean_ratio(sample, train, kept):
     a, b = (_nearest(sample, part).sqrt().mean() for part in (train, kept))
     return float(b / (a + b))
+
+
+def _share_by_largest_coordinate(sample, train, kept):
+    seen, unseen = ((sample[:, None] - part).abs().amax(2).amin(1) for part in (train, kept))
+    return float((0.5 + 0.5 * torch.sign(unseen - seen)).double().mean())
 
 
 E4 = Exercise(
@@ -829,6 +848,11 @@ E4 = Exercise(
             "asked-of-the-rows",
             "You ask the training rows for their nearest sample; ask each sample for its nearest rows.",
             lambda sample, train, kept: float((_nearest(train, sample) < _nearest(kept, sample)).double().mean()),
+        ),
+        Mistake(
+            "largest-coordinate",
+            "You take the largest difference of a coordinate; distances are Euclidean.",
+            _share_by_largest_coordinate,
         ),
     ),
     alternatives=(_share_by_cdist, _share_in_a_loop),
