@@ -14,13 +14,19 @@ from koopteach.protocols import Dictionary
 from koopteach.sampler.corrector import Corrector, last
 from koopteach.sampler.mixture import LEAST_VARIANCE, by_k_means, moments
 from koopteach.spectrum import LEAST_GAP, MOST_SLOW, Spectrum
-from koopteach.tensors import Movable, chunks, shuffled_rows
+from koopteach.tensors import Movable, chunks, randn, shuffled_rows
 
 Make = Callable[[Tensor, torch.Generator | None], Dictionary]
 
 # Eigenfunctions that tell clusters apart vary little within them, measured up to 0.16 of their variance, above 0.5 if
 # one is too many. A gap among the rates is needed, too: a circle's rates come in pairs, and k-means cuts any curve.
 _MOST_WITHIN = 0.2
+
+# Rows of the smallest cluster, at least, and two for each column.
+_FEWEST = 20
+
+# Below this a cluster is a point, of whose squares nothing can be missed.
+_POINT = 1e-12
 
 # Steps of KSWGD within a cluster, where particles start near.
 _STEPS = 30
@@ -60,7 +66,7 @@ class Clusters(Movable):
         gaps = spectrum.rates[1 : MOST_SLOW + 1] / spectrum.rates[: min(MOST_SLOW, len(spectrum) - 1)]
         for k in (gaps.argsort() + 2)[gaps.sort().values > LEAST_GAP].tolist():  # the largest comes last
             within, *found = min((_k_means(phi[:, : k - 1], k, seed) for seed in range(3)), key=lambda one: one[0])
-            if within < _MOST_WITHIN and found[1].sum(dim=0).min() >= 2 * x.shape[1]:  # for a covariance
+            if within < _MOST_WITHIN and found[1].sum(dim=0).min() >= max(_FEWEST, 2 * x.shape[1]):
                 centers, parts = found
         least = LEAST_VARIANCE * torch.eye(x.shape[1]).to(x)
         found = cls(centers, *moments(x, share[:, None] * parts, "full", least), unseen=0.0)
@@ -107,7 +113,9 @@ def settle(
         generator: source of all random numbers.
     """
     labels, rows = clusters.labels(spectrum, u), clusters.labels(spectrum, data)
-    z, of_data = clusters.whiten(u, labels), clusters.whiten(data, rows)
+    # the data have the least variance, too, so that they are not flat in whitened coordinates where columns depend
+    noisy = data + LEAST_VARIANCE**0.5 * randn(tuple(data.shape), data, generator)
+    z, of_data = clusters.whiten(u, labels), clusters.whiten(noisy, rows)
     labels = balanced(labels, clusters.weights, generator)
     for k in labels.unique().tolist():
         inside, weights = of_data[rows == k], share[rows == k]
@@ -149,4 +157,5 @@ def _unseen(spectrum: Spectrum, x: Tensor, z: Tensor, parts: Tensor) -> float:
     seen = torch.zeros(len(spectrum), parts.shape[1]).to(x)
     for rows in chunks(len(x), spectrum.functions.width):
         seen += spectrum(x[rows]).T @ wanted[rows]
-    return 1 - float(parts.sum(dim=0) @ (seen.square().sum(dim=0) / (wanted * squares).sum(dim=0)))
+    spanned = (seen.square().sum(dim=0) + _POINT) / ((wanted * squares).sum(dim=0) + _POINT)
+    return 1 - float(parts.sum(dim=0) @ spanned)

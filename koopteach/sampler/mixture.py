@@ -121,8 +121,8 @@ def by_k_means(x: Tensor, k: int, generator: torch.Generator | None) -> Tensor:
     """Which of ``k`` clusters a point starts in, as numbers ``(n, k)`` that are zero or one."""
     if k == 1:
         return torch.ones_like(x[:, :1])
-    with warnings.catch_warnings():  # an empty cluster is a component less
-        warnings.simplefilter("ignore", UserWarning)
+    with warnings.catch_warnings():  # an empty cluster is a component less, and points may be the same
+        warnings.simplefilter("ignore")
         labels = kmeans2(x.detach().cpu().double().numpy(), k, iter=10, minit="++", seed=seed_from(generator))[1]
     return torch.nn.functional.one_hot(torch.from_numpy(labels).long(), k).to(x)
 

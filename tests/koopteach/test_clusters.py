@@ -95,6 +95,23 @@ def test_a_stage_in_each_cluster_brings_weights_means_and_covariances():
     assert of_data.unique().numel() == 3
 
 
+def test_columns_that_depend_on_others_still_do():
+    x = normal(300, 3)
+    x[:, 2] = x[:, 0] + x[:, 1]
+    spectrum = fitted(x)
+    y = x[:100] + 0.01 * normal(100, 3, seed=1)
+    found = settle(Clusters.of(spectrum, x, equal(x)), spectrum, y, x, equal(x), lambda z, _: kt.Monomials(3, 2))
+    assert (found[:, 2] - found[:, 0] - found[:, 1]).std() < 0.01
+
+
+def test_points_that_are_the_same_are_clusters_of_which_nothing_is_missed():
+    x = torch.tensor([[0.0], [1.0]]).double().repeat(60, 1)
+    found = Clusters.of(fitted(x, kt.Monomials(1, 1)), x, equal(x))
+    assert found.unseen <= 1
+    again = settle(found, fitted(x, kt.Monomials(1, 1)), x[:7], x, equal(x), lambda z, _: kt.Monomials(1, 1), seeded())
+    assert again.isfinite().all()
+
+
 def five(d, n, seed):
     """Modes of unit spread at a distance of six."""
     frame = torch.linalg.qr(normal(d, d, seed=50 + d))[0]
