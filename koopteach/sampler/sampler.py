@@ -63,7 +63,8 @@ class KoopmanSampler:
             mixture's; then it fits all rows. 0 skips that.
 
     Attributes:
-        columns, mixture, spectrum: what was fitted, in mapped coordinates.
+        columns, mixture, spectrum, clusters: what was fitted, in mapped coordinates; the clusters are told by the
+            spectrum's slow eigenfunctions.
         report: what was fitted, in words.
 
     >>> import torch
