@@ -24,6 +24,7 @@ def test_the_readmes_picture_is_the_first_of_the_first_lesson() -> None:
     assert same, "run: python -m koopcourse.authoring contents"
 
 
+@pytest.mark.slow
 def test_every_lesson_has_a_row_with_its_minutes() -> None:
     rows = table(COURSE).splitlines()[2:]
     assert [row.split("]")[0].strip("| [") for row in rows] == [s.path.stem for s in COURSE.scripts("notebooks")]
@@ -77,6 +78,7 @@ def test_a_lesson_and_its_exercises_lead_to_each_other(exercises) -> None:
     assert f"(../notebooks/{name}.ipynb)" in exercises.path.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_readme_without_its_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="one place marked"):
         filled("# koopteach", COURSE)

@@ -68,7 +68,7 @@ def _recurses():
     [
         _hangs,
         _swallows_exceptions,
-        _swallows_everything_in_a_busy_loop,
+        pytest.param(_swallows_everything_in_a_busy_loop, marks=pytest.mark.slow),
         pytest.param(
             _swallows_everything_asleep,
             marks=pytest.mark.skipif(sys.version_info[:2] == (3, 12), reason="3.12 looks for requests too late"),
@@ -230,7 +230,7 @@ def test_loading_a_library_is_not_counted(tmp_path, monkeypatch):
         lambda: [0] * 10**11,
         lambda: torch.zeros(10**11),
         lambda: np.zeros(10**11),
-        lambda: [bytes(10**7) for _ in range(10**6)],
+        pytest.param(lambda: [bytes(10**7) for _ in range(10**6)], marks=pytest.mark.slow),
     ],
     ids=["list", "tensor", "array", "bit by bit"],
 )

@@ -39,6 +39,7 @@ def test_stored_cells_are_the_sources_cells():
         assert stored == source, f"{script.name}: run python -m koopcourse.authoring build {script.path.stem}"
 
 
+@pytest.mark.slow
 def test_rebuilding_would_change_no_byte_but_outputs():
     for script in COURSE.scripts():
         stored = read_notebook(script.notebook)

@@ -66,6 +66,7 @@ def test_the_weather_has_its_traps_and_its_answers():
         assert abs(math.atanh(found) - math.atanh(exact)) < 4 * (2 / int(group.sum())) ** 0.5  # not quite Gaussian
 
 
+@pytest.mark.slow
 def test_the_sensor_forgets_within_eleven_hours_by_the_clock_alone():
     sensor = stored("sensor")
     signal = sensor["signal_mV"][:, None]
@@ -74,6 +75,7 @@ def test_the_sensor_forgets_within_eleven_hours_by_the_clock_alone():
     assert dropped.high[0, 0] < own_data.TIMESCALE
 
 
+@pytest.mark.slow
 def test_visits_joined_by_hand_give_a_wrong_timescale():
     visits = stored("visits")
     signal = visits["signal_mV"][:, None]
@@ -83,6 +85,7 @@ def test_visits_joined_by_hand_give_a_wrong_timescale():
     assert scan(signal).high[0, 0] < own_data.TIMESCALE
 
 
+@pytest.mark.slow
 def test_a_scan_of_lags_is_drawn_with_its_intervals(monkeypatch):
     needs("matplotlib")
     from koopcourse.plotting import compare_timescales, figures

@@ -64,6 +64,7 @@ def test_a_student_comes_with_its_teacher(name):
     torch.testing.assert_close(student.teacher.transport(x0), teacher.transport(x0))
 
 
+@pytest.mark.slow
 def test_the_failures_fail_as_they_are_called():
     """Boundary distillation: ends without a path. Without reconstruction: no samples. An autoencoder: a small loss."""
     good, ends = quoted("moons-student"), quoted("moons-target-only")
@@ -101,6 +102,7 @@ def test_two_starts_reach_the_same_paths_with_other_spectra():
     assert quoted("moons-consistency-2")["path"] == pytest.approx(quoted("moons-consistency")["path"], abs=0.02)
 
 
+@pytest.mark.slow
 def test_straight_flows_need_one_step_and_curved_ones_do_not_get_there():
     """Euler's first step lands on the mean of independent pairs, and near the data where paths are straight."""
     x0 = torch.randn(500, 2, generator=torch.Generator().manual_seed(2))

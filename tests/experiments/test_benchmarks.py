@@ -94,8 +94,8 @@ def test_a_worker_that_fails_says_why():
     ("key", "size", "bound"),
     [
         ("E2", 6000, 0.1),
-        ("E3", 6000, 0.1),
-        ("E4", 200, 0.1),
+        pytest.param("E3", 6000, 0.1, marks=pytest.mark.slow),
+        pytest.param("E4", 200, 0.1, marks=pytest.mark.slow),
         ("T1", 600, 1e-6),
         ("K1", 600, 0.3),
         ("D1", 400, 1e-8),

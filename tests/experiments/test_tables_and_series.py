@@ -47,6 +47,7 @@ def test_a_bend_leaves_a_third_moment_and_no_bend_none():
     assert abs(data.third_moment(flat) / exact) < 0.1
 
 
+@pytest.mark.slow
 def test_copies_are_copies_and_noise_is_noise():
     """Rows of the table given back are nearer to the training part; a wrong law is told from it always."""
     given = data.split("mixed units", 100)

@@ -136,6 +136,7 @@ def test_what_does_not_fit_is_told(call, told):
         call(normal(500, 1))
 
 
+@pytest.mark.slow
 def test_the_plot_is_drawn(monkeypatch):
     needs("matplotlib.pyplot")
     from koopcourse import plotting

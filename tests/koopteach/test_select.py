@@ -62,7 +62,7 @@ def test_the_right_width_is_found_among_wrong_ones():
 
 
 def test_the_right_kernel_width_is_found_on_pairs():
-    x, y = snapshot_pairs(TARGET, 1000, lag=0.1, dt=0.01, generator=seeded())
+    x, y = snapshot_pairs(TARGET, 500, lag=0.1, dt=0.01, generator=seeded())
     candidates = {f"{w}": KernelEDMD(w, lag=0.1) for w in (0.1, 0.7, 10.0)}
     candidates["far away"] = EDMD(GaussianRBF(normal(20, 2) + 50, 0.1), lag=0.1)
     chosen = select(candidates, x, y, n_modes=3, generator=seeded())
