@@ -133,9 +133,10 @@ class Spectrum(Movable):
         """What the eigenfunctions are combinations of, at ``x``, ``(n, m)``: ``mean``, ``contract_grad`` and
         ``dirichlet`` at the same points take it and compute no kernel again. None where there is none to hold.
         """
-        if not isinstance(self.functions, Expansion) or len(x) * self.functions.width > _MOST_HELD:
+        functions, x = self.functions, self._points(x)
+        if not isinstance(functions, Expansion) or len(x) * functions.width > _MOST_HELD:
             return None
-        return self.functions.features(self._points(x))
+        return functions.features(x)
 
     def mean(self, x: Tensor, features: Tensor | None = None) -> Tensor:
         """Means of the eigenfunctions over the points ``x``, ``(r,)``, without their single values."""

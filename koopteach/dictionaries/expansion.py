@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from koopteach.dictionaries.dirichlet import dirichlet
 from koopteach.dictionaries.rbf import GaussianRBF, MultiScale
 from koopteach.protocols import Dictionary
-from koopteach.tensors import Movable, as_points, chunks
+from koopteach.tensors import Movable, as_points, chunks, map_chunks
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,15 @@ class Expansion(Movable):
 
     def features(self, x: Tensor) -> Tensor | None:
         """``psi(x)`` ``(n, m)``, where sums and gradients at the same points can start from it; else None."""
-        return self.dictionary(x) if isinstance(self.dictionary, GaussianRBF | MultiScale) else None
+        if not isinstance(self.dictionary, GaussianRBF | MultiScale):
+            return None
+        return map_chunks(self.dictionary, x, 2 * self.width)
 
     def sum(self, x: Tensor, features: Tensor | None = None) -> Tensor:
         # first the features over all points: one product with the coefficients instead of n
         features = self.dictionary(x) if features is None else features
-        return (features - self.mean).sum(dim=0).to(self.coefficients.dtype) @ self.coefficients
+        total = reduce(torch.add, ((features[rows] - self.mean).sum(dim=0) for rows in chunks(len(x), 4 * self.width)))
+        return total.to(self.coefficients.dtype) @ self.coefficients
 
     def grad(self, x: Tensor, features: Tensor | None = None) -> Tensor:
         return self._slopes(x, self.coefficients, features)
