@@ -214,8 +214,9 @@ grid, times = (
 )
 
 # %% tags=["collapsed"]
-alt = """Left: a histogram of particles under way from two heaps to one bell, with the exact law. Right: on a logarithmic
-axis the mean and the mean square go to their ends along straight lines, the second twice as steep."""
+alt = """Left: a histogram of particles under way from two heaps to one bell, with the exact law.
+Right: on a logarithmic axis the mean and the mean square go to their ends along straight lines,
+the second twice as steep."""
 
 colors, edges = plotting.COLORS, torch.linspace(-3.6, 3.6, 61)
 

@@ -40,8 +40,9 @@ for (left, right), barrier in zip(axes.reshape(3, 2), (1.0, 4.0, 8.0)):
     right.set(xticks=[])
 axes[1].set_title("visited, exact")
 axes[4].set_xlabel("time")
-alt = """Three paths of 60 time units in a double well. With barrier 1 the particle hops all the time and visits both
-wells as the exact density asks; with barrier 4 it hops a few times; with barrier 8 it never leaves its well."""
+alt = """Three paths of 60 time units in a double well. With barrier 1 the particle hops all the
+time and visits both wells as the exact density asks; with barrier 4 it hops a few times; with
+barrier 8 it never leaves its well."""
 finish(fig, alt)
 
 # %% [markdown]
@@ -112,9 +113,10 @@ c.set(
 )
 
 # %% tags=["collapsed"]
-alt = """Left, the log density of a double well, two humps of equal height with a dip between. Middle, its slope: zero
-at the wells, filled dots, and at the barrier, open dot. Right, arrows of the score of three Gaussian modes; each points
-to one mode, and they turn abruptly half-way between modes."""
+alt = """Left, the log density of a double well, two humps of equal height with a dip between.
+Middle, its slope: zero at the wells, filled dots, and at the barrier, open dot. Right, arrows of
+the score of three Gaussian modes; each points to one mode, and they turn abruptly half-way between
+modes."""
 finish(fig, alt)
 
 # %% [markdown]
@@ -273,8 +275,9 @@ compare(
         for h in (0.02, 0.07, 0.2)
     }
     | {"exact sample": "floor {:.2f} ± {:.2f}".format(*floors["sliced W2"])},
-    alt="Four panels of 800 points on three modes. With step 0.02 the left mode, where all walkers began, still holds too many "
-    "points; with step 0.07 the picture is like the exact sample on the right; with step 0.2 the modes are visibly too wide.",
+    alt="Four panels of 800 points on three modes. With step 0.02 the left mode, where all "
+    "walkers began, still holds too many points; with step 0.07 the picture is like the exact"
+    " sample on the right; with step 0.2 the modes are visibly too wide.",
 )
 
 # %% [markdown]
@@ -305,9 +308,9 @@ for ax, name, color, marker in zip(axes, metrics, (COLORS["model"], COLORS["riva
     ax.legend(loc="upper center")
 axes[0].annotate("too short", (0.0115, 0.4), color=COLORS["error"])
 axes[0].annotate("too coarse", (0.155, 0.54), color=COLORS["error"])
-alt = """Sliced W2 and histogram KL of ULA after 2,000 steps against the step size, each with its noise floor as a grey
-band. Both curves are valleys: they fall from step 0.01, where the run is too short, touch the floor near 0.07 and rise
-again where the step is too coarse."""
+alt = """Sliced W2 and histogram KL of ULA after 2,000 steps against the step size, each with its
+noise floor as a grey band. Both curves are valleys: they fall from step 0.01, where the run is too
+short, touch the floor near 0.07 and rise again where the step is too coarse."""
 finish(fig, alt)
 assert min(distances["sliced W2"]) < 0.5 * distances["sliced W2"][0]
 assert min(distances["sliced W2"]) < 0.7 * distances["sliced W2"][-1]
@@ -336,8 +339,9 @@ notes = {
     name: f"sliced W2 {metrics['sliced W2'](x):.2f}, KL {metrics['histogram KL'](x):.2f}"
     for name, x in pair.items()
 }
-alt = """Left, 800 points that sit on the crossings of a coarse lattice, many on each; right, the exact sample they were
-made from, spread evenly. Sliced W2 is nearly the same for both, histogram KL is five times larger on the left."""
+alt = """Left, 800 points that sit on the crossings of a coarse lattice, many on each; right, the
+exact sample they were made from, spread evenly. Sliced W2 is nearly the same for both, histogram
+KL is five times larger on the left."""
 compare(
     {"moved to a lattice": clumped},
     exact,
@@ -370,7 +374,8 @@ assert metrics["histogram KL"](clumped) > 3 * floors["histogram KL"][0]  # not b
 
 # %%
 def imbalance(barrier, n=10_000, n_records=60):
-    """Times and (share left) - (share right), from equilibrium within the left well, over 1.5 relaxation times."""
+    """Times and (share left) - (share right), from equilibrium within the left well, over 1.5
+    relaxation times."""
     target, source = DoubleWell(barrier), profile.generator(10 + int(barrier))
     horizon, dt = 1.5 / float(target.exact_rates(1)), 0.02 / barrier
     every = math.ceil(horizon / dt / n_records)
@@ -441,8 +446,9 @@ b.set(
 b.legend(loc="lower left")
 
 # %% tags=["collapsed"]
-alt = """Left, the imbalance of the wells falls exponentially, the more slowly the higher the barrier; points lie on exact
-lines. Right, the first rate falls exponentially with the barrier, measured, exact and by Kramers; rates 2 and 3 grow."""
+alt = """Left, the imbalance of the wells falls exponentially, the more slowly the higher the
+barrier; points lie on exact lines. Right, the first rate falls exponentially with the barrier,
+measured, exact and by Kramers; rates 2 and 3 grow."""
 finish(fig, alt)
 
 # %% [markdown]
@@ -506,7 +512,8 @@ def draw(barrier, time):
     b.set(xlabel="time", ylabel="share on the left", title=title, ylim=(0.45, 1.03))
     b.set_xticks([0, 5, 10, 15, 20])
     b.legend(loc="upper right" if rate > 0.1 else "center right")
-    alt = f"""Histogram of 2,000 walkers at time {time:g} against the target with barrier {barrier:g}, beside
+    alt = f"""Histogram of 2,000 walkers at time {time:g} against the target with barrier
+    {barrier:g}, beside
     the share of walkers in the left well against time."""
     finish(fig, alt)
 
@@ -538,8 +545,9 @@ for ax, (h, run) in zip(axes, runs.items()):
         ax.text(0, 1.2, "diverged", ha="center", color=COLORS["error"], fontsize=14)
     ax.set_ylim(0, 1.6)
     ax.label_outer()
-alt = """Histograms of ULA in a double well with barrier 4, 500 steps from an exact sample. Step 0.002 fits the exact
-density; with 0.02 the peaks are too low and too wide, with 0.03 much more so; with 0.08 the run diverged."""
+alt = """Histograms of ULA in a double well with barrier 4, 500 steps from an exact sample. Step
+0.002 fits the exact density; with 0.02 the peaks are too low and too wide, with 0.03 much more so;
+with 0.08 the run diverged."""
 finish(fig, alt)
 exact_width = float(exact_well.abs().std())
 wider = [float(run.final.abs().std()) / exact_width for run in runs.values() if not run.diverged]
@@ -584,7 +592,10 @@ notes = {
     "ULA, 600 steps": f"{float(weights[0]):.0%} in one mode",
     "exact sample": "the same number of points",
 }
-alt = "Six modes on a ring. Left, all 800 walkers fill one mode and none of the others; right, exact samples fill all."
+alt = (
+    "Six modes on a ring. Left, all 800 walkers fill one mode and none of the others; right, "
+    "exact samples fill all."
+)
 exact = ring.sample(n, profile.generator(74))
 compare({"ULA, 600 steps": end}, exact, (-4.4, 4.4), log_prob=ring.log_prob, notes=notes, alt=alt)
 assert sliced_wasserstein2(halfway, end) < floor[0] + 5 * floor[1]  # "it has converged"

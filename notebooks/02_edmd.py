@@ -38,8 +38,9 @@ plotting.curves(
     xlabel="start x",
     ylabel="average of f(X_t)",
     title="a measurement, forgotten",
-    alt="The average of f after times 0 to 3 against the start. The wiggles of f are gone after 0.1, a smooth step from "
-    "left to right stays until 0.4, and after 3 its height has fallen to about a quarter.",
+    alt="The average of f after times 0 to 3 against the start. The wiggles of f are gone after "
+    "0.1, a smooth step from left to right stays until 0.4, and after 3 its height has fallen"
+    " to about a quarter.",
 )
 
 # %% [markdown]
@@ -87,8 +88,9 @@ axes[0].set_ylabel("y, one lag later")
 axes[0].legend(loc="upper left")
 plotting.finish(
     fig,
-    "Snapshot pairs of the double well at three lags. At lag 0.02 they hug the diagonal; at 0.2 they fill two "
-    "blocks, one a well; at 2 all four blocks. The mean of y given x is a diagonal, then a step, then a lower step.",
+    "Snapshot pairs of the double well at three lags. At lag 0.02 they hug the diagonal; at "
+    "0.2 they fill two blocks, one a well; at 2 all four blocks. The mean of y given x is a "
+    "diagonal, then a step, then a lower step.",
 )
 
 # %% [markdown]
@@ -135,7 +137,8 @@ plotting.finish(
 
 # %%
 def edmd(P, Q, tol=1e-8):
-    """Eigenvalues, slowest first, and coefficients, from features P = psi(x) and Q = psi(y), each (n, m)."""
+    """Eigenvalues, slowest first, and coefficients, from features P = psi(x) and Q = psi(y), each
+    (n, m)."""
     G = P.T @ P / len(P)
     A = P.T @ Q / len(P)
     mu, C = torch.linalg.eig(torch.linalg.pinv(G, rtol=tol, hermitian=True) @ A)
@@ -245,8 +248,9 @@ axes[2].minorticks_off()
 axes[2].legend()
 plotting.finish(
     fig,
-    "Estimated rates with error bars of two standard deviations cover the exact rates, for the OU process and the "
-    "double well. The relative error of the slowest rate falls like one over the root of the number of pairs.",
+    "Estimated rates with error bars of two standard deviations cover the exact rates, for "
+    "the OU process and the double well. The relative error of the slowest rate falls like "
+    "one over the root of the number of pairs.",
 )
 
 # %% [markdown]
@@ -288,8 +292,9 @@ for ax in (a, b):
     ax.legend()
 plotting.finish(
     fig,
-    "Left, the first three eigenfunctions of the double well: a step, and two that vary inside the wells. Right, "
-    "group means of phi(y) against phi(x) on fresh pairs lie on straight lines, whose slopes are the eigenvalues.",
+    "Left, the first three eigenfunctions of the double well: a step, and two that vary "
+    "inside the wells. Right, group means of phi(y) against phi(x) on fresh pairs lie on "
+    "straight lines, whose slopes are the eigenvalues.",
 )
 measured = (today * tomorrow).mean(0) / today.square().mean(0)
 assert (measured - torch.exp(-lag * spectrum.rates)).abs().max() < 0.05
@@ -370,8 +375,9 @@ axes[0].set_ylabel("implied timescale")
 axes[0].legend(loc="upper right", fontsize=8)
 plotting.finish(
     fig,
-    "Implied timescales of three modes against the lag, range over six data sets, exact values as lines. Plain: wide "
-    "scatter at short lags. Reversible: none. Four bumps: too small at short lags. At long lags all follow the edge of the noise.",
+    "Implied timescales of three modes against the lag, range over six data sets, exact "
+    "values as lines. Plain: wide scatter at short lags. Reversible: none. Four bumps: too "
+    "small at short lags. At long lags all follow the edge of the noise.",
 )
 assert timescales(bumps, 0.002, False)[:, 0].std() > 3 * timescales(bumps, 0.002, True)[:, 0].std()
 
@@ -481,8 +487,9 @@ plotting.film_strip(
     (-4.3, 4.3),
     records=5 * torch.arange(121),
     title="turning",
-    alt="Five moments of 600 walkers, at the times 0, 0.2, 0.5, 1 and 3. The cloud starts at the right, swings down and "
-    "to the left while it widens and comes nearer to the middle, and is round and at rest in the middle at the end.",
+    alt="Five moments of 600 walkers, at the times 0, 0.2, 0.5, 1 and 3. The cloud starts at the "
+    "right, swings down and to the left while it widens and comes nearer to the middle, and "
+    "is round and at rest in the middle at the end.",
 )
 
 # %%
@@ -520,8 +527,9 @@ a.legend(loc="lower right", fontsize=8)
 b.legend(loc="upper right", fontsize=8)
 plotting.finish(
     fig,
-    "Left, one noisy walker and the mean of 2,000, which spirals into the origin along the curve predicted by the "
-    "complex rate. Right, plain EDMD finds conjugate pairs at the exact places; forced to be real, the rates are wrong.",
+    "Left, one noisy walker and the mean of 2,000, which spirals into the origin along the "
+    "curve predicted by the complex rate. Right, plain EDMD finds conjugate pairs at the "
+    "exact places; forced to be real, the rates are wrong.",
 )
 
 # %% [markdown]
@@ -606,8 +614,9 @@ fig, axes = plotting.new_figure(3, height=3.5)
 for ax, width, tol in zip(axes, (0.2, 1.2, 1.2), (0, 0, 1e-8)):
     show_eigenvalues(ax, width, tol)
 axes[0].legend(loc="lower left", fontsize=8)
-alt = """Eigenvalues in the plane with the unit circle. Bumps of width 0.2: on the exact ones. Width 1.2, not truncated:
-a swarm of spurious ones, many outside the circle. Width 1.2 truncated: on the exact ones again."""
+alt = """Eigenvalues in the plane with the unit circle. Bumps of width 0.2: on the exact ones.
+Width 1.2, not truncated: a swarm of spurious ones, many outside the circle. Width 1.2 truncated:
+on the exact ones again."""
 plotting.finish(fig, alt)
 (bad, wrong, _), (cured, still_wrong, _) = fit(1.2, 0), fit(1.2, 1e-8)
 kc.show(
@@ -647,7 +656,8 @@ def draw(width, truncation):
     b.legend(loc="upper right", fontsize=8)
     plotting.finish(
         fig,
-        f"Left, EDMD's eigenvalues for 25 bumps of width {width:g}, spurious ones red. Right, the eigenvalues of "
+        f"Left, EDMD's eigenvalues for 25 bumps of width {width:g}, spurious ones red. Right, "
+        f"the eigenvalues of "
         "the Gram matrix, those kept and those dropped, above the level of rounding.",
     )
 
@@ -721,8 +731,9 @@ for ax, (name, found) in zip(axes, judgements.items()):
 axes[0].legend(loc="lower left", fontsize=8)
 plotting.finish(
     fig,
-    "Estimated rates against the degree. With powers of x the rates 1 and 2 are lost from degree ten on and others "
-    "take their place; with the same powers in their own units, and with Hermite polynomials, rate 1 stays.",
+    "Estimated rates against the degree. With powers of x the rates 1 and 2 are lost from "
+    "degree ten on and others take their place; with the same powers in their own units, and "
+    "with Hermite polynomials, rate 1 stays.",
 )
 assert slowest["powers of x"][5] > 0.3 and max(slowest[name][5] for name in list(bases)[1:]) < 0.1
 
@@ -756,8 +767,8 @@ for ax, n in zip(axes, (300, 30_000)):
 axes[0].legend(loc="upper left")
 plotting.finish(
     fig,
-    "Eigenvalues claimed by the fit against those on fresh pairs. With 300 pairs most lie far below the diagonal, with "
-    "30,000 on it.",
+    "Eigenvalues claimed by the fit against those on fresh pairs. With 300 pairs most lie far"
+    " below the diagonal, with 30,000 on it.",
 )
 
 # %% [markdown]

@@ -45,7 +45,8 @@ for ax in axes:
     ax.set(xticks=[], yticks=[], aspect="equal")
 plotting.finish(
     fig,
-    "Four islands of points. By the first mode colours shade from end to end; by the second both ends have one colour.",
+    "Four islands of points. By the first mode colours shade from end to end; by the second "
+    "both ends have one colour.",
 )
 
 # %%
@@ -73,8 +74,9 @@ for ax, t in zip(axes, (0, 2, 4, 8, 24)):
     )
 plotting.finish(
     fig,
-    "Five moments of 600 walkers from the leftmost island. They spread from island to island; of the mean of the first "
-    "mode about a third is left at time 8, and hardly anything at 24.",
+    "Five moments of 600 walkers from the leftmost island. They spread from island to island;"
+    " of the mean of the first mode about a third is left at time 8, and hardly anything at "
+    "24.",
 )
 assert 0.25 < float(found(walk[8])[:, 0].mean() / found(walk[0])[:, 0].mean()) < 0.5
 
@@ -199,7 +201,8 @@ kc.show("exact         ", well.exact_rates(4), 2)
 # %%
 import warnings
 
-# The pairs (5) are not quite in equilibrium, and the package says so. Why that does no harm is explained below.
+# The pairs (5) are not quite in equilibrium, and the package says so. Why that does no harm is
+# explained below.
 warnings.filterwarnings("ignore", message=".*do not start in equilibrium")
 quad, lag, names = (
     kt.QuadrupleWell(2.0),
@@ -259,8 +262,9 @@ axes[0].set_ylabel("estimated / exact rate")
 axes[0].legend(loc="upper center", ncols=2, fontsize=8)
 plotting.finish(
     fig,
-    "Estimated over exact rates of four modes in the double and the quadruple well, mean and two standard deviations "
-    "of 12 data sets, for five estimators. Nearly all means lie within a fifth of one.",
+    "Estimated over exact rates of four modes in the double and the quadruple well, mean and "
+    "two standard deviations of 12 data sets, for five estimators. Nearly all means lie "
+    "within a fifth of one.",
 )
 
 # %%
@@ -288,7 +292,8 @@ import scipy.linalg
 
 
 def exact_modes(log_prob, count=3, reach=2.6, points=1501):
-    """Grid, rates and eigenfunctions of a density on the line, by finite differences of (1/pi) (pi f')'."""
+    """Grid, rates and eigenfunctions of a density on the line, by finite differences of (1/pi) (pi
+    f')'."""
     z = torch.linspace(-reach, reach, points, dtype=torch.float64)
     h = float(z[1] - z[0])
     log_pi, log_wall = log_prob(z[:, None]), log_prob(0.5 * (z[1:] + z[:-1])[:, None])
@@ -321,8 +326,8 @@ axes[0].set_ylabel("eigenfunction")
 axes[0].legend(loc="upper left", fontsize=7)
 plotting.finish(
     fig,
-    "The first three eigenfunctions of the double well from four estimators, on a broad grey line, the exact ones. "
-    "All follow it where there are data; they part beyond the wells.",
+    "The first three eigenfunctions of the double well from four estimators, on a broad grey "
+    "line, the exact ones. All follow it where there are data; they part beyond the wells.",
 )
 
 # %% [markdown]
@@ -376,7 +381,8 @@ values = torch.stack([functions(places) for places in path]).reshape(len(t), len
 
 # %%
 def feynman_kac(values, at_start, rates, t):
-    """Mean of phi over the walkers, its standard error, and what (6) claims: each (times, starts, modes)."""
+    """Mean of phi over the walkers, its standard error, and what (6) claims: each (times, starts,
+    modes)."""
     mean, error = values.mean(dim=2), values.std(dim=2) / math.sqrt(values.shape[2])
     return mean, error, torch.exp(-t[:, None, None] * rates) * at_start
 
@@ -444,8 +450,9 @@ for ax, columns in ((a, 1), (b, 2), (c, 1)):
     ax.legend(loc="upper right", fontsize=8, ncols=columns)
 plotting.finish(
     fig,
-    "Left, single walkers jump between two values of the first eigenfunction while their mean decays along the claimed "
-    "exponential. Middle, the same from five starts. Right, gaps of exact functions, a standard normal histogram.",
+    "Left, single walkers jump between two values of the first eigenfunction while their mean"
+    " decays along the claimed exponential. Middle, the same from five starts. Right, gaps of"
+    " exact functions, a standard normal histogram.",
 )
 
 # %% [markdown]
@@ -506,8 +513,9 @@ for k, rate in enumerate(well.exact_rates(8).tolist()):
     )
 ax.set(xlabel="mode", ylabel="rate, at least 1e-9", title="25 bumps, width 0.5", ylim=(3e-10, 1e4))
 ax.legend(loc="center right", fontsize=8)
-alt = """Rates of 25 overlapping bumps on a logarithmic axis. Truncated: on the exact lines from the first. With a
-ridge on the Gram matrix more than ten rates lie far below the slowest exact one, some by many decades."""
+alt = """Rates of 25 overlapping bumps on a logarithmic axis. Truncated: on the exact lines from
+the first. With a ridge on the Gram matrix more than ten rates lie far below the slowest exact one,
+some by many decades."""
 plotting.finish(fig, alt)
 slow = 0.5 * float(well.exact_rates(1))
 for ridge, value in ridged.items():
@@ -638,9 +646,9 @@ for k, ax in enumerate(axes):
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 plotting.finish(
     fig,
-    "Rates of two modes against the bandwidth. For the blurred density the slowest rate rises and the second falls. "
-    "Plain EDMD does so with a wide range; with detailed balance the rates stay near those of the well, even without "
-    "any drift.",
+    "Rates of two modes against the bandwidth. For the blurred density the slowest rate rises"
+    " and the second falls. Plain EDMD does so with a wide range; with detailed balance the "
+    "rates stay near those of the well, even without any drift.",
 )
 flat, exact = curves["pairs (5), detailed balance"].mean(1), well.exact_rates(2)
 assert (
@@ -712,7 +720,10 @@ def three_meanings(length, bumps, points):
         title=f"slowest function, {bumps} bumps, {points} points",
     )
     a.legend(loc="lower right", fontsize=8)
-    alt = f"Left, rates of five modes from {points} points at length {length:g} by three methods beside the exact ones; "
+    alt = (
+        f"Left, rates of five modes from {points} points at length {length:g} by three "
+        f"methods beside the exact ones; "
+    )
     plotting.finish(fig, alt + "right, the slowest function of two of them on the exact one.")
 
 
@@ -740,8 +751,8 @@ chosen = kt.select(
 )
 
 # %% tags=["collapsed"]
-alt = """Held-out energy of seven candidates: bumps of widths 0.25 and 0.6 and both diffusion maps are lowest and nearly
-equal; the narrowest and the widest bumps are higher."""
+alt = """Held-out energy of seven candidates: bumps of widths 0.25 and 0.6 and both diffusion maps
+are lowest and nearly equal; the narrowest and the widest bumps are higher."""
 plotting.selection(
     chosen, alt=alt, title=f"sum of the exact rates: {float(well.exact_rates(3).sum()):.0f}"
 )

@@ -96,8 +96,9 @@ for ax, (name, lines) in zip(axes, paths.items()):
 axes[0].set_ylabel("x")
 plotting.finish(
     fig,
-    "Forty particles of the left well against time under three flows. With SVGD none leaves in a time of 30; with the "
-    "flow of chi-square a few have crossed after time 4; with LAWGD half of them have.",
+    "Forty particles of the left well against time under three flows. With SVGD none leaves "
+    "in a time of 30; with the flow of chi-square a few have crossed after time 4; with LAWGD"
+    " half of them have.",
 )
 assert (paths["SVGD"][-1] < 0).all() and 18 <= (paths["LAWGD"][-1] > 0).sum() <= 22
 
@@ -191,12 +192,13 @@ plotting.film_strip(
     [0, 5, 20, 150],
     (-4.0, 4.0),
     log_prob=banana.log_prob,
-    alt="Four moments of SVGD: a small cloud above a bent target falls onto it and spreads evenly over all of it.",
+    alt="Four moments of SVGD: a small cloud above a bent target falls onto it and spreads evenly"
+    " over all of it.",
 )
 
 
 def distance_and_floor(target, x, seed):
-    """Sliced W2 of x from an exact sample, and mean and spread of what len(x) exact points score."""
+    """Sliced W2 of x from an exact sample, and mean and spread of what len(x) exact ones score."""
     reference = target.sample(5000, profile.generator(seed))
     floor = kt.noise_floor(
         kt.sliced_wasserstein2,
@@ -278,8 +280,9 @@ ax.set(xlabel="modes r", ylabel="sum of squared moments", yscale="log", ylim=(2e
 ax.legend(fontsize=8, loc="upper left")
 plotting.finish(
     fig,
-    "Sum of squared moments against the number of modes, bands from 10 to 90 percent of the clouds. For the shifted cloud "
-    "the exact value is reached with two modes, and then passed; for a perfect cloud the sum grows like the floor.",
+    "Sum of squared moments against the number of modes, bands from 10 to 90 percent of the "
+    "clouds. For the shifted cloud the exact value is reached with two modes, and then "
+    "passed; for a perfect cloud the sum grows like the floor.",
 )
 found = perfect[:, 2].mean() * n / 3
 kc.show("mean of 200 perfect clouds with 3 modes / floor", found, digits=1)
@@ -345,8 +348,9 @@ plotting.curves(
     xlabel="time",
     ylabel="distance from the target",
     logy=True,
-    alt="Chi-square and KL along LAWGD on the line, falling on a logarithmic axis; KL stays below its start times "
-    "exp(-t) and ends falling like exp(-2 t). KL along the flow of chi-square falls, too, and ever more slowly than that.",
+    alt="Chi-square and KL along LAWGD on the line, falling on a logarithmic axis; KL stays below"
+    " its start times exp(-t) and ends falling like exp(-2 t). KL along the flow of chi-"
+    "square falls, too, and ever more slowly than that.",
 )
 
 # %% [markdown]
@@ -369,8 +373,9 @@ plotting.curves(
     {"closed form": closed.cpu(), **{f"r = {r}": truncated[r].cpu() for r in (1, 3, 10)}},
     xlabel="x",
     ylabel="velocity",
-    alt="Velocities of LAWGD on a cloud in the left well against x: all push to the right, the more the nearer to the "
-    "barrier. One mode pushes too little there, three are closer, ten lie on the closed form.",
+    alt="Velocities of LAWGD on a cloud in the left well against x: all push to the right, the "
+    "more the nearer to the barrier. One mode pushes too little there, three are closer, ten "
+    "lie on the closed form.",
 )
 
 # %% [markdown]
@@ -398,7 +403,7 @@ def wrong_weights(well, n=400, share=0.6):
 
 
 def weighted_flow(spectrum, x, p, time=4.0, steps=400):
-    """Moments (steps + 1, r) and mean speeds (steps,) along the flow (3) with w = energies ** -p."""
+    """Moments (steps + 1, r), mean speeds (steps,) along the flow (3) with w = energies ** -p."""
     moments, speeds = [spectrum(x).mean(0)], []
     substeps = (
         4 if p == 0 else 1
@@ -431,9 +436,10 @@ axes[1].set(xlabel="time", ylabel="mean speed of the particles", title="what is 
 axes[1].legend(fontsize=8)
 plotting.finish(
     fig,
-    "Left, the decay rate of chi-square against time: with weights 1 it drops to 0.9 and 0.24, with 1/e it stays near 2. "
-    "Right, the particles' mean speed: with weights 1 it collapses at once to a low level, lowest at depth 4, and stays "
-    "there; with 1/e it falls steadily, as the particles arrive.",
+    "Left, the decay rate of chi-square against time: with weights 1 it drops to 0.9 and "
+    "0.24, with 1/e it stays near 2. Right, the particles' mean speed: with weights 1 it "
+    "collapses at once to a low level, lowest at depth 4, and stays there; with 1/e it falls "
+    "steadily, as the particles arrive.",
 )
 for name, target in zip(list(runs)[::2], (well, deep)):
     m = runs[name][0]
@@ -477,7 +483,10 @@ def decay(exponent, depth):
         title=f"exponent p = {exponent:g}, depth {depth}",
     )
     ax.legend(fontsize=8, ncols=2)
-    alt = "Four moments of the particles against time on a logarithmic axis, and dotted lines with the promised slopes."
+    alt = (
+        "Four moments of the particles against time on a logarithmic axis, and dotted lines with "
+        "the promised slopes."
+    )
     plotting.finish(fig, alt)
 
 
@@ -519,8 +528,9 @@ assert left_over["LAWGD on the ring"][-1] > 2 * left_over["damped on the ring"][
 time = 0.1 * torch.arange(61)
 
 # %% tags=["collapsed"]
-alt = """Energy against time on a logarithmic axis. LAWGD on the line follows exp(-2 t); on the ring it stops falling
-after about one unit of time; with damping it falls several times lower before it slows down, too."""
+alt = """Energy against time on a logarithmic axis. LAWGD on the line follows exp(-2 t); on the
+ring it stops falling after about one unit of time; with damping it falls several times lower
+before it slows down, too."""
 plotting.curves(
     time,
     {**left_over, "exp(-2 t)": (-2 * time).exp()},
@@ -565,8 +575,8 @@ plotting.compare(
     (-4, 4),
     log_prob=two.log_prob,
     notes=notes,
-    alt="SVGD with three bandwidths beside an exact sample of two distant modes: each time four fifths of the "
-    "particles stay in the left mode, where half of them belong.",
+    alt="SVGD with three bandwidths beside an exact sample of two distant modes: each time four "
+    "fifths of the particles stay in the left mode, where half of them belong.",
 )
 
 # %% [markdown]

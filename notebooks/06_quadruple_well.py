@@ -66,8 +66,9 @@ for row, (name, run) in enumerate(runs.items()):
         )
 plotting.finish(
     fig,
-    "Five moments of 600 particles in a plane with four wells. Above, with Langevin dynamics, nearly all are still in "
-    "their corner after 60 steps. Below, with KSWGD, they fill all four wells by step 16.",
+    "Five moments of 600 particles in a plane with four wells. Above, with Langevin dynamics,"
+    " nearly all are still in their corner after 60 steps. Below, with KSWGD, they fill all "
+    "four wells by step 16.",
 )
 
 # %% [markdown]
@@ -210,15 +211,19 @@ right.set(
     xlabel=r"$\beta$", ylabel="time to forget the well", title=r"relaxation time $1/\lambda_1$"
 )
 right.legend()
-alt = """Left, twelve rates at four temperatures: three slow ones, then a gap that widens with beta, from a factor of four
-to hundreds. Right, the relaxation time grows exponentially with beta, along Kramers' formula."""
+alt = """Left, twelve rates at four temperatures: three slow ones, then a gap that widens with
+beta, from a factor of four to hundreds. Right, the relaxation time grows exponentially with beta,
+along Kramers' formula."""
 plotting.finish(fig, alt)
 
 # %% tags=["nbval-ignore-output"]
 for beta in betas:
     rates, truth = found[beta].rates[:4].cpu(), kt.QuadrupleWell(beta).exact_rates(4)
     off = ", ".join(f"{ratio:.2f}" for ratio in rates[:3] / truth[:3])
-    told = f"a well is forgotten after {1 / truth[0]:.3g}; gap after the third mode {rates[3] / rates[2]:.0f}"
+    told = (
+        f"a well is forgotten after {1 / truth[0]:.3g}; gap after the third mode "
+        f"{rates[3] / rates[2]:.0f}"
+    )
     kc.show(f"beta {beta:g}", f"{told}; slow rates / exact {off}")
     assert rates[3] / rates[2] > 3 and (rates[:3] / truth[:3]).log().abs().max() < (
         1.0 if beta < 5 else 2.3
@@ -298,8 +303,8 @@ assert shares["1 walker"][1] > 0.1 > 0.05 > shares["4,000 walkers"][1]
 notes = {name: f"wrong share {share[1]:.0%}" for name, share in shares.items()}
 
 # %% tags=["collapsed"]
-alt = """Particles from three films beside an exact sample. From one walker's film the wells are unevenly filled; from
-40 less so; from 4,000 evenly."""
+alt = """Particles from three films beside an exact sample. From one walker's film the wells are
+unevenly filled; from 40 less so; from 4,000 evenly."""
 panels = {name: arrived[name] for name in list(films)[:3]}
 plotting.compare(panels, reference, BOX, log_prob=well.log_prob, notes=notes, alt=alt)
 
@@ -349,7 +354,8 @@ def rank_distance(well):
 
 # %%
 def stiff_contest(well):
-    """Name -> (method, steps, first coordinate map): every method with a step that suits its scale."""
+    """Name -> (method, steps, first coordinate map): every method with a step that suits its
+    scale."""
     s, shrink = (
         well.stiffness,
         torch.tensor([1.0, well.stiffness**-0.5], dtype=profile.dtype, device=profile.device),
@@ -406,8 +412,9 @@ right.set(xlabel="step", ylabel="sliced W2 of the ranks", title="on the way at s
 fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
 plotting.finish(
     fig,
-    "Left, steps to the noise floor against stiffness 1, 10, 100. KSWGD: fewer than ten at first, some twenty at the end. ULA: "
-    "about a hundred times more at the end than at first. SVGD and the paper's metric do not arrive at 100. Right, their distances.",
+    "Left, steps to the noise floor against stiffness 1, 10, 100. KSWGD: fewer than ten at "
+    "first, some twenty at the end. ULA: about a hundred times more at the end than at first."
+    " SVGD and the paper's metric do not arrive at 100. Right, their distances.",
 )
 for name in names:
     kc.show(
@@ -478,8 +485,9 @@ right.set(xlabel="time", ylabel="sliced W2", title="what it stands for")
 fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 plotting.finish(
     fig,
-    "Left, mean speed against time: ULA's drift is constant, SVGD's speeds fall at once, KSWGD's later. Right, sliced W2: "
-    "KSWGD and LAWGD come down to the grey floor, SVGD stays at its start although it hardly moves, ULA creeps.",
+    "Left, mean speed against time: ULA's drift is constant, SVGD's speeds fall at once, "
+    "KSWGD's later. Right, sliced W2: KSWGD and LAWGD come down to the grey floor, SVGD stays"
+    " at its start although it hardly moves, ULA creeps.",
 )
 for name in movers:
     kc.show(
@@ -600,9 +608,10 @@ a.legend(fontsize=8)
 c.legend(fontsize=8, loc="lower left")
 plotting.finish(
     fig,
-    "Against the number of modes. Left: the decay rate of KL climbs along 1 - eps_r for exact and estimated modes. Middle: "
-    "the velocity's error falls and then rests, the higher the fewer samples there are. Right: from the corner the "
-    "paper's metric breaks at ever shorter steps; at equilibrium, and damped, at about 2.",
+    "Against the number of modes. Left: the decay rate of KL climbs along 1 - eps_r for exact"
+    " and estimated modes. Middle: the velocity's error falls and then rests, the higher the "
+    "fewer samples there are. Right: from the corner the paper's metric breaks at ever "
+    "shorter steps; at equilibrium, and damped, at about 2.",
 )
 
 # %% [markdown]
@@ -645,8 +654,9 @@ for name, damping, noise in (
     sw2, kl, _ = (metric(run.final) for metric in metrics.values())
     notes[name] = f"KL {kl:.2f}, spacing {spacing(run.final):.0%}"
     kc.show(f"{name:15}", f"energy {run.energy[-1]:.0e}, SW2 {sw2:.2f}, {notes[name]}")
-alt = """Particles after 120 steps from a broad start, beside an exact sample. Without noise they cling to a few lines and
-spots; with noise, in either metric, they fill the wells like the exact sample."""
+alt = """Particles after 120 steps from a broad start, beside an exact sample. Without noise they
+cling to a few lines and spots; with noise, in either metric, they fill the wells like the exact
+sample."""
 plotting.compare(clumped, reference, BOX, log_prob=well.log_prob, notes=notes, alt=alt)
 assert spacing(clumped["no noise"]) < 0.5 < 0.7 < spacing(clumped["noise, damped"])
 
@@ -711,7 +721,10 @@ for name, steps, options in (
         if not run.diverged
         else 1
     )
-    told = f"KL {fate[name]:.2f}, wrong share {wrong:.2f}, {run.limited[-1]:.0%} at the limiter in the end"
+    told = (
+        f"KL {fate[name]:.2f}, wrong share {wrong:.2f}, {run.limited[-1]:.0%} at the limiter "
+        f"in the end"
+    )
     kc.show(f"{name:17}", "lost" if run.diverged else told)
 cold_floor = kt.noise_floor(
     lambda z: kt.kl_histogram(z, cold.log_prob, -2, 2),
@@ -821,8 +834,9 @@ ax.set_yticks(rows, [f"{name}: {a}, {b}" for name, (a, b) in knobs.items()], fon
 ax.invert_yaxis()
 ax.set_xticks([0.2, 0.3, 0.5, 1.0], ["0.2", "0.3", "0.5", "1"])
 ax.minorticks_off()
-alt = """Histogram KL when one knob at a time is moved far down or up; grey: the floor. Few modes hurt most by far, then a
-coarse tolerance and a short limiter, too long a step and no noise; the others stay at the floor."""
+alt = """Histogram KL when one knob at a time is moved far down or up; grey: the floor. Few modes
+hurt most by far, then a coarse tolerance and a short limiter, too long a step and no noise; the
+others stay at the floor."""
 plotting.finish(fig, alt)
 assert turned["n_modes"][0] > 2 * max(turned["damping"]) and default < 1.3 * low_floor[0]
 
@@ -844,7 +858,8 @@ METHODS = {
 
 @cache
 def judges(beta):
-    """The target and, for 300 particles, two metrics in units of their floors, with the floors' spreads."""
+    """The target and, for 300 particles, two metrics in units of their floors, with the floors'
+    spreads."""
     target = kt.QuadrupleWell(beta).to(profile.device)
     far = target.sample(5000, profile.generator(70))
     scores = {
@@ -880,7 +895,10 @@ def four_wells(beta, method):
         title="curves and floors",
     )
     b.legend()
-    alt = "Left, 300 particles after 60 steps in four wells. Right, two distances in units of their floors, over the steps."
+    alt = (
+        "Left, 300 particles after 60 steps in four wells. Right, two distances in units of their"
+        " floors, over the steps."
+    )
     plotting.finish(fig, alt)
 
 
@@ -898,7 +916,8 @@ sw_floor, kl_floor = (floors[name][0] for name in ("sliced W2", "histogram KL"))
 
 
 def in_floors(z):
-    return f"SW2 {metrics['sliced W2'](z) / sw_floor:.1f}, KL {metrics['histogram KL'](z) / kl_floor:.1f} floors"
+    sw, kl = metrics["sliced W2"](z) / sw_floor, metrics["histogram KL"](z) / kl_floor
+    return f"SW2 {sw:.1f}, KL {kl:.1f} floors"
 
 
 kc.show("A  pairs of frames, KSWGD       ", in_floors(arrived["4,000 walkers"]))

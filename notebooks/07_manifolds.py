@@ -57,7 +57,8 @@ def mesh(surface, rows=61, columns=121):
 
 # %%
 def draw_surface(ax, surface, x=None, colors=None, elevation=42, azimuth=-60, title=""):
-    """The surface, in colors (rows, columns, 4) or in grey with those of the points x that face us."""
+    """The surface, in colors (rows, columns, 4) or in grey with those of the points x that face
+    us."""
     look = {"color": "#E4E4E4"} if colors is None else {"facecolors": colors, "shade": False}
     ax.plot_surface(*mesh(surface), rstride=1, cstride=1, linewidth=0, antialiased=False, **look)
     if x is not None:
@@ -88,8 +89,8 @@ for ax, step in zip(axes, (0, 4, 10, 60)):
     draw_surface(ax, torus, run.particles[step], title=f"step {step}")
 plotting.finish(
     fig,
-    "Four moments of 800 particles on a torus: from one patch they run around it and cover it evenly. "
-    "Only those that face us are drawn.",
+    "Four moments of 800 particles on a torus: from one patch they run around it and cover it"
+    " evenly. Only those that face us are drawn.",
 )
 
 # %% [markdown]
@@ -254,8 +255,9 @@ for ax, (name, (surface, tangent_fit, full_fit)), count in zip(axes, cases.items
 axes[0].legend(loc="upper left")
 plotting.finish(
     fig,
-    "Rates of circle, sphere and torus. Tangent slopes lie on the exact steps: pairs on the circle; groups of 3, 5 and 7 "
-    "on the sphere; pairs and singles on the torus. Full gradients lie above, more and more for fast modes.",
+    "Rates of circle, sphere and torus. Tangent slopes lie on the exact steps: pairs on the "
+    "circle; groups of 3, 5 and 7 on the sphere; pairs and singles on the torus. Full "
+    "gradients lie above, more and more for fast modes.",
 )
 
 # %% [markdown]
@@ -309,8 +311,9 @@ for ax, (group, spots) in zip(axes[4:], [*on_torus, (slice(5, 6), around(1, 0.0,
     )
 plotting.finish(
     fig,
-    "Above, four spherical harmonics of degrees 1, 2, 2 and 3, estimated from points: two halves, a belt between caps, four "
-    "and six sectors. Below, four functions of the torus: two halves, four quarters, top against bottom, outside against inside.",
+    "Above, four spherical harmonics of degrees 1, 2, 2 and 3, estimated from points: two "
+    "halves, a belt between caps, four and six sectors. Below, four functions of the torus: "
+    "two halves, four quarters, top against bottom, outside against inside.",
 )
 
 # %% [markdown]
@@ -357,8 +360,9 @@ axes[2].set(
 axes[2].legend(fontsize=8)
 plotting.finish(
     fig,
-    "Two samples of a torus from above: uniform angles crowd around the hole, the uniform sample does not. Histograms of "
-    "p: flat for uniform angles; the uniform sample follows (R + r cos p) / 2 pi R, high outside and low inside.",
+    "Two samples of a torus from above: uniform angles crowd around the hole, the uniform "
+    "sample does not. Histograms of p: flat for uniform angles; the uniform sample follows (R"
+    " + r cos p) / 2 pi R, high outside and low inside.",
 )
 
 # %% [markdown]
@@ -448,8 +452,9 @@ axes[1].plot(
 axes[1].set(xlabel="time", ylabel="slowest mode, relative", title="from one point", ylim=(0, 1.05))
 for ax in axes:
     ax.legend(fontsize=8)
-alt = """Left: with the drift the law of p stays at its noise floor; without, total variation climbs to 0.13. Right: from
-one point the average of the slowest mode decays like an exponential with the exact rate."""
+alt = """Left: with the drift the law of p stays at its noise floor; without, total variation
+climbs to 0.13. Right: from one point the average of the slowest mode decays like an exponential
+with the exact rate."""
 plotting.finish(fig, alt)
 assert tv(paths["with the drift"][-1]) < 0.04 < 0.1 < tv(paths["without"][-1])
 assert (share - torch.exp(-exact * time)).abs().max() < 0.06
@@ -500,8 +505,9 @@ plotting.compare(
     exact_angles,
     (-3.3, 3.3),
     notes={"KSWGD, 60 steps": f"sliced W2 {found:.3f}, floor {mean:.3f}"},
-    alt="Angles around the axis (across) and around the tube (up): a patch; after 60 steps the whole square, denser in the "
-    "middle, the outside of the torus, just like the exact sample.",
+    alt="Angles around the axis (across) and around the tube (up): a patch; after 60 steps the "
+    "whole square, denser in the middle, the outside of the torus, just like the exact "
+    "sample.",
 )
 
 # %% [markdown]
@@ -604,8 +610,8 @@ for ax, (name, film) in zip(axes[1:], list(films.items())[1:]):
     )
 axes[0].set(xlabel="step", ylabel="mean distance from the surface", ylim=(1e-18, 1e2))
 axes[0].legend(fontsize=8, loc="center right")
-alt = """Left: with projection the distance from the surface is rounding; without, it grows to 0.3 and to 1. Right: cuts
-through the tube, where the particles should lie on the circle and do not."""
+alt = """Left: with projection the distance from the surface is rounding; without, it grows to 0.3
+and to 1. Right: cuts through the tube, where the particles should lie on the circle and do not."""
 plotting.finish(fig, alt)
 assert (
     distance(films["tangent, projected"][-1])

@@ -43,8 +43,9 @@ plotting.films(
     times,
     box,
     hue=film[-1][:1200, 0],
-    alt="Five moments of a flow. A round cloud of noise shrinks until half time, becomes a ring, and ends as eight "
-    "Gaussians on a circle. Colours, given by the end, are sectors of the noise.",
+    alt="Five moments of a flow. A round cloud of noise shrinks until half time, becomes a ring, "
+    "and ends as eight Gaussians on a circle. Colours, given by the end, are sectors of the "
+    "noise.",
 )
 
 # %% [markdown]
@@ -150,8 +151,9 @@ arrow = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.012, "zorde
 ax.quiver(*spot.cpu(), *exact_v.cpu(), color=plotting.COLORS["model"], **arrow)
 plotting.finish(
     fig,
-    "Forty grey lines from black noise to orange data, all through one spot at half time and in almost every direction, and the "
-    "blue arrow of their mean velocity, which points to the right: it is none of theirs.",
+    "Forty grey lines from black noise to orange data, all through one spot at half time and "
+    "in almost every direction, and the blue arrow of their mean velocity, which points to "
+    "the right: it is none of theirs.",
 )
 kc.show("lines through the disc", int(passing.sum()) > 1000)
 
@@ -227,8 +229,9 @@ plotting.compare(
     fresh,
     box,
     notes={name: f"SW2 {sliced(x):.2f}, floor {floor[0]:.2f}" for name, x in ends.items()},
-    alt="Samples by Euler's method. One step: a single dot in the middle. Two steps: a disc. Four: a ring with "
-    "eight corners. Sixteen: eight Gaussians like the exact sample beside them.",
+    alt="Samples by Euler's method. One step: a single dot in the middle. Two steps: a disc. "
+    "Four: a ring with eight corners. Sixteen: eight Gaussians like the exact sample beside "
+    "them.",
 )
 
 # %% [markdown]
@@ -281,8 +284,9 @@ axes[1].legend()
 axes[2].axhline(toy.structure(fresh), color=plotting.COLORS["floor"], linewidth=1)
 plotting.finish(
     fig,
-    "Error, sliced W2 and structure against evaluations for Euler, midpoint and RK4. The error falls on and on, ever "
-    "faster for the higher orders; sliced W2 sits on its floor from 8 to 16 evaluations on; structure saturates at 16.",
+    "Error, sliced W2 and structure against evaluations for Euler, midpoint and RK4. The "
+    "error falls on and on, ever faster for the higher orders; sliced W2 sits on its floor "
+    "from 8 to 16 evaluations on; structure saturates at 16.",
 )
 assert (
     runs["midpoint"][1, 3] < runs["Euler"][1, 4] / 2
@@ -328,8 +332,9 @@ for k, (name, (ends, way)) in enumerate(pairings.items()):
     )
 plotting.finish(
     fig,
-    "Sixty-four independent pairs, a thicket of crossing lines, and the paths of their flow, which run inwards, turn and "
-    "run out again. Pairs by OT, short lines side by side, and the paths of their flow, almost straight.",
+    "Sixty-four independent pairs, a thicket of crossing lines, and the paths of their flow, "
+    "which run inwards, turn and run out again. Pairs by OT, short lines side by side, and "
+    "the paths of their flow, almost straight.",
 )
 
 # %% [markdown]
@@ -423,7 +428,8 @@ for name, way in contest.items():
     assert "exact" in name or toy.structure(careful) < 0.98
     print(f"{name:20} {S:5.2g}   " + "   ".join(cells))
 print(
-    f"{'exact sample':20}         {floor[0]:.2f} {toy.structure(fresh):4.0%} (floor ± {floor[1]:.2f})"
+    f"{'exact sample':20}         {floor[0]:.2f} {toy.structure(fresh):4.0%} (floor ± "
+    f"{floor[1]:.2f})"
 )
 assert quality["learned, OT"][0, 0] < 0.15 < 0.5 < quality["learned, independent"][0, 0]
 
@@ -444,8 +450,9 @@ axes[1].set(xlabel="Euler steps = NFE", ylabel="structure: share near a centre",
 axes[0].legend(fontsize=8)
 plotting.finish(
     fig,
-    "Sliced W2 and structure against Euler steps for four flows. Straight flows are near the floor of sliced W2 with one "
-    "step, where the independent ones fail; with 16 steps the exact flow has the best structure, the learned ones less.",
+    "Sliced W2 and structure against Euler steps for four flows. Straight flows are near the "
+    "floor of sliced W2 with one step, where the independent ones fail; with 16 steps the "
+    "exact flow has the best structure, the learned ones less.",
 )
 
 # %% [markdown]
@@ -484,7 +491,8 @@ def solve(flow_of, solver, steps):
     plotting.points(axes[1], x, box, title=score)
     plotting.finish(
         fig,
-        "Left: sixty paths as the solver draws them, from grey noise. Right: the samples they end in.",
+        "Left: sixty paths as the solver draws them, from grey noise. Right: the samples they"
+        " end in.",
     )
 
 
@@ -527,8 +535,8 @@ boards = {
 # %% tags=["nbval-ignore-output"]
 rulers = {name: (board_distance(x), board.structure(x)) for name, x in boards.items()}
 notes = {name: f"SW2 {a:.2f}, structure {b:.0%}" for name, (a, b) in rulers.items()}
-alt = """From scratch: a filled square with faint structure. Fourier features: a checkerboard with soft edges, also with 12
-Euler steps. One Euler step: a small dot in the middle."""
+alt = """From scratch: a filled square with faint structure. Fourier features: a checkerboard with
+soft edges, also with 12 Euler steps. One Euler step: a small dot in the middle."""
 plotting.compare(boards, board_fresh, (-2.3, 2.3), notes=notes, alt=alt)
 kc.show("floor of SW2, mean and sd", board_floor, digits=2)
 assert (
@@ -578,8 +586,9 @@ wrong = {
     name: kt.integrate(v, noise[:1000], solver="rk4", steps=32).states[-1]
     for name, v in slips.items()
 }
-alt = """Samples of three slips beside the exact sample. Swapped end points: eight clumps on too small a circle.
-Target x1 - x_t: a broad ring that has not arrived. Target x0 - x1: rays that leave the picture."""
+alt = """Samples of three slips beside the exact sample. Swapped end points: eight clumps on too
+small a circle. Target x1 - x_t: a broad ring that has not arrived. Target x0 - x1: rays that leave
+the picture."""
 plotting.compare(wrong, fresh, box, alt=alt)
 x0, x1 = flow.source(25_600, profile.generator(16)), toy.sample(25_600, profile.generator(17))
 own = torch.rand(25_600, 1, dtype=profile.dtype, generator=profile.generator(18)).to(profile.device)

@@ -55,8 +55,9 @@ for row, name in zip(axes.reshape(2, 3), flows):
     one = flows[name].transport(noise[:250], solver="euler", steps=1)
     plotting.points(row[2], data[:250], box, color="data")
     plotting.points(row[2], one, box, title="one Euler step of it, on the data")
-alt = """Above: straight lines from noise to two moons, a thicket; their flow runs inwards and turns; one Euler step gives a
-dot. Below: bent paths, a thicket, too; their flow is nearly straight; one Euler step gives two moons, with a haze between them."""
+alt = """Above: straight lines from noise to two moons, a thicket; their flow runs inwards and
+turns; one Euler step gives a dot. Below: bent paths, a thicket, too; their flow is nearly
+straight; one Euler step gives two moons, with a haze between them."""
 plotting.finish(fig, alt)
 
 # %% [markdown]
@@ -193,8 +194,9 @@ axes[1].set(xlabel="x at t = 1/2", ylabel="velocity", title="the field on the do
 axes[1].legend(fontsize=8)
 plotting.finish(
     fig,
-    "Left: two bundles of paths from noise to the data at plus and minus 1.5, the lower one squeezed at half time. Right: "
-    "the counted mean rates lie on the curve of equation (2); the curve without the determinant misses them.",
+    "Left: two bundles of paths from noise to the data at plus and minus 1.5, the lower one "
+    "squeezed at half time. Right: the counted mean rates lie on the curve of equation (2); "
+    "the curve without the determinant misses them.",
 )
 assert (told[True] - counted).abs().max() < 0.15 < 0.8 < (told[False] - counted).abs().max()
 
@@ -299,8 +301,9 @@ for ax, (name, way) in zip(axes, same_map.items()):
     plotting.points(
         ax, true_end[:16], box, color="data", title=f"{name}: flow, and four Euler steps"
     )
-alt = """Sixteen paths of one trained network under three schedules, from the same noise to the same ends. Under the linear one they
-run inwards and four Euler steps, dashed, miss the ends; under the other two they bend less and the steps come close."""
+alt = """Sixteen paths of one trained network under three schedules, from the same noise to the
+same ends. Under the linear one they run inwards and four Euler steps, dashed, miss the ends; under
+the other two they bend less and the steps come close."""
 plotting.finish(fig, alt)
 assert S < 1.1 and steps[2] < 0.14
 
@@ -343,7 +346,8 @@ def play(schedule, p, q, t):
     plotting.points(axes[2], noise[:24], box, color="reference", title=f"S {told.deviation:.2f}")
     plotting.finish(
         fig,
-        "Shares of noise and data over time, the field at one time over its points, and flow lines.",
+        "Shares of noise and data over time, the field at one time over its points, and flow "
+        "lines.",
     )
 
 
@@ -434,9 +438,10 @@ axes[3].set_ylabel("the terms of equation (5)")
 axes[3].legend(loc="lower left", fontsize=8)
 plotting.finish(
     fig,
-    "Noise on the line to a narrower Gaussian by three schedules. Above: grey random paths and the blue flow, bent for the "
-    "linear and the trigonometric one, a fan of straight lines for the optimal one, whose paths bend. Below: the terms of the "
-    "identity; in the optimal case bend and crossing cancel.",
+    "Noise on the line to a narrower Gaussian by three schedules. Above: grey random paths "
+    "and the blue flow, bent for the linear and the trigonometric one, a fan of straight "
+    "lines for the optimal one, whose paths bend. Below: the terms of the identity; in the "
+    "optimal case bend and crossing cancel.",
 )
 
 # %% [markdown]
@@ -473,8 +478,9 @@ fig, axes = plotting.new_figure(4, height=2.5)
 for ax, (name, x), hue in zip(axes, panels.items(), hues):
     plotting.cloud(ax, x[:250].detach(), hue[:250], (-3, 3))
     ax.set_title(name)
-alt = """Round noise, coloured from left to right; the map takes it to two moons with some points between them. Data, coloured
-by height; the inverse map takes them to a round cloud with a thin cut."""
+alt = """Round noise, coloured from left to right; the map takes it to two moons with some points
+between them. Data, coloured by height; the inverse map takes them to a round cloud with a thin
+cut."""
 plotting.finish(fig, alt)
 round_floor = kt.noise_floor(
     lambda x: kt.sliced_wasserstein2(x, noise),
@@ -635,7 +641,8 @@ seconds["OT-CFM + reflow"] += seconds["OT-CFM"]
 fig, axes = plotting.new_figure(3, height=2.9, sharey=True)
 for ax, law in zip(axes, LAWS):
     print(
-        f"{law}: floor of SW2 {floors[law][0]:.3f} ± {floors[law][1]:.3f}. SW2, structure at 1, 2, 4 Euler steps:"
+        f"{law}: floor of SW2 {floors[law][0]:.3f} ± {floors[law][1]:.3f}. SW2, structure at 1, "
+        f"2, 4 Euler steps:"
     )
     for name, (color, dash, marker) in zip(kinds, reversed(plotting.SERIES)):
         cells = [f"{a:.3f} {b:4.0%}" for a, b in marks[law, name].T.tolist()]
@@ -665,8 +672,9 @@ for ax, law in zip(axes, LAWS):
 
 # %% tags=["collapsed"]
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8)
-alt = """Sliced W2 against one, two and four Euler steps on three problems. The pushed chart is lowest at one step, the decoded
-one close by; with more steps the others come near, except for the convex chart, which stays highest."""
+alt = """Sliced W2 against one, two and four Euler steps on three problems. The pushed chart is
+lowest at one step, the decoded one close by; with more steps the others come near, except for the
+convex chart, which stays highest."""
 plotting.finish(fig, alt)
 for law in LAWS:
     ours = marks[law, "pushed chart"]
@@ -691,8 +699,9 @@ for row, law in zip(axes.reshape(3, 5), LAWS):
         )
         ax.set(xticks=[], yticks=[], title=(f"{name}\n" if law == LAWS[0] else "") + score)
     row[0].set_ylabel(law)
-alt = """One Euler step of four flows on three problems, 10,000 samples each, and the exact sample. OT-CFM leaves a haze between the
-moons and between the dark cells; after reflow and with local pairs it is thinner, by the pushed chart thinnest; the exact sample has none."""
+alt = """One Euler step of four flows on three problems, 10,000 samples each, and the exact sample.
+OT-CFM leaves a haze between the moons and between the dark cells; after reflow and with local
+pairs it is thinner, by the pushed chart thinnest; the exact sample has none."""
 plotting.finish(fig, alt)
 
 # %% [markdown]
@@ -735,7 +744,8 @@ def run(law, flow, steps):
         ax.set_title(title, fontsize=8)
     plotting.finish(
         fig,
-        "Start points, where so many Euler steps of the chosen flow take them, and an exact sample.",
+        "Start points, where so many Euler steps of the chosen flow take them, and an exact "
+        "sample.",
     )
 
 
@@ -800,8 +810,9 @@ axes[1].legend()
 for ax in axes:
     ax.set_xticks(dims, [str(d) for d in dims])
     ax.minorticks_off()
-alt = """Left: the effective sample size falls from over a hundred in two dimensions to one from sixteen on. Right: the
-objective per dimension, true value constant, is overestimated sevenfold in sixteen dimensions and zero from thirty-two on."""
+alt = """Left: the effective sample size falls from over a hundred in two dimensions to one from
+sixteen on. Right: the objective per dimension, true value constant, is overestimated sevenfold in
+sixteen dimensions and zero from thirty-two on."""
 plotting.finish(fig, alt)
 
 # %% [markdown]

@@ -46,8 +46,8 @@ plotting.films(
     moments,
     box,
     hue=few[:, 0],
-    alt="Two rows of five moments. Teacher above and student below look alike: a round cloud contracts a little, splits "
-    "and becomes two moons; colours stay in the same places.",
+    alt="Two rows of five moments. Teacher above and student below look alike: a round cloud "
+    "contracts a little, splits and becomes two moons; colours stay in the same places.",
 )
 kc.show("evaluations of the network, teacher and student", [teacher.nfe, student.nfe])
 
@@ -192,8 +192,9 @@ for name, (flow, solver, steps) in tries.items():
     measured[name] = ([nfe for _, nfe in found], [value for value, _ in found])
 
 # %% tags=["collapsed"]
-alt = """Sliced W2 against evaluations of the network. One Euler step of the teacher is far off; Euler needs more than
-16, midpoint 8 to 16. The OT teacher needs 2 to 4; the student is at the noise floor with one."""
+alt = """Sliced W2 against evaluations of the network. One Euler step of the teacher is far off;
+Euler needs more than 16, midpoint 8 to 16. The OT teacher needs 2 to 4; the student is at the
+noise floor with one."""
 plotting.curves(
     [],
     measured,
@@ -215,8 +216,9 @@ notes = {
     name: f"SW2 {distance(x):.2f}, on the moons {kt.moons.structure(x):.0%}"
     for name, x in states.items()
 }
-alt = """Teacher with 16 evaluations, student with one, and an exact sample show two moons; between the arms the first
-two have some stray points. One Euler step of the teacher is a single dot in the middle."""
+alt = """Teacher with 16 evaluations, student with one, and an exact sample show two moons; between
+the arms the first two have some stray points. One Euler step of the teacher is a single dot in the
+middle."""
 plotting.compare(
     {name: x[:400] for name, x in states.items()}, reference, box, notes=notes, alt=alt
 )
@@ -296,8 +298,9 @@ names = {
 }
 students = {name: kc.shipped(file) for name, file in names.items()}
 told = {name: flow.diagnose(x0) for name, flow in students.items()}
-alt = """Error against the teacher over time. End points only: zero at the start, a third of the data's size in the middle,
-small again at the end. The other two stay below six per cent all along."""
+alt = """Error against the teacher over time. End points only: zero at the start, a third of
+the data's size in the middle, small again at the end. The other two stay below six per cent
+all along."""
 plotting.curves(
     told["by consistency"].times,
     {name: d.path_error for name, d in told.items()},
@@ -321,8 +324,9 @@ plotting.films(
     middle,
     box,
     hue=few[:, 0],
-    alt="The teacher above, the student of end points below. At t = 0.5 the teacher is a small round cloud, the "
-    "student a wide one that opens into arms. At t = 1 both are the same moons.",
+    alt="The teacher above, the student of end points below. At t = 0.5 the teacher is a small "
+    "round cloud, the student a wide one that opens into arms. At t = 1 both are the same "
+    "moons.",
 )
 
 # %% [markdown]
@@ -350,8 +354,8 @@ for ax, (name, x) in zip(
     ax.set_title(name)
 plotting.finish(
     fig,
-    "The data's two moons, and the noise they came from by student and by teacher: round clouds, in which the upper moon's "
-    "colours lie above the lower moon's.",
+    "The data's two moons, and the noise they came from by student and by teacher: round "
+    "clouds, in which the upper moon's colours lie above the lower moon's.",
 )
 
 # %%
@@ -392,8 +396,9 @@ plotting.films(
     moments,
     (-3.2, 3.2),
     hue=few[:, 0],
-    alt="Three rows of five moments. The straight part contracts evenly to a small round cloud. The turning pair is "
-    "small at first, turns over and grows into a diagonal band. Their sum ends as two moons.",
+    alt="Three rows of five moments. The straight part contracts evenly to a small round cloud. "
+    "The turning pair is small at first, turns over and grows into a diagonal band. Their sum"
+    " ends as two moons.",
 )
 assert torch.allclose(total[-1], student.transport(few), atol=1e-4)
 
@@ -421,8 +426,8 @@ def side_by_side(t, drift_gain, pair_gain):
     for ax, (name, x) in zip(axes, panels.items()):
         plotting.cloud(ax, x, few[:, 0], (-3.5, 3.5))
         ax.set_title(f"{name}, t = {t:g}")
-    alt = """Teacher, student, and student with gains on its drift and its pair. With gains of one all three look alike;
-    a smaller gain of the pair shrinks the moons and curls them up."""
+    alt = """Teacher, student, and student with gains on its drift and its pair. With gains of one
+all three look alike; a smaller gain of the pair shrinks the moons and curls them up."""
     plotting.finish(fig, alt)
 
 
@@ -523,8 +528,10 @@ ax.set(xlabel=r"growth $\alpha$", ylabel=r"frequency $\beta$", ylim=(0.3, 6))
 fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
 plotting.finish(
     fig,
-    "Map of the best possible path error of the independent teacher over growth and frequency: a wide dark valley with errors of one to two per cent. "
-    "Default and half of the paths lie together in it; horizon 0.8, the OT teacher and both trainings lie elsewhere.",
+    "Map of the best possible path error of the independent teacher over growth and "
+    "frequency: a wide dark valley with errors of one to two per cent. Default and half of "
+    "the paths lie together in it; horizon 0.8, the OT teacher and both trainings lie "
+    "elsewhere.",
 )
 
 # %% [markdown]

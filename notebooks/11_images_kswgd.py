@@ -61,8 +61,9 @@ run = kt.run_particles(
 seconds = process_time() - began
 
 # %% tags=["collapsed"]
-alt = """Six rows of twelve 8 x 8 pictures, after 0, 2, 5, 10, 20 and 60 steps. In the first row some are
-faint or between two digits; from the fourth row on they hardly change, and most are clear digits of all kinds."""
+alt = """Six rows of twelve 8 x 8 pictures, after 0, 2, 5, 10, 20 and 60 steps. In the first row
+some are faint or between two digits; from the fourth row on they hardly change, and most are clear
+digits of all kinds."""
 film = {f"step {k}": autoencoder.decode(run.particles[k, 24:36]) for k in (0, 2, 5, 10, 20, 60)}
 plotting.picture_rows(film, alt=alt)
 
@@ -123,7 +124,10 @@ plotting.picture_rows(film, alt=alt)
 
 # %%
 back = autoencoder.decode(held_out)
-alt = "Two rows of twelve held-out digits: as they are, and after the round trip through six numbers, softer."
+alt = (
+    "Two rows of twelve held-out digits: as they are, and after the round trip through six "
+    "numbers, softer."
+)
 plotting.picture_rows({"held out": images.test[:36:3], "through 6 numbers": back[:36:3]}, alt=alt)
 kc.show("recognised as they are", classifier.accuracy(images.test, images.test_labels), digits=2)
 kc.show("recognised after the round trip", classifier.accuracy(back, images.test_labels), digits=2)
@@ -261,8 +265,8 @@ finest = max(as_good, key=lambda name: len(candidates[name].spectrum(1000)))
 # %% tags=["collapsed"]
 plotting.selection(
     selection,
-    alt="Held-out energies of four candidates: 500 kernels score worse than 250. Bars are each one's own error; ties are "
-    "judged fold by fold.",
+    alt="Held-out energies of four candidates: 500 kernels score worse than 250. Bars are each "
+    "one's own error; ties are judged fold by fold.",
 )
 
 # %% tags=["nbval-ignore-output"]
@@ -344,8 +348,9 @@ shown = {
 }
 
 # %% tags=["collapsed"]
-alt = """Five rows of fourteen digits: real ones after the round trip, KSWGD, latent flow matching, a Gaussian mixture, noise. The first
-two rows are hard to tell apart, flow and noise have some undecided ones. KSWGD and flow start from the noise of the last row."""
+alt = """Five rows of fourteen digits: real ones after the round trip, KSWGD, latent flow matching,
+a Gaussian mixture, noise. The first two rows are hard to tell apart, flow and noise have some
+undecided ones. KSWGD and flow start from the noise of the last row."""
 plotting.picture_rows(shown, alt=alt)
 
 # %% [markdown]
@@ -401,7 +406,10 @@ plotting.explore(
 # %% tags=["nbval-ignore-output"]
 codes = ends["one denoising step"][order]
 nearest = torch.cdist(codes, z).argmin(1)
-alt = "Two rows of fourteen digits: generated ones, and below each the nearest training digit after the round trip; alike, not equal."
+alt = (
+    "Two rows of fourteen digits: generated ones, and below each the nearest training digit after"
+    " the round trip; alike, not equal."
+)
 plotting.picture_rows(
     {"KSWGD": autoencoder.decode(codes), "nearest": autoencoder.decode(z[nearest])}, alt=alt
 )

@@ -37,9 +37,9 @@ x0 = torch.randn(1000, look.dim, dtype=profile.dtype, generator=profile.generato
 drawn = {"teacher, 40": teacher.transport(x0, steps=20), "student, 1": student.transport(x0)}
 
 # %% tags=["collapsed"]
-alt = """Four rows of twelve garments: real ones, the same cut to 40 components, the teacher's with 40 evaluations, the
-student's with one. The drawn ones are softer than the real ones. Teacher and student show the same garment in each column,
-the student a little blotchier."""
+alt = """Four rows of twelve garments: real ones, the same cut to 40 components, the teacher's with
+40 evaluations, the student's with one. The drawn ones are softer than the real ones. Teacher and
+student show the same garment in each column, the student a little blotchier."""
 plotting.picture_rows(
     {
         "real": clothes.test[:12],
@@ -133,8 +133,9 @@ paths = {"teacher": teacher.trajectory(two, moments), "student": student.traject
 films = {
     f"{name}, {i + 1}": components.decode(z[:, i]) for i in range(2) for name, z in paths.items()
 }
-alt = """Two noises at eleven moments, teacher above student. The blotchy noise pales until the middle, then a digit with black
-strokes comes out of it. Student and teacher agree at every moment."""
+alt = """Two noises at eleven moments, teacher above student. The blotchy noise pales until
+the middle, then a digit with black strokes comes out of it. Student and teacher agree at
+every moment."""
 plotting.picture_rows(films, columns=[f"{float(t):.1f}" for t in moments], alt=alt)
 kc.show("evaluations of the network, student", student.nfe)
 told = student.diagnose(x0)
@@ -219,9 +220,10 @@ for name, solver, steps in tries:
         ends[f"{key} {flow.nfe}"] = z
 
 # %% tags=["collapsed"]
-alt = """Frechet distance against evaluations, both logarithmic. The student is the lowest of all with one, three times above
-the floor; the teacher's Euler steps start thirty times higher and come down slowly, its midpoint steps cross the student's
-level at four evaluations; OT and reflow with one lie between."""
+alt = """Frechet distance against evaluations, both logarithmic. The student is the lowest of all
+with one, three times above the floor; the teacher's Euler steps start thirty times higher and come
+down slowly, its midpoint steps cross the student's level at four evaluations; OT and reflow with
+one lie between."""
 plotting.curves(
     [],
     measured,
@@ -322,8 +324,8 @@ shown = list(range(0, 580, 45))
 rows = {"held out": real[shown]} | {
     f"{name}, there and back": z[shown] for name, z in again.items()
 }
-alt = """Thirteen held-out digits, and what student and teacher make of them there and back. The teacher returns the same
-pictures; the student the same digits with some pixels changed."""
+alt = """Thirteen held-out digits, and what student and teacher make of them there and back. The
+teacher returns the same pictures; the student the same digits with some pixels changed."""
 plotting.picture_rows({name: components.decode(z) for name, z in rows.items()}, alt=alt)
 normal = torch.randn(10_000, 32, dtype=profile.dtype, generator=profile.generator(6))
 kc.show(
@@ -376,8 +378,8 @@ rows = {
     "noise, straight": student.transport(line),
     "noise, quarter circle": student.transport(arc),
 }
-alt = """Three ways from one digit to another. Blended pixels show both digits over each other in the middle. Both noise paths
-pass through something like a nine."""
+alt = """Three ways from one digit to another. Blended pixels show both digits over each other in
+the middle. Both noise paths pass through something like a nine."""
 plotting.picture_rows({name: components.decode(z) for name, z in rows.items()}, alt=alt)
 
 pairs = torch.randperm(580, generator=profile.generator(8)).reshape(2, 290)
@@ -408,8 +410,9 @@ rows = {
     "pair at t = 1": components.linear(swing[1]),
     "digit": components.decode(student.transport(ten)),
 }
-alt = """Twelve noises, the pictures that drift and pair add, and the digits. Orange adds ink, purple takes it
-away, on one scale for all. Neither drift nor pair looks like noise or digit; only the sum does."""
+alt = """Twelve noises, the pictures that drift and pair add, and the digits. Orange adds ink,
+purple takes it away, on one scale for all. Neither drift nor pair looks like noise or digit; only
+the sum does."""
 plotting.picture_rows(rows, signed=("drift u", "pair at t = 0", "pair at t = 1"), alt=alt)
 kc.show("eigenvalue of the pair", student.rates[2].item(), digits=2)
 sizes = [float(part.square().mean().sqrt()) for part in (m.drift, *swing)]
@@ -430,8 +433,8 @@ def gains(drift_gain, pair_gain, t):
             ten, [drift_gain, pair_gain], t=t
         ),
     }
-    alt = """Twelve digits unchanged, and with gains on drift and pair. Without the pair many change their class, a larger gain of it
-    makes them harder and blacker."""
+    alt = """Twelve digits unchanged, and with gains on drift and pair. Without the pair many
+change their class, a larger gain of it makes them harder and blacker."""
     plotting.picture_rows({name: components.decode(z) for name, z in rows.items()}, alt=alt)
     assert torch.allclose(student.edit(ten, [1.0, 1.0], t=t), rows["unchanged"], atol=1e-4)
 
@@ -501,8 +504,9 @@ band = 2 * float(chance.std())
 ax.axhspan(1 - band, 1 + band, color=plotting.COLORS["floor"], alpha=0.25, label="chance, 2 sd")
 ax.set(xlabel="digit", ylabel="energy / mean", xticks=range(10))
 fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
-alt = """Energy of the pair for each digit over its mean, for three students, and the size of the finished pictures. All four
-curves are high at four and low at three and eight; the third student's leaves the band of chance least."""
+alt = """Energy of the pair for each digit over its mean, for three students, and the size of the
+finished pictures. All four curves are high at four and low at three and eight; the third student's
+leaves the band of chance least."""
 plotting.finish(fig, alt)
 
 # %% [markdown]
@@ -545,8 +549,9 @@ rows |= {
 }
 
 # %% tags=["collapsed"]
-alt = """Drifts and edited digits of three students. The drifts of the first and of another seed share little but their size;
-those of another spectrum are other ones. The edited digits are all harder and blacker, but in different pixels."""
+alt = """Drifts and edited digits of three students. The drifts of the first and of another seed
+share little but their size; those of another spectrum are other ones. The edited digits are all
+harder and blacker, but in different pixels."""
 plotting.picture_rows(rows, signed=[name for name in rows if name.startswith("drift")], alt=alt)
 
 # %% [markdown]

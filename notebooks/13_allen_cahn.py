@@ -65,7 +65,8 @@ for ax, temperature in zip(axes, (0.02, 0.08)):
 axes[1].set_ylabel("")
 plotting.finish(
     fig,
-    "Space-time pictures of one field. Cold: a few broad domains that live long. Warm: many short ones.",
+    "Space-time pictures of one field. Cold: a few broad domains that live long. Warm: many "
+    "short ones.",
 )
 
 # %% [markdown]
@@ -208,7 +209,8 @@ axes[1].set(xlabel="position", ylabel="u", ylim=(-2.2, 2.9))
 axes[1].legend(ncols=2, loc="upper center")
 plotting.finish(
     fig,
-    "Left: the first four coordinate functions, much like cosines. Right: a field and what eight keep.",
+    "Left: the first four coordinate functions, much like cosines. Right: a field and what "
+    "eight keep.",
 )
 kc.show("share of the variance in 8 coordinates", size[:8].sum() / size.sum(), digits=2)
 
@@ -336,8 +338,8 @@ axes[2].set(xlabel="walls in a field", ylabel="share of fields", ylim=(0, 0.48))
 axes[2].legend(fontsize=8)
 plotting.finish(
     fig,
-    "Magnetisation, correlation and number of walls: exact, and after KSWGD from zero and from one phase. The three "
-    "lines lie on each other.",
+    "Magnetisation, correlation and number of walls: exact, and after KSWGD from zero and "
+    "from one phase. The three lines lie on each other.",
 )
 
 # %% [markdown]
@@ -415,8 +417,9 @@ plotting.curves(
     lines,
     xlabel="batches of 800 fields",
     ylabel="CPU seconds, all included",
-    alt="CPU seconds against batches. KSWGD starts with the cost of its data and grows at the cost of a transport; the "
-    "equation from one phase starts at nothing and is about as steep; the equation from zero is the flattest.",
+    alt="CPU seconds against batches. KSWGD starts with the cost of its data and grows at the "
+    "cost of a transport; the equation from one phase starts at nothing and is about as "
+    "steep; the equation from zero is the flattest.",
 )
 assert bills["the equation from one phase"] > 1.5 * bills["the equation from zero"]
 
@@ -475,7 +478,10 @@ for points, r in ((64, 2), (64, 4), (64, 8), (64, 12), (256, 8)):
         ends_at[0] / ends_at[1],
         spent,
     )
-    told = f"{grows[points, r][0]:3d} steps, sliced W2 {sw2 / floor:.1f} floors, walls {grows[points, r][2]:.2f} of exact"
+    told = (
+        f"{grows[points, r][0]:3d} steps, sliced W2 {sw2 / floor:.1f} floors, walls "
+        f"{grows[points, r][2]:.2f} of exact"
+    )
     kc.show(f"{points:3d} points, {r:2d} coordinates", f"{told}, {spent:.1f} s")
 assert max(row[0] for row in grows.values()) < 100 and max(row[1] for row in grows.values()) < 2
 assert grows[64, 2][0] < grows[64, 8][0] and grows[64, 2][2] < grows[64, 12][2]
@@ -503,7 +509,8 @@ def bar_of(temperature, kappa):
     axes[1].set(xlabel="magnetisation", ylabel="density", title="in equilibrium", xlim=(-1.6, 1.6))
     plotting.finish(
         fig,
-        "Left: a field over space and time from zero. Right: the magnetisation's law in equilibrium.",
+        "Left: a field over space and time from zero. Right: the magnetisation's law in "
+        "equilibrium.",
     )
 
 

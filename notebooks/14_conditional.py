@@ -64,8 +64,9 @@ plotting.compare(
     reference,
     box,
     log_prob=lambda x: well.log_prob(x) + seen_sum(0.4)(x),
-    alt="Three clouds. The prior has four blobs in a square. After conditioning a bent band remains, near the line where "
-    "the coordinates sum to one; the particles moved by KSWGD and the exact sample look alike. Grey: the conditioned density.",
+    alt="Three clouds. The prior has four blobs in a square. After conditioning a bent band "
+    "remains, near the line where the coordinates sum to one; the particles moved by KSWGD "
+    "and the exact sample look alike. Grey: the conditioned density.",
 )
 assert len(found.exponents) == 1 and not found.runs[0].stalled
 
@@ -226,7 +227,8 @@ axes[0].set_ylabel("KSWGD")
 axes[4].set_ylabel("exact")
 plotting.finish(
     fig,
-    "Above: particles moved by KSWGD, below: exact samples, for four observations. Each pair looks alike.",
+    "Above: particles moved by KSWGD, below: exact samples, for four observations. Each pair "
+    "looks alike.",
 )
 
 # %% [markdown]
@@ -253,7 +255,10 @@ for name in ("sum 1 ± 0.4", "one well", "tilted ring"):
 
     kl = partial(kt.kl_histogram, log_prob=law, low=-side, high=side)
     floor = kt.noise_floor(kl, posterior(name), 800, repeats=10, generator=profile.generator(14))
-    told = f"KSWGD {kl(ends[name]):.3f}, resampled {kl(copies[name]):.3f}, floor {floor[0]:.3f} ± {floor[1]:.3f}"
+    told = (
+        f"KSWGD {kl(ends[name]):.3f}, resampled {kl(copies[name]):.3f}, floor {floor[0]:.3f} "
+        f"± {floor[1]:.3f}"
+    )
     kc.show(f"{name:13} KL", told)
     assert kl(ends[name]) < 1.6 * floor[0]
 
@@ -532,8 +537,8 @@ for index, pile in halves.items():
     ).reshape(-1, 8, 8)
 
 # %% tags=["collapsed"]
-alt = """Three rows: the upper half of a digit that was seen, six completions, their mean, and the true picture. Completions
-agree in the upper half and differ below."""
+alt = """Three rows: the upper half of a digit that was seen, six completions, their mean, and the
+true picture. Completions agree in the upper half and differ below."""
 plotting.picture_rows(
     rows, columns=["seen", *[f"draw {k}" for k in range(1, 7)], "mean", "truth"], alt=alt
 )

@@ -74,9 +74,9 @@ for ax, (name, x), color in zip(axes, panels.items(), ("data", "error", "model",
     ax.scatter(x[:, 0], x[:, 1] / 1000, s=3, color=plotting.COLORS[color], alpha=0.5)
     ax.set(title=name, xlabel="temperature, °C", xlim=(-15, 45), ylim=(97, 105))
 axes[0].set_ylabel("pressure, kPa")
-alt = """Temperature against pressure. In the file there are two groups, a cold one below and a bent one
-above. KSWGD on raw columns smears both far to the left and right. Standardised, and by KoopmanSampler,
-the two groups of the file are there."""
+alt = """Temperature against pressure. In the file there are two groups, a cold one below and a
+bent one above. KSWGD on raw columns smears both far to the left and right. Standardised, and by
+KoopmanSampler, the two groups of the file are there."""
 plotting.finish(fig, alt)
 print(caught[0].message)
 
@@ -174,8 +174,9 @@ for j in range(4):
     axes[j].set_title(names[j])
 axes[0].set_ylabel("rows")
 axes[4].set_ylabel("rows")
-alt = """Histograms of four columns, above in the file's units, below as the sampler sees them. Temperature,
-pressure and cloud keep their shapes. Rain, above one spike with a long tail, is a bell below."""
+alt = """Histograms of four columns, above in the file's units, below as the sampler sees them.
+Temperature, pressure and cloud keep their shapes. Rain, above one spike with a long tail, is a
+bell below."""
 plotting.finish(fig, alt)
 
 # %% [markdown]
@@ -297,8 +298,9 @@ for ax, k, best, label in ((a, 0, 1.0, "sliced W2 / floor"), (b, 1, 0.5, "AUC"))
 a.set_ylabel("version")
 a.invert_yaxis()
 b.legend(fontsize=8, loc="upper right")
-alt = """Two verdicts for each of six versions of the sampler. By the sliced distance only the unmoved Gaussian is
-far from what the data themselves score; the classifier also finds out the version without calibration."""
+alt = """Two verdicts for each of six versions of the sampler. By the sliced distance only the
+unmoved Gaussian is far from what the data themselves score; the classifier also finds out the
+version without calibration."""
 plotting.finish(fig, alt)
 
 # %% [markdown]
@@ -371,8 +373,8 @@ candidates["several widths"] = kt.GeneratorEDMD(kt.MultiScale.from_data(v, gener
 chosen = kt.select(candidates, v, n_modes=3, generator=stream(16))
 
 # %% tags=["collapsed", "nbval-ignore-output"]
-alt = """Held-out energy of six dictionaries: bumps that are too narrow score far worse than wide ones and than
-functions of several widths."""
+alt = """Held-out energy of six dictionaries: bumps that are too narrow score far worse than wide
+ones and than functions of several widths."""
 plotting.selection(chosen, alt=alt)
 assert chosen.name not in ("bumps of width 0.2", "bumps of width 0.5")
 
@@ -392,8 +394,9 @@ b.set(
     xlabel="pressure, kPa", ylabel="first eigenfunction", title="it is the question: storm or calm?"
 )
 b.legend(fontsize=8)
-alt = """Left, rates on a logarithmic axis: the first far below all others. Right, the first eigenfunction of every
-row against its pressure: two levels, one on each side of the border between storm and calm."""
+alt = """Left, rates on a logarithmic axis: the first far below all others. Right, the first
+eigenfunction of every row against its pressure: two levels, one on each side of the border between
+storm and calm."""
 plotting.finish(fig, alt)
 storm = train[:, 1] < 100_900
 agree = float(((phi > (phi.min() + phi.max()) / 2) == storm).double().mean())
@@ -498,8 +501,9 @@ def scan(series, dictionary=bumps, times=None, lags=lags, **edmd):
 scans = {"by the clock": scan(signal, times=hour), "rows dropped first": scan(dropped)}
 
 # %% tags=["collapsed"]
-alt = """Implied timescale against the lag with 95 % intervals. By the clock it rises from 6 at lag 1 to 10,
-and its interval holds the exact 11 from lag 8 on. With rows dropped first it stays near 8, its intervals below 11."""
+alt = """Implied timescale against the lag with 95 % intervals. By the clock it rises from 6 at lag
+1 to 10, and its interval holds the exact 11 from lag 8 on. With rows dropped first it stays near
+8, its intervals below 11."""
 plotting.compare_timescales(scans, exact=11.0, unit="hours", alt=alt)
 assert scans["by the clock"].low[3, 0] < 11 < scans["by the clock"].high[3, 0]
 assert (scans["rows dropped first"].high < 11).all()
@@ -536,8 +540,9 @@ short = {
     "joined by hand": scan(volts, lags=[1, 2, 4, 8]),
     "two delays": scan(delayed, cubic, lags=[1, 2, 4, 8], reversible=False),
 }
-alt = """Implied timescale against the lag. A list of visits rises to 10. Joined by hand it ends at 7, its interval
-below the exact 11. With two delays it is about 10 at every lag, and its intervals hold the exact value."""
+alt = """Implied timescale against the lag. A list of visits rises to 10. Joined by hand it ends at
+7, its interval below the exact 11. With two delays it is about 10 at every lag, and its intervals
+hold the exact value."""
 plotting.compare_timescales(short, exact=11.0, unit="hours", alt=alt)
 listed, joined, delays = (scan.timescales[:, 0].tolist() for scan in short.values())
 kc.show("lag 8: a list, joined by hand (exact 11.0)", [listed[3], joined[3]])

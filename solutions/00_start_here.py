@@ -154,7 +154,10 @@ ax.plot(
 )
 ax.set(xlabel="position", ylabel="density", ylim=(0, 1.6))
 ax.legend(loc="upper center")
-alt = "A histogram of particles after 60 steps follows the density of the double well, with peaks near -1 and 1."
+alt = (
+    "A histogram of particles after 60 steps follows the density of the double well, with peaks "
+    "near -1 and 1."
+)
 plotting.finish(fig, alt)
 
 # %% [markdown]
@@ -289,7 +292,10 @@ plotting.density(ax, three.log_prob, (-3.3, 3.3))
 ax.quiver(*grid.T, *arrows.T, color=plotting.COLORS["model"], angles="xy", width=0.004)
 ax.set_aspect("equal")
 ax.axis("off")
-alt = "Arrows on a grid point uphill, to the nearest of three modes; they are long far away and short near each mode."
+alt = (
+    "Arrows on a grid point uphill, to the nearest of three modes; they are long far away and "
+    "short near each mode."
+)
 plotting.finish(fig, alt)
 
 # %% [markdown]

@@ -179,7 +179,10 @@ path = langevin_chain(
 )
 share = [float(kt.mode_weights(x, trio.modes)[0]) for x in path]
 steps = 100 * torch.arange(len(path))
-alt = "Four moments of a Langevin chain that starts in the left one of three modes and slowly fills the other two."
+alt = (
+    "Four moments of a Langevin chain that starts in the left one of three modes and slowly fills"
+    " the other two."
+)
 plotting.film_strip(path, [0, 200, 600, 1200], box, log_prob=trio.log_prob, records=steps, alt=alt)
 kc.show(
     "share in the left mode, steps 0, 200, 600, 1200, exact 0.5",
@@ -271,7 +274,8 @@ plotting.curves(
     xlabel="time",
     ylabel="mean square distance",
     title="how the mean relaxes",
-    alt="The mean square distance of 4,000 walkers falls from 6.25 to 2.5 and lies on the curve that the generator predicts.",
+    alt="The mean square distance of 4,000 walkers falls from 6.25 to 2.5 and lies on the curve "
+    "that the generator predicts.",
 )
 assert abs(float(path[-1].square().sum(dim=1).mean()) - predicted[-1]) < 0.4
 
@@ -349,8 +353,8 @@ ax.set(
 ax.legend(loc="upper left")
 plotting.finish(
     fig,
-    "Variance of ULA against the step size: dots of a simulation lie on the curve of the formula, which starts at 1 "
-    "and grows without bound as the step goes to 2.",
+    "Variance of ULA against the step size: dots of a simulation lie on the curve of the "
+    "formula, which starts at 1 and grows without bound as the step goes to 2.",
 )
 assert all(abs(v / float(p) - 1) < 0.15 for v, p in zip(ran, predicted))
 
@@ -437,8 +441,9 @@ ax.set(
 ax.set_xticks(sizes, sizes)
 ax.minorticks_off()
 ax.legend()
-alt = """The noise floor of the mode weights against the number of points, from 50 to 1600, with a band of one standard
-deviation: it falls steadily and passes below 0.04 between 100 and 200 points."""
+alt = """The noise floor of the mode weights against the number of points, from 50 to 1600,
+with a band of one standard deviation: it falls steadily and passes below 0.04 between 100 and
+200 points."""
 plotting.finish(fig, alt)
 assert means[-1] + 3 * sds[-1] < 0.04 < means[0] + sds[0]
 

@@ -20,7 +20,8 @@ import torch
 import koopteach as kt
 import koopcourse as kc
 
-# The playground: pairs of a double well, 0.1 apart, and 12 Gaussian bumps. The constant function is a feature, too.
+# The playground: pairs of a double well, 0.1 apart, and 12 Gaussian bumps. The constant function
+# is a feature, too.
 well, lag = kt.DoubleWell(2.0), 0.1
 x, y = kt.snapshot_pairs(well, 10_000, lag=lag, generator=profile.generator(1))
 bumps = kt.GaussianRBF(torch.linspace(-1.6, 1.6, 12, dtype=torch.float64)[:, None], 0.3)
@@ -100,8 +101,9 @@ for ax, matrix, title in zip(axes, (G, A - G), ("G", "A - G")):
     fig.colorbar(picture, ax=ax, shrink=0.8)
 plotting.finish(
     fig,
-    "Two matrices of 12 by 12 bumps. G is a band with two bright blocks, the wells. A minus G is negative on the "
-    "band within each well and positive beside it: mass spread from each bump to others.",
+    "Two matrices of 12 by 12 bumps. G is a band with two bright blocks, the wells. A minus G"
+    " is negative on the band within each well and positive beside it: mass spread from each "
+    "bump to others.",
 )
 assert torch.allclose(A.sum(), (psi_x.sum(1) * psi_y.sum(1)).mean())
 
@@ -171,8 +173,8 @@ plotting.curves(
     xlabel="x",
     ylabel="eigenfunction",
     title="slow questions about a double well",
-    alt="Three eigenfunctions of the double well from the Koopman matrix: a smooth step from the left to the right well, "
-    "one with two and one with three changes of sign.",
+    alt="Three eigenfunctions of the double well from the Koopman matrix: a smooth step from the "
+    "left to the right well, one with two and one with three changes of sign.",
 )
 assert (mu[:4] - exact).abs().max() < 0.05
 
@@ -321,8 +323,9 @@ ax.minorticks_off()
 ax.legend(loc="upper left")
 plotting.finish(
     fig,
-    "Relaxation time of the double well against beta on a logarithmic axis. Points on the physicist's clock follow their "
-    "exact curve, which nears e to the beta over 1.80; points on our clock lie lower by the factor beta, on theirs.",
+    "Relaxation time of the double well against beta on a logarithmic axis. Points on the "
+    "physicist's clock follow their exact curve, which nears e to the beta over 1.80; points "
+    "on our clock lie lower by the factor beta, on theirs.",
 )
 assert all(abs(a / (beta * float(b)) - 1) < 0.25 for a, b, beta in zip(theirs, exact, betas))
 
@@ -401,8 +404,9 @@ ax.set(xlabel="lag", ylabel="1/time", ylim=(0, 7), title="a wheel in a film")
 ax.legend(loc="upper right", fontsize=8)
 plotting.finish(
     fig,
-    "Measured frequency and decay of a rotating process against the lag. Decay stays near 1. The frequency is 4 until pi "
-    "over the lag falls below 4 at lag 0.79; then it is mirrored, and falls to nearly nothing at the end.",
+    "Measured frequency and decay of a rotating process against the lag. Decay stays near 1. "
+    "The frequency is 4 until pi over the lag falls below 4 at lag 0.79; then it is mirrored,"
+    " and falls to nearly nothing at the end.",
 )
 assert all(abs(f - omega) < 0.3 for f, tau in zip(frequencies, lags) if tau < 0.7)
 
@@ -488,8 +492,9 @@ for ax, tol in zip(axes, (1e-18, 1e-8)):
     ax.legend(loc="lower left", fontsize=8)
 plotting.finish(
     fig,
-    "Eigenvalues of the whitened problem in the plane with the unit circle. With hardly any truncation some lie far from "
-    "the exact ones; with tolerance 1e-8 they lie on the exact ones.",
+    "Eigenvalues of the whitened problem in the plane with the unit circle. With hardly any "
+    "truncation some lie far from the exact ones; with tolerance 1e-8 they lie on the exact "
+    "ones.",
 )
 assert found[1e-8].abs().max() < 1 + 1e-6
 assert (found[1e-8].abs().sort(descending=True).values[:3] - exact[:3]).abs().max() < 0.05

@@ -91,8 +91,9 @@ for ax, matrix, title in zip(axes, (G, S), ("G, covariance", "S, Dirichlet form"
     fig.colorbar(picture, ax=ax, shrink=0.8)
 plotting.finish(
     fig,
-    "Two matrices of 15 by 15 bumps. G: two positive blocks, the wells, negative to each other. S: a narrow band, positive "
-    "near the diagonal and negative beside it, faint in the middle, where the barrier is.",
+    "Two matrices of 15 by 15 bumps. G: two positive blocks, the wells, negative to each "
+    "other. S: a narrow band, positive near the diagonal and negative beside it, faint in the"
+    " middle, where the barrier is.",
 )
 c = torch.linspace(-1, 1, 15, dtype=torch.float64)
 assert torch.allclose(c @ S @ c, (bumps.grad(x)[:, :, 0] @ c).square().mean())
@@ -172,8 +173,9 @@ ax.minorticks_off()
 ax.legend(ncols=2, fontsize=8)
 plotting.finish(
     fig,
-    "Three rates of the double well against the width of the bumps, beside the exact ones: too large for bumps of width "
-    "0.1, which leave holes, and right from 0.15 to 0.8, although wide bumps are nearly copies of each other.",
+    "Three rates of the double well against the width of the bumps, beside the exact ones: "
+    "too large for bumps of width 0.1, which leave holes, and right from 0.15 to 0.8, "
+    "although wide bumps are nearly copies of each other.",
 )
 assert torch.allclose(rates[3], kt.GeneratorEDMD(bumps).fit(x).spectrum(3).rates, rtol=1e-6)
 
@@ -264,8 +266,9 @@ axes[0].set_ylabel(r"$\phi_k$ after the time t")
 axes[0].legend(loc="upper left", fontsize=8)
 plotting.finish(
     fig,
-    "Claims and measured means against the start for three modes after the time 0.15. The means lie on the claims or "
-    "near them; the slow mode is nearly as large as at the start, the third one has nearly gone.",
+    "Claims and measured means against the start for three modes after the time 0.15. The "
+    "means lie on the claims or near them; the slow mode is nearly as large as at the start, "
+    "the third one has nearly gone.",
 )
 assert ((mean - claim) / error).abs().max() < 8
 
@@ -361,8 +364,9 @@ ax.minorticks_off()
 ax.legend(fontsize=8, loc="lower right", ncols=2)
 plotting.finish(
     fig,
-    "Rates of a diffusion map of 300 points against the bandwidth. Narrow kernels make islands, with rates far too small; "
-    "in the middle the rates are near the exact ones; wide kernels cannot resolve fast modes, whose rates end below 1/eps.",
+    "Rates of a diffusion map of 300 points against the bandwidth. Narrow kernels make "
+    "islands, with rates far too small; in the middle the rates are near the exact ones; wide"
+    " kernels cannot resolve fast modes, whose rates end below 1/eps.",
 )
 assert torch.allclose(rates[4], kt.DiffusionMaps(0.2).fit(few).spectrum(3).rates, rtol=1e-6)
 
@@ -440,7 +444,8 @@ axes[0].set_ylabel("value")
 axes[0].legend(loc="lower right", fontsize=8)
 plotting.finish(
     fig,
-    "Three eigenvectors of a diffusion map as dots on the samples; the extension is a line through all of them.",
+    "Three eigenvectors of a diffusion map as dots on the samples; the extension is a line "
+    "through all of them.",
 )
 assert (extend(few, few, q, psi, mu, eps) - psi).abs().max() < 1e-6
 
@@ -506,8 +511,8 @@ axes[0].set_ylabel("score")
 axes[0].legend(loc="upper right", fontsize=8)
 plotting.finish(
     fig,
-    "The score of a density estimate of the double well at three bandwidths beside the exact one: jagged at 0.05, close at "
-    "0.2, far too flat at 0.6.",
+    "The score of a density estimate of the double well at three bandwidths beside the exact "
+    "one: jagged at 0.05, close at 0.2, far too flat at 0.6.",
 )
 assert torch.allclose(score(line, x, 0.2), kt.kde_score(x, 0.2)(line)) and error[0.2] < min(
     error[0.05], error[0.6]

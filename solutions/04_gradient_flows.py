@@ -171,7 +171,8 @@ plotting.curves(
     xlabel="time",
     ylabel="slowest moment",
     logy=True,
-    alt="The slowest moment against time: with weights 1 it falls slowly, with weights 1/e by a factor e in each unit.",
+    alt="The slowest moment against time: with weights 1 it falls slowly, with weights 1/e by a "
+    "factor e in each unit.",
 )
 
 # %% [markdown]
@@ -247,7 +248,8 @@ ax.plot(
 ax.set(xlabel="time", ylabel="x")
 plotting.finish(
     fig,
-    "Particles of the left well against time: half of them cross to the right well, and no two paths ever cross.",
+    "Particles of the left well against time: half of them cross to the right well, and no "
+    "two paths ever cross.",
 )
 assert 17 <= int((x > 0).sum()) <= 20
 
@@ -319,7 +321,8 @@ plotting.film_strip(
     [0, 5, 20, 150],
     (-3.5, 3.5),
     log_prob=target.log_prob,
-    alt="Four moments of SVGD: a cloud below rises into three overlapping wells and fills all of them evenly.",
+    alt="Four moments of SVGD: a cloud below rises into three overlapping wells and fills all of "
+    "them evenly.",
 )
 reference = target.sample(5000, profile.generator(4))
 floor, spread = kt.noise_floor(

@@ -96,7 +96,8 @@ plotting.film_strip(
     [0, 4, 8, 12],
     box,
     log_prob=well.log_prob,
-    alt="Four moments of a flow on the quadruple well: particles leave the lower left corner for the neighbouring wells.",
+    alt="Four moments of a flow on the quadruple well: particles leave the lower left corner for "
+    "the neighbouring wells.",
 )
 
 # %% [markdown]
@@ -223,7 +224,8 @@ plotting.film_strip(
     [0, 4, 8, 12],
     box,
     log_prob=well.log_prob,
-    alt="Four moments of twelve limited steps: the particles reach all four wells of the quadruple well.",
+    alt="Four moments of twelve limited steps: the particles reach all four wells of the "
+    "quadruple well.",
 )
 assert kt.mode_weights(x, well.modes).min() > 0.1
 
@@ -359,8 +361,8 @@ ends = {"paper": flow(start, math.inf), "damped": flow(start, 1.0)}
 reference = ring.sample(10_000, profile.generator(7))
 
 # %% tags=["collapsed"]
-alt = """After 40 steps the paper's metric has left clumps and empty modes; the damped one fills all eight modes like
-the exact sample beside it."""
+alt = """After 40 steps the paper's metric has left clumps and empty modes; the damped one fills
+all eight modes like the exact sample beside it."""
 plotting.compare(ends, reference, (-4.4, 4.4), log_prob=ring.log_prob, alt=alt)
 
 

@@ -14,7 +14,8 @@ import koopcourse as kc
 profile = kc.setup("06")
 
 # %%
-# The playground for all exercises: a quadruple well, 3,000 samples, their spectrum, and particles in one corner.
+# The playground for all exercises: a quadruple well, 3,000 samples, their spectrum, and particles
+# in one corner.
 import torch
 
 from koopcourse import check, plotting
@@ -92,7 +93,8 @@ plotting.curves(
     xlabel="mode",
     ylabel="rate",
     logy=True,
-    alt="Eight rates: the sums lie on the exact ones, and those from samples close by. After three slow ones comes a gap.",
+    alt="Eight rates: the sums lie on the exact ones, and those from samples close by. After "
+    "three slow ones comes a gap.",
 )
 assert torch.allclose(product_rates(line, 8), well.exact_rates(8), rtol=1e-4)
 
@@ -212,7 +214,8 @@ plotting.film_strip(
     [0, 5, 10, 60],
     box,
     log_prob=well.log_prob,
-    alt="Four moments: particles leave the lower left corner for all four wells, and more than half of them stay.",
+    alt="Four moments: particles leave the lower left corner for all four wells, and more than "
+    "half of them stay.",
 )
 for name, x in {"data": uneven, "particles": run.final}.items():
     share = float(wrong_share(kt.mode_weights(x, well.modes), well.mode_weights))
@@ -304,7 +307,8 @@ ax.minorticks_off()
 ax.legend()
 plotting.finish(
     fig,
-    "The noise floor of sliced W2 with its spread falls like one over the root of the number of points.",
+    "The noise floor of sliced W2 with its spread falls like one over the root of the number "
+    "of points.",
 )
 assert mean[-1] < 0.5 * mean[0]
 
@@ -392,8 +396,8 @@ plotting.curves(
     ylabel="distance / its noise floor",
     logy=True,
     floor=(1.0, 0.2),
-    alt="Two distances in units of their floors against the number of modes: sliced W2 is at the floor with fewer modes "
-    "than histogram KL, which starts at more than ten floors.",
+    alt="Two distances in units of their floors against the number of modes: sliced W2 is at the "
+    "floor with fewer modes than histogram KL, which starts at more than ten floors.",
 )
 
 # %% [markdown]

@@ -98,7 +98,8 @@ for ax, (name, (arrows, color)) in zip(axes, cases.items()):
     ax.set(title=name, xlabel="x", ylabel="z", aspect="equal", xlim=(-1.6, 1.6), ylim=(-1.6, 1.6))
 plotting.finish(
     fig,
-    "Arrows on a circle through the poles of a sphere: all straight up; and along it, none at the poles.",
+    "Arrows on a circle through the poles of a sphere: all straight up; and along it, none at"
+    " the poles.",
 )
 
 # %% [markdown]
@@ -168,7 +169,8 @@ ax.set(xlabel="p", ylabel="density", ylim=(0, 0.32))
 ax.legend()
 plotting.finish(
     fig,
-    "A histogram of the angle p of uniform points on a torus, highest at p = 0, and the density over it.",
+    "A histogram of the angle p of uniform points on a torus, highest at p = 0, and the "
+    "density over it.",
 )
 
 # %% [markdown]
@@ -444,7 +446,8 @@ for ax, (name, x) in zip(axes, ends.items()):
     )
 plotting.finish(
     fig,
-    "A cap of particles from the side; spread over the sphere by your step; by plain steps also outside it.",
+    "A cap of particles from the side; spread over the sphere by your step; by plain steps "
+    "also outside it.",
 )
 length = {name: x.norm(dim=1) for name, x in ends.items()}
 kc.show("your step stays on the sphere", bool((length["your step"] - 1).abs().max() < 1e-10))

@@ -315,7 +315,8 @@ for ax, (name, ends) in zip(
     lengths[name] = (ends - x0).square().sum(1).mean()
 plotting.finish(
     fig,
-    "Eighty lines from black noise to orange data: a thicket as they came, short and tidy in your order.",
+    "Eighty lines from black noise to orange data: a thicket as they came, short and tidy in "
+    "your order.",
 )
 kc.show("mean squared length, before and after", list(map(float, lengths.values())), digits=2)
 assert lengths["in your order"] < 0.3 * lengths["as they came"]

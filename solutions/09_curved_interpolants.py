@@ -188,7 +188,8 @@ ax.set(xlabel="place x", ylabel="share of the first datum", ylim=(-0.05, 1.25))
 ax.legend(ncols=3, fontsize=8, loc="upper center")
 plotting.finish(
     fig,
-    "The counted shares lie on the curve of the weights; the curve without determinant is far too low.",
+    "The counted shares lie on the curve of the weights; the curve without determinant is far"
+    " too low.",
 )
 kc.show(
     "largest error below 0.06",
@@ -334,7 +335,8 @@ for ax, (name, b) in zip(axes, {"b = t": t, "your b": partner(1 - t, t, s)}.item
     ax.set(xlabel="t", ylabel="x", title=f"a = 1 - t, {name}: grey paths, blue flow")
 plotting.finish(
     fig,
-    "Left: straight grey paths and a blue flow that bends. Right: bent grey paths, and a blue fan of straight lines.",
+    "Left: straight grey paths and a blue flow that bends. Right: bent grey paths, and a blue"
+    " fan of straight lines.",
 )
 assert (sigma - (1 - t + s * t)).abs().max() < 1e-6
 
@@ -408,7 +410,8 @@ for ax, (name, schedule) in zip(axes, shares.items()):
     plotting.points(ax, x, box, title=f"{name}, 6 Euler steps: SW2 {scores[name]:.2f}")
 plotting.finish(
     fig,
-    "Left: linear, two moons that are too small. Right: trigonometric, two moons of the right size.",
+    "Left: linear, two moons that are too small. Right: trigonometric, two moons of the right"
+    " size.",
 )
 assert scores["trigonometric"] < 0.6 * scores["linear"]
 
@@ -480,6 +483,7 @@ plotting.curves(
     xlabel="t",
     ylabel="median effective sample size",
     logy=True,
-    alt="The effective sample size starts at the size of the pool and falls, ever faster, towards a few at the end.",
+    alt="The effective sample size starts at the size of the pool and falls, ever faster, towards"
+    " a few at the end.",
 )
 assert sizes["pool of 1600"][0] > 1000 and sizes["pool of 100"][-1] < 10

@@ -98,8 +98,8 @@ for name, lifting in sizes.items():
     sizes[name] = along
 
 # %% tags=["collapsed"]
-alt = """Residual over time, on a logarithmic axis. By consistency it is small all along; by coefficients it is several
-times larger, and grows towards t = 1."""
+alt = """Residual over time, on a logarithmic axis. By consistency it is small all along; by
+coefficients it is several times larger, and grows towards t = 1."""
 plotting.curves(clock, sizes, xlabel="t", ylabel="residual", logy=True, alt=alt)
 
 # %% [markdown]
@@ -168,7 +168,8 @@ plotting.films(
     times,
     box,
     hue=x0[:, 0],
-    alt="Teacher above, the formula below, at five moments: both rows go from a round cloud to two moons.",
+    alt="Teacher above, the formula below, at five moments: both rows go from a round cloud to "
+    "two moons.",
 )
 kc.show("is the package's", bool(torch.allclose(mine[-1], student.transport(x0), atol=1e-4)))
 
@@ -236,8 +237,9 @@ for name, flow in {
 notes = {name: f"SW2 {kt.sliced_wasserstein2(x, reference):.2f}" for name, x in samples.items()}
 
 # %% tags=["collapsed"]
-alt = """One exponential of the nilpotent generator. With the independent teacher all samples are one dot at the mean; with
-the optimal-transport teacher they draw two moons, with stray points between them that the exact sample has not."""
+alt = """One exponential of the nilpotent generator. With the independent teacher all samples are
+one dot at the mean; with the optimal-transport teacher they draw two moons, with stray points
+between them that the exact sample has not."""
 plotting.compare(samples, reference, box, notes=notes, alt=alt)
 
 # %% [markdown]
@@ -443,7 +445,8 @@ for ax, gain in zip(axes, gains):
     x = edited(*parts, torch.tensor([gain], dtype=profile.dtype), 1.0)
     plotting.cloud(ax, x, x0[:, 0], (-3.5, 3.5))
     ax.set_title(f"gain {gain:g}")
-alt = """Samples with the pair's gain falling from one to zero: the moons shrink and curl up into a small round cloud."""
+alt = """Samples with the pair's gain falling from one to zero: the moons shrink and curl up into a
+small round cloud."""
 plotting.finish(fig, alt)
 kc.show(
     "gain one changes nothing",

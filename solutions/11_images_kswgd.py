@@ -91,7 +91,8 @@ for ax, points, title in zip(
     ax.set(xlabel="first number", ylabel="second number", title=title)
 plotting.finish(
     fig,
-    "Left: two numbers of the raw codes, a long cloud. Right: the same whitened, of size one both ways.",
+    "Left: two numbers of the raw codes, a long cloud. Right: the same whitened, of size one "
+    "both ways.",
 )
 
 # %% [markdown]
@@ -257,8 +258,8 @@ plotting.curves(
     {"held-out codes": torch.stack(off) / h},
     xlabel="size of the step / variance of the noise",
     ylabel="squared error left / variance of the noise",
-    alt="Squared error left in noisy held-out codes against the size of the step: it falls from one, is smallest for a "
-    "step of about half the variance, and rises again.",
+    alt="Squared error left in noisy held-out codes against the size of the step: it falls from "
+    "one, is smallest for a step of about half the variance, and rises again.",
 )
 assert min(off[1:4]) < off[0] and off[5] > min(off)
 

@@ -83,8 +83,8 @@ swing = 2 * (torch.exp(modes.rates[0]) * modes.amplitudes[0]).real
 parts = {"position p": modes.position, "drift u": modes.drift, "pair at t = 1": swing}
 added = {name: mode_picture(z[:10], V, scale) for name, z in parts.items()}
 total = components.mean.to(profile.dtype) + sum(added.values())
-alt = """Ten columns. Position, drift and pair in colours around zero, none of which looks like a digit; the mean plus all
-three is a digit in each column."""
+alt = """Ten columns. Position, drift and pair in colours around zero, none of which looks like a
+digit; the mean plus all three is a digit in each column."""
 plotting.picture_rows({**added, "mean + all": total.clamp(0, 1)}, signed=list(added), alt=alt)
 kc.show(
     "is the student's picture",
@@ -152,8 +152,8 @@ steps = [i / 10 for i in range(11)]
 ways = {
     f"way {i + 1}": torch.cat([between(x0[[i]], x0[[i + 5]], r) for r in steps]) for i in range(3)
 }
-alt = """Three rows of eleven digits. Each row begins with one digit and ends with another; those between change step by step
-and are mostly readable digits."""
+alt = """Three rows of eleven digits. Each row begins with one digit and ends with another; those
+between change step by step and are mostly readable digits."""
 plotting.picture_rows(
     {name: components.decode(student.transport(noise)) for name, noise in ways.items()},
     columns=[f"{r:g}" for r in steps],
@@ -234,8 +234,8 @@ for (name, curve), (color, dash, marker) in zip(curves.items(), plotting.SERIES)
     ax.plot(range(10), curve, color=color, linestyle=dash, marker=marker, label=name)
 ax.set(xlabel="digit", ylabel="energy / mean over digits", xticks=range(10))
 fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
-alt = """Energy of the pair over its mean, for each digit and three students. All three are high at four and low at
-three and eight; at other digits they differ."""
+alt = """Energy of the pair over its mean, for each digit and three students. All three are high at
+four and low at three and eight; at other digits they differ."""
 plotting.finish(fig, alt)
 
 # %% [markdown]

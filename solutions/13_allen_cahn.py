@@ -96,8 +96,8 @@ plotting.curves(
     {"Crank-Nicolson, measured": ratio, "fully implicit, in theory": 1 / (1 + 0.1 * a / 2)},
     xlabel="mode",
     ylabel="variance / exact variance",
-    alt="Variance of each mode over its exact value. Crank-Nicolson's stays near one for all 48 modes; the fully "
-    "implicit step loses most of the high modes.",
+    alt="Variance of each mode over its exact value. Crank-Nicolson's stays near one for all 48 "
+    "modes; the fully implicit step loses most of the high modes.",
 )
 
 # %% [markdown]
@@ -155,8 +155,8 @@ plotting.curves(
     {"temperature 0.04": correlation(fields).cpu(), "temperature 0.1": correlation(hot).cpu()},
     xlabel="distance",
     ylabel="correlation",
-    alt="Correlation against distance at two temperatures: both fall, the hot one to nearly zero at one fifth of the "
-    "interval, the cold one more slowly.",
+    alt="Correlation against distance at two temperatures: both fall, the hot one to nearly zero "
+    "at one fifth of the interval, the cold one more slowly.",
 )
 
 # %% [markdown]
@@ -281,8 +281,8 @@ plotting.curves(
     xlabel="seconds of the rival for one batch of ours",
     ylabel="batches until it pays",
     logy=True,
-    alt="Batches until a method pays for its data and fit: 18 when the rival needs 1.25 times its seconds a batch, one "
-    "when it needs eight times.",
+    alt="Batches until a method pays for its data and fit: 18 when the rival needs 1.25 times its"
+    " seconds a batch, one when it needs eight times.",
 )
 
 # %% [markdown]

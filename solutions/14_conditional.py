@@ -87,8 +87,8 @@ plotting.curves(
     ylabel="effective samples",
     logx=True,
     logy=True,
-    alt="Effective samples against the error of the observation, both on logarithmic axes: a straight line for small "
-    "errors, because half the error keeps half the samples.",
+    alt="Effective samples against the error of the observation, both on logarithmic axes: a "
+    "straight line for small errors, because half the error keeps half the samples.",
 )
 
 # %% [markdown]
@@ -241,8 +241,8 @@ plotting.curves(
     ylabel="exponent of the first level",
     logx=True,
     logy=True,
-    alt="First exponent against the error of the observation: one for a wide observation, then falling with the square "
-    "of the error.",
+    alt="First exponent against the error of the observation: one for a wide observation, then "
+    "falling with the square of the error.",
 )
 
 # %% [markdown]

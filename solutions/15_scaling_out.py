@@ -106,7 +106,8 @@ ax.set(aspect="equal", xlabel="x", ylabel="y", xlim=(-4.5, 6.5))
 ax.legend(fontsize=8, loc="lower right")
 plotting.finish(
     fig,
-    "Points of three machines in three colours, an ellipse around each, and a large black one around all.",
+    "Points of three machines in three colours, an ellipse around each, and a large black one"
+    " around all.",
 )
 assert torch.allclose(mean, rows.mean(0)) and torch.allclose(cov, rows.T.cov(correction=0))
 
@@ -196,7 +197,8 @@ axes[0].set_ylabel("y")
 axes[0].legend(fontsize=8)
 plotting.finish(
     fig,
-    "Particles of two machines, first all in the left mode, then spread over three modes, both colours in each.",
+    "Particles of two machines, first all in the left mode, then spread over three modes, "
+    "both colours in each.",
 )
 together = torch.cat(homes)
 share = kt.mode_weights(together, mixture.modes)

@@ -181,7 +181,8 @@ plotting.curves(
     {"your pairs": by_clock, "joined by hand": joined, "exact": [11.0] * len(lags)},
     xlabel="lag, hours",
     ylabel="implied timescale, hours",
-    alt="Implied timescale against the lag: with your pairs it rises towards the exact 11 hours, joined by hand it stays near 7.",
+    alt="Implied timescale against the lag: with your pairs it rises towards the exact 11 hours, "
+    "joined by hand it stays near 7.",
 )
 assert joined[3] < 0.8 * by_clock[3] < 11
 
@@ -260,8 +261,8 @@ for ax, (name, column), color in zip(
 axes[0].set_ylabel("rows")
 plotting.finish(
     fig,
-    "Histograms of rain. The gauge: many small values and a long tail. A Gaussian of the same mean and spread: a hump, a third "
-    "of it below zero. Calibrated: as the gauge.",
+    "Histograms of rain. The gauge: many small values and a long tail. A Gaussian of the same"
+    " mean and spread: a hump, a third of it below zero. Calibrated: as the gauge.",
 )
 assert mended.min() >= 0 and abs(mended.mean() - rain.mean()) < 0.05
 
@@ -333,8 +334,8 @@ plotting.curves(
     xlabel="strength, in spreads",
     ylabel="share nearer to training rows",
     logx=True,
-    alt="The share against the strength of the shaking, on a logarithmic axis: nearly 1 for weak shaking, falling to 0.5 where the "
-    "strength is that of the data themselves.",
+    alt="The share against the strength of the shaking, on a logarithmic axis: nearly 1 for weak "
+    "shaking, falling to 0.5 where the strength is that of the data themselves.",
 )
 assert found[0] > 0.9 and abs(found[-1] - 0.5) < 0.08
 

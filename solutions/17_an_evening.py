@@ -51,7 +51,8 @@ plotting.compare(
     exact,
     (-4.4, 4.4),
     log_prob=ring.log_prob,
-    alt="Left, all particles in one mode. Middle, after 2,000 Langevin steps: still there. Right, exact samples in eight modes.",
+    alt="Left, all particles in one mode. Middle, after 2,000 Langevin steps: still there. Right,"
+    " exact samples in eight modes.",
 )
 reached = (kt.mode_weights(walk, ring.modes) > 0.01).sum()
 kc.show("modes that hold more than one walker in a hundred", int(reached))
@@ -126,7 +127,8 @@ for path in paths.T:
 ax.set(xlabel="time", ylabel="x", title="two wells, at -1 and 1")
 plotting.finish(
     fig,
-    "Five paths against time. Each rattles in one well for a long while and now and then jumps to the other.",
+    "Five paths against time. Each rattles in one well for a long while and now and then "
+    "jumps to the other.",
 )
 crossings = ((paths[1:] > 0) != (paths[:-1] > 0)).sum(0)
 assert crossings.sum() < 200
@@ -170,8 +172,9 @@ for ax, k in zip(axes[1:], (0, 1, 7)):
 fig.colorbar(image, ax=axes[1:], ticks=[0], fraction=0.03)
 plotting.finish(
     fig,
-    "Rates on a logarithmic axis: seven tiny ones, a gap, then fast ones. Then three eigenfunctions in colour on the "
-    "data: the first two have one value in each mode and change slowly around the ring, the eighth varies inside the modes.",
+    "Rates on a logarithmic axis: seven tiny ones, a gap, then fast ones. Then three "
+    "eigenfunctions in colour on the data: the first two have one value in each mode and "
+    "change slowly around the ring, the eighth varies inside the modes.",
 )
 
 # %% [markdown]
@@ -244,7 +247,8 @@ plotting.curves(
     xlabel="barrier",
     ylabel="slowest rate",
     logy=True,
-    alt="The slowest rate against the barrier on a logarithmic axis: the estimate follows the exact curve, which falls from about 1 to below a tenth.",
+    alt="The slowest rate against the barrier on a logarithmic axis: the estimate follows the "
+    "exact curve, which falls from about 1 to below a tenth.",
 )
 assert all(0.7 < a / b < 1.4 for a, b in zip(found, true))
 
@@ -326,7 +330,8 @@ plotting.film_strip(
     [0, 5, 10, 20, 60],
     (-4.4, 4.4),
     log_prob=ring.log_prob,
-    alt="Five moments: all particles in one mode, a spreading cloud along the ring, and after 60 steps all eight modes filled.",
+    alt="Five moments: all particles in one mode, a spreading cloud along the ring, and after 60 "
+    "steps all eight modes filled.",
 )
 shares = kt.mode_weights(x, ring.modes)
 kc.show("least and largest share of a mode (exact 0.125)", [shares.min(), shares.max()], 2)
@@ -359,8 +364,8 @@ for ax in axes:
     ax.set(aspect="equal", xticks=[], yticks=[])
 plotting.finish(
     fig,
-    "Curved paths from a round cloud to two moons; where one Euler step and four Euler steps lead, blurred moons; and "
-    "where 80 evaluations lead, two clean moons.",
+    "Curved paths from a round cloud to two moons; where one Euler step and four Euler steps "
+    "lead, blurred moons; and where 80 evaluations lead, two clean moons.",
 )
 assert (ends[1] - fine).norm(dim=1).mean() > 5 * 0.02
 
@@ -431,7 +436,8 @@ plotting.films(
     times,
     (-2.8, 2.8),
     hue=x0[:, 0],
-    alt="Teacher above, one lift and the formula below, at five moments: both rows go from a round cloud to two moons.",
+    alt="Teacher above, one lift and the formula below, at five moments: both rows go from a "
+    "round cloud to two moons.",
 )
 off = {name: (x - fine).norm() / fine.norm() for name, x in (*ends.items(), ("lift", mine[-1]))}
 kc.show("distance from the teacher's end, one Euler step", float(off[1]), 1)

@@ -7,6 +7,7 @@ from tests.needs import needs
 needs("jupytext")
 
 from koopcourse.authoring import budget, glossary
+from koopcourse.authoring.common_rules import narrow_code
 from koopcourse.authoring.glossary import GLOSSARY, MOST, Word
 from koopcourse.authoring.sheet import Sheet
 from koopcourse.authoring.tree import Course, Script
@@ -107,13 +108,14 @@ def test_side_roads_stand_right_before_the_exercises(tmp_path):
 
 
 def test_a_wide_line_is_found(tmp_path):
-    (remark,) = said(budget.narrow_code, sheet(tmp_path, "# %%\nx = '" + "a" * 100 + "'"))
+    (remark,) = said(narrow_code, sheet(tmp_path, "# %%\nx = '" + "a" * 100 + "'"))
     assert "106 characters" in remark
 
 
 def test_a_dozen_words_of_our_own_each_introduced_in_a_lesson():
     lessons = {script.lesson for script in Course().scripts("notebooks")}
-    assert len(GLOSSARY) <= MOST and {word.lesson for word in GLOSSARY} <= lessons
+    assert len(GLOSSARY) <= MOST
+    assert {word.lesson for word in GLOSSARY} <= lessons
     assert len({word.ours for word in GLOSSARY}) == len(GLOSSARY)
 
 

@@ -15,11 +15,11 @@ from koopcourse.notebook_io import COLLAPSED, folds
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-MINUTES, WORDS, LINES, QUESTIONS, CHOICES, WIDTH = 75, 1_500, 200, 3, 3, 100
+MINUTES, WORDS, LINES, QUESTIONS, CHOICES = 75, 1_500, 200, 3, 3
 SIDE, EXERCISES, RIGHT = "side road", "exercises", "Right."
 
 # Lessons whose main road is still too long; it only ever gets shorter.
-TOO_LONG = frozenset(["01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13", "14", "16"])
+TOO_LONG = frozenset(["01", "02", "03", "04", "06", "07", "08", "09", "10", "11", "12", "13", "14", "16"])
 
 
 def main_road(sheet: Sheet) -> list[NotebookNode]:
@@ -87,13 +87,4 @@ def questions(sheet: Sheet) -> Iterator[Remark]:
             )
 
 
-def narrow_code(sheet: Sheet) -> Iterator[Remark]:
-    if sheet.script.lesson in TOO_LONG:
-        return
-    for cell in sheet.code:
-        widest = max(map(len, cell.source.splitlines()), default=0)
-        if widest > WIDTH:
-            yield cell.id, f"a line of {widest} characters, at most {WIDTH}: JupyterLab cuts longer ones off"
-
-
-BUDGET = (length, side_roads_last, questions, narrow_code)
+BUDGET = (length, side_roads_last, questions)

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from koopcourse.authoring.budget import TOO_LONG
+from koopcourse.authoring.budget import TOO_LONG, main_road
 from koopcourse.authoring.sheet import Remark, Sheet, asserts, calls, syntax, tags
 from koopcourse.notebook_io import COLLAPSED
 
@@ -14,6 +14,7 @@ CELLS = 45
 LINES = 30  # of a cell that opens unfolded
 FOLDED_LINES = 45
 SETUP_LINES = 3
+WIDTH = 100
 TAGS = {"nbval-ignore-output", "widget", "check", "hint", "solution", COLLAPSED}
 _MARKER = re.compile(r'^# %%( \[markdown\])?( tags=\[("[\w-]+"(, )?)+\])?$')
 
@@ -91,12 +92,20 @@ def ignored_output(sheet: Sheet) -> Iterator[Remark]:
 
 
 def size(sheet: Sheet) -> Iterator[Remark]:
-    if len(sheet.cells) > CELLS:
-        yield "", f"{len(sheet.cells)} cells, at most {CELLS}; join or drop some"
+    road = len(main_road(sheet))
+    if road > CELLS:
+        yield "", f"{road} cells, at most {CELLS}; join or drop some, or move them to a side road"
     for cell in sheet.code:
         lines, most = len(cell.source.splitlines()), FOLDED_LINES if COLLAPSED in tags(cell) else LINES
         if lines > most * (2 if sheet.script.lesson in TOO_LONG else 1):
             yield cell.id, f"{lines} lines, at most {most}; split it or move the helper into the package"
+
+
+def narrow_code(sheet: Sheet) -> Iterator[Remark]:
+    for cell in sheet.code:
+        widest = max(map(len, cell.source.splitlines()), default=0)
+        if widest > WIDTH:
+            yield cell.id, f"a line of {widest} characters, at most {WIDTH}: JupyterLab cuts longer ones off"
 
 
 def setup_cell(sheet: Sheet) -> Iterator[Remark]:
@@ -124,5 +133,6 @@ COMMON = (
     shown_value,
     ignored_output,
     size,
+    narrow_code,
     setup_cell,
 )
