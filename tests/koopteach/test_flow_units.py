@@ -194,7 +194,10 @@ def test_the_units_are_in_the_file(name, tmp_path):
     again = type(flow).load(tmp_path / "flow")
     again = again.given(1) if name == "labels" else again
     assert torch.equal(again.sample(9, generator=seeded()), flow.sample(9, generator=seeded()))
-    assert torch.equal(again.invert(elsewhere(MOONS)[:9]), flow.invert(elsewhere(MOONS)[:9]))
+    # where in memory a matrix from a file begins decides in which order a processor adds: single precision, and the way
+    # back through a student's matrix may cost two digits of its seven
+    back, kept = (one.invert(elsewhere(MOONS)[:9]) for one in (again, flow))
+    torch.testing.assert_close(back, kept, rtol=1e-4, atol=1e-5 * float(kept.abs().max()))
     assert flow.to(torch.float32).sample(3).dtype == torch.float32
 
 

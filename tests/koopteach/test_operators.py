@@ -67,11 +67,12 @@ def test_eigenfunctions_are_orthonormal_in_both_forms(weighted):
     w = torch.softmax(x[:, 0], 0) if weighted else torch.full((len(x),), 1 / len(x), dtype=x.dtype)
     spectrum = GeneratorEDMD(psi).fit(x, w if weighted else None).spectrum()
     phi, slopes = spectrum(x), spectrum.grad(x)
-    torch.testing.assert_close(w @ phi, torch.zeros_like(spectrum.rates), rtol=0, atol=1e-7)
-    torch.testing.assert_close(phi.T @ (w[:, None] * phi), eye(len(spectrum)), rtol=0, atol=1e-7)
+    lost = psi.n_features * torch.finfo(x.dtype).eps / 1e-8  # the default tol bounds the Gram matrix's condition number
+    torch.testing.assert_close(w @ phi, torch.zeros_like(spectrum.rates), rtol=0, atol=lost)
+    torch.testing.assert_close(phi.T @ (w[:, None] * phi), eye(len(spectrum)), rtol=0, atol=lost)
     dirichlet = torch.einsum("n,nkd,nld->kl", w, slopes, slopes)
     root = spectrum.rates.sqrt()
-    torch.testing.assert_close(dirichlet / torch.outer(root, root), eye(len(spectrum)), rtol=0, atol=1e-7)
+    torch.testing.assert_close(dirichlet / torch.outer(root, root), eye(len(spectrum)), rtol=0, atol=lost)
     assert torch.equal(spectrum.rates, spectrum.energies)
     assert bool((spectrum.rates.diff() >= 0).all())
     mean = w @ x
@@ -576,12 +577,16 @@ def test_rates_do_not_depend_on_units(units, reversible, ridge):
     ("spread", "center", "degree"), [([8.0, 10.0], [15.0, 1013.0], 3), ([1e-6, 1e6], [0.0, 0.0], 2)]
 )
 def test_no_mode_is_lost_to_mixed_units(spread, center, degree):
-    """Temperature and pressure: nine modes of nine, the rates of standard columns."""
+    """Temperature and pressure: nine modes of nine, the rates of standard columns.
+
+    A cube lies (1013 / 10)^3 = 1e6 times its own spread from zero, and the Gram matrix squares that: 1e12 times eps is
+    2e-4 in an entry, ten times as much in a sum over nine features and the logarithm of a small eigenvalue.
+    """
     x, y = ou_pairs(5000)
     center, spread = torch.tensor(center).double(), torch.tensor(spread).double()
     found = EDMD(Monomials(2, degree), lag=0.3).fit(center + spread * x, center + spread * y).spectrum()
     exact = EDMD(Monomials(2, degree), lag=0.3).fit(x, y).spectrum()
-    torch.testing.assert_close(found.rates, exact.rates, rtol=2e-3, atol=0)
+    torch.testing.assert_close(found.rates, exact.rates, rtol=6e-3, atol=0)
     assert "0 of" in found.report
     assert "directions dropped" in found.report
 
