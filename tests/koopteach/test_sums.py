@@ -208,6 +208,10 @@ def test_runs_of_parts_are_runs_of_neighbours():
         part = Runs(1, rows.device)
         part.add(piece)
         total += part
+    first, second = Runs(1, rows.device), Runs(1, rows.device)
+    first.add(rows[:1280])
+    second.add(rows[1280:])
+    torch.testing.assert_close((first + second).sums, whole.sums)  # runs of 32 in runs of 64
     one = torch.eye(1, dtype=rows.dtype)
     (mean, error), (needed, spread) = total.mean_and_error(one), whole.mean_and_error(one)
     torch.testing.assert_close(mean, needed, rtol=1e-10, atol=1e-12)
