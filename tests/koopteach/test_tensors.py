@@ -326,3 +326,15 @@ class _Record:
 def test_records_print_in_one_line():
     record = _Record(torch.tensor([1.0, 1 / 3]), torch.zeros(100, 2), 2 / 3, "w")
     assert repr(record) == "_Record(few=[1, 0.3333], many=tensor(100, 2), number=0.6667, word='w', rate=1+2j)"
+
+
+def test_what_numpy_can_convert_comes_with_the_advice_and_text_does_not():
+    """Of the real numbers torch lacks the long ones, where a processor has any."""
+    advice = r"x has dtype float\d+, .* needed\. Convert it first: x\.astype\(float\)\.$"
+    if np.dtype(np.longdouble).itemsize > 8:
+        with pytest.raises(
+            TypeError, match=r"x has dtype float\d+, .* needed\. Convert it first: x\.astype\(float\)\.$"
+        ):
+            as_points("f", "x", np.ones((3, 2), dtype=np.longdouble))
+    with pytest.raises(TypeError, match=r"x has dtype <U1, but real numbers are needed\.$"):
+        as_points("f", "x", np.array([["a", "b"]]))
