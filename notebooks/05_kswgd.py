@@ -343,19 +343,18 @@ for n in sizes:
     errors["KSWGD"].append(error(run.final))
 
 # %% tags=["collapsed"]
-errors["all 5,000 data"] = [error(ring_data)] * len(sizes)
-plotting.curves(
-    sizes,
-    errors,
-    xlabel="particles",
-    ylabel="error of an average",
-    logx=True,
-    logy=True,
-    alt="Error of averages against the number of particles. Independent samples fall slowly. "
-    "Herded data are several times better, and KSWGD's particles better still for few "
-    "particles: a hundred of them are as good as all 5,000 data, whose error no method goes "
-    "below.",
-)
+fig, (ax,) = plotting.new_figure(1, height=3.2)
+for (name, values), (color, dash, marker) in zip(errors.items(), plotting.SERIES):
+    ax.loglog(sizes, values, color=color, linestyle=dash, marker=marker, label=name)
+ax.axhline(error(ring_data), color=plotting.COLORS["floor"], label="all 5,000 data")
+ax.set_xticks(sizes, [str(n) for n in sizes])
+ax.minorticks_off()
+ax.set(xlabel="particles", ylabel="error of an average", ylim=(None, 0.5))
+ax.legend(fontsize=8, ncols=2, loc="upper right")
+alt = """Error of averages against the number of particles. Independent samples fall slowly. Herded data
+are several times better, and KSWGD's particles better still for few particles: a hundred of them are
+as good as all 5,000 data, whose error no method goes below."""
+plotting.finish(fig, alt)
 assert errors["KSWGD"][2] < 2 * error(ring_data) < 0.5 * errors["independent samples"][2]
 
 # %% [markdown]
