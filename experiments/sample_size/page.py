@@ -9,7 +9,7 @@ from typing import Any
 from experiments.machinery.common import dotted
 from experiments.machinery.experiment import Cite, Numbers, median
 
-DATA = "the data themselves"
+DATA, LARGE, SMALL = "the data themselves", "three scales, large", "three scales, small"
 COUNTS = (300, 1000, 3000, 10_000, 30_000, 100_000, 300_000)
 
 
@@ -26,11 +26,12 @@ LOOKS = {  # colour of the house, line, marker
     "random waves": ("rival", "-.", "^"),
     "diffusion map": ("rival 2", ":", "D"),
 }
-PANELS = {
-    "slow rates": "error of the slow rates",
-    "law KL": "samples: their law (KL)",
-    "even SW2": "samples: evenness (sliced W2)",
+PANELS = {  # what stands above, and what is grey
+    "slow rates": ("error of the slow rates", "eigenfunctions known"),
+    "law KL": ("samples: their law (KL)", "800 exact samples"),
+    "even SW2": ("samples: evenness (sliced W2)", "800 exact samples, herded"),
 }
+DATA_LOOKS = {"all the data, as they are": ("all SW2", ":x"), "800 of the data, herded": ("even SW2", "-")}
 Line = dict[int, float]
 
 
@@ -43,37 +44,39 @@ def line(numbers: dict[str, Numbers], of: str, name: str) -> Line:
 def picture(numbers: dict[str, Numbers]) -> Any:
     """Errors against the number of data, beside what the data themselves leave open, and slopes of one half."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     from koopcourse.plotting.style import COLORS, TWO_COLUMNS
 
     fig = Figure(figsize=(TWO_COLUMNS, 4.2), layout="constrained")
     axes = fig.subplots(1, len(PANELS))
-    data = {"color": COLORS["reference"], "linewidth": 1.2}
-    for ax, (name, title) in zip(axes, PANELS.items()):
+    for ax, (name, (title, floor)) in zip(axes, PANELS.items()):
         for dictionary, (color, dash, marker) in LOOKS.items():
             found = line(numbers, dictionary, name)
             ax.plot(list(found), list(found.values()), dash, color=COLORS[color], marker=marker, label=dictionary)
-        ax.set(title=title, xlabel="number of data", xscale="log", yscale="log")
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.yaxis.set_minor_formatter(NullFormatter())
-    known, all_data, herded = (line(numbers, DATA, name) for name in ("slow rates", "all SW2", "even SW2"))
+        tidy(ax, title)
+        ax.annotate(f"grey: {floor}", (0.02, 0.02), xycoords="axes fraction", fontsize=8, color="#555555")
+    known = line(numbers, DATA, "slow rates")
     axes[0].plot(list(known), list(known.values()), **FLOOR_LINE, color=COLORS["floor"], zorder=0)
-    axes[2].plot(list(all_data), list(all_data.values()), ":", **data, marker="x", label="all the data, as they are")
-    axes[2].plot(list(herded), list(herded.values()), "-", **data, marker="+", label="800 of the data, herded")
     slope(axes[0], known)
-    slope(axes[2], all_data)
-    some = next(row for row in numbers.values() if "law KL floor" in row)
-    for ax, name in ((axes[1], "law KL"), (axes[2], "even SW2")):
-        floor, sd = (median(some[f"{name} {what}"]) for what in ("floor", "floor sd"))
+    for label, (name, dash) in DATA_LOOKS.items():
+        found = line(numbers, DATA, name)
+        axes[2].plot(list(found), list(found.values()), dash, color=COLORS["data"], linewidth=1.4, label=label)
+    slope(axes[2], line(numbers, DATA, "all SW2"))
+    for ax, name in zip(axes[1:], list(PANELS)[1:]):
+        floor, sd = (median(numbers[id_of(LARGE, COUNTS[0])][f"{name} {what}"]) for what in ("floor", "floor sd"))
         ax.axhspan(floor - sd, floor + sd, color=COLORS["floor"], alpha=0.3, linewidth=0)
-    notes = ("eigenfunctions known", "800 exact samples", "800 exact samples, herded")
-    for ax, note in zip(axes, notes):
-        ax.annotate(f"grey: {note}", (0.02, 0.02), xycoords="axes fraction", fontsize=8, color="#555555")
-    handles, labels = axes[2].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
+    fig.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
     return fig
+
+
+def tidy(ax: Any, title: str) -> None:
+    """Logarithmic axes with plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set(title=title, xlabel="number of data", xscale="log", yscale="log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 FLOOR_LINE = {"linewidth": 6, "alpha": 0.35, "solid_capstyle": "round"}
@@ -87,9 +90,6 @@ def slope(ax: Any, beside: Line) -> None:
     ax.plot([first, last], ends, color="#555555", linewidth=0.8, zorder=0)
     middle = math.sqrt(first * last)
     ax.annotate("$1/\\sqrt{n}$", (middle, start * math.sqrt(first / middle)), (-4, -12), textcoords="offset points")
-
-
-LARGE, SMALL = "three scales, large", "three scales, small"
 
 
 def verdict(cite: Cite) -> Sequence[str]:

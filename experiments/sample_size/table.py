@@ -6,7 +6,20 @@ from collections.abc import Iterator
 
 from experiments.machinery.common import fresh_seeds
 from experiments.machinery.experiment import Band, Experiment, Picture, Row, Summary
-from experiments.sample_size.page import ABOUT, ALT, COLUMNS, COUNTS, DATA, MISSED, SHOWN, id_of, picture, verdict
+from experiments.sample_size.page import (
+    ABOUT,
+    ALT,
+    COLUMNS,
+    COUNTS,
+    DATA,
+    LARGE,
+    MISSED,
+    SHOWN,
+    SMALL,
+    id_of,
+    picture,
+    verdict,
+)
 from experiments.sample_size.rows import DICTIONARIES, data_row, dictionary_row
 
 SEEDS = fresh_seeds(9000)
@@ -16,7 +29,6 @@ MOST = {"diffusion map": 3000}  # its functions have a term for each datum
 # Declared before anything was computed on these seeds
 LIKE_EXACT = Band("law SW2", 1, "law SW2 floor", spread="law SW2 floor sd"), Band("law KL", 1.25, "law KL floor")
 RATES = (Band("slow rates", 1.5, "slow rates floor"),)
-LARGE, SMALL = "three scales, large", "three scales, small"
 BANDS: dict[tuple[str, int], tuple[Band, ...]] = {
     **{(LARGE, n): (*RATES, *LIKE_EXACT) for n in (3000, 10_000, 30_000, 100_000)},
     **{("random waves", n): (*RATES, *LIKE_EXACT) for n in (3000, 10_000, 30_000)},
