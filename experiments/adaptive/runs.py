@@ -58,7 +58,8 @@ def sliced(target: str, seed: int, setting: float) -> Sampler:
 
 
 ADAPTIVE = (0.03, 0.1, 0.3)
-SVGD_FIXED, SVGD_ADAPTIVE = {"fixed": (0.5, 2.0, 5.0), "median": (0.1, 0.3, 1.0)}, (0.1, 0.3, 1.0)
+SVGD_FIXED = {"fixed": (0.1, 0.5, 2.0), "median": (0.1, 0.3, 1.0)}
+SVGD_ADAPTIVE, SVGD_FROM_DATA = (0.3, 1.0, 2.0), (0.1, 0.3, 1.0)
 METRICS = {"none": (10.0, 100.0, 1000.0), "paper": (0.1, 0.25, 0.5), "damped": (0.5, 1.0, 1.5)}
 SVGDS: Mapping[str, Method] = {
     f"SVGD, {kernel} kernel, {step} step": Method(
@@ -71,7 +72,7 @@ SVGDS: Mapping[str, Method] = {
 }
 OTHERS: Mapping[str, Method] = {
     "SVGD, median kernel, adaptive step, score of the data": Method(
-        partial(svgd, kernel="median", step="adaptive", knows="data"), SVGD_ADAPTIVE, "data"
+        partial(svgd, kernel="median", step="adaptive", knows="data"), SVGD_FROM_DATA, "data"
     ),
     "sliced transport": Method(sliced, (0.1, 0.3, 1.0), "data"),
 }

@@ -11,14 +11,13 @@ from experiments.dimension.page import (
     COLUMNS,
     COORDINATES,
     DIMENSIONS,
-    FLOW,
     MISSED,
+    MIXTURE,
     MODE,
     SECONDS,
     SIZES,
     SUMMARY,
     TOLD,
-    ULA,
     fields_id,
     modes_id,
     picture,
@@ -27,7 +26,8 @@ from experiments.dimension.page import (
 from experiments.dimension.rivals import DRAWN, HERDED, MOVED
 from experiments.dimension.rows import ours_on_fields_row, ours_row, rival_on_fields_row, rival_row
 from experiments.dimension.sizes import size_row
-from experiments.machinery.common import fresh_seeds
+from experiments.dimension.turned import turned_row
+from experiments.machinery.common import fresh_seeds, slug
 from experiments.machinery.experiment import Band, Experiment, Picture, Row, Summary
 
 SEEDS = fresh_seeds(8000)
@@ -65,9 +65,9 @@ def on_modes(dim: int, bent: bool = False) -> Iterator[Row]:
     for method in (*OURS, *DRAWN, HERDED, *(() if bent else MOVED)):
         if bent and method == LAW:
             continue
-        ours, many = method in OURS, method in (TRANSPORT, SAMPLES) and dim <= FEW
+        ours, many = method in OURS, method in (TRANSPORT, SAMPLES) and dim <= FEW and not bent
         bands = (CURVE if method in (TRANSPORT, SAMPLES) else ()) if bent else aims(method, dim)
-        for start in ("broad", MODE) if method == TRANSPORT else (MODE,):
+        for start in ("broad", MODE) if method == TRANSPORT and not bent else (MODE,):
             parameters = {"dim": dim, "method": method, "start_in": start} | ({"bent": True} if bent else {})
             id, seeds = modes_id(dim, method, start, bent), SEEDS if many else SEEDS[:1]
             yield Row(id, title, ours_row if ours else rival_row, parameters, seeds, bands)
@@ -76,9 +76,7 @@ def on_modes(dim: int, bent: bool = False) -> Iterator[Row]:
 def on_fields(coordinates: int) -> Iterator[Row]:
     """Ours and the rivals on fields."""
     bands = {TRANSPORT: (EVEN,), LAW: LAW_OF_FIELDS, SAMPLES: (*LAW_OF_FIELDS, EVEN)}
-    for method in (TRANSPORT, LAW, SAMPLES, *DRAWN, HERDED, ULA):
-        if method == FLOW:
-            continue
+    for method in (TRANSPORT, LAW, SAMPLES, MIXTURE, HERDED):
         ours, parameters = method in bands, {"coordinates": coordinates, "method": method}
         title = f"Fields of the Allen-Cahn equation in {coordinates} coordinates"
         function = ours_on_fields_row if ours else rival_on_fields_row
@@ -94,6 +92,18 @@ EXPERIMENT = Experiment(
     rows=[
         *(row for dim in DIMENSIONS for row in on_modes(dim)),
         *on_modes(10, bent=True),
+        *(
+            Row(
+                f"turned.{dim}.{slug(method)}",
+                "The same modes in a turned frame",
+                turned_row,
+                {"dim": dim, "method": method},
+                SEEDS[:1],
+                aims(method, dim),
+            )
+            for dim in (5, 10, 20)
+            for method in (TRANSPORT, LAW)
+        ),
         *(row for coordinates in COORDINATES for row in on_fields(coordinates)),
         *(
             Row(f"size.{dim}", "Features and memory of the default fit", size_row, {"dim": dim}, SEEDS[:1], COUNTED)
