@@ -29,6 +29,7 @@ class Kept:
     def __init__(self, like: Tensor) -> None:
         self.different = like.new_empty(0, 2, like.shape[1])
         self.copies = torch.zeros(0, dtype=torch.float64, device=like.device)
+        self._keys = self.copies.long()
 
     @property
     def pairs(self) -> Tensor:
@@ -40,23 +41,25 @@ class Kept:
 
     def add(self, x: Tensor, y: Tensor) -> None:
         """The next pairs, ``x`` and ``y`` ``(n, d)``; what is kept is copied, and holds none of the caller's memory."""
-        for rows in chunks(0 if is_traced(x) else len(x), 16 * x.shape[1]):
+        for rows in chunks(0 if is_traced(x) else len(x), 16 * x.shape[1], at_least=1000):
             pairs = torch.stack([x[rows], y[rows]], dim=1)
-            if len(self.copies) == MOST:
-                pairs = pairs[_hashes(pairs) <= _hashes(self.different).max()]
-            self._join(pairs, self.copies.new_ones(len(pairs)))
+            keys = _hashes(pairs)
+            near = keys <= self._keys.max() if len(self._keys) == MOST else keys == keys
+            self._join(pairs[near], keys[near], self.copies.new_ones(int(near.sum())))
 
     def __add__(self, other: Kept) -> Kept:
         total = copy.copy(self)
-        total._join(other.different, other.copies)
+        total._join(other.different, other._keys, other.copies)
         return total
 
-    def _join(self, pairs: Tensor, copies: Tensor) -> None:
-        pairs, copies = torch.cat([self.different, pairs]), torch.cat([self.copies, copies])
-        keys, which = _hashes(pairs).unique(return_inverse=True)  # ascending
-        row = torch.arange(len(which), device=which.device)
-        first, order = torch.full_like(keys, len(row)).scatter_reduce(0, which, row, "amin")[:MOST].sort()
-        self.different, self.copies = pairs[first], copies.new_zeros(len(keys)).index_add(0, which, copies)[order]
+    def _join(self, pairs: Tensor, keys: Tensor, copies: Tensor) -> None:
+        keys = torch.cat([self._keys, keys])
+        ascending, which = keys.unique(return_inverse=True)
+        row = torch.arange(len(keys), device=keys.device)
+        first, order = torch.full_like(ascending, len(keys)).scatter_reduce(0, which, row, "amin")[:MOST].sort()
+        counts = copies.new_zeros(len(ascending)).index_add(0, which, torch.cat([self.copies, copies]))
+        self.different, self._keys = torch.cat([self.different, pairs])[first], keys[first]
+        self.copies = counts[order]
 
 
 def _hashes(pairs: Tensor) -> Tensor:
