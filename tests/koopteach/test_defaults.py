@@ -53,7 +53,7 @@ GeneratorEDMD.partial_fit: weights=None
 GeneratorEDMD.spectrum: n_modes=None
 GlowInterpolant: channels=1, n_steps=4, width=32
 Hermite: center=0.0, scale=1.0
-KSWGD: damping=1.0, step_size=1.0, max_move=0.25, noise=0.3
+KSWGD: damping=1.0, step_size=1.0, max_move=0.25, noise=0.3, ranks=None
 KernelEDMD: ridge=None, n_centers=None, reversible=True, manifold=None
 KernelEDMD.spectrum: n_modes=None
 KoopmanFlow: generator='mode_sum', n_pairs=1, net=None
@@ -79,6 +79,7 @@ PushedFlow: to_noise=None, coupling='local', net=None
 PushedFlow.fit: x0=None
 PushedFlow.log_prob: source=None
 QuadrupleWell: beta=1.0, stiffness=1.0
+Ranks: timeout=60.0, same_noise=True
 SVGD: bandwidth=None, adaptive=False
 Spectrum: report='', manifold=None, units=None, spread_ratio=1.0
 Spectrum.from_functions: grad=None, scale=1.0, manifold=None
@@ -103,7 +104,7 @@ noise_floor: reference=None, repeats=20
 optimal_field: log_prob=None
 precision_recall: k=5
 reflow: n_pairs=12000, solver='midpoint', steps=20, net=None
-run_particles: n_steps=60, record_every=None, verbose=True
+run_particles: n_steps=60, record_every=None, keep_path=True, verbose=True
 scan_lags: n_modes=3, times=None, tolerance=None, n_resamples=50, block=None
 select: y=None, folds=5
 sliced_wasserstein2: n_projections=200, n_quantiles=512
