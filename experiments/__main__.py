@@ -1,4 +1,4 @@
-"""``python -m experiments``: list the experiments, compute one of them, measure speed, or write all pages anew."""
+"""``python -m experiments``: list the experiments, compute one, measure speed, check a GPU, or write all pages anew."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ def main(arguments: list[str] | None = None) -> int:
         from experiments.speed.__main__ import main as speed
 
         return speed(arguments[1:])
+    if arguments[:1] == ["gpu-check"]:
+        from experiments.gpu_check.check import main as gpu_check
+
+        return gpu_check(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
     parser.add_argument(
-        "name", nargs="?", default="list", help="an experiment; list (the default); speed; pages: from the kept rows"
+        "name",
+        nargs="?",
+        default="list",
+        help="an experiment; list (the default); speed; gpu-check; pages: from the kept rows",
     )
     parser.add_argument("--only", metavar="PATTERN", help="only rows whose id contains or matches this: 'ring8-*'")
     parser.add_argument("--fresh", action="store_true", help="compute kept rows anew")

@@ -59,12 +59,13 @@ def sliced(target: str, seed: int, setting: float) -> Sampler:
 
 ADAPTIVE = (0.03, 0.1, 0.3)
 SVGD_FIXED = {"fixed": (0.1, 0.5, 2.0), "median": (0.1, 0.3, 1.0)}
-SVGD_ADAPTIVE, SVGD_FROM_DATA = (0.3, 1.0, 2.0), (0.1, 0.3, 1.0)
+SVGD_ADAPTIVE = {"fixed": (0.1, 0.3, 1.0), "median": (0.3, 1.0, 2.0)}
+SVGD_FROM_DATA = (0.1, 0.3, 1.0)
 METRICS = {"none": (10.0, 100.0, 1000.0), "paper": (0.1, 0.25, 0.5), "damped": (0.5, 1.0, 1.5)}
 SVGDS: Mapping[str, Method] = {
     f"SVGD, {kernel} kernel, {step} step": Method(
         partial(svgd, kernel=kernel, step=step, knows="score"),
-        SVGD_FIXED[kernel] if step == "fixed" else SVGD_ADAPTIVE,
+        (SVGD_FIXED if step == "fixed" else SVGD_ADAPTIVE)[kernel],
         "score",
     )
     for kernel in ("fixed", "median")

@@ -11,7 +11,7 @@ from experiments.machinery.common import moved, stream, timed
 from koopcourse.judges import evenness
 from koopteach import KSWGD, KoopmanSampler
 
-MOVED = 5 * N_JUDGED  # particles of a large run: more take minutes in many columns
+MOVED, MOST_COLUMNS = 5 * N_JUDGED, 20  # particles of a large run, which takes minutes in more columns
 
 
 @cache
@@ -45,7 +45,8 @@ def one_spectrum(problem: Problem, start: Start, seed: int) -> End:
     """KSWGD with every default on one spectrum of all data."""
     spectrum, before = timed(lambda: fit(problem.data, seed))
     even, seconds = timed(lambda: moved(KSWGD(spectrum), start(N_JUDGED), 60, seed))
-    return moved(KSWGD(spectrum), start(MOVED), 60, seed), even, before + seconds
+    many = moved(KSWGD(spectrum), start(MOVED), 60, seed) if even.shape[1] <= MOST_COLUMNS else None
+    return many, even, before + seconds
 
 
 TRANSPORT, LAW = "KoopmanSampler, transport", "KoopmanSampler, transport, its law"

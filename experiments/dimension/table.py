@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from experiments.dimension.ours import LAW, OURS, SAMPLES, TRANSPORT
+from experiments.dimension.ours import LAW, MOST_COLUMNS, OURS, SAMPLES, TRANSPORT
 from experiments.dimension.page import (
     ABOUT,
     ALT,
@@ -63,11 +63,11 @@ def on_modes(dim: int, bent: bool = False) -> Iterator[Row]:
     """Ours and the rivals on five modes."""
     title = f"Five {'bent ' * bent}modes in {dim} columns"
     for method in (*OURS, *DRAWN, HERDED, *(() if bent else MOVED)):
-        if bent and method == LAW:
+        if method == LAW and (bent or dim > MOST_COLUMNS):
             continue
         ours, many = method in OURS, method in (TRANSPORT, SAMPLES) and dim <= FEW and not bent
         bands = (CURVE if method in (TRANSPORT, SAMPLES) else ()) if bent else aims(method, dim)
-        for start in ("broad", MODE) if method == TRANSPORT and not bent else (MODE,):
+        for start in ("broad", MODE) if method == TRANSPORT and dim <= FEW and not bent else (MODE,):
             parameters = {"dim": dim, "method": method, "start_in": start} | ({"bent": True} if bent else {})
             id, seeds = modes_id(dim, method, start, bent), SEEDS if many else SEEDS[:1]
             yield Row(id, title, ours_row if ours else rival_row, parameters, seeds, bands)
@@ -75,8 +75,8 @@ def on_modes(dim: int, bent: bool = False) -> Iterator[Row]:
 
 def on_fields(coordinates: int) -> Iterator[Row]:
     """Ours and the rivals on fields."""
-    bands = {TRANSPORT: (EVEN,), LAW: LAW_OF_FIELDS, SAMPLES: (*LAW_OF_FIELDS, EVEN)}
-    for method in (TRANSPORT, LAW, SAMPLES, MIXTURE, HERDED):
+    bands = {TRANSPORT: (EVEN,), SAMPLES: (*LAW_OF_FIELDS, EVEN)}
+    for method in (TRANSPORT, SAMPLES, MIXTURE, HERDED):
         ours, parameters = method in bands, {"coordinates": coordinates, "method": method}
         title = f"Fields of the Allen-Cahn equation in {coordinates} coordinates"
         function = ours_on_fields_row if ours else rival_on_fields_row
@@ -94,15 +94,14 @@ EXPERIMENT = Experiment(
         *on_modes(10, bent=True),
         *(
             Row(
-                f"turned.{dim}.{slug(method)}",
+                f"turned.{dim}.{slug(TRANSPORT)}",
                 "The same modes in a turned frame",
                 turned_row,
-                {"dim": dim, "method": method},
+                {"dim": dim, "method": TRANSPORT},
                 SEEDS[:1],
-                aims(method, dim),
+                aims(TRANSPORT, dim),
             )
             for dim in (5, 10, 20)
-            for method in (TRANSPORT, LAW)
         ),
         *(row for coordinates in COORDINATES for row in on_fields(coordinates)),
         *(

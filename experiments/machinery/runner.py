@@ -33,7 +33,7 @@ def load(name: str) -> Experiment:
         ValueError: there is none.
     """
     if name not in names():
-        raise ValueError(f"no experiment {name!r}. There are: {', '.join(names())}, and speed.")
+        raise ValueError(f"no experiment {name!r}. There are: {', '.join(names())}, speed and gpu-check.")
     return importlib.import_module(f"experiments.{name.replace('-', '_')}.table").EXPERIMENT
 
 
@@ -49,7 +49,8 @@ def overview(folder: Path = RESULTS) -> str:
             f"{len(rows)} rows" + f", {missing} not computed" * bool(missing) + f", {older} by older code" * bool(older)
         )
         lines.append(f"{name:<20} {experiment.title} ({told})")
-    return "\n".join([*lines, f"{'speed':<20} Speed and memory beside other packages"])
+    lines.append(f"{'speed':<20} Speed and memory beside other packages")
+    return "\n".join([*lines, f"{'gpu-check':<20} The lessons' hot paths on a GPU, where there is one"])
 
 
 def main(name: str, only: str | None, fresh: bool, quick: bool, out: Path | None) -> int:

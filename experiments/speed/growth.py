@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from experiments.speed import regressions, updates
-from koopteach import KSWGD
 
 F64 = torch.float64
 
@@ -35,7 +34,7 @@ def _edmd(n: int, m: int) -> Callable[[], Any]:
 
 def _iteration(particles: int, rank: int, data: int) -> Callable[[], Any]:
     x, spectrum, _ = updates.kernel_case(particles, rank, data)
-    return lambda: KSWGD(spectrum, damping=math.inf).velocity(x)
+    return lambda: updates.velocity(spectrum, x, math.inf)
 
 
 AXES = (

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import scipy.linalg
 import torch
+from scipy.cluster.vq import kmeans2
 from scipy.sparse.linalg import eigsh
 from torch import Tensor
 
@@ -82,3 +83,59 @@ def walk_rates(x: np.ndarray, bandwidth: float, k: int) -> np.ndarray:
     start = np.random.default_rng(0).standard_normal(len(x))
     mu = eigsh(kernel, k + 1, which="LA", v0=start, return_eigenvectors=False)
     return 2 * (1 - np.sort(mu)[::-1][1:]) / bandwidth**2
+
+
+# The default dictionary with plain tensors: three scales of Gaussians and a quadratic tail
+
+
+def three_scales(x: Tensor, counts: tuple[int, ...] = (250, 60, 20)) -> tuple[Tensor, Tensor]:
+    """Centres ``(m, d)`` by scipy's k-means++, and a width for each from the spacing of its scale."""
+    centers, widths = [], []
+    for count in counts:
+        z = torch.from_numpy(kmeans2(x.numpy(), count, iter=15, minit="++", seed=0)[0])
+        nearest = torch.cdist(z, z).sort(dim=1).values[:, 1 : 2 * x.shape[1] + 1]
+        centers.append(z)
+        widths.append((1.8 * nearest.mean()).expand(len(z)))
+    return torch.cat(centers), torch.cat(widths)
+
+
+def features(x: Tensor, centers: Tensor, widths: Tensor, units: Tensor, tail: tuple) -> tuple[Tensor, Tensor]:
+    """Values ``(n, m)`` and gradients ``(n, m, d)`` of kernels at ``centers`` in ``units``, and of a quadratic tail."""
+    apart = centers - (x / units)[:, None]
+    kernel = torch.exp(-apart.square().sum(dim=2) / (2 * widths**2))
+    slopes = kernel[:, :, None] * apart / widths[:, None] ** 2 / units
+    u, (i, j) = (x - tail[0]) / tail[1], torch.triu_indices(x.shape[1], x.shape[1])
+    first = torch.eye(x.shape[1], dtype=x.dtype).expand(len(x), -1, -1)
+    second = first[:, i] * u[:, j, None] + first[:, j] * u[:, i, None]
+    values = torch.cat([kernel, u, u[:, i] * u[:, j]], dim=1)
+    return values, torch.cat([slopes, torch.cat([first, second], dim=1) / tail[1]], dim=1)
+
+
+def expanded(
+    x: Tensor, centers: Tensor, widths: Tensor, units: Tensor, tail: tuple, coefficients: Tensor, mean: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Functions ``(n, r)`` in these features, and all their slopes ``(n, r, d)``."""
+    values, slopes = features(x, centers, widths, units, tail)
+    return (values - mean) @ coefficients, torch.einsum("nmd,mr->nrd", slopes, coefficients)
+
+
+def damped_velocity(phi: Tensor, slopes: Tensor, energies: Tensor, damping: float) -> Tensor:
+    """The definition: the moments, the metric, the weights, all slopes at once."""
+    if np.isinf(damping):
+        weights = phi.mean(0) / energies
+    else:
+        metric = torch.einsum("nkd,nld->kl", slopes, slopes) / len(phi)
+        weights = (1 + damping) * torch.linalg.solve(metric + damping * torch.diag(energies), phi.mean(0))
+    return -torch.einsum("nkd,k->nd", slopes, weights)
+
+
+def generator_rates(x: Tensor, centers: Tensor, widths: Tensor, tol: float = 1e-8) -> Tensor:
+    """Rates of the generator from samples: the Dirichlet form against the covariance, above a rank cut."""
+    ones = torch.ones(x.shape[1], dtype=x.dtype)
+    values, slopes = features(x, centers, widths, ones, (x.mean(0), x.std(0)))
+    form, gram = torch.einsum("njd,nld->jl", slopes, slopes) / len(x), torch.cov(values.T, correction=0)
+    size = gram.diagonal().sqrt()
+    eigenvalues, vectors = torch.linalg.eigh(gram / torch.outer(size, size))
+    keep = eigenvalues > tol * eigenvalues[-1]
+    w = vectors[:, keep] / eigenvalues[keep].sqrt() / size[:, None]
+    return torch.linalg.eigvalsh(w.T @ form @ w)

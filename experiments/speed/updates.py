@@ -13,7 +13,7 @@ from torch import Tensor
 
 from experiments.speed import published
 from experiments.speed.workload import Contender, Work, Workload
-from koopteach import KSWGD, SVGD, DiffusionMaps, GeneratorEDMD, MultiScale, Spectrum
+from koopteach import KSWGD, SVGD, DiffusionMaps, GaussianRBF, GeneratorEDMD, MultiScale, Spectrum
 
 DATA, BANDWIDTH, RANK = 2000, 0.5, 50
 
@@ -26,10 +26,15 @@ def kernel_case(particles: int, rank: int, data: int) -> tuple[Tensor, Any, Tens
     return x, DiffusionMaps(BANDWIDTH).fit(y).spectrum(rank), y
 
 
+def velocity(spectrum: Spectrum, x: Tensor, damping: float) -> Tensor:
+    """Of a new method, which remembers nothing of the run before."""
+    return KSWGD(spectrum, damping=damping).velocity(x)
+
+
 def our_velocity(particles: int, dtype: torch.dtype) -> Callable[[], tuple]:
     x, spectrum, y = kernel_case(particles, RANK, DATA)
-    method, moving = KSWGD(spectrum.to(dtype), damping=math.inf), x.to(dtype)
-    return lambda: (method.velocity(moving), (x, spectrum, y))
+    typed, moving = spectrum.to(dtype), x.to(dtype)
+    return lambda: (velocity(typed, moving, math.inf), (x, spectrum, y))
 
 
 def velocity_work(particles: int, dtype: str) -> Work:
@@ -50,9 +55,9 @@ def tensor_velocity(particles: int) -> Callable[[], tuple]:
 
 
 def velocity_error(result: tuple) -> float:
-    velocity, case = result
+    found, case = result
     reference = by_tensors(*case)
-    return float(np.abs(np.asarray(velocity) - reference).max() / np.abs(reference).max())
+    return float(np.abs(np.asarray(found) - reference).max() / np.abs(reference).max())
 
 
 def dictionary_case(particles: int) -> tuple[Tensor, Spectrum]:
@@ -65,30 +70,31 @@ def dictionary_case(particles: int) -> tuple[Tensor, Spectrum]:
 
 def dictionary_velocity(particles: int, damping: float, dtype: torch.dtype) -> Callable[[], tuple]:
     x, spectrum = dictionary_case(particles)
-    method, moving = KSWGD(spectrum.to(dtype), damping=damping), x.to(dtype)
-    return lambda: (method.velocity(moving), (x, spectrum, damping))
+    typed, moving = spectrum.to(dtype), x.to(dtype)
+    return lambda: (velocity(typed, moving, damping), (x, spectrum, damping))
 
 
-def by_slopes(x: Tensor, spectrum: Spectrum, damping: float) -> Tensor:
-    """The definition: all slopes at once, the moments, the metric, the weights."""
-    slopes, moments, energies = spectrum.grad(x), spectrum(x).mean(0), spectrum.energies
-    if math.isinf(damping):
-        weights = moments / energies
-    else:
-        metric = torch.einsum("nkd,nld->kl", slopes, slopes) / len(x)
-        weights = (1 + damping) * torch.linalg.solve(metric + damping * torch.diag(energies), moments)
-    return -torch.einsum("nkd,k->nd", slopes, weights)
+def plain_functions(spectrum: Spectrum) -> Callable[[Tensor], tuple]:
+    """Eigenfunctions and all their slopes of a default dictionary's spectrum, from plain tensors."""
+    functions: Any = spectrum.functions
+    kernels = [part for part in functions.dictionary.parts if isinstance(part, GaussianRBF)]
+    tail, units = functions.dictionary.parts[-1], kernels[0].units
+    centers = torch.cat([part.centers for part in kernels]) / units
+    widths = torch.cat([part.widths for part in kernels])
+    given = (centers, widths, units, (tail.center, tail.scale), functions.coefficients, functions.mean)
+    return lambda x: published.expanded(x, *given)
 
 
-def slopes_velocity(particles: int, damping: float) -> Callable[[], tuple]:
+def plain_velocity(particles: int, damping: float) -> Callable[[], tuple]:
     x, spectrum = dictionary_case(particles)
-    return lambda: (by_slopes(x, spectrum, damping), (x, spectrum, damping))
+    functions, energies = plain_functions(spectrum), spectrum.energies
+    return lambda: (published.damped_velocity(*functions(x), energies, damping), (x, spectrum, damping))
 
 
-def slopes_error(result: tuple) -> float:
-    velocity, case = result
-    reference = by_slopes(*case)
-    return float((velocity - reference).abs().max() / reference.abs().max())
+def plain_error(result: tuple) -> float:
+    found, (x, spectrum, damping) = result
+    reference = published.damped_velocity(*plain_functions(spectrum)(x), spectrum.energies, damping)
+    return float((found - reference).abs().max() / reference.abs().max())
 
 
 def dictionary_work(particles: int, damping: float, dtype: str) -> Work:
@@ -119,9 +125,9 @@ def svgd_work(n: int, dtype: str) -> Work:
 
 
 def svgd_error(result: tuple) -> float:
-    velocity, x = result
+    found, x = result
     reference = published.svgd_by_autograd(x.double(), lambda z: -z, BANDWIDTH)
-    return float((velocity - reference).abs().max() / reference.abs().max())
+    return float((found - reference).abs().max() / reference.abs().max())
 
 
 # Adverse cases: numbers that overflow, underflow or cancel where kernels are written carelessly -----------------------
@@ -136,23 +142,21 @@ def with_one_far(x: Tensor, distance: float) -> Tensor:
 def far_particle(particles: int) -> Callable[[], tuple]:
     """The nearest of the data gets it all, so twice as far is the same."""
     x, spectrum, _ = kernel_case(particles, RANK, DATA)
-    method = KSWGD(spectrum, damping=math.inf)
-    reference, one_far = method.velocity(with_one_far(x, 2 * FAR)), with_one_far(x, FAR)
-    return lambda: (method.velocity(one_far), reference)
+    reference, one_far = velocity(spectrum, with_one_far(x, 2 * FAR), math.inf), with_one_far(x, FAR)
+    return lambda: (velocity(spectrum, one_far, math.inf), reference)
 
 
 def far_from_the_origin(particles: int) -> Callable[[], tuple]:
     """Particles and data moved together, so the velocity is what it was."""
     x, spectrum, y = kernel_case(particles, RANK, DATA)
-    moved = KSWGD(DiffusionMaps(BANDWIDTH).fit(y + FAR).spectrum(RANK), damping=math.inf)
-    reference, far = KSWGD(spectrum, damping=math.inf).velocity(x), x + FAR
-    return lambda: (moved.velocity(far), reference)
+    moved = DiffusionMaps(BANDWIDTH).fit(y + FAR).spectrum(RANK)
+    reference, far = velocity(spectrum, x, math.inf), x + FAR
+    return lambda: (velocity(moved, far, math.inf), reference)
 
 
 def ordinary_particles(particles: int) -> Callable[[], tuple]:
     x, spectrum, _ = kernel_case(particles, RANK, DATA)
-    method = KSWGD(spectrum, damping=math.inf)
-    return lambda: (method.velocity(x),) * 2
+    return lambda: (velocity(spectrum, x, math.inf),) * 2
 
 
 def stein(n: int, distance: float | None, bandwidth: float) -> Callable[[], tuple]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from experiments.speed import kernel_methods, regressions, updates
+from experiments.speed import kernel_methods, regressions, updates, waits
 from experiments.speed.regressions import F32, F64
 from experiments.speed.workload import Contender
 
@@ -18,6 +18,7 @@ def in_both_precisions(prepare: Callable, error: Callable, work: Callable, what:
 
 
 WORKLOADS = {
+    **waits.waits(),
     "E1": regressions.on_kernels("EDMD, 100,000 pairs, d = 10, 500 kernels", 100_000, 10_000, dim=10, m=500, width=2.0),
     "E2": regressions.on_kernels(
         "EDMD, 1,000,000 pairs, d = 2, 100 kernels", 1_000_000, 20_000, dim=2, m=100, width=0.5
@@ -80,14 +81,14 @@ WORKLOADS = {
             for contender in (
                 *in_both_precisions(
                     partial(updates.dictionary_velocity, damping=damping),
-                    updates.slopes_error,
+                    updates.plain_error,
                     partial(updates.dictionary_work, damping=damping),
                     name,
                 ),
                 Contender(
-                    f"{name}, all slopes at once, float64",
-                    partial(updates.slopes_velocity, damping=damping),
-                    updates.slopes_error,
+                    f"{name}, plain tensors, float64",
+                    partial(updates.plain_velocity, damping=damping),
+                    updates.plain_error,
                     repeats=5,
                 ),
             )

@@ -50,6 +50,7 @@ def test_known_functions_on_data_are_a_galerkin_method():
     assert torch.allclose(judged.known_rates(x), expected, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_errors_of_known_functions_fall_with_the_root_of_the_data():
     few, many = (judged.rate_floors(n)["fast rates floor"] for n in (300, 4800))
     assert 2 < few / many < 8  # 4 in the limit
