@@ -762,7 +762,7 @@ steps_of_the_way = (
     kt.KSWGD,
     kt.run_particles,
 )
-not_knobs = {"generator", "manifold", "record_every", "verbose"}
+not_knobs = {"generator", "keep_path", "manifold", "ranks", "record_every", "verbose"}
 choices = [
     name
     for f in steps_of_the_way
