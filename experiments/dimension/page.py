@@ -60,10 +60,11 @@ def verdict(cite: Cite) -> tuple[str, ...]:
     spread = {dim: of("variance", TRANSPORT, dim) for dim in DIMENSIONS}
     turned = f"turned.10.{slug(TRANSPORT)}"
     return (
-        f"**Samples keep the law in any number of columns here, as the mixture does whose family it is**: `sample` is at "
-        f"{floors(SAMPLES, 2):.2f} floors in 2 columns and {floors(SAMPLES):.2f} in 50 (AUC {of('AUC', SAMPLES, 2):.2f} "
-        f"and {of('AUC', SAMPLES):.2f}), the mixture at {floors(MIXTURE):.2f} there in {of('CPU s', MIXTURE):.1f} "
-        f"seconds instead of {of('CPU s', SAMPLES):.0f}, flow matching at {floors(FLOW):.2f} (AUC {of('AUC', FLOW):.2f}).",
+        f"**Samples keep the law in any number of columns here, as the mixture does whose family it is**: `sample` is "
+        f"at {floors(SAMPLES, 2):.2f} floors in 2 columns and {floors(SAMPLES):.2f} in 50 (AUC "
+        f"{of('AUC', SAMPLES, 2):.2f} and {of('AUC', SAMPLES):.2f}), the mixture at {floors(MIXTURE):.2f} there in "
+        f"{of('CPU s', MIXTURE):.1f} seconds instead of {of('CPU s', SAMPLES):.0f}, flow matching at "
+        f"{floors(FLOW):.2f} (AUC {of('AUC', FLOW):.2f}).",
         f"**Particles of one's own find the modes in any number of columns, their spread in few**: from one mode the "
         f"weights are off by at most {100 * max(of('TV', TRANSPORT, dim) for dim in DIMENSIONS):.1f} %, the variance "
         f"within a mode is {spread[2]:.2f} of the right one in 2 columns, {spread[5]:.2f} in 5, {spread[10]:.2f} in 10 "
@@ -73,8 +74,8 @@ def verdict(cite: Cite) -> tuple[str, ...]:
         f"**Bends and bills**: of the third moment of bent modes transport recovers {bend[TRANSPORT]:.2f}, `sample` "
         f"{bend[SAMPLES]:.2f}, the mixture {bend[MIXTURE]:.2f}, the flow {bend[FLOW]:.2f}; the default fit grows from "
         f"{cite('size.2', 'features'):.0f} features and {cite('size.2', 'peak MB'):.0f} MB in 2 columns to "
-        f"{cite('size.50', 'features'):,.0f} and {cite('size.50', 'peak MB'):.0f} MB in 50, where second moments within "
-        f"five modes would take {cite('size.50', 'second moments take'):,.0f}.",
+        f"{cite('size.50', 'features'):,.0f} and {cite('size.50', 'peak MB'):.0f} MB in 50, where second moments "
+        f"within five modes would take {cite('size.50', 'second moments take'):,.0f}.",
     )
 
 
