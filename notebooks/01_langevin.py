@@ -1,14 +1,11 @@
 # %% [markdown]
 # # Why is sampling slow?
 #
-# 75 minutes · level: core · device: CPU · prerequisites: lesson 00
+# 70 minutes, and 10 of a side road · level: core · device: CPU · prerequisites: lesson 00
 #
-# You know a probability density up to a constant. You want points that are distributed like it. The oldest
-# general recipe is to let a particle drift uphill in log density and to shake it a little all the time: after long
-# enough, its position is a sample. This lesson asks what *long enough* means, and how you would notice that it
-# has not been long enough.
-#
-# Below, the same recipe runs three times for the same time. Only the height of the hill between two wells differs.
+# You know a density up to a constant and want points that are distributed like it. The oldest recipe lets a particle drift uphill in log
+# density and shakes it all the time: after long enough, its position is a sample. What is *long enough*, and how would you notice that it was not? Below, the
+# recipe runs three times for the same time. Only the height of the hill between two wells differs.
 
 # %%
 import torch
@@ -66,21 +63,23 @@ profile = setup("01")
 # where it is small there is a ridge. The **score** is the arrow that points down into the nearest hollow, the longer the
 # steeper the ground.
 #
-# A ball that only follows the arrows comes to rest at the bottom of a hollow. That is optimisation. Give the
-# ball a random kick at every instant, and it wanders about its hollow; now and then a run of lucky kicks carries it over
-# a ridge. If the kicks have just the right strength, the share of time that it spends anywhere is the probability of that place.
+# A ball that only follows the arrows comes to rest: that is optimisation. Kick it at every instant, and it wanders about its hollow; now and then a run of lucky kicks carries it over
+# a ridge. With kicks of the right strength the share of time that it spends anywhere is the probability of that place.
 #
 # There are thus two very different clocks. To explore *one* hollow takes a short time. To find the *next* hollow takes luck,
 # and the wait for luck grows exponentially with the height of the ridge. The arrows do not help: on the way out they point back.
 
 # %%
 from koopteach import GaussianMixture
-from koopcourse.plotting import density
 
 trio = GaussianMixture(
     means=[[-2, 0], [2, 0], [0, 2.5]], stds=[0.6, 0.6, 0.4], weights=[0.5, 0.3, 0.2]
 )
 well = DoubleWell(2.0)
+
+# %% tags=["collapsed"]
+from koopcourse.plotting import density
+
 fig, (a, b, c) = new_figure(3, height=2.9)
 a.plot(grid, well.log_prob(grid[:, None]), color=COLORS["model"])
 a.set(
@@ -111,8 +110,6 @@ c.set(
     aspect="equal",
     title="score of three modes",
 )
-
-# %% tags=["collapsed"]
 alt = """Left, the log density of a double well, two humps of equal height with a dip between.
 Middle, its slope: zero at the wells, filled dots, and at the barrier, open dot. Right, arrows of
 the score of three Gaussian modes; each points to one mode, and they turn abruptly half-way between
@@ -126,7 +123,7 @@ finish(fig, alt)
 #
 # $$ s(x) = \nabla \log \pi(x) . \tag{1} $$
 #
-# The unknown constant has dropped out, which is why the score is such a good thing to work with. **Langevin dynamics** is
+# The unknown constant has dropped out. **Langevin dynamics** is
 #
 # $$ dX = s(X)\,dt + \sqrt 2\, dW , \tag{2} $$
 #
@@ -145,16 +142,14 @@ finish(fig, alt)
 #
 # $$ \mathbb E\,[f(X_t) \mid X_0 = x] \;=\; \underbrace{\mathbb E_\pi f}_{k=0} \;+\; \sum_{k\ge 1} e^{-\lambda_k t}\, \langle f, \varphi_k\rangle_\pi\, \varphi_k(x) . \tag{5} $$
 #
-# Here is the answer to the title in one line: **whatever you measure, what remains of your start dies out like
+# The answer in one line: **whatever you measure, what remains of your start dies out like
 # $e^{-\lambda_1 t}$.** The smallest positive rate $\lambda_1$ is called the **spectral gap**.
 #
 # For the double well $\log \pi = -\beta V$ with $V = (x^2-1)^2$ the barrier is $\beta$, and Kramers' formula of 1940 estimates
 #
 # $$ \lambda_1 \;\approx\; \frac{\beta}{\pi} \sqrt{V''(1)\,|V''(0)|}\; e^{-\beta} \;=\; 1.80\, \beta\, e^{-\beta} \qquad (\beta \gg 1;\ \pi = 3.14\ldots \text{ here}). \tag{6} $$
 #
-# **One clock.** Time in this course is always that of (2): temperature enters through $\pi$ alone. Books of physics write
-# $dX = -\nabla V dt + \sqrt{2/\beta}\, dW$, the same paths with all times multiplied by $\beta$, so that the
-# relaxation time there is $e^\beta/1.80$. Lesson 02 compares the two.
+# **One clock.** Time in this course is that of (2): temperature enters through $\pi$ alone. Lesson 02 compares it with the physicists' clock.
 #
 # **The assumption that usually fails.** "After a burn-in, the chain is in equilibrium" means $t \gg 1/\lambda_1$. If $\log\pi$ is strongly
 # concave, $-\nabla^2\log\pi \ge m$, then $\lambda_1 \ge m$ and all is well. Two modes are enough to break it, and nothing
@@ -189,7 +184,7 @@ show("share that has crossed to the right well at time 2", float((mine[-1] > 0).
 
 # %% [markdown]
 # The package has it twice: `langevin_trajectory` keeps a path, and `ULA` is a method for `run_particles`, the one loop that
-# will run every sampler of the course and keep its record. With the same random numbers all three must agree, to the last bit.
+# runs every sampler of the course. With the same random numbers all three agree, to the last bit.
 
 # %%
 from koopteach import ULA, run_particles
@@ -217,11 +212,23 @@ print(run)
 # - **mode weights**: the share of points nearest to each mode, compared by the total variation
 #   $\frac12 \sum_k |p_k - q_k|$, the share of mass in the wrong place.
 #
-# A number alone means nothing. Even 800 *exact* samples are not at distance zero. What they score is the **noise floor**, and a distance is
-# always read beside it. Here it is, mean ± standard deviation of 20 fresh exact samples of the same size.
+# A number alone means nothing: even 800 *exact* samples are not at distance zero. What they score is the **noise floor** (floor), here as mean ± standard deviation
+# of 20 fresh exact samples of that size, and a distance is read beside it.
+#
+# There is a second floor, and mixing the two up is the most frequent mistake in this trade. Independent samples have lumps and holes by chance. Whoever picks 800 of
+# 8,000 exact samples so that they lie evenly, **thinned by kernel herding** (herded), gets less than the noise floor, the **floor of herded samples** (even floor): the distribution is no
+# better, but averages over these very points are. So ask two questions. **Distributional accuracy** (law): are points drawn from the right distribution? Judge a *random part* of many, beside
+# independent samples. **Quadrature quality** (evenness): how right are averages over these points? Judge the points as they are, beside herded ones.
 
 # %%
-from koopteach import kl_histogram, mode_weights, noise_floor, sliced_wasserstein2, total_variation
+from koopteach import (
+    herd,
+    kl_histogram,
+    mode_weights,
+    noise_floor,
+    sliced_wasserstein2,
+    total_variation,
+)
 
 n = 800
 reference = trio.sample(4000, profile.generator(2))
@@ -237,6 +244,7 @@ floors = {
 }
 
 
+# %%
 def report(x):
     """Each distance of x beside its noise floor."""
     for name, metric in metrics.items():
@@ -246,6 +254,11 @@ def report(x):
 
 print("800 fresh exact samples")
 report(trio.sample(n, profile.generator(14)))
+many = trio.sample(10 * n, profile.generator(15))
+even = many[herd(many, n)]
+print("800 of 8,000 exact samples, herded")
+report(even)
+assert metrics["histogram KL"](even) < 0.7 * floors["histogram KL"][0]
 
 # %%
 from koopcourse.plotting import compare
@@ -265,6 +278,8 @@ distances = {name: [metric(x) for x in samples.values()] for name, metric in met
 for h in (0.02, 0.07, 0.2):
     print(f"ULA, step {h}")
     report(samples[h])
+
+# %% tags=["collapsed"]
 compare(
     {f"ULA, step {h}": samples[h] for h in (0.02, 0.07, 0.2)},
     reference,
@@ -281,15 +296,23 @@ compare(
 )
 
 # %% [markdown]
-# **Predict, then run.** The picture shows two different failures. If the number of steps is fixed at 2,000, how will the
-# distances depend on the step $h$: the smaller the step the better, the larger the better, or neither?
+# **Predict, then run.** The picture shows two different failures. If the number of steps is fixed at 2,000, how will the distances depend on the step $h$?
 #
-# <details><summary>Answer, after you have decided</summary>
+# <details><summary>the smaller the step the better</summary>
 #
-# Neither. The time that the chain covers is $2000\,h$. With a small step that is too short to fill the other modes: the *chain* has not
-# converged. With a large step the chain converges quickly, but not to $\pi$: (3) has an invariant law of its own, which is too wide. So
-# each distance has a valley. At its bottom it touches the floor: what bias is left there hides in the noise of 800 points, and more points would show it.
-# Smaller steps *and* more time cure both failures, and that is the whole price of sampling.
+# The time that the chain covers is $2000\,h$. With a small step that is too short to fill the other modes: the *chain* has not converged.
+#
+# </details>
+# <details><summary>the larger the step the better</summary>
+#
+# The chain converges quickly then, but not to $\pi$: (3) has an invariant law of its own, which is too wide.
+#
+# </details>
+# <details><summary>there is a best step in between</summary>
+#
+# Right. Each distance has a valley. At its bottom it touches the floor: what bias is left there hides in the noise of 800 points, and more points would show it. Smaller steps *and* more time cure both
+# failures, and that is the whole price of sampling.
+#
 # </details>
 
 # %% tags=["collapsed"]
@@ -322,11 +345,20 @@ assert min(distances["histogram KL"]) < 0.7 * distances["histogram KL"][-1]
 # **Predict, then run.** Take 800 *exact* samples and move each to the nearest point of a square lattice of spacing 0.5. Nothing moves by more
 # than 0.36, but only about a hundred different points remain, each occupied many times. Which of the three distances will complain?
 #
-# <details><summary>Answer, after you have decided</summary>
+# <details><summary>all three: a hundred points are no sample of a density</summary>
 #
-# Histogram KL alone. Sliced W2 asks how far mass must travel, and it travels hardly at all; moreover most lines are not along the lattice, so that the
-# clumps of a projection melt into each other. Mode weights do not change either. KL counts boxes, and finds most of them empty.
-# A sampler whose particles collapse onto few places can therefore look perfect in sliced W2. This will happen to us, in lesson 05.
+# Sliced W2 asks how far mass must travel, and it travels hardly at all; and hardly a point changes its mode.
+#
+# </details>
+# <details><summary>histogram KL alone</summary>
+#
+# Right. It counts points in boxes, and most boxes have become empty. Sliced W2 sees lines that are mostly not along the lattice, and the weights count modes.
+#
+# </details>
+# <details><summary>none: nothing moves far</summary>
+#
+# True of two of them. Which one does not ask how far?
+#
 # </details>
 
 # %%
@@ -359,16 +391,24 @@ assert metrics["histogram KL"](clumped) > 3 * floors["histogram KL"][0]  # not b
 #
 # Start many walkers in the left well, distributed as they should be *within* it. Only one thing is then out of
 # equilibrium: the imbalance, the share of walkers on the left minus the share on the right. It begins at 1, and by (5) it must fall
-# like $e^{-\lambda_1 t}$. The slope of its logarithm is a measurement of the spectral gap. (Not quite at once: walkers
-# that happen to start near the ridge leave early. These are the faster terms of the sum, gone after a moment.)
+# like $e^{-\lambda_1 t}$, after a moment in which the faster terms die. The slope of its logarithm measures the spectral gap.
 #
-# **Predict, then run.** You measure this rate for the barriers $\beta = 1, \dots, 5$. By which factor does the relaxation time grow
-# from $\beta = 4$ to $\beta = 5$? And, without running it, from $\beta = 5$ to $\beta = 20$?
+# **Predict, then run.** You measure this rate for the barriers $\beta = 1, \dots, 5$. By which factor does the relaxation time grow from $\beta=4$ to $\beta=5$, and, without running it, from 5 to 20?
 #
-# <details><summary>Answer, after you have decided</summary>
+# <details><summary>by 5/4, and by 4: the barrier is so much higher</summary>
 #
-# By (6) the time is $e^\beta/(1.80\,\beta)$: from 4 to 5 a factor $e \cdot 4/5 = 2.2$. From 5 to 20 it is $e^{15}/4$, about 800,000. What takes a second at $\beta=5$
-# takes nine days at $\beta = 20$. And 20 is not a large barrier: proteins, glasses and posteriors of neural networks have larger ones.
+# A ball that rolls would feel the height. A ball that waits for luck feels its exponential.
+#
+# </details>
+# <details><summary>by about 2.2, and by about 800,000</summary>
+#
+# Right. By (6) the time is $e^\beta/(1.80\,\beta)$: a factor $e\cdot4/5$, then $e^{15}/4$. What takes a second at $\beta=5$ takes nine days at 20, and proteins, glasses and posteriors of neural networks have larger barriers.
+#
+# </details>
+# <details><summary>by $e$, and by $e^{15}$: three million</summary>
+#
+# Nearly. In front of the exponential stands a $\beta$: a deeper well also has steeper walls, and the ball tries more often.
+#
 # </details>
 
 
@@ -400,7 +440,7 @@ kramers = [math.sqrt(32) / math.pi * barrier * math.exp(-barrier) for barrier in
 for barrier, *rates in zip(barriers, measured, exact_rate, kramers):
     print("barrier {:.0f}: measured {:.2g}, exact {:.2g}, Kramers {:.2g}".format(barrier, *rates))
 
-# %%
+# %% tags=["collapsed"]
 fine = torch.linspace(1, 8, 29).tolist()
 rates = torch.stack([DoubleWell(barrier).exact_rates(3) for barrier in fine])
 fig, (a, b) = new_figure(2, height=3.4)
@@ -425,13 +465,8 @@ a.set_yticks([0.2, 0.5, 1.0], ["0.2", "0.5", "1"])
 a.minorticks_off()
 b.plot(fine, rates[:, 1:], color=COLORS["floor"])
 b.plot(fine, rates[:, 0], color=COLORS["reference"], label="exact rate 1")
-b.plot(
-    fine,
-    [5.66 / math.pi * x * math.exp(-x) for x in fine],
-    "--",
-    color=COLORS["error"],
-    label="Kramers",
-)
+estimate = [5.66 / math.pi * x * math.exp(-x) for x in fine]
+b.plot(fine, estimate, "--", color=COLORS["error"], label="Kramers")
 b.plot(barriers, measured, "o", color=COLORS["model"], markersize=7, label="measured")
 b.annotate("rates 2 and 3: within a well", (1.1, 60), color="#666666")
 b.annotate("", (7, 20), (7, 0.013), arrowprops={"arrowstyle": "<->", "color": COLORS["rival"]})
@@ -444,27 +479,24 @@ b.set(
     title="the spectral gap closes",
 )
 b.legend(loc="lower left")
-
-# %% tags=["collapsed"]
 alt = """Left, the imbalance of the wells falls exponentially, the more slowly the higher the
 barrier; points lie on exact lines. Right, the first rate falls exponentially with the barrier,
 measured, exact and by Kramers; rates 2 and 3 grow."""
 finish(fig, alt)
 
 # %% [markdown]
-# Look at the right-hand picture once more, for it is the reason for this course. The dynamics has *two* families of rates. The upper ones say how
-# quickly a particle explores its own well, and they even grow with $\beta$. The lowest falls off a cliff. Between the two lies nothing at all.
+# The right-hand picture is the reason for this course. There are *two* families of rates. The upper ones say how
+# quickly a particle explores its own well, and even grow with $\beta$. The lowest falls off a cliff. Between the two lies nothing.
 #
 # A step of ULA has to resolve the *fastest* rate, and the run has to wait for the *slowest*. The number of steps is their ratio, and for $\beta=8$ that is thousands already.
-# So the honest answer to "why is sampling slow?" is: **one step size serves all rates, and the rates are exponentially far apart.**
+# So sampling is slow because **one step size serves all rates, and the rates are exponentially far apart.**
 #
 # ## Play with the barrier
 #
-# 2,000 walkers start in the left well. Move the barrier: the histogram on the left is where they are, the curve on the right is
-# the clock, the share that is still on the left. Then move the time, and try to balance the wells at every barrier.
+# 2,000 walkers start in the left well. Move the barrier, then the time, and try to balance the wells at every barrier.
 
 
-# %%
+# %% tags=["collapsed"]
 def watch(barrier, until=20.0, n_records=40):
     target, source, dt = DoubleWell(barrier), profile.generator(40 + int(barrier)), 0.02 / barrier
     every = round(until / n_records / dt)
@@ -513,8 +545,7 @@ def draw(barrier, time):
     b.set_xticks([0, 5, 10, 15, 20])
     b.legend(loc="upper right" if rate > 0.1 else "center right")
     alt = f"""Histogram of 2,000 walkers at time {time:g} against the target with barrier
-    {barrier:g}, beside
-    the share of walkers in the left well against time."""
+    {barrier:g}, beside the share of walkers in the left well against time."""
     finish(fig, alt)
 
 
@@ -523,43 +554,7 @@ explore(draw, barrier=slider(1.0, 8.0, 1.0, 4.0), time=slider(0.0, 20.0, 0.5, 5.
 # %% [markdown]
 # ## What goes wrong
 #
-# ### 1. A step that is too large
-#
-# In the wells of $\beta = 4$ the curvature of $-\log\pi$ is $8\beta = 32$. Equation (3) shrinks a small distance from the bottom by $1 - 32h$ per
-# step, which is below $-1$ from $h = 1/16$ on. Trouble comes earlier: the width is wrong long before, and the steep outer walls
-# throw a particle that is far out even further out. `Run.diverged` is the field to look at; it is never hidden, and never an exception.
-
-# %%
-well = DoubleWell(4.0)
-exact_well = well.sample(2000, profile.generator(60))
-runs = {}
-for h in (0.002, 0.02, 0.03, 0.08):
-    source = profile.generator(61)
-    runs[h] = run_particles(
-        ULA(well.score, step_size=h), exact_well, n_steps=500, generator=source, verbose=False
-    )
-fig, axes = new_figure(4, height=2.5, sharey=True)
-for ax, (h, run) in zip(axes, runs.items()):
-    well_panel(ax, None if run.diverged else run.final[:, 0], well, f"step {h:g}")
-    if run.diverged:
-        ax.text(0, 1.2, "diverged", ha="center", color=COLORS["error"], fontsize=14)
-    ax.set_ylim(0, 1.6)
-    ax.label_outer()
-alt = """Histograms of ULA in a double well with barrier 4, 500 steps from an exact sample. Step
-0.002 fits the exact density; with 0.02 the peaks are too low and too wide, with 0.03 much more so;
-with 0.08 the run diverged."""
-finish(fig, alt)
-exact_width = float(exact_well.abs().std())
-wider = [float(run.final.abs().std()) / exact_width for run in runs.values() if not run.diverged]
-show("width of a well / exact width, steps 0.002, 0.02, 0.03", wider, 2)
-show("diverged", [run.diverged for run in runs.values()])
-assert 0.9 < wider[0] < 1.1 < wider[2]
-assert [run.diverged for run in runs.values()] == [False, False, False, True]
-
-# %% [markdown]
-# ### 2. A chain that looks converged because it never left
-#
-# This failure is worse, because everything looks fine. Six narrow modes on a ring; all walkers start in the one on the right. We run 600 small steps and do what a careful
+# A chain that looks converged because it never left: everything looks fine. Six narrow modes on a ring; all walkers start in the one on the right. We run 600 small steps and do what a careful
 # person does: check that the run did not diverge, look at the moments, and compare the second half of the run with the first.
 
 # %%
@@ -588,6 +583,8 @@ print(
 )
 weights = mode_weights(end, ring.modes)
 show("mode weights, exact 1/6 each", weights, 2)
+
+# %% tags=["collapsed"]
 notes = {
     "ULA, 600 steps": f"{float(weights[0]):.0%} in one mode",
     "exact sample": "the same number of points",
@@ -602,18 +599,51 @@ assert sliced_wasserstein2(halfway, end) < floor[0] + 5 * floor[1]  # "it has co
 assert weights[0] > 0.95  # it has not
 
 # %% [markdown]
-# Every test *along* the chain passes: it is stationary, within its mode. Seen with (5), the fast modes of the spectrum have died out and the five slow ones have not moved, and a
+# Every test *along* the chain passes: it is stationary, within its mode. It is **metastable** (stuck): in (5) the fast modes have died out and the five slow ones have not moved, and a
 # run that is short against $1/\lambda_1$ cannot tell "constant" from "very slow". What helps:
 #
 # | symptom | likely cause | what to do |
 # |---|---|---|
 # | `run.diverged` | step above 2 / (largest curvature), or steep walls | divide the step by 4 |
-# | widths too large, KL above its floor, weights fine | bias of the step | halve the step: if the answer changes, halve again |
+# | widths too large, KL above its floor | bias of the step | halve the step: if the answer changes, halve again |
 # | moments perfect, weights wrong | stuck behind a barrier | start from *dispersed* points; if two starts disagree, neither is right |
 # | sliced W2 at its floor, KL far above | clumps or holes | look at the picture; never trust one distance |
 #
-# Starting from dispersed points is a diagnosis and not a cure. Walkers that begin everywhere fill all modes, but with the weights of their *start*. To repair the weights, mass has to
-# cross the barriers, and that takes $1/\lambda_1$.
+# Dispersed starts are a diagnosis and no cure: walkers that begin everywhere fill all modes with the weights of their *start*. To repair these, mass has to cross the barriers.
+
+# %% [markdown]
+# ## Side road: a step that is too large
+#
+# In the wells of $\beta = 4$ the curvature of $-\log\pi$ is $8\beta = 32$. Equation (3) shrinks a small distance from the bottom by $1 - 32h$ per
+# step, which is below $-1$ from $h = 1/16$ on. Trouble comes earlier: the width is wrong long before, and the steep outer walls
+# throw a particle that is far out even further out. `Run.diverged` is the field to look at; it is never hidden, and never an exception.
+
+# %% tags=["collapsed"]
+well = DoubleWell(4.0)
+exact_well = well.sample(2000, profile.generator(60))
+runs = {}
+for h in (0.002, 0.02, 0.03, 0.08):
+    source = profile.generator(61)
+    runs[h] = run_particles(
+        ULA(well.score, step_size=h), exact_well, n_steps=500, generator=source, verbose=False
+    )
+fig, axes = new_figure(4, height=2.5, sharey=True)
+for ax, (h, run) in zip(axes, runs.items()):
+    well_panel(ax, None if run.diverged else run.final[:, 0], well, f"step {h:g}")
+    if run.diverged:
+        ax.text(0, 1.2, "diverged", ha="center", color=COLORS["error"], fontsize=14)
+    ax.set_ylim(0, 1.6)
+    ax.label_outer()
+alt = """Histograms of ULA in a double well with barrier 4, 500 steps from an exact sample. Step
+0.002 fits the exact density; with 0.02 the peaks are too low and too wide, with 0.03 much more so;
+with 0.08 the run diverged."""
+finish(fig, alt)
+exact_width = float(exact_well.abs().std())
+wider = [float(run.final.abs().std()) / exact_width for run in runs.values() if not run.diverged]
+show("width of a well / exact width, steps 0.002, 0.02, 0.03", wider, 2)
+show("diverged", [run.diverged for run in runs.values()])
+assert 0.9 < wider[0] < 1.1 < wider[2]
+assert [run.diverged for run in runs.values()] == [False, False, False, True]
 
 # %% [markdown]
 # ## Exercises

@@ -57,7 +57,7 @@ def own_words(sheet: Sheet) -> Iterator[Remark]:
         yield "", "the table of the course's own words is not koopcourse.authoring.glossary.table()"
     if sheet.script.lesson in TOO_LONG:
         return
-    flat = " ".join(prose.split())
+    flat = " ".join(prose.split()).lower()
     for word in GLOSSARY:
-        if word.lesson == sheet.script.lesson and f"**{word.standard}** ({word.ours})" not in flat:
+        if word.lesson == sheet.script.lesson and f"**{word.standard}** ({word.ours})".lower() not in flat:
             yield "", f"introduce {word.ours!r} once as '**{word.standard}** ({word.ours})'"
