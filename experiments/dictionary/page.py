@@ -218,8 +218,8 @@ ALT = (
     "Four panels, a line for each of ten kinds of dictionary from few features to many, and for three from narrow to "
     "wide, in units of a grey floor. The error of the slow rates falls to the floor for most kinds, and rises with "
     "width. The law of samples reaches the floor with three scales, one scale and polynomials that are not too many; "
-    "kernels without a tail, networks, kernel EDMD and diffusion maps stay at eight floors and more, four hundred waves "
-    "at three. Evenness looks alike. The last panel has CPU seconds: from a tenth to four, the default near one."
+    "kernels without a tail, networks, kernel EDMD and diffusion maps stay at eight floors and more, four hundred "
+    "waves at three. Evenness looks alike. The last panel has CPU seconds: from a tenth to four, the default near one."
 )
 ABOUT = (
     "The quadruple well at beta 4, whose rates are known: .119 twice, .238, and then from 13 on. Everybody gets the "
@@ -235,8 +235,8 @@ ABOUT = (
     "*Slow rates*: the largest relative error of the first three; *fast rates*: the mean one of the next twelve, where "
     "a rate that is not found counts 1. Their floor is what 5,000 data leave to whoever knows the eigenfunctions "
     "(Galerkin in the fifteen true ones, mean ± standard deviation over 20 draws).\n\n"
-    "*Samples*: KSWGD with every default, 60 steps from one well. *Law*: a random 800 of a run of 4,000, the mean of "
-    "ten choices; its floor is 800 independent exact samples. *Even*: a run of 800 as it is; its floor is 800 points "
+    "*Samples*: KSWGD with every default, 60 steps from one well. *Law*: a random 800 of a run of 4,000 particles, the "
+    "mean of ten choices; its floor is 800 independent exact samples. *Even*: a run of 800 as it is; its floor is 800 points "
     "herded from 16,000 exact ones that are even themselves (Sobol points through the inverse distribution function). "
     "*SW2*: sliced W2 to 4,096 such points; *KL*: of a histogram of 24 cells a side from the density. *None*: "
     "particles were lost, or the spectrum has a flat mode and KSWGD refuses it. *The data themselves*: the known "
