@@ -44,12 +44,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def pages(folder: Path, live: bool) -> int:
     """Write every page from its JSON."""
+    from experiments.gpu_check import check
     from experiments.speed import race_report, speed_report
 
     for name in runner.names():
         runner.publish(name, runner.load(name), folder, live)
     race_report.publish(folder)
     speed_report.publish(folder)
+    if (folder / "gpu.json").is_file():
+        check.republish(folder)
     return runner.HELD
 
 

@@ -9,9 +9,11 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 Method = TypeVar("Method", bound=Callable)
 
+_FINITE = WeakIdKeyDictionary()  # tensors on a device that were found finite, and their version then
 # Numbers of an array on disk that are read at once, 16 MB.
 _PIECE = 2_000_000
 
@@ -46,6 +48,18 @@ def as_tensor(operation: str, name: str, value: Any) -> Tensor:
         return torch.tensor(value.item() if isinstance(value, np.generic) else value, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):  # text, None, lists of unequal lengths
         raise TypeError(f"{operation}: {name} must be real numbers or lists of them, got {value!r:.80}.") from None
+
+
+def is_finite(x: Tensor) -> bool:
+    """Whether all entries are. On a device, where the host waits for the answer, an unchanged tensor is asked once."""
+    version = None if x.device.type == "cpu" or x.is_inference() else x._version
+    if version is not None and _FINITE.get(x) == version:
+        return True
+    # One pass without a temporary: a sum is finite unless an entry is not (or the numbers overflow).
+    finite = bool(x.sum().isfinite()) or bool(x.isfinite().all())
+    if finite and version is not None:
+        _FINITE[x] = version
+    return finite
 
 
 def in_pieces(method: Method) -> Method:

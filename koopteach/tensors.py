@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from koopteach.arrays import as_tensor
+from koopteach.arrays import as_tensor, is_finite
 
 FLOATS = (torch.float32, torch.float64)
 
@@ -64,15 +64,13 @@ def as_points(operation: str, name: str, x: Any, *, dim: int | None = None, at_l
         raise ValueError(f"{operation}: {name} has shape {tuple(x.shape)}, but points need at least one coordinate.")
     if x.shape[0] < at_least:
         raise ValueError(f"{operation}: {name} has {x.shape[0]} points, but at least {at_least} are needed.")
-    # One pass without a temporary: a sum is finite unless an entry is not (or the numbers overflow).
-    if not is_traced(x) and not torch.isfinite(x.sum()):
+    if not is_traced(x) and not is_finite(x):
         bad = int((~torch.isfinite(x)).any(dim=1).sum())
-        if bad:
-            raise ValueError(
-                f"{operation}: {name} has NaN or infinity in {bad} of {x.shape[0]} points. "
-                "Drop these rows, and the same ones of all that belongs to them; of a time series build the pairs with "
-                "lagged_pairs, so that none crosses a gap."
-            )
+        raise ValueError(
+            f"{operation}: {name} has NaN or infinity in {bad} of {x.shape[0]} points. "
+            "Drop these rows, and the same ones of all that belongs to them; of a time series build the pairs with "
+            "lagged_pairs, so that none crosses a gap."
+        )
     return x
 
 
@@ -279,8 +277,8 @@ def chunks(n: int, numbers_per_row: int, at_least: int = 16) -> Iterator[slice]:
 
 def map_chunks(function: Callable[[Tensor], Tensor], x: Tensor, numbers_per_row: int) -> Tensor:
     """``function(x)`` for a row-wise function, computed chunk by chunk."""
-    parts = [function(x[rows]) for rows in chunks(x.shape[0], numbers_per_row)]
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+    parts = list(chunks(x.shape[0], numbers_per_row))
+    return function(x) if len(parts) == 1 else torch.cat([function(x[rows]) for rows in parts])
 
 
 def count_different(x: Tensor) -> int:

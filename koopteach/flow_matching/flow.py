@@ -256,11 +256,12 @@ def as_times(operation: str, t: Any, x: Tensor) -> Tensor:
     Raises:
         ValueError: neither a number nor one for each point, or outside [0, 1].
     """
-    t = torch.as_tensor(t, dtype=torch.float64).to(x)
+    t = torch.as_tensor(t, dtype=torch.float64).to(x.dtype)
     if t.ndim and t.shape not in ((len(x),), (len(x), 1)):
         raise ValueError(f"{operation}: t has shape {tuple(t.shape)}, but a number or ({len(x)},) is needed.")
     if not is_traced(t):
-        _inside(operation, "t", t)
+        _inside(operation, "t", t)  # where it came from: a number of the host needs no look at the device
+    t = t.to(x.device)
     # contiguous, because a forward derivative writes to every entry
     return (t.expand(len(x), 1) if t.ndim == 0 else t.reshape(len(x), 1)).contiguous()
 

@@ -149,8 +149,9 @@ class _Loop:
             value = loss()
             value.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
-        number = float(self.ranks.mean(value.detach(), 1))  # else one process goes on alone and waits for ever
-        if not (math.isfinite(number) and math.isfinite(float(norm))):
+        value = self.ranks.mean(value.detach(), 1)  # else one process goes on alone and waits for ever
+        number, norm = torch.stack([value, norm]).tolist()  # one look at the device
+        if not (math.isfinite(number) and math.isfinite(norm)):
             self._lose()
             return False
         self.adam.step()

@@ -68,7 +68,7 @@ def diagnose(lifting: Lifting, paths: TeacherPaths) -> Diagnosis:
     """Compare a lifting with the teacher's paths, which it should not have been trained on."""
     with torch.no_grad():
         paths = paths.to(like_weights(lifting))
-        times, x = paths.times, paths.states
+        times, x = paths.times.cpu(), paths.states  # each of them is read
         scale = _rms(x[-1])
         lifts, rates = zip(*(_rate(lifting, paths, j) for j in range(len(times))))
         read = torch.stack([lifting.read(lifting.evolve(lifts[0], float(t))) for t in times])
@@ -88,7 +88,7 @@ def diagnose(lifting: Lifting, paths: TeacherPaths) -> Diagnosis:
     error = (read - x).square().mean(dim=(1, 2)).sqrt() / scale
     verdict = _verdict(lifting, **numbers)
     collapsed = bool(verdict) and not lifting.pinned
-    return Diagnosis(times.double(), error.double(), **numbers, collapsed=collapsed, verdict=verdict)
+    return Diagnosis(paths.times.double(), error.double(), **numbers, collapsed=collapsed, verdict=verdict)
 
 
 def _rate(lifting: Lifting, paths: TeacherPaths, j: int) -> tuple[Tensor, Tensor]:

@@ -28,11 +28,11 @@ class Folded:
         self.last = (from_out @ last.bias, (from_out @ last.weight).T)
         self.direct = from_x.T
         clock = net.features(last.weight.new_zeros(1, d), last.weight.new_full((1, 1), t))[0]
-        clock[d + 1 + 2 * len(net.time_frequencies) :] = 0
-        state = torch.ones(first.in_features, dtype=torch.bool, device=clock.device)
-        state[d : d + 1 + 2 * len(net.time_frequencies)] = False
+        waves = d + 1 + 2 * len(net.time_frequencies)
+        clock[waves:] = 0
+        state = torch.cat([first.weight[:, :d], first.weight[:, waves:]], dim=1)
         hidden = [(layer.bias, layer.weight.T) for layer in middle]
-        self.hidden = [(first.bias + first.weight @ clock, first.weight[:, state].T.contiguous()), *hidden]
+        self.hidden = [(first.bias + first.weight @ clock, state.T.contiguous()), *hidden]
 
     @staticmethod
     def _read_out(lifting: ModeSum, t: float, taus: Tensor) -> tuple[Tensor, Tensor]:

@@ -133,7 +133,8 @@ class KSWGD:
         move = self.step_size * self._velocity(x, m) / stretch  # in the spectrum's coordinates
         length = self.max_move * self.spectrum.scale if self.max_move is not None else math.inf
         move, limited = limit(move, length)
-        limited = float(self.ranks.mean(x.new_tensor(limited), len(x)))
+        if self.ranks.size > 1:
+            limited = float(self.ranks.mean(x.new_tensor(limited), len(x)))
         amplitude = self.noise * max(0.0, 1 - 2 * progress)
         if amplitude and math.isfinite(length):
             move = move + amplitude * length * math.sqrt(2 / x.shape[1]) * self.ranks.randn(

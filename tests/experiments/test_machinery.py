@@ -527,6 +527,7 @@ def test_without_a_name_the_experiments_are_listed_with_the_age_of_their_rows(mo
         f"{'toy':<20} A title (3 rows, 1 not computed, 1 by older code)",
         f"{'other':<20} A title (3 rows, 3 not computed)",
         f"{'speed':<20} Speed and memory beside other packages",
+        f"{'gpu-check':<20} The lessons' hot paths on a GPU, where there is one",
     ]
     monkeypatch.setattr(runner, "overview", lambda: "the list")
     assert main([]) == main(["list"]) == 0

@@ -33,7 +33,7 @@ HOMES = {
         ("machinery",),
         ("kswgd", "koopman_cfm", "images"),
         ("image_flows", "allen_cahn", "conditional", "own_data", "speed"),
-        ("curved_interpolants", "image_flows_gpu"),
+        ("curved_interpolants", "image_flows_gpu", "gpu_check"),
         ("__main__",),
     ),
 }
