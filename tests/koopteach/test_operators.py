@@ -23,6 +23,7 @@ from koopteach import (
 )
 from koopteach.operators import kept
 from koopteach.operators.linear_algebra import Size, rounding, whiten, whiten_features
+from koopteach.spectrum import torn_pair
 from tests.tools import seeded
 
 RING = GaussianMixture.ring(3, 2.0, 0.5)
@@ -383,6 +384,8 @@ def test_a_torn_pair_is_told():
     assert "conjugate" not in edmd.spectrum(2).report
     reversible = EDMD(Hermite(2, 1), lag=0.3).fit(*ou_pairs(3000)).spectrum(1)
     assert "conjugate" not in reversible.report
+    assert torn_pair(torch.zeros(2, dtype=torch.complex128)) == ""  # a rate of zero is its own conjugate
+    assert "keep 1 or 3 modes" in torn_pair(torch.tensor([1, 1 + 1j]))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import koopteach as kt
+from koopteach.sampler import mixture
 from koopteach.sampler.columns import Columns, calibrated, normal_scores
 from koopteach.sampler.judge import energy_scores, held_out_report, told_apart
 from tests.needs import needs
@@ -85,6 +86,20 @@ def test_a_mixture_finds_the_number_and_the_weights_of_its_components():
     assert (draws.mean(dim=0) - x.mean(dim=0)).abs().max() < 0.1
     again = found.refit(x)
     assert again.log_prob(x).mean() >= found.log_prob(x).mean() - 1e-9
+
+
+@pytest.mark.parametrize("kind", ["full", "tied", "diagonal"])
+def test_a_component_that_no_row_belongs_to_is_dropped(kind):
+    """Nor one whose rows have no weight: its mean would be zero by zero."""
+    x, parts = normal(40, 2), torch.zeros(40, 3).double()
+    parts[:20, 0], parts[20:, 2] = 1, 1
+    share = torch.full((40,), 1 / 40, dtype=torch.float64)
+    found = mixture._maximise(x, share, parts, kind)
+    one = mixture._maximise(x, share, parts[:, [0, 2]], kind)
+    assert found["weights"].shape == (2,)
+    assert all(torch.equal(found[name], one[name]) for name in ("weights", "means", "factors"))
+    share = torch.cat([share[:20] * 2, torch.zeros(20, dtype=torch.float64)])
+    assert mixture._maximise(x, share, parts, kind)["weights"].tolist() == pytest.approx([1.0])
 
 
 def test_a_mixture_weights_rows_as_if_they_were_repeated():
