@@ -208,8 +208,8 @@ def verdict(stored: dict) -> tuple[str, ...]:
 
     return (
         f"**Seconds for what one waits for first**: a fit of 5,000 points takes {beside('W1')}, 60 steps of 800 "
-        f"particles {beside('W2')}, 10,000 samples of a fitted table {beside('W3')}, and of a flow by a one-step student "
-        f"{beside('W4')}; errors are in the table.",
+        f"particles {beside('W2')}, 10,000 samples of a fitted table {beside('W3')}, and of a flow by a one-step "
+        f"student {beside('W4')}; errors are in the table.",
         f"**Fits of many pairs are faster than other packages', in a hundredth of the memory**: EDMD on 100,000 pairs "
         f"and 500 kernels takes {cell('E1', 'float64 rev')} s and {cell('E1', 'float64 rev', 'peak')} MB beside the "
         f"data, kooplearn {cell('E1', 'kooplearn')} s and {cell('E1', 'kooplearn', 'peak')} MB. A particle update is "
