@@ -40,19 +40,20 @@ def dirichlet(
         double = (part.double() for part in (x, weights, stretch, values))
         return dirichlet(dictionary.to(torch.float64), *double).to(x)
     stretch = stretch.to(x).expand(x.shape[1])
-    parts = values.split([group.n_features for group in groups], dim=1)
-    ends = list(itertools.accumulate((group.n_features for group in groups), initial=0))
+    if kernels and gram is None:
+        gram = values.T @ (weights[:, None] * values)
+    sizes = [group.n_features for group in groups]
+    parts = values.split(sizes, dim=1)
     factors, blocks = stretch.square()[:, None] * weights, {}
     for a, b in itertools.combinations_with_replacement(range(len(groups)), 2):
-        one, own = groups[a], slice(*ends[a : a + 2])
+        one = groups[a]
         slopes = ((j, partial * weight[:, None]) for (j, partial), weight in zip(_partials(groups[b], x), factors))
         if not isinstance(one, GaussianRBF):
             block = x.new_zeros(one.n_features, groups[b].n_features)
             for (i, left), (j, right) in zip(_partials(one, x), slopes):
                 block.index_put_((i[:, None], j), left.T @ right, accumulate=True)
         elif a == b:
-            inner = parts[a].T @ (parts[a] * weights[:, None]) if gram is None else gram[own, own]
-            block = one.dirichlet(x, weights, stretch, parts[a], inner)
+            block = one.dirichlet(x, weights, stretch, parts[a], gram.split(sizes)[a].split(sizes, dim=1)[a])
         else:
             block = one.dirichlet_beside(x, slopes, parts[a], groups[b].n_features)
         blocks[a, b], blocks[b, a] = block, block.T

@@ -140,11 +140,10 @@ class GaussianRBF(Movable):
         """Gradients ``(z_j - x) / (units s_j)^2 psi_j(x)``, ``(n, m, d)``."""
         return torch.stack([partial for _, partial in self.partials(x)], dim=2)
 
-    def partials(self, x: Tensor, values: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+    def partials(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """For each coordinate the numbers of all features ``(m,)`` and their derivatives along it, ``(n, m)``."""
         u = self._shifted(x)
-        kernel = self._kernel(u) if values is None else values
-        scaled, every = kernel * self._precision, torch.arange(self.n_features, device=u.device)
+        scaled, every = self._kernel(u) * self._precision, torch.arange(self.n_features, device=u.device)
         for i in range(self.dim):
             yield every, scaled * ((self._z[:, i] - u[:, i : i + 1]) / self.units[i])
 
@@ -300,7 +299,7 @@ class MultiScale(Movable):
         slopes, start = [], 0
         for group in self.groups:
             own = slice(start, start := start + group.n_features)
-            known = () if values is None or not isinstance(group, GaussianRBF) else (values[:, own],)
+            known = [values[:, own]] if values is not None and isinstance(group, GaussianRBF) else []
             slopes.append(group.contract_grad(x, coefficients[own], *known))
         return reduce(torch.add, slopes)
 
