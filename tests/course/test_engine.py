@@ -1,6 +1,7 @@
 """What ``check`` says, returns and remembers, for answers of every kind."""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from koopcourse import runtime
 from koopcourse.checks import Exercise, Identity, Mistake, check, declared, engine, guard, preview
 from koopcourse.checks.compare import agree
 from koopcourse.checks.engine import examine
-from koopcourse.checks.exercise import altered
+from koopcourse.checks.exercise import Edge, altered
 from koopcourse.checks.probes import NOTES
 from koopcourse.checks.report import State, text
 
@@ -603,12 +604,44 @@ def test_the_form_on_random_input_comes_before_an_identity():
     [
         (lambda x, factor: torch.where(x.abs() < 1e-9, 0.0, factor * x), "In units that are much smaller"),
         (lambda x, factor: factor * x.clamp(-100, 100), "In units that are much larger"),
-        (lambda x, factor: factor * x + 1e-9, "In units that are much smaller"),
+        (lambda x, factor: factor * x + 1e-11, "In units that are much smaller"),
     ],
 )
 def test_other_units_are_tried_where_the_declaration_says_what_has_one(answer, words):
     assert examine(_exercise(), answer).state is State.PASSED
     assert words in examine(_exercise(units={"x": 1}), answer).failure.words
+
+
+def test_each_argument_alone_is_tried_much_larger_unless_it_is_bounded():
+    def wrong(x, factor):
+        return min(factor, 10.0) * x
+
+    assert "With factor 16 times larger" in examine(_exercise(), wrong).failure.words
+    assert examine(_exercise(bounded=("factor",)), wrong).state is State.PASSED
+    assert "larger" in examine(_exercise(), lambda x, factor: factor * x.clamp(-10, 10)).failure.words
+
+
+def test_edges_are_tried_in_the_farthest_units_relative_to_what_is_usual_there():
+    """A zero that becomes a small number is nothing beside the usual unit."""
+
+    def wrong(x, factor):
+        return torch.where(x == 0, 1e-12, factor * x)
+
+    exercise = _exercise(edge_cases=(("zeros", lambda g, dtype: (torch.zeros(2, 2, dtype=dtype), 3.0)),), identities=())
+    assert examine(exercise, wrong).state is State.PASSED
+    words = examine(replace(exercise, units={"x": 1}), wrong).failure.words
+    assert words.startswith("In much smaller units, in the case of zeros")
+
+
+def test_rows_of_very_different_size_are_compared_one_by_one():
+    def far_apart(generator, dtype):
+        x, factor = _scale_inputs(generator, dtype)
+        return x * torch.logspace(-6, 6, len(x), dtype=dtype)[:, None], factor
+
+    exercise = _exercise(edge_cases=(Edge("rows far apart", far_apart, "far"),), bounded=("x",))
+    words = examine(exercise, lambda x, factor: factor * x + 1e-11).failure.words
+    assert words.startswith("In the case of rows far apart, in row 0 you returned")
+    assert examine(exercise, lambda x, factor: factor * x + 1e-18).state is State.PASSED
 
 
 def test_units_and_excuses_must_be_known():

@@ -49,6 +49,8 @@ def test_a_relation_is_said_where_every_case_shows_it(change, words):
         (lambda b: b.diagonal().diag(), "its diagonal is right, the rest is not"),
         (lambda b: b[:1].expand_as(b), "its first row is right, the rest is not"),
         (lambda b: b[:, :1].expand_as(b), "its first column is right, the rest is not"),
+        (lambda b: b.mean(0).expand_as(b), "all its rows are equal, and those that are needed differ"),
+        (lambda b: b.mean(0) + 0 * b + torch.arange(len(b))[:, None], ""),
     ],
 )
 def test_the_part_that_is_right_in_every_case_is_said(wrong, words):

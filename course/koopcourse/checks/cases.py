@@ -22,13 +22,15 @@ from koopcourse.checks.guard import Guard
 class Case:
     """Arguments to try an answer on. ``arguments()`` makes the same ones anew at each call.
 
-    Results are compared relative to the largest entry, or to ``least`` where that is smaller.
+    Results are compared relative to the largest entry, or to ``least`` where that is smaller; ``by_row`` each row of a
+    table by itself, where rows are of very different size.
     """
 
     words: str
     arguments: Callable[[], tuple]
     tolerance: float
     least: float = 1.0
+    by_row: bool = False
 
 
 @dataclass(frozen=True)

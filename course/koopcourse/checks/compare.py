@@ -21,6 +21,15 @@ def agree(value: Any, expected: Any, tolerance: float = 1e-7, least: float = 1.0
     return all(close(a, b, tolerance, least) for a, b in pairs)
 
 
+def wrong_row(value: Any, expected: Any, tolerance: float) -> tuple[int, torch.Tensor, torch.Tensor] | None:
+    """The first row of a table that is wrong beside its own largest entry: its place, what came and what is right."""
+    for a, b in zip(numbers_in(value), numbers_in(expected), strict=True):
+        for k, (mine, right) in enumerate(zip(a, b)) if b.ndim > 1 else ():
+            if not close(mine, right, tolerance, 0.0):
+                return k, mine, right
+    return None
+
+
 def same(value: Any, other: Any, tolerance: float, least: float = 1.0) -> bool:
     """True if two results, right or wrong, are the same in form and numbers; NaN is the same as NaN."""
     if not same_form(value, other):

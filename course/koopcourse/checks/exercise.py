@@ -18,12 +18,14 @@ WORST_FALSE_REJECTION = 1e-5
 Inputs = Callable[[torch.Generator, torch.dtype], tuple]
 
 
+STRETCH = 16.0  # so many times smaller and larger is each argument tried, alone
+
 # Inputs that a comfortable random draw never meets. Every exercise tries each kind, or says why there is none.
 REGIMES = {
     "units": "the same input in much smaller and much larger units",
     "sizes": "another number of rows and of columns than the usual one",
     "ties": "equal entries, zeros, bounds that are met exactly",
-    "far": "rows or columns of very different size in one input",
+    "far": "rows or columns of very different size in one input; each row of a table is then compared by itself",
 }
 
 
@@ -50,6 +52,12 @@ class Edge(NamedTuple):
     words: str
     inputs: Inputs
     tries: str = ""
+
+
+def _is_measure(part: Any) -> bool:
+    return isinstance(part, float) or (
+        isinstance(part, torch.Tensor) and (part.is_floating_point() or part.is_complex())
+    )
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,8 @@ class Exercise:
         units: for each argument that has a unit, its power of it: ``{"x": 1, "score": -1}``. The inputs are then tried
             in units 1e4 times smaller and larger as well, and results compared relative to their own size.
         farthest: and in units so many times smaller and larger; more where the statement says "in any units".
+        bounded: arguments that cannot be :data:`STRETCH` times smaller or larger while the others stay, such as shares
+            or a time from 0 to 1; each of the others is tried so.
         without: for each of :data:`REGIMES` that is not tried, the reason.
         tolerance: largest relative error in float64; in float32 it is at least 1e-3.
         asks_for_dtype: whether a result in another dtype misses the point; else one that holds float32 because torch
@@ -129,6 +139,7 @@ class Exercise:
     edge_cases: tuple[Edge | tuple[str, Inputs], ...] = ()
     units: Mapping[str, float] = field(default_factory=dict)
     farthest: float = 1e12
+    bounded: tuple[str, ...] = ()
     without: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = 1e-9
     asks_for_dtype: bool = False
@@ -142,9 +153,9 @@ class Exercise:
                 f"Exercise {self.id}: its reference takes ({', '.join(self.parameters)}), "
                 "so it needs inputs= and example=."
             )
-        if unknown := {*self.units} - {*self.parameters} | {*self.without} - {*REGIMES}:
+        if unknown := {*self.units, *self.bounded} - {*self.parameters} | {*self.without} - {*REGIMES}:
             raise ValueError(
-                f"Exercise {self.id}: units are of ({', '.join(self.parameters)}) and without names some of "
+                f"Exercise {self.id}: units and bounded name of ({', '.join(self.parameters)}), without names some of "
                 f"{', '.join(REGIMES)}, got {', '.join(sorted(unknown))}."
             )
 
@@ -153,9 +164,22 @@ class Exercise:
         """The edge cases, each an :class:`Edge`."""
         return tuple(edge if isinstance(edge, Edge) else Edge(edge[0], edge[1]) for edge in self.edge_cases)
 
-    def in_units(self, factor: float) -> Inputs:
-        """The usual inputs, measured in a unit that is ``factor`` times smaller."""
-        usual = self.inputs or (lambda generator, dtype: ())
+    def stretched(self, name: str, factor: float) -> Inputs:
+        """The usual inputs with one argument ``factor`` times as large."""
+        return altered(self._usual, self.reference, **{name: lambda part: part * factor})
+
+    def stretchable(self) -> list[str]:
+        """The arguments that are measures, and no counts, labels or functions, without those that are bounded."""
+        drawn = self._usual(torch.Generator().manual_seed(0), torch.float64)
+        return [name for name, x in zip(self.parameters, drawn) if _is_measure(x) and name not in self.bounded]
+
+    @property
+    def _usual(self) -> Inputs:
+        return self.inputs or (lambda generator, dtype: ())
+
+    def in_units(self, factor: float, inputs: Inputs | None = None) -> Inputs:
+        """The usual inputs, or others, measured in a unit that is ``factor`` times smaller."""
+        usual = inputs or self._usual
 
         def inputs(generator: torch.Generator, dtype: torch.dtype) -> tuple:
             powers = (self.units.get(name, 0) for name in self.parameters)

@@ -12,7 +12,7 @@ import torch
 
 from koopcourse.checks import compare
 from koopcourse.checks.cases import Case, Observation, does, in_double, observe, value_of, worked_example
-from koopcourse.checks.exercise import Exercise, Identity, Inputs, Mistake
+from koopcourse.checks.exercise import STRETCH, Exercise, Identity, Inputs, Mistake
 from koopcourse.checks.fault import Fault
 from koopcourse.checks.forms import digits_kept, in_a_container, is_number, is_whole, narrowed, settled, wrong_form
 from koopcourse.checks.guard import Guard
@@ -65,15 +65,19 @@ class Probes:
         self.single = self._random_case("With float32 input", FIXED_SEED, torch.float32)
         factors = (1 / UNIT, UNIT, 1 / exercise.farthest, exercise.farthest) if exercise.units else ()
         self.units = [self._in_units(factor) for factor in factors]
+        self.stretched = [] if exercise.inputs is None else [*self._stretched()]
         self.edges = [
             self._random_case(
                 f"In the case of {edge.words}",
                 FIXED_SEED,
                 inputs=edge.inputs,
                 least=0.0 if edge.tries in ("units", "far") else 1.0,
+                by_row=edge.tries == "far",
             )
             for edge in exercise.edges
         ]
+
+        self.edges_in_units = [*self._edges_in_units()] if exercise.units else []
 
     def first_failure(self) -> Failure | None:
         """The first probe that fails, or None."""
@@ -121,12 +125,12 @@ class Probes:
         for identity in self.exercise.identities:
             yield self._violated(identity)
         if self.exercise.inputs is not None:
-            for case in (self.fixed, self.fresh, self.single, *self._numbers_more(), *self.units):
+            for case in (self.fixed, self.fresh, self.single, *self._numbers_more(), *self.units, *self.stretched):
                 yield self._try(case, FORMULA)
-        for case in self.edges:
+        for case in (*self.edges, *self.edges_in_units):
             yield self._try(case, FORMULA)
         if self.in_double:
-            for case in (self.example, self.fixed, self.fresh, *self.units, *self.edges):
+            for case in (self.example, self.fixed, self.fresh, *self.units, *self.stretched, *self.edges):
                 yield self._as_it_is(case)
 
     def _run_of(self, case: Case) -> Any:
@@ -191,6 +195,10 @@ class Probes:
         tolerance = max(case.tolerance, digits_kept(value))
         if not compare.agree(value, expected, tolerance, case.least):
             return Failure(self._wrong_value(case, value, expected, tolerance), hint, case=case)
+        if case.by_row and (wrong := compare.wrong_row(value, expected, tolerance)):
+            row, mine, right = wrong
+            words = f"{case.words}, in row {row} {came_and_needed(mine, right, tolerance, 0.0)}."
+            return Failure(words, hint, case=case)
         return None
 
     def _fault(self, case: Case, fault: Fault) -> str:
@@ -264,6 +272,29 @@ class Probes:
         words = f"In units that are much {which} ({', '.join(self.exercise.units)}, changed by {times})"
         return self._random_case(words, FIXED_SEED, inputs=self.exercise.in_units(factor), least=0.0)
 
+    def _stretched(self) -> Iterator[Case]:
+        """One argument after the other that is much smaller and larger, while the others stay."""
+        for name in self.exercise.stretchable():
+            for factor, words in ((1 / STRETCH, "smaller"), (STRETCH, "larger")):
+                inputs = self.exercise.stretched(name, factor)
+                yield self._random_case(f"With {name} {STRETCH:g} times {words}", FIXED_SEED, inputs=inputs, least=0.0)
+
+    def _edges_in_units(self) -> Iterator[Case]:
+        """Zeros, equal entries and other edges in the farthest units, compared relative to what is usual there."""
+        for factor, which in ((1 / self.exercise.farthest, "smaller"), (self.exercise.farthest, "larger")):
+            usual = value_of(self.exercise.reference, self._in_units(factor).arguments())
+            if is_whole(usual):  # in other units a tie is one but for rounding
+                return
+            sizes = [float(part[part.isfinite()].abs().max()) for part in compare.numbers_in(usual)]
+            for edge in self.exercise.edges:
+                if edge.tries in ("", "ties"):
+                    yield self._random_case(
+                        f"In much {which} units, in the case of {edge.words}",
+                        FIXED_SEED,
+                        inputs=self.exercise.in_units(factor, edge.inputs),
+                        least=min(sizes, default=1.0),
+                    )
+
     def _random_case(
         self,
         words: str,
@@ -271,13 +302,14 @@ class Probes:
         dtype: torch.dtype = torch.float64,
         inputs: Inputs | None = None,
         least: float = 1.0,
+        by_row: bool = False,
     ) -> Case:
         make, tolerance = inputs or self.exercise.inputs, self.exercise.tolerance
         if dtype == torch.float32:
             tolerance = max(tolerance, FLOAT32_TOLERANCE)
         if make is None:
             return self.example
-        return Case(words, lambda: tuple(make(torch.Generator().manual_seed(seed), dtype)), tolerance, least)
+        return Case(words, lambda: tuple(make(torch.Generator().manual_seed(seed), dtype)), tolerance, least, by_row)
 
 
 class _Watched:

@@ -59,7 +59,12 @@ def relation(pairs: Sequence[Pair], tolerance: float) -> str:
     for change, words in (*_MAPS, *(_ORDERS if all(b.ndim for _, b in pairs) else ())):
         if _all_close(pairs, change, tolerance):
             return words
-    return _by_a_constant(pairs, tolerance) or _in_another_order(pairs, tolerance) or _in_part(pairs, tolerance)
+    return (
+        _by_a_constant(pairs, tolerance)
+        or _in_another_order(pairs, tolerance)
+        or _in_part(pairs, tolerance)
+        or _all_alike(pairs, tolerance)
+    )
 
 
 def by_sizes(pairs: Sequence[Pair], sizes: Sequence[Mapping[str, int]], tolerance: float) -> str:
@@ -135,6 +140,19 @@ def _in_another_order(pairs: Sequence[Pair], tolerance: float) -> str:
     if all(close(a.flatten().sort().values, b.flatten().sort().values, tolerance, 0.0) for a, b in pairs):
         return "its entries are right but in another order"
     return ""
+
+
+def _all_alike(pairs: Sequence[Pair], tolerance: float) -> str:
+    """One number, or one row, where several different ones are right, in every case."""
+    several = [(a, b) for a, b in pairs if b.ndim and len(b) > 1 and not _equal_along(b, tolerance)]
+    if len(several) < 2 or not all(_equal_along(a, tolerance) for a, _ in several):
+        return ""
+    what = "entries" if all(b.ndim == 1 for _, b in several) else "rows"
+    return f"all its {what} are equal, and those that are needed differ"
+
+
+def _equal_along(x: Tensor, tolerance: float) -> bool:
+    return close(x, x[:1].expand_as(x), tolerance, 0.0)
 
 
 def _in_part(pairs: Sequence[Pair], tolerance: float) -> str:

@@ -13,7 +13,7 @@ import scipy.linalg
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 
 TITLE = "start here"
 
@@ -69,6 +69,10 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
+        (
+            "single entries of opposite sign",
+            altered(partial(_two_vectors, n=1), relative_error, estimate=lambda x: -x.abs(), exact=torch.abs),
+        ),
         Edge("vectors with one entry", partial(_two_vectors, n=1), "sizes"),
         Edge("vectors with 31 entries", partial(_two_vectors, n=31), "sizes"),
         Edge("an estimate that is exact", lambda generator, dtype: (_two_vectors(generator, dtype)[1],) * 2, "ties"),

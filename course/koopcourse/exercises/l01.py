@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from koopcourse.checks.compare import agree
-from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake
+from koopcourse.checks.exercise import Edge, Exercise, Identity, Mistake, altered
 from koopteach.langevin import langevin_trajectory
 from koopteach.metrics import noise_floor as package_noise_floor
 from koopteach.targets import DoubleWell, GaussianMixture
@@ -191,6 +191,16 @@ def _mixture_far_out(shift, generator, dtype):
     return x + shift, means + shift, stds, weights
 
 
+def _on_the_axis(x):
+    """The same points, all of them on the first axis."""
+    return torch.cat([x[:, :1], torch.zeros_like(x[:, 1:])], dim=1)
+
+
+def _sideways(x):
+    """Points beside that axis, so far that every kernel underflows, and as near to some of its points as to others."""
+    return _on_the_axis(x) + 60 * (1 - _on_the_axis(torch.ones_like(x)))
+
+
 E1 = Exercise(
     id="L01-E1",
     title="The score of a Gaussian mixture",
@@ -208,6 +218,11 @@ E1 = Exercise(
         Identity("It is the score of koopteach's GaussianMixture.", _same_as_the_mixture),
     ),
     edge_cases=(
+        Edge(
+            "points far from all modes, as near to one as to another",
+            altered(_mixture_inputs, mixture_score, x=_sideways, means=_on_the_axis),
+            "far",
+        ),
         Edge("30 points and 30 modes very far from the origin", partial(_mixture_far_out, 1e9), "far"),
         Edge("as many points as modes and dimensions", partial(_mixture_inputs, n=3, k=3, d=3), "sizes"),
         ("points far from all modes", _far_away),
@@ -217,12 +232,13 @@ E1 = Exercise(
         Edge("2 points and one mode in 17 dimensions", partial(_mixture_inputs, n=2, k=1, d=17), "sizes"),
         Edge("17 dimensions", partial(_mixture_inputs, d=17), "sizes"),
         Edge("modes that are alike, and points on them", _alike, "ties"),
-        Edge("a mode of weight 1e-12", _one_mode_rare, "far"),
+        Edge("a mode of weight 1e-12", _one_mode_rare),
         Edge("one point far from all modes", _one_point_far_away, "far"),
         Edge("modes of very different width", _one_mode_narrow, "far"),
     ),
     units={"x": 1, "means": 1, "stds": 1},
     farthest=1e15,
+    bounded=("weights",),
     mistakes=(
         Mistake(
             "weights-left-out",
@@ -843,10 +859,11 @@ E4 = Exercise(
         Edge("a single step size", partial(_step_sizes, n=1), "sizes"),
         Edge("31 step sizes", partial(_step_sizes, n=31), "sizes"),
         Edge("steps of exactly 1 / theta and 2 / theta", _at_the_bound, "ties"),
-        Edge("steps within rounding of 2 / theta", _next_to_the_bound, "ties"),
+        Edge("steps within rounding of 2 / theta", _next_to_the_bound, "far"),
         Edge("step sizes from 1e-12 to 1", _steps_of_many_sizes, "far"),
     ),
     units={"h": 1, "theta": -1},
+    farthest=1e15,
     mistakes=(
         Mistake(
             "target-variance",

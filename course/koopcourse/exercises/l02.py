@@ -385,6 +385,7 @@ E3 = Exercise(
         Edge("eigenvalues down to 1e-300", _of_many_sizes, "far"),
     ),
     units={"lag": 1},
+    bounded=("mu",),
     mistakes=(
         Mistake(
             "first-order",
@@ -506,6 +507,7 @@ E4 = Exercise(
         Edge("eigenvalues down to 1e-300", _many_on_their_clock, "far"),
     ),
     units={"lag": 1},
+    bounded=("mu",),
     mistakes=(
         Mistake(
             "clock-the-wrong-way",
@@ -831,6 +833,7 @@ E6 = Exercise(
     units={"values": 2},
     farthest=1e15,
     tolerance=1e-7,
+    bounded=("vectors",),
     mistakes=(
         Mistake(
             "positive-kept",

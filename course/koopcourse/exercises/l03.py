@@ -742,10 +742,11 @@ E4 = Exercise(
         Edge("five points in 17 dimensions, all rates", partial(_islands, sizes=(2, 1, 2), d=17, count=4), "sizes"),
         Edge("points that coincide or form a square, all rates", _twins, "ties"),
         ("points far from the origin", _far_from_the_origin),
-        Edge("islands so far apart that nobody jumps between them", partial(_islands, apart=40.0, count=4), "far"),
+        Edge("islands so far apart that nobody jumps between them", partial(_islands, apart=40.0, count=4)),
     ),
     units={"x": 1, "eps": 2},
     tolerance=1e-7,
+    bounded=("x",),
     mistakes=(
         Mistake(
             "kernel-without-the-four",
@@ -918,6 +919,16 @@ def _agrees_at_the_samples(answer, args):
     return agree(answer(x, x, q, psi, mu, eps), psi, 1e-5)
 
 
+def _on_the_axis(x):
+    """The same points, all of them on the first axis."""
+    return torch.cat([x[:, :1], torch.zeros_like(x[:, 1:])], dim=1)
+
+
+def _sideways(x):
+    """Points beside that axis, so far that every kernel underflows, and as near to some of its points as to others."""
+    return _on_the_axis(x) + 60 * (1 - _on_the_axis(torch.ones_like(x)))
+
+
 E5 = Exercise(
     id="L03-E5",
     title="Off the samples",
@@ -934,6 +945,11 @@ E5 = Exercise(
         Identity("At the samples the extension of an eigenvector is the eigenvector.", _agrees_at_the_samples),
     ),
     edge_cases=(
+        Edge(
+            "new points far from all samples, as near to several",
+            altered(_eigenvectors, extend, u=_sideways, x=_on_the_axis),
+            "far",
+        ),
         Edge("eigenvalues of a millionth", altered(_eigenvectors, extend, mu=lambda mu: 1e-6 * mu), "far"),
         Edge(
             "as many new points as samples, modes and coordinates", partial(_eigenvectors, p=4, n=4, r=4, d=4), "sizes"
@@ -1104,6 +1120,9 @@ E6 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge(
+            "points far from all data, as near to several", altered(_clouds, score, u=_sideways, x=_on_the_axis), "far"
+        ),
         Edge(
             "30 points and 40 data far from the origin", partial(_moved_together, partial(_clouds, p=30, n=40)), "far"
         ),

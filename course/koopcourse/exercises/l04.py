@@ -95,6 +95,7 @@ E1 = Exercise(
         Edge("moments of very different size", partial(_with_constant, sizes=(-3.0, 3.0)), "far"),
         Edge("values that cancel but for a millionth", _nearly_balanced, "far"),
     ),
+    bounded=("phi",),
     mistakes=(
         Mistake(
             "constant-kept",
@@ -369,6 +370,7 @@ E3 = Exercise(
     ),
     units={"x": 1, "density": -1},
     tolerance=1e-6,
+    bounded=("cdf",),
     mistakes=(
         Mistake(
             "divided-by-one-more",
@@ -550,7 +552,7 @@ E4 = Exercise(
         Identity("It is the velocity of koopteach's SVGD.", _same_as_the_package),
     ),
     edge_cases=(
-        Edge("31 particles far from the origin", partial(_far_from_the_origin, n=31), "far"),
+        Edge("31 particles far from the origin", partial(_far_from_the_origin, n=31)),
         Edge("as many particles as coordinates", partial(_cloud, n=4, d=4), "sizes"),
         Edge("a single particle", partial(_cloud, n=1), "sizes"),
         Edge("31 particles on the line", partial(_cloud, n=31, d=1), "sizes"),

@@ -200,6 +200,7 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
+        ("a widest gap before the last rate", _given(1.0, 1.1, 1.2, 1.3, 1.4, 30.0)),
         ("gaps of 12, 30 and 20", _given(1.0, 12.0, 13.0, 390.0, 400.0, 8000.0)),
         ("gaps of 120, 3 and 150", _given(0.01, 1.2, 3.6, 540.0, 600.0)),
         ("gaps of 2.5 and 4 among twins", _given(1.0, 2.5, 2.5, 10.0, 10.0, 12.0)),
@@ -335,6 +336,7 @@ E3 = Exercise(
         Edge("shares of very different size that are nearly right", _nearly_right, "far"),
     ),
     without={"units": "shares have no unit"},
+    bounded=("w", "exact"),
     mistakes=(
         Mistake(
             "no-half",
@@ -820,6 +822,10 @@ E6 = Exercise(
         ),
     ),
     edge_cases=(
+        (
+            "a record a moment after the budget",
+            altered(_quarters(9, 4, 0, 3, 5, 6), error_at, budget=lambda b: b * (1 - 1e-9)),
+        ),
         ("a budget beyond the last record", altered(_race, error_at, budget=lambda budget: 10 * budget)),
         ("a budget that the fit uses up", partial(_race, budget=0.5)),
         Edge("the start alone on record", _quarters(9, 4, 0), "sizes"),

@@ -211,6 +211,7 @@ E2 = Exercise(
         Edge("a tube so thin that the torus is a circle", partial(_angles, thin=1e-9), "far"),
     ),
     units={"R": 1, "r": 1},
+    bounded=("R", "r"),
     mistakes=(
         Mistake(
             "uniform-in-the-angle",
@@ -323,6 +324,7 @@ E3 = Exercise(
         Edge("a very thin tube", partial(_angles, thin=1e-3), "far"),
     ),
     units={"R": 1, "r": 1},
+    bounded=("R", "r"),
     mistakes=(
         Mistake(
             "no-drift",
@@ -605,6 +607,7 @@ E5 = Exercise(
         Edge("slow points and fast ones", _speeds_far_apart, "far"),
     ),
     units={"x": 1, "v": 1, "radius": 1},
+    bounded=("x", "radius"),
     mistakes=(
         Mistake(
             "never-back",

@@ -85,6 +85,7 @@ E1 = Exercise(
         Edge("pairs of very different size", _batch_far_apart, "far"),
     ),
     units={"x0": 1, "x1": 1},
+    bounded=("t",),
     mistakes=(
         Mistake(
             "swapped-end-points",
@@ -211,6 +212,16 @@ def _velocity_in_a_loop(x, t, data):
     return torch.stack(rows)
 
 
+def _on_the_axis(x):
+    """The same points, all of them on the first axis."""
+    return torch.cat([x[:, :1], torch.zeros_like(x[:, 1:])], dim=1)
+
+
+def _sideways(x):
+    """Points beside that axis, so far that every kernel underflows, and as near to some of its points as to others."""
+    return _on_the_axis(x) + 60 * (1 - _on_the_axis(torch.ones_like(x)))
+
+
 E2 = Exercise(
     id="L08-E2",
     title="The best velocity for given data",
@@ -235,6 +246,11 @@ E2 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge(
+            "points far from all data, as near to several",
+            altered(_few_data, data_velocity, x=_sideways, data=_on_the_axis),
+            "far",
+        ),
         ("a time soon after the start", altered(_few_data, data_velocity, t=lambda t: t / 10)),
         Edge("a single datum", partial(_few_data, m=1), "sizes"),
         Edge("a single point on the line", partial(_few_data, n=1, d=1), "sizes"),
@@ -250,6 +266,7 @@ E2 = Exercise(
         Edge("data of very different size", _data_of_many_sizes, "far"),
     ),
     without={"units": "the noise has the standard deviation one, which is the unit of length"},
+    bounded=("t",),
     mistakes=(
         Mistake(
             "variance-not-squared",
@@ -746,6 +763,10 @@ def _straighten(args):
     return path[0] + t * (path[-1] - path[0])
 
 
+def _nearly_closed(path):
+    return torch.cat([path[:-1], path[:1] + 1e-3 * path[-1:]])
+
+
 E5 = Exercise(
     id="L08-E5",
     title="How straight is a flow?",
@@ -765,6 +786,7 @@ E5 = Exercise(
         ),
     ),
     edge_cases=(
+        ("paths that nearly come back", altered(_paths, bending, path=_nearly_closed)),
         Edge("as many moments as paths and coordinates", partial(_paths, k=4, n=4, d=4), "sizes"),
         Edge("a single path on the line", partial(_paths, n=1, d=1), "sizes"),
         Edge("two states of each path", partial(_paths, k=2), "sizes"),

@@ -106,6 +106,16 @@ def _naive(logits, shift=0.0, added=0.0):
     return p / (p.sum(1, keepdim=True) + added)
 
 
+def _on_the_axis(x):
+    """The same points, all of them on the first axis."""
+    return torch.cat([x[:, :1], torch.zeros_like(x[:, 1:])], dim=1)
+
+
+def _sideways(x):
+    """Points beside that axis, so far that every kernel underflows, and as near to some of its points as to others."""
+    return _on_the_axis(x) + 60 * (1 - _on_the_axis(torch.ones_like(x)))
+
+
 E1 = Exercise(
     id="L09-E1",
     title="The field of any schedule",
@@ -132,6 +142,11 @@ E1 = Exercise(
         ),
     ),
     edge_cases=(
+        Edge(
+            "points far from all data, as near to several",
+            altered(_with_pool, schedule_field, x=_sideways, pool=_on_the_axis),
+            "far",
+        ),
         ("a schedule larger than one", altered(_with_pool, schedule_field, a=lambda a: 4 * a, b=lambda b: 2 * b)),
         Edge("a single datum", partial(_with_pool, m=1), "sizes"),
         Edge("a single point on the line", partial(_with_pool, n=1, d=1), "sizes"),
@@ -635,6 +650,7 @@ E4 = Exercise(
         Edge("very wide data", partial(_on_the_way, s=1e3), "far"),
     ),
     without={"units": "the noise has the spread one, and the time runs from 0 to 1"},
+    bounded=("a", "t", "s"),
     mistakes=(
         Mistake(
             "linear-b",

@@ -526,6 +526,7 @@ E4 = Exercise(
         ),
     ),
     tolerance=1e-7,
+    bounded=("L",),
     mistakes=(
         Mistake(
             "forwards",

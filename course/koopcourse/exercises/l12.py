@@ -246,6 +246,7 @@ E2 = Exercise(
         Edge("noises of very different size", _noises_far_apart, "far"),
     ),
     units={"a": 1, "b": 1},
+    bounded=("r",),
     mistakes=(
         Mistake(
             "straight-line",

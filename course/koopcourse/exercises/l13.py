@@ -519,6 +519,7 @@ E4 = Exercise(
         ),
     ),
     edge_cases=(
+        ("costs that one batch pays", altered(_costs, batches_to_pay, data=lambda data: 0.5, fit=lambda fit: 0.25)),
         ("a fit that takes no time", altered(_costs, batches_to_pay, fit=lambda fit: 0.0)),
         ("a rival that is cheaper", lambda generator, dtype: (5.0, 1.0, 3.0, 2.0)),
         Edge("a rival that costs the same", lambda generator, dtype: (5.0, 1.0, 2.0, 2.0), "ties"),

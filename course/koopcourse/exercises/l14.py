@@ -506,6 +506,7 @@ E3 = Exercise(
     ),
     units={"log_likelihood": 1},
     farthest=1e4,  # six digits of a number down to 1e-5 are asked for
+    bounded=("least",),
     mistakes=(
         Mistake(
             "wrong-half",
