@@ -105,9 +105,9 @@ def verdict(cite: Cite) -> Sequence[str]:
         f"**Rates are as good as the data**: from 3,000 to 100,000 data the default's slow rates are off by "
         f"{of(LARGE, 3000, 'slow rates'):.2f} and {of(LARGE, 100_000, 'slow rates'):.3f}, those of whoever knows the "
         f"eigenfunctions by {of(DATA, 3000, 'slow rates'):.2f} and {of(DATA, 100_000, 'slow rates'):.3f}, which falls "
-        f"as one over the root; with 300 data a large dictionary finds noise "
-        f"({of(LARGE, 300, 'slow rates'):.2f} against {of(DATA, 300, 'slow rates'):.2f}), and a small one stops "
-        f"improving at {of(SMALL, 100_000, 'slow rates'):.2f}.",
+        f"as one over the root; with 300 data it is off by {of(LARGE, 300, 'slow rates'):.2f}, a small dictionary by "
+        f"{of(SMALL, 300, 'slow rates'):.2f}, which from 1,000 on hardly improves: "
+        f"{of(SMALL, 100_000, 'slow rates'):.2f} with 100,000.",
         f"**3,000 data are enough for a law that 800 samples can show**: {floors(LARGE, 3000, 'law KL'):.2f} floors "
         f"(KL) with the default, {floors(LARGE, 100_000, 'law KL'):.2f} with 100,000; with 300 data "
         f"{floors(LARGE, 300, 'law KL'):.1f}, and {floors(SMALL, 300, 'law KL'):.1f} with the small dictionary, which "
@@ -123,7 +123,13 @@ COLUMNS = ("slow rates", "slow rates / floor", "fast rates", "law SW2", "law KL"
 SHOWN = {f"{n:,} data, the default": id_of(LARGE, n) for n in COUNTS} | {
     f"{n:,} data, the small one": id_of(SMALL, n) for n in COUNTS[::2]
 }
-MISSED: dict[str, tuple[tuple[str, ...], str]] = {}
+MISSED: dict[str, tuple[tuple[str, ...], str]] = {
+    "three-scales-large.300": (
+        ("slow rates >= 2 x floor",),
+        "It is off by nearly as much as was expected, but 300 data leave much of that to whoever knows the "
+        "eigenfunctions, too.",
+    ),
+}
 ALT = (
     "Three panels against the number of data, from 300 to 300,000. Left, the error of the slow rates falls with the "
     "root, the large dictionary's along the grey line of known eigenfunctions, the small one's until it levels off. "
@@ -134,19 +140,18 @@ ABOUT = (
     "The quadruple well at beta 4, as in the study of dictionaries, from 300 to 300,000 independent samples; three "
     "seeds, one at 300,000. *Three scales, large*: the package's default (250, 60 and 20 kernels and the five "
     "polynomials of degree two); *small*: 30, 7 and 2 kernels and the five. *Random waves*: 100 of width .5 and the "
-    "five. "
-    "*Diffusion map*: of all data, up to 3,000; its functions have a term for "
-    "each.\n\n"
+    "five. *Diffusion map*: of all data, up to 3,000; its functions have a term for each.\n\n"
     "*Slow rates*: the largest relative error of the first three, *fast rates* the mean one of the next twelve, where "
     "a rate that is not found counts 1; each the mean over four independent sets of data up to 3,000, over two at "
     "10,000, and of one from 30,000 on. Their floor is what the same sets leave to whoever knows the eigenfunctions "
     "(Galerkin in the fifteen true ones).\n\n"
-    "*Law*, *even*, *SW2* and *KL* are those of the study of dictionaries: KSWGD with every default, 60 steps from one "
-    "well; a random 800 of a run of 4,000 beside 800 independent exact samples; a run of 800 as it is beside 800 "
+    "*Law*, *even*, *SW2* and *KL* are those of the study of dictionaries: KSWGD with every default, 60 steps from "
+    "one well; a random 800 of a run of 4,000 beside 800 independent exact samples; a run of 800 as it is beside 800 "
     "points herded from 16,000 exact and even ones. *The data themselves*: *all* of them, as they are; *even*, 800 of "
     "them herded, from 1,000 to 30,000. Seconds are CPU seconds of one fit, and of 60 steps of 800 particles.\n\n"
-    "Aims, declared before anything was computed on these seeds: the large dictionary from 3,000 to 100,000 data and "
-    "the waves from 3,000 to 30,000 have slow rates at most 1.5 floors, the law at most its floor and a standard "
-    "deviation (SW2) or 1.25 floors (KL); with 300 data the large dictionary's slow rates are at least 2 floors off, "
-    "and with 100,000 the small one's; the small one's law is at most 2 floors (KL) with 300."
+    "Aims, declared before anything was computed on these seeds and after a trial on another: the large dictionary "
+    "from 3,000 to 100,000 data and the waves from 3,000 to 30,000 have slow rates at most 1.5 floors, the law at "
+    "most its floor and a standard deviation (SW2) or 1.25 floors (KL); with 300 data the large dictionary's slow "
+    "rates are at least 2 floors off, and with 100,000 the small one's; the small one's law is at most 2 floors (KL) "
+    "with 300."
 )
