@@ -40,7 +40,7 @@ def dirichlet(
         double = (part.double() for part in (x, weights, stretch, values))
         return dirichlet(dictionary.to(torch.float64), *double).to(x)
     stretch = stretch.to(x).expand(x.shape[1])
-    if kernels and gram is None:
+    if gram is None:
         gram = values.T @ (weights[:, None] * values)
     sizes = [group.n_features for group in groups]
     parts = values.split(sizes, dim=1)
