@@ -23,10 +23,10 @@ THERE = torch.device("meta")
 # The host waits for the device: it reads a number, or a shape that depends on numbers.
 LOOKS = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "bincount", "repeat_interleave"}
 LOOKS |= {"_unique2", "unique_dim", "unique_consecutive"}
-# Operations that take tensors of the host beside those of a device.
-MIXED = {"_to_copy", "copy_", "index", "index_put", "index_put_", "_index_put_impl_"}
+# Operations between the host and a device. (Rows may be numbered from the host, but then they are copied each time.)
+MIXED = {"_to_copy", "copy_"}
 # Beside operations that work entry by entry, these take a tensor without axes of the host.
-TAKE_NUMBERS = {"fill_", "masked_fill", "masked_fill_", "where", "lerp", "lerp_", "index_fill_"}
+TAKE_NUMBERS = {"fill_", "masked_fill", "masked_fill_", "where", "lerp", "lerp_", "index_fill_", "index_put_"}
 # What torch notes on a tensor until it is needed; a dispatch mode runs below them.
 NOTED = (torch._C.DispatchKey.Conjugate, torch._C.DispatchKey.Negative, torch._C.DispatchKey.ZeroTensor)
 
@@ -115,7 +115,7 @@ class Pretended(TorchDispatchMode):
 
     def _count(self, name: str, args: Any, to_there: bool) -> None:
         home = (name == "_to_copy" and not to_there) or (name == "copy_" and not isinstance(args[0], There))
-        indices = args[1] if name in MIXED and len(args) > 1 and isinstance(args[1], list | tuple) else ()
+        indices = args[1] if name.startswith(("index", "_index")) and isinstance(args[1], list | tuple) else ()
         if home or name in LOOKS or any(x is not None and x.dtype == torch.bool for x in indices):
             self.looks["copy to the host" if home else name] += 1
         if home:

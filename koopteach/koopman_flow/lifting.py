@@ -113,7 +113,7 @@ class ModeSum(Lifting):
         """``L``, ``(D, D)``, acting on columns ``z``."""
         k, small = self.n_pairs, self.growth.new_zeros(self.n_functions, self.n_functions)
         small[0, 1] = 1
-        a, b = torch.arange(2, 2 + k), torch.arange(2 + k, 2 + 2 * k)
+        a, b = torch.arange(2, 2 + 2 * k, device=small.device).tensor_split(2)
         small[a, a] = small[b, b] = self.growth
         small[a, b], small[b, a] = self.frequency, -self.frequency
         return torch.kron(small, torch.eye(self.dim, dtype=small.dtype, device=small.device))

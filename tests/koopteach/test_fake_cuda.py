@@ -59,7 +59,13 @@ def mode():
 
 def test_a_stray_tensor_is_caught(mode):
     x = there(normal(5, 2))
-    for stray in (lambda: x + normal(5, 2), lambda: normal(5, 2) @ x.T, lambda: torch.cat([x, normal(1, 2)])):
+    rows = torch.tensor([0, 1])  # a GPU would copy them each time
+    for stray in (
+        lambda: x + normal(5, 2),
+        lambda: normal(5, 2) @ x.T,
+        lambda: torch.cat([x, x.cpu()]),
+        lambda: x[rows],
+    ):
         with pytest.raises(RuntimeError, match="same device"):
             stray()
     with pytest.raises(RuntimeError, match="same device"):
