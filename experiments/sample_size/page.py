@@ -83,13 +83,12 @@ FLOOR_LINE = {"linewidth": 6, "alpha": 0.35, "solid_capstyle": "round"}
 
 
 def slope(ax: Any, beside: Line) -> None:
-    """A line that falls as one over the root of n, from half of another line's start."""
+    """A line that falls as one over the root of n, from a third of another line's start."""
     first, last = min(beside), max(beside)
-    start = 0.5 * beside[first]
+    start = beside[first] / 3
     ends = start, start * math.sqrt(first / last)
     ax.plot([first, last], ends, color="#555555", linewidth=0.8, zorder=0)
-    middle = math.sqrt(first * last)
-    ax.annotate("$1/\\sqrt{n}$", (middle, start * math.sqrt(first / middle)), (-4, -12), textcoords="offset points")
+    ax.annotate("$1/\\sqrt{n}$", (2 * first, start * math.sqrt(0.5)), (-14, -19), textcoords="offset points")
 
 
 def verdict(cite: Cite) -> Sequence[str]:
