@@ -351,8 +351,8 @@ ax.set_xticks(sizes, [str(n) for n in sizes])
 ax.minorticks_off()
 ax.set(xlabel="particles", ylabel="error of an average", ylim=(None, 0.5))
 ax.legend(fontsize=8, ncols=2, loc="upper right")
-alt = """Error of averages against the number of particles. Independent samples fall slowly. Herded data
-are several times better, and KSWGD's particles better still for few particles: a hundred of them are
+alt = """Error of averages against the number of particles. Independent samples fall slowly. Herded
+data are several times better, KSWGD particles better still while they are few: a hundred are
 as good as all 5,000 data, whose error no method goes below."""
 plotting.finish(fig, alt)
 assert errors["KSWGD"][2] < 2 * error(ring_data) < 0.5 * errors["independent samples"][2]

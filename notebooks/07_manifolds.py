@@ -55,7 +55,7 @@ def mesh(surface, rows=61, columns=121):
     return [surface.radius * c.reshape(rows, columns) for c in (s * u.cos(), s * u.sin(), z)]
 
 
-# %%
+# %% tags=["collapsed"]
 def draw_surface(ax, surface, x=None, colors=None, elevation=42, azimuth=-60, title=""):
     """The surface, in colors (rows, columns, 4) or in grey with those of the points x that face
     us."""
@@ -192,12 +192,20 @@ kc.show("exact, k^2        ", circle.exact_rates(6), digits=2)
 # **Predict, then run.** Take the coordinates $x_1,x_2$ of the unit circle as the only features. Their exact rate is 1. Which rate comes
 # out with tangent slopes, which with the full gradient in the plane? And on the sphere, where the exact rate is 2?
 #
-# <details><summary>Answer</summary>
+# <details><summary>1 and 1, 2 and 2: a slope is a slope</summary>
 #
-# The rate is $\mathbb E|\text{slope}|^2/\mathrm{Var}$. On the circle $\mathrm{Var}(x_1)=\frac12$. The full gradient has length 1: rate 2.
-# Its tangent part has squared length $1-x_1^2$, on average $\frac12$: rate 1. On the sphere the variance is $\frac13$, the rates are 3 and 2.
-# The full gradient can only overestimate, as it adds the slope across the surface. By how much is up to the dictionary, since many
-# functions around the surface agree on it. That is the point: an answer which depends on what the functions do where there are no data is no answer.
+# In the plane $x_1$ also changes when one leaves the circle. The full gradient counts that as motion.
+#
+# </details>
+# <details><summary>tangent slopes give 1 and 2, full gradients 2 and 3</summary>
+#
+# Right. The rate is $\mathbb E|\text{slope}|^2/\mathrm{Var}$. On the circle $\mathrm{Var}(x_1)=\frac12$, the full gradient has length 1, and its tangent part the squared length $1-x_1^2$, on average $\frac12$. On
+# the sphere the variance is $\frac13$. By how much the full gradient overestimates is up to the dictionary, since many functions around the surface agree on it: an answer which depends on what functions do where there are no data is no answer.
+#
+# </details>
+# <details><summary>tangent slopes give less than the exact rates: they leave something out</summary>
+#
+# They leave out what the surface does not know: motion that no point on it can make.
 #
 # </details>
 
@@ -268,7 +276,7 @@ plotting.finish(
 # at points $z_j$ of our choice with signs $s_j$. It is the same whatever the solver returns.
 
 
-# %%
+# %% tags=["collapsed"]
 def draw_mixture(ax, surface, spectrum, group, spots, title):
     """The mixture of a group of modes, peaked at spots with alternating signs, on the surface."""
     signs = (-1.0) ** torch.arange(len(spots), dtype=profile.dtype, device=profile.device)
@@ -280,7 +288,7 @@ def draw_mixture(ax, surface, spectrum, group, spots, title):
     draw_surface(ax, surface, colors=colormaps["PuOr_r"](0.5 + 0.5 * values.numpy()), title=title)
 
 
-# %%
+# %% tags=["collapsed"]
 from matplotlib import colormaps
 
 
@@ -325,10 +333,19 @@ plotting.finish(
 # **Predict, then run.** To get uniform points on the torus somebody draws both angles uniformly in $[0,2\pi)$. Where are there too many points, and
 # by which factor, at worst?
 #
-# <details><summary>Answer</summary>
+# <details><summary>nowhere: uniform angles are uniform points</summary>
 #
-# On the inside. The circle around the axis is shorter there, $2\pi(R-r)$ against $2\pi(R+r)$ outside, and the same number of points is laid
-# on both. By (4) the density ought to be 2.8 : 1.2 for $R=2$, $r=0.8$; equal angles make the inside too dense by $1/(1-r/R)=1.67$.
+# A degree along the inner equator is shorter than one along the outer, and gets as many points.
+#
+# </details>
+# <details><summary>on the outside, where there is more room</summary>
+#
+# More room for the same number of points makes them thinner.
+#
+# </details>
+# <details><summary>on the inside, by a factor of about 1.7</summary>
+#
+# Right. By (4) the density in $p$ ought to be 2.8 : 1.2 for $R=2$, $r=0.8$; equal angles make the inside too dense by $1/(1-r/R)=1.67$.
 #
 # </details>
 
@@ -511,8 +528,8 @@ plotting.compare(
 )
 
 # %% [markdown]
-# Sliced W2 is even below its floor, for the particles are spaced more regularly than independent points. Total
-# variation, which looks at the law of one angle alone, is at its floor. Now the sphere, from a polar cap:
+# Sliced W2 is below the floor of *independent* points: the particles lie more evenly, which is good for averages and no better law (lesson 05). Total
+# variation, which looks at the distribution of one angle alone, is at its floor. Now the sphere, from a polar cap:
 
 # %%
 pole = torch.tensor([0.0, 0.0, 1.0], dtype=profile.dtype, device=profile.device)
@@ -546,11 +563,19 @@ assert found < 1.3 * mean and off < 1e-10
 # **Predict, then run.** Use tangent velocities, so that nobody steps across the surface, and leave the projection out. Do
 # the particles stay? If not, how far does one step of length $\ell$ lead away on a sphere of radius 1?
 #
-# <details><summary>Answer</summary>
+# <details><summary>yes: a tangent velocity has no part across the surface</summary>
 #
-# A tangent touches at one point. After a step of length $\ell$ the distance from the centre is $\sqrt{1+\ell^2}\approx1+\ell^2/2$, and
-# each further step adds to it. The direction is always outwards on a sphere: errors do not cancel. Smaller steps help, as
-# $n$ steps of length $\ell/n$ leave by $\ell^2/2n$, and one projection a step cures it.
+# At the point where it starts. A straight step does not bend with the surface.
+#
+# </details>
+# <details><summary>no: each step leads outwards by about $\ell^2/2$, and errors add up</summary>
+#
+# Right. After a step of length $\ell$ the distance from the centre is $\sqrt{1+\ell^2}$, always outwards on a sphere. Smaller steps help, as $n$ steps of length $\ell/n$ leave by $\ell^2/2n$; one projection a step cures it.
+#
+# </details>
+# <details><summary>no, but inwards and outwards cancel</summary>
+#
+# On a sphere every tangent lies outside. Nothing cancels.
 #
 # </details>
 
@@ -587,7 +612,7 @@ films = {
     "full gradients, not projected": leave(full_spectrum, False),
 }
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["collapsed", "nbval-ignore-output"]
 fig, axes = plotting.new_figure(3, height=3.2)
 ring = torch.linspace(0, 2 * math.pi, 100)
 for (name, film), (color, dash, marker) in zip(films.items(), plotting.SERIES):

@@ -27,7 +27,7 @@ profile = kc.setup("13")
 # time to the right; the quickest ripples are averaged out. Within moments the bar splits into domains; then walls wander, meet
 # and vanish, and now and then a new pair is born. The warmer the bar, the more walls.
 
-# %%
+# %% tags=["collapsed"]
 import math
 from time import process_time
 
@@ -103,9 +103,9 @@ plotting.finish(
 #
 # $$\big(1+\tfrac{a\Delta t}2\big)c'=\big(1-\tfrac{a\Delta t}2\big)c+\Delta t\,f+\sqrt{2T\Delta t}\;\xi. \tag{4}$$
 #
-# Without the cube its stationary variance is $T/a_k$ at every $\Delta t$, the true one. The cube adds an error of order $\Delta t$.
+# Without the cube its stationary variance is $T/a_k$ at every $\Delta t$, the true one, where $a_k>0$; the slowest modes have $a_k<0$, and the cube alone holds them. The cube adds an error of order $\Delta t$.
 #
-# Integration by parts gives facts to test with, whatever $\pi$ is: $u$ and $-u$ are equally likely, and (**equipartition**)
+# Two facts to test with: $u$ and $-u$ have the same energy and are equally likely, and integration by parts gives **equipartition**,
 #
 # $$\mathbb E_\pi[-u\cdot\nabla\log\pi(u)]=n. \tag{5}$$
 #
@@ -196,7 +196,7 @@ def lift(z):
     return z @ V[:, : z.shape[1]].T / math.sqrt(dx)
 
 
-# %%
+# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=3.0)
 for j, (color, dash, _) in zip(range(4), plotting.SERIES):
     axes[0].plot(model.grid.cpu(), V[:, j].cpu(), color=color, linestyle=dash, label=f"{j + 1}")
@@ -230,6 +230,7 @@ def walls(u):
     return (u[:, 1:] * u[:, :-1] < 0).sum(1).to(u.dtype).mean()
 
 
+# %%
 seen = lift(reduce(reference))
 exact_C, exact_walls = correlation(seen), walls(seen)
 metrics = {
@@ -260,10 +261,19 @@ assert walls(reference) > 2 * exact_walls
 # **Predict, then run.** EDMD gets the pairs of fields a lag of 0.1 apart, and so the clock of (1). GeneratorEDMD gets the fields
 # without their order; its rates are in our clock and have to be multiplied by $T$. Will they agree?
 #
-# <details><summary>Answer</summary>
+# <details><summary>no: without time there are no rates</summary>
 #
-# The slow ones do, to about a tenth: eight coordinates are nearly closed, the rest equilibrates at once. The first says which phase
-# the bar is in, the second whether its ends agree. A field needs several times $1/\lambda_1$ to forget its phase.
+# There are, if the dynamics is the reversible one of lesson 03: then the law of the fields alone fixes them.
+#
+# </details>
+# <details><summary>the slow ones, to about a tenth</summary>
+#
+# Right. Eight coordinates are nearly closed, the rest equilibrates at once. The first says which phase the bar is in, the second whether its ends agree. A field needs several times $1/\lambda_1$ to forget its phase.
+#
+# </details>
+# <details><summary>all of them: it is one process</summary>
+#
+# The fast ones live on small coordinates, of which eight keep little, and within a lag of 0.1 they have died.
 #
 # </details>
 
@@ -343,7 +353,7 @@ plotting.finish(
 )
 
 # %% [markdown]
-# Sliced $W_2$ and the physics need not agree. Sliced $W_2$ is at its floor in every row, and all rows pass on magnetisation and
+# Sliced $W_2$ and the physics need not agree. Sliced $W_2$ is at the noise floor of independent fields or below it in every row (particles lie evenly, lesson 05), and all rows pass on magnetisation and
 # correlation, too. **The walls are the hardest**: a change of sign hangs on small coordinates. From one phase the paper's metric misses
 # their number by a few per cent in this draw, more than floor and data explain; damped, it is right from both starts. The spectrum may come from pairs or from unordered fields.
 #
@@ -352,7 +362,7 @@ plotting.finish(
 # From one phase, in the same eight coordinates. The equation itself, ULA and SVGD with the score of a kernel density
 # estimate of the same fields (`kt.kde_score`), each with about the CPU seconds of KSWGD's transport or more. The equation needs no data.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["collapsed", "nbval-ignore-output"]
 score = kt.kde_score(z)
 transport = seconds["damped from one phase"]
 race = {}
@@ -425,12 +435,10 @@ assert bills["the equation from one phase"] > 1.5 * bills["the equation from zer
 
 # %% [markdown]
 # Be strict with the result. A batch of the equation **from zero** costs less than our transport alone: KSWGD never pays. (On finer
-# grids the equation costs more and the transport does not: at 128 and 256 points it pays after 16 and 6 batches, says
-# `results/allen-cahn.md`.) **From one
+# grids it does, says `results/allen-cahn.md`.) **From one
 # phase** it saves something in each batch, and pays after a few of them. The rival's batches are *new information*, too, while ours are the same
 # 2,000 fields moved about: their error stays however many batches we draw. (Drawing from the 2,000 fields again costs nothing.)
-# KSWGD pays where relaxation is much slower than here, no symmetry helps, data are at hand, and a *map* from some start to
-# equilibrium is wanted. "Faster than the dynamics" needs all this small print.
+# KSWGD pays where relaxation is much slower than here, no symmetry helps, data are at hand, and a *map* from some start is wanted.
 #
 # ## What goes wrong: more coordinates
 #
@@ -442,15 +450,23 @@ assert bills["the equation from one phase"] > 1.5 * bills["the equation from zer
 # dictionary, 100 steps of the paper's metric. What grows: the steps until the energy has fallen by a million, the
 # distance over its floor, the seconds?
 #
-# <details><summary>Answer</summary>
+# <details><summary>everything: that is the curse of dimension</summary>
 #
-# From 2 to 8 coordinates the steps nearly triple, then they stay; a finer grid costs no more of them. Sliced W2 stays at its
-# floor throughout. In this sense the claim holds. The seconds grow, as gradients have more coordinates, and so does what sliced W2 does not
-# see: the more coordinates, the further the number of walls is off under the same dictionary.
+# The steps need not: near equilibrium every mode decays at rate one, however many there are.
+#
+# </details>
+# <details><summary>nothing: the paper claims a speed without dimension</summary>
+#
+# Of its steps. What a step costs, and what a fixed dictionary can still describe, are two more questions.
+#
+# </details>
+# <details><summary>the steps a little, the seconds more, the distance hardly; and something that it does not see</summary>
+#
+# Right. From 2 to 8 coordinates the steps nearly triple, then they stay; a finer grid costs no more of them. Sliced $W_2$ stays near its floor. The more coordinates, the further the number of walls is off under the same dictionary.
 #
 # </details>
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["collapsed", "nbval-ignore-output"]
 grows = {}
 for points, r in ((64, 2), (64, 4), (64, 8), (64, 12), (256, 8)):
     bar = kt.AllenCahn(points, temperature=T).to(profile.device)

@@ -52,7 +52,7 @@ weather = table.clone()
 weather[weather == -999] = torch.nan  # why, you will see in a minute
 whole = weather[weather.isfinite().all(dim=1)]
 
-# %%
+# %% tags=["collapsed"]
 plane = whole[:, :2]
 start = plane.mean(0) + plane.std(0) * torch.randn(1500, 2, dtype=plane.dtype, generator=stream(2))
 
@@ -248,11 +248,19 @@ assert apart.median() < 0.05
 # **Predict, then run.** One stage at a time is taken away, and the sample is judged. Which one does the classifier miss most?
 # And will the mixture alone be worse than the mixture that KSWGD has moved?
 #
-# <details><summary>Answer, after you have decided</summary>
+# <details><summary>KSWGD: without it we have a mixture, as everybody has</summary>
 #
-# Calibration: without it the sample holds clouds of 3.2 eighths, which no row has. Of the start, the mixture carries most: one Gaussian is far off, and KSWGD
-# repairs nearly all of that. A *good* mixture leaves little to repair, and by chance the moved one may even score worse. `fit` says so in its report,
-# for it first keeps a fifth of the rows aside and compares both.
+# A *good* mixture leaves little to repair, and by chance the moved one may even score worse. `fit` says so in its report, for it first keeps a fifth of the rows aside and compares both. Of one Gaussian KSWGD repairs nearly all.
+#
+# </details>
+# <details><summary>calibration: without it the sample holds clouds of 3.2 eighths</summary>
+#
+# Right. No row has one, and a classifier needs a single such column. Of the start, the mixture carries most: one Gaussian is far off.
+#
+# </details>
+# <details><summary>normal scores: rain is the strangest column</summary>
+#
+# Calibration repairs most of it afterwards, since it gives each column the data's quantiles.
 #
 # </details>
 
@@ -412,7 +420,7 @@ assert max(agree, 1 - agree) > 0.97 and spectrum.rates[1] > 3 * spectrum.rates[0
 # says 99,000 Pa, give or take 100: the exact mean temperature then is $8.3$ °C.
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["collapsed", "nbval-ignore-output"]
 def miss(x):
     """Root mean square error of the means, in spreads."""
     return float(units(x)[:, :4].mean(0).square().mean().sqrt())
@@ -428,7 +436,7 @@ kc.show(
 assert miss(final.quadrature(40)) < 0.01 < 0.1 < random_rows
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["collapsed", "nbval-ignore-output"]
 
 
 def barometer(x):
@@ -465,10 +473,19 @@ assert torch.equal(again.sample(50, stream(20)), final.sample(50, stream(20)))
 #
 # **Predict, then run.** Somebody drops the empty rows, as one does, and pairs each row with the eighth after it. Is the timescale too long, too short, or right?
 #
-# <details><summary>Answer, after you have decided</summary>
+# <details><summary>too short</summary>
 #
-# Too short: eight rows are nearly eleven hours by now, on average, and he writes eight. The more is missing, the faster his world. `kt.lagged_pairs` goes
-# by the clock: rows are partners if their *times* are a lag apart and both have a value.
+# Right. Eight rows are nearly eleven hours by now, on average, and he writes eight. The more is missing, the faster his world. `kt.lagged_pairs` goes by the clock: rows are partners if their *times* are a lag apart and both have a value.
+#
+# </details>
+# <details><summary>too long: with fewer rows everything looks slower</summary>
+#
+# The rows have moved closer together in the file, so what happens in eleven hours seems to happen in eight.
+#
+# </details>
+# <details><summary>right, with a larger error: rows were lost at random</summary>
+#
+# Losing pairs at random does no harm. Making new ones of rows that are no partners does.
 #
 # </details>
 
@@ -517,11 +534,20 @@ assert (scans["rows dropped first"].high < 11).all()
 # series: of all pairs at lag 8, how many lead from one device to another, and what do they do to the timescale? And what could *delay coordinates*, the state together with the two
 # before it, do against the noise?
 #
-# <details><summary>Answer, after you have decided</summary>
+# <details><summary>one pair of thirty; it hardly matters</summary>
 #
-# A quarter of the pairs, 8 of each 30, join strangers, who know nothing of each other: the correlation falls by a quarter, and the timescale by a little more. Delays
-# let the fit average over three readings, so that the short lags are right, too. But delay windows overlap in time, backwards and forwards differ, and
+# One *row* of thirty is a border. At lag 8 the last eight rows of each visit are paired with a stranger's.
+#
+# </details>
+# <details><summary>a quarter of them, and the timescale falls by a little more than a quarter</summary>
+#
+# Right. Eight of each 30 pairs join strangers, who know nothing of each other. And delays let the fit average over three readings, so that short lags are right, too. But delay windows overlap, backwards and forwards differ, and
 # detailed balance is lost: use `reversible=False`. With the default the fit takes for memory what two windows share, and nothing warns.
+#
+# </details>
+# <details><summary>a quarter, but strangers are independent, so they only add noise</summary>
+#
+# Independent partners look like a world that has forgotten everything. That is no noise, it is a bias.
 #
 # </details>
 
@@ -575,7 +601,7 @@ assert edmd.score(*other, n_modes=1) > 0.3 and abs(forecast[2] - dropped.mean())
 # Take training rows and shake each a little, as a kernel density estimate does. Both judges of the law are content, more than with our sampler. Only halves object.
 # The last rival is honest work: a flow (lesson 08), trained here, which takes the cloud as its *class* and never meets a count as a number.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["collapsed", "nbval-ignore-output"]
 w, cloud = mapped(train), train[:, 3].long()
 net = kt.FourierNet(3, width=64, depth=2, n_labels=9, generator=stream(30))
 flow = kt.FlowMatching(3, net=net)
