@@ -202,6 +202,21 @@ def test_what_takes_a_flow_takes_every_flow(flow):
     assert flow.to(torch.float64).velocity(x0, 0.5).dtype == torch.float64
 
 
+@pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
+def test_every_flow_refuses_points_of_another_dimension_by_name(flow):
+    x = normal(6, 3)
+    calls = {
+        "transport: x0": lambda: flow.transport(x),
+        "invert: x1": lambda: flow.invert(x),
+        "trajectory: x0": lambda: flow.trajectory(x, [0.0, 1.0]),
+        "velocity: x": lambda: flow.velocity(x, 0.5),
+        "log_prob: x": lambda: flow.log_prob(x),
+    }
+    for words, call in calls.items():
+        with pytest.raises(ValueError, match=rf"^{words} has shape \(6, 3\), but its points need 2 coordinates"):
+            call()
+
+
 def kinds(base):
     return [base, *(kind for child in base.__subclasses__() for kind in kinds(child))]
 
@@ -400,7 +415,7 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(tmp_path):
     save_weights(other, "KoopmanFlow", {**config, "n_pairs": 1}, tensors)
     with pytest.raises(ValueError, match="do not fit its own configuration"):
         KoopmanFlow.load(other)
-    with pytest.raises(ValueError, match="for dimension 2, but the teacher has dimension 3"):
+    with pytest.raises(ValueError, match="for dimension 2, the teacher for 3"):
         KoopmanFlow.load(whole, GaussianFlow([0.0, 0.0, 0.0], [1.0, 1.0, 1.0]))
 
 
@@ -433,7 +448,7 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(tmp_path):
         (lambda: student_of(LIFTINGS["path"]).modes(normal(3, 3)), r"modes: x0 has shape \(3, 3\)"),
         (
             lambda: student_of(LIFTINGS["path"], GaussianFlow([0.0], [1.0])),
-            "dimension 2, but the teacher has dimension 1",
+            "dimension 2, the teacher for 1",
         ),
         (lambda: KoopmanFlow(TEACHER).fit(batch=0), "fit: batch must be at least 1"),
         (lambda: KoopmanFlow(TEACHER).fit(weights="paper"), 'weights are of the terms of method="consistency"'),
