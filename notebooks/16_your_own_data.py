@@ -386,11 +386,9 @@ ones and than functions of several widths."""
 plotting.selection(chosen, alt=alt)
 assert chosen.name not in ("bumps of width 0.2", "bumps of width 0.5")
 
-# %%
+# %% tags=["collapsed", "nbval-ignore-output"]
 spectrum = final.spectrum
 phi = spectrum(v)[:, 0]
-
-# %% tags=["collapsed", "nbval-ignore-output"]
 fig, (a, b) = plotting.new_figure(2, height=3.0)
 a.semilogy(
     range(1, len(spectrum) + 1), spectrum.rates, "o", color=plotting.COLORS["model"], markersize=3
