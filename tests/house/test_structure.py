@@ -32,8 +32,8 @@ HOMES = {
     "experiments": (
         ("machinery",),
         ("kswgd", "koopman_cfm", "images"),
-        ("image_flows", "allen_cahn", "conditional", "own_data", "speed"),
-        ("curved_interpolants", "image_flows_gpu", "gpu_check"),
+        ("image_flows", "allen_cahn", "conditional", "own_data", "speed", "dictionary", "adaptive"),
+        ("curved_interpolants", "image_flows_gpu", "gpu_check", "sample_size", "dimension"),
         ("__main__",),
     ),
 }
