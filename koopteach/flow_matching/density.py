@@ -27,9 +27,8 @@ def directions(x: Tensor, probes: int | None, generator: torch.Generator | None)
     Random signs have the least variance among independent directions (Hutchinson 1989).
     """
     n, d = x.shape
-    probes = as_count(
-        "log_prob", "probes", (0 if d <= EXACT_UP_TO else PROBES) if probes is None else probes, at_least=0
-    )
+    usual = 0 if d <= EXACT_UP_TO else PROBES
+    probes = as_count("log_prob", "probes", usual if probes is None else probes, at_least=0)
     if not probes:
         return torch.eye(d).to(x)[:, None], 1.0
     return (rand((probes, n, d), x, generator) < 0.5).to(x) * 2 - 1, 1 / probes

@@ -97,14 +97,14 @@ class Flow(Movable):
             ArithmeticError: the solver does not arrive: states that are not finite, or a step that became too small.
         """
         with torch.set_grad_enabled(differentiable):
-            return self._states("transport", "x0", x0, 0.0, [t], solver, steps, tolerance)[-1]
+            return self._states("transport", "x0", x0, 0.0, [t], solver=solver, steps=steps, tolerance=tolerance)[-1]
 
     def invert(
         self, x1: Tensor, *, solver: str = "midpoint", steps: int = 8, tolerance: float = 1e-4, t: float = 1.0
     ) -> Tensor:
         """Where the points ``x1`` of time ``t`` came from at time 0, ``(n, d)``: the flow solved backwards."""
         with torch.no_grad():
-            return self._states("invert", "x1", x1, t, [0.0], solver, steps, tolerance)[-1]
+            return self._states("invert", "x1", x1, t, [0.0], solver=solver, steps=steps, tolerance=tolerance)[-1]
 
     def trajectory(
         self, x0: Tensor, times: Any, *, solver: str = "rk4", steps: int = 32, tolerance: float = 1e-4
@@ -120,7 +120,7 @@ class Flow(Movable):
             TypeError, ValueError, ArithmeticError: as :meth:`transport`, or times that do not rise within [0, 1].
         """
         with torch.no_grad():
-            return self._states("trajectory", "x0", x0, 0.0, times, solver, steps, tolerance)
+            return self._states("trajectory", "x0", x0, 0.0, times, solver=solver, steps=steps, tolerance=tolerance)
 
     def sample(
         self,
@@ -188,28 +188,23 @@ class Flow(Movable):
             )
         return source or standard_normal
 
-    def _states(
-        self, who: str, name: str, x: Tensor, start: float, times: Any, solver: str, steps: int, tolerance: float
-    ) -> Tensor:
+    def _states(self, who: str, name: str, x: Tensor, start: float, times: Any, **how: Any) -> Tensor:
         """States ``(k, n, d)`` at ``times`` ``(k,)`` of the points that are at ``x`` at time ``start``."""
         times = checked_times(who, times).tolist()
         checked_times(who, [start])
         on_the_way = times[0] != start  # the path begins at `start` also where nobody asked for that state
         grid = (start, *times) if on_the_way else tuple(times)
-        states = self._solve(who, name, x, grid, solver, steps, tolerance)
+        states = self._solve(who, name, x, grid, **how)
         return states[1:] if on_the_way else states
 
-    def _solve(self, who: str, name: str, x: Tensor, times: tuple, solver: str, steps: int, tolerance: float) -> Tensor:
+    def _solve(self, who: str, name: str, x: Tensor, times: tuple, **how: Any) -> Tensor:
         """States at all ``times``, of which the first is that of ``x``."""
-        x = as_points(who, name, x, dim=self.dim)
-        return self._carry(x, times, solver=solver, steps=steps, tolerance=tolerance)
+        return self._carry(as_points(who, name, x, dim=self.dim), times, **how)
 
     def _carry(self, x: Tensor, times: tuple, **how: Any) -> Tensor:
         """States at all ``times`` of the points that are at ``x`` first, solved in mapped coordinates."""
-        if self._units is None:
-            return self._integrate(self._velocity, x, times, **how)
-        states = self._integrate(self._velocity, self._units.into(x, times[0]), times, **how)
-        return self._undone(states, times)
+        start = x if self._units is None else self._units.into(x, times[0])
+        return self._undone(self._integrate(self._velocity, start, times, **how), times)
 
     def _undone(self, states: Tensor, times: Any) -> Tensor:
         """States ``(k, n, d)`` at ``times`` ``(k,)`` in the data's units."""

@@ -109,10 +109,14 @@ class FourierNet(nn.Module):
 
 def seeded_linear(n_in: int, n_out: int, generator: torch.Generator | None = None) -> nn.Linear:
     """A linear layer with torch's usual first weights, uniform up to ``1 / sqrt(n_in)``, from ``generator``."""
-    layer = nn.Linear(n_in, n_out, device="meta").to_empty(device="cpu")  # draws nothing from torch's own stream
-    bound = 1 / math.sqrt(n_in)
+    return with_weights(nn.Linear(n_in, n_out, device="meta"), n_in, generator)
+
+
+def with_weights(layer: Network, n_in: int, generator: torch.Generator | None) -> Network:
+    """A layer that was made on "meta", which draws nothing from torch's own stream, with the first weights of torch."""
+    layer, bound = layer.to_empty(device="cpu"), 1 / math.sqrt(n_in)
     with torch.no_grad():
-        for parameter in (layer.weight, layer.bias):
+        for parameter in layer.parameters():
             parameter.copy_(bound * (2 * rand(tuple(parameter.shape), parameter, generator) - 1))
     return layer
 

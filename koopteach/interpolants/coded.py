@@ -99,10 +99,10 @@ class CodedFlow(Flow):
         """Codes of the noise; None where they are N(0, I)."""
         return None if x0 is None else self.noise_code(x0)
 
-    def _solve(self, who: str, name: str, x: Tensor, times: tuple, solver: str, steps: int, tolerance: float) -> Tensor:
+    def _solve(self, who: str, name: str, x: Tensor, times: tuple, **how: Any) -> Tensor:
         x = as_points(who, name, x, dim=self.dim)
         start = self.noise_code(x) if times[0] == 0 else self.data_code(x)
-        codes = self.between._carry(start, times, solver=solver, steps=steps, tolerance=tolerance)
+        codes = self.between._carry(start, times, **how)
         self.nfe, states = self.between.nfe, self.decode(codes)
         if times[-1] > 0 or len(times) == 1:
             return states

@@ -124,14 +124,10 @@ def blended_inverse(x: Tensor, t: Tensor, first: ConvexMap | None, last: ConvexM
     """The inverse of ``(1 - t) first + t last`` at ``x``, and its log-determinant; ``first`` None is the identity."""
 
     def derivatives(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        s = t[..., 0]
-        p0, g0, h0 = _identity(z) if first is None else first.derivatives(z)
-        p1, g1, h1 = last.derivatives(z)
-        return (
-            (1 - s) * p0 + s * p1,
-            (1 - s)[..., None] * g0 + s[..., None] * g1,
-            (1 - s)[..., None, None] * h0 + s[..., None, None] * h1,
-        )
+        shares = t[..., 0], t, t[..., None]  # beside a number, a gradient and a Hessian of each point
+        ends = _identity(z) if first is None else first.derivatives(z), last.derivatives(z)
+        potential, gradient, hessian = ((1 - s) * a + s * b for s, a, b in zip(shares, *ends))
+        return potential, gradient, hessian
 
     return convex_inverse(derivatives, x, x)
 

@@ -68,11 +68,8 @@ class CurvedInterpolant(FlowMatching):
     def _ready(self, x1: Tensor, x0: Tensor | None, verbose: bool) -> None:
         """Refuse a wrong interpolant, and say where the noise is not the one it needs."""
         self._paths = copy.deepcopy(self.interpolant).to(like_weights(self._network()))
-        paths, n, stream = (
-            copy.deepcopy(self.interpolant).to(x1),
-            min(_CHECKED, len(x1)),
-            torch.Generator().manual_seed(0),
-        )
+        paths, n = copy.deepcopy(self.interpolant).to(x1), min(_CHECKED, len(x1))
+        stream = torch.Generator().manual_seed(0)
         noise, data = super()._codes(x0, x1) if isinstance(paths, Schedule) else (x0, x1)
         some = draw_source(data, x1, n, stream).to(x1)
         check_interpolant(paths, draw_source(noise, x1, n, stream).to(x1), some)

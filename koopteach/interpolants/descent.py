@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from koopteach.flow_matching import Training, train
+from koopteach.flow_matching.density import LogDensity
 from koopteach.flow_matching.paths import draw_source
 from koopteach.flow_matching.units import warn_of_units
-from koopteach.interpolants.field import Field, LogProb, field_and_ess
+from koopteach.interpolants.field import Field, field_and_ess
 from koopteach.interpolants.interpolant import Interpolant
 from koopteach.tensors import as_points, rand
 
@@ -45,7 +46,7 @@ def straighten(
     x1: Tensor,
     x0: Tensor | None = None,
     *,
-    log_prob: LogProb | None = None,
+    log_prob: LogDensity | None = None,
     n_steps: int = 300,
     batch: int = 128,
     pool: int = 512,
@@ -94,9 +95,9 @@ def straighten(
     x1 = as_points("straighten", "x1", x1, dim=interpolant.dim, at_least=2)
     x0 = x0 if x0 is None else as_points("straighten", "x0", x0, dim=interpolant.dim).to(x1)
     warn_of_units("straighten: x1", x1)
-    parameters = list(interpolant.parameters())
+    parameters, name = list(interpolant.parameters()), type(interpolant).__name__
     if not parameters:
-        raise ValueError(f"straighten: {type(interpolant).__name__} has no parameters to train.")
+        raise ValueError(f"straighten: {name} has no parameters to train.")
     if not 1 <= batch <= pool or not 2 <= pool <= len(x1):
         raise ValueError(f"straighten: pool must be between batch ({batch}) and the {len(x1)} rows of x1, got {pool}.")
     if not 0.01 < t_max < 1 - h or not h > 0:
@@ -111,9 +112,7 @@ def straighten(
         v, change, _ = step.differentiate(x, t, members)
         return lam_acc * change.square().sum(dim=1).mean() + lam_ke * v.square().sum(dim=1).mean()
 
-    training = train(
-        loss, parameters, n_steps=n_steps, lr=lr, clip=_CLIP, name=type(interpolant).__name__, verbose=verbose
-    )
+    training = train(loss, parameters, n_steps=n_steps, lr=lr, clip=_CLIP, name=name, verbose=verbose)
     with torch.no_grad():
         found = step.measure(training)
     if verbose:
@@ -128,7 +127,7 @@ class _Step:
     interpolant: Interpolant
     x1: Tensor
     x0: Tensor | None
-    log_prob: LogProb | None
+    log_prob: LogDensity | None
     batch: int
     pool: int
     t_max: float

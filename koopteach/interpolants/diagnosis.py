@@ -37,16 +37,14 @@ def source_report(interpolant: Interpolant, x0: Tensor | None) -> list[str]:
     """A line where the interpolant needs N(0, I) and the noise ``x0`` ``(n, d)`` is something else."""
     if x0 is None or not interpolant.gaussian_source:
         return []
-    generator = torch.Generator().manual_seed(0)
+    stream = torch.Generator().manual_seed(0)
     some = x0[:COMPARED]
 
-    def normal(n: int, stream: torch.Generator | None) -> Tensor:
-        return randn((n, some.shape[1]), some, stream)
+    def normal(n: int, generator: torch.Generator | None) -> Tensor:
+        return randn((n, some.shape[1]), some, generator)
 
-    reference = normal(len(some), generator)
-    floor, spread = noise_floor(
-        sliced_wasserstein2, normal, len(some), reference=reference, repeats=5, generator=generator
-    )
-    if sliced_wasserstein2(some, reference) <= floor + 5 * spread + 0.02:
+    drawn = normal(len(some), stream)
+    floor, spread = noise_floor(sliced_wasserstein2, normal, len(some), reference=drawn, repeats=5, generator=stream)
+    if sliced_wasserstein2(some, drawn) <= floor + 5 * spread + 0.02:
         return []
     return ["the rotation needs Gaussian noise; use two charts"]

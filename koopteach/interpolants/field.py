@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from koopteach.flow_matching.density import standard_normal
+from koopteach.flow_matching.density import LogDensity, standard_normal
 from koopteach.flow_matching.flow import as_times
 from koopteach.interpolants.interpolant import Interpolant
 from koopteach.tensors import as_points, chunks, jvp
-
-LogProb = Callable[[Tensor], Tensor]
 
 # Below so many effective samples an average is noise; the second number is for single points.
 ENOUGH, TOO_FEW = 20.0, 5.0
@@ -52,7 +49,7 @@ class Field:
 
 
 def optimal_field(
-    interpolant: Interpolant, x: Tensor, t: float | Tensor, pool: Tensor, *, log_prob: LogProb | None = None
+    interpolant: Interpolant, x: Tensor, t: float | Tensor, pool: Tensor, *, log_prob: LogDensity | None = None
 ) -> Field:
     """``v*(x, t) = sum_j w_j u_t(x0_j, x1_j)`` over all pairs of a pool that meet at ``x``.
 
@@ -97,7 +94,7 @@ def acceleration(
     *,
     method: str = "jvp",
     h: float = 0.04,
-    log_prob: LogProb | None = None,
+    log_prob: LogDensity | None = None,
 ) -> Field:
     """``Dv = d_t v + (grad_x v) v``, the change of the optimal velocity along its own flow line.
 
@@ -135,18 +132,16 @@ def acceleration(
 
 
 def field_and_ess(
-    interpolant: Interpolant, x: Tensor, t: Tensor, pool: Tensor, log_prob: LogProb | None
+    interpolant: Interpolant, x: Tensor, t: Tensor, pool: Tensor, log_prob: LogDensity | None
 ) -> tuple[Tensor, Tensor]:
     """The field and its effective sample size, in chunks, differentiable; nothing is checked."""
-    parts = [
-        _field(interpolant, x[rows], t[rows], pool, log_prob) for rows in chunks(len(x), 4 * len(pool) * x.shape[1])
-    ]
+    parts = [_field(interpolant, x[rows], t[rows], pool, log_prob) for rows in chunks(len(x), 4 * pool.numel())]
     velocity, ess = zip(*parts)
     return torch.cat(velocity), torch.cat(ess)
 
 
 def pool_weights(
-    interpolant: Interpolant, x: Tensor, t: Tensor, pool: Tensor, log_prob: LogProb | None = None
+    interpolant: Interpolant, x: Tensor, t: Tensor, pool: Tensor, log_prob: LogDensity | None = None
 ) -> tuple[Tensor, Tensor]:
     """Noise points ``x0`` ``(n, N, d)`` and log-weights ``(n, N)``, which sum to one as ``exp``."""
     x0, logdet = interpolant._inverse(x[:, None], pool, t[:, None])
@@ -156,7 +151,7 @@ def pool_weights(
 
 
 def _field(
-    interpolant: Interpolant, x: Tensor, t: Tensor, pool: Tensor, log_prob: LogProb | None
+    interpolant: Interpolant, x: Tensor, t: Tensor, pool: Tensor, log_prob: LogDensity | None
 ) -> tuple[Tensor, Tensor]:
     x0, log_w = pool_weights(interpolant, x, t, pool, log_prob)
     ess = (-(2 * log_w.detach()).logsumexp(dim=1)).exp()

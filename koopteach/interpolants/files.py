@@ -9,22 +9,16 @@ from typing import Any
 from torch import Tensor
 
 from koopteach.files import fill, part
+from koopteach.interpolants import schedules
 from koopteach.interpolants.charts import ConvexChart
 from koopteach.interpolants.convex import ConvexMap
 from koopteach.interpolants.interpolant import Interpolant
-from koopteach.interpolants.schedules import (
-    LearnedSchedule,
-    LinearInterpolant,
-    Schedule,
-    TabulatedSchedule,
-    TrigonometricInterpolant,
-)
 
-_SCHEDULES: dict[str, Callable[[int, dict[str, Tensor]], Schedule]] = {
-    "LinearInterpolant": lambda dim, _: LinearInterpolant(dim),
-    "TrigonometricInterpolant": lambda dim, _: TrigonometricInterpolant(dim),
-    "LearnedSchedule": lambda dim, numbers: LearnedSchedule(dim, degree=numbers["series"].shape[1]),
-    "TabulatedSchedule": lambda dim, numbers: TabulatedSchedule(dim, *numbers["table"]),
+_SCHEDULES: dict[str, Callable[[int, dict[str, Tensor]], schedules.Schedule]] = {
+    "LinearInterpolant": lambda dim, _: schedules.LinearInterpolant(dim),
+    "TrigonometricInterpolant": lambda dim, _: schedules.TrigonometricInterpolant(dim),
+    "LearnedSchedule": lambda dim, numbers: schedules.LearnedSchedule(dim, degree=numbers["series"].shape[1]),
+    "TabulatedSchedule": lambda dim, numbers: schedules.TabulatedSchedule(dim, *numbers["table"]),
 }
 
 

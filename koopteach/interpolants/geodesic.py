@@ -8,8 +8,9 @@ import torch
 from scipy.interpolate import PchipInterpolator
 from torch import Tensor
 
+from koopteach.flow_matching.density import LogDensity
 from koopteach.flow_matching.paths import draw_source
-from koopteach.interpolants.field import LogProb, optimal_field
+from koopteach.interpolants.field import optimal_field
 from koopteach.interpolants.schedules import LinearInterpolant, TabulatedSchedule
 from koopteach.tensors import as_points
 
@@ -37,7 +38,7 @@ def geodesic_schedule(
     x1: Tensor,
     x0: Tensor | None = None,
     *,
-    log_prob: LogProb | None = None,
+    log_prob: LogDensity | None = None,
     pool: int = 2000,
     queries: int = 1000,
     n_times: int = 65,
@@ -77,11 +78,9 @@ def geodesic_schedule(
     noise = draw_source(x0, x1, queries, generator)
     data, members = draw_source(x1, x1, queries, generator), draw_source(x1, x1, pool, generator)
     tau = torch.linspace(_FIRST, _LAST, n_times, dtype=torch.float64, device=x1.device)
-    energies, ess = [], []
+    line, energies, ess = LinearInterpolant(x1.shape[1]), [], []
     for time in tau.tolist():
-        field = optimal_field(
-            LinearInterpolant(x1.shape[1]), (1 - time) * noise + time * data, time, members, log_prob=log_prob
-        )
+        field = optimal_field(line, line.value(noise, data, time), time, members, log_prob=log_prob)
         energies.append(float(field.velocity.square().sum(dim=1).mean()))
         ess.append(float(field.ess.median()))
     moments = _second_moments(noise, data)

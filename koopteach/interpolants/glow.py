@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle, silu
 
+from koopteach.flow_matching.net import with_weights
 from koopteach.interpolants.interpolant import Interpolant
 from koopteach.tensors import rand
 
@@ -138,9 +138,8 @@ class GlowInterpolant(Interpolant):
             raise ValueError(f"GlowInterpolant: size must be even, others positive, got {(size, channels, n_steps)}.")
         super().__init__(channels * size * size)
         self.image = (channels, size, size)
-        self.steps = nn.ModuleList(
-            GlowStep(4 * channels, 4 * channels + 1, width=width, generator=generator) for _ in range(n_steps)
-        )
+        steps = (GlowStep(4 * channels, 4 * channels + 1, width=width, generator=generator) for _ in range(n_steps))
+        self.steps = nn.ModuleList(steps)
 
     def _value(self, x0: Tensor, x1: Tensor, t: Tensor) -> Tensor:
         x0, x1, t, shape = self._broadcast(x0, x1, t)
@@ -181,10 +180,6 @@ class GlowInterpolant(Interpolant):
 
 
 def _convolution(n_in: int, n_out: int, side: int, generator: torch.Generator | None) -> nn.Conv2d:
-    """A convolution that keeps the image's size; first weights uniform up to one over the root of its inputs."""
-    layer = nn.Conv2d(n_in, n_out, side, padding=side // 2, device="meta").to_empty(device="cpu")
-    bound = 1 / math.sqrt(n_in * side**2)
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            parameter.copy_(bound * (2 * rand(tuple(parameter.shape), parameter, generator) - 1))
-    return layer
+    """A convolution that keeps the image's size."""
+    layer = nn.Conv2d(n_in, n_out, side, padding=side // 2, device="meta")
+    return with_weights(layer, n_in * side**2, generator)

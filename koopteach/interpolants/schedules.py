@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from koopteach.interpolants.interpolant import Interpolant
 from koopteach.tensors import as_count, jvp
 
+_QUARTER = math.pi / 2  # of a turn
+
 
 class Schedule(Interpolant):
     """``x_t = a(t) x0 + b(t) x1``, so that ``x0 = (x_t - b(t) x1) / a(t)``.
@@ -84,13 +86,11 @@ class TrigonometricInterpolant(Schedule):
 
     def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """``cos(pi t / 2)``, as the sine of the rest of the way so that it ends at 0 exactly, and ``sin(pi t / 2)``."""
-        quarter = math.pi / 2
-        return (quarter * (1 - t)).sin(), (quarter * t).sin()
+        return (_QUARTER * (1 - t)).sin(), (_QUARTER * t).sin()
 
     def slopes(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """Their derivatives."""
-        quarter = math.pi / 2
-        return -quarter * (quarter * (1 - t)).cos(), quarter * (quarter * t).cos()
+        return -_QUARTER * (_QUARTER * (1 - t)).cos(), _QUARTER * (_QUARTER * t).cos()
 
 
 class LearnedSchedule(Schedule):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from torch import Tensor
+from torch import Tensor, zeros
 
 from koopteach.files import fill, load_weights, part, save_weights
 from koopteach.flow_matching import FourierNet
@@ -47,17 +46,9 @@ def load_lifting(path: str | Path) -> tuple[Lifting, dict[str, Tensor]]:
     return fill(lifting, part(tensors, "lifting"), path), tensors
 
 
-def _state(sizes: dict, n_pairs: int) -> StateLift:
-    return StateLift(FourierNet(**sizes), torch.zeros(n_pairs), torch.zeros(n_pairs))
-
-
-def _path(sizes: dict, n_pairs: int) -> PathLift:
-    none = torch.zeros(n_pairs)
-    return PathLift(FourierNet(**sizes), none, none, torch.zeros(2 + 2 * n_pairs, 2 + 2 * n_pairs))
-
-
+# From the net's sizes and the number of pairs; the numbers come later, with the tensors.
 _BUILDERS: dict[str, Callable[[dict, int], Lifting]] = {
-    "StateLift": _state,
-    "PathLift": _path,
+    "StateLift": lambda sizes, k: StateLift(FourierNet(**sizes), zeros(k), zeros(k)),
+    "PathLift": lambda sizes, k: PathLift(FourierNet(**sizes), zeros(k), zeros(k), zeros(2 + 2 * k, 2 + 2 * k)),
     "FreeGenerator": lambda sizes, _: FreeGenerator(**sizes),
 }

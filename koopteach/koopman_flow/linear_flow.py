@@ -55,11 +55,9 @@ class LinearFlow(Flow):
 
     lifting: Lifting | None
 
-    def _states(
-        self, who: str, name: str, x: Tensor, start: float, times: Any, solver: str, steps: int, tolerance: float
-    ) -> Tensor:
+    def _states(self, who: str, name: str, x: Tensor, start: float, times: Any, **how: Any) -> Tensor:
         """A lift at ``start``, and ``e^{(t - start) L}`` for each time."""
-        check_solver(who, solver, steps, tolerance)
+        check_solver(who, **how)
         lifting, x = self._fitted(who), as_points(who, name, x, dim=self.dim)
         checked_times(who, [start])
         times, x = checked_times(who, times), x if self._units is None else self._units.into(x, start)

@@ -85,17 +85,13 @@ class KoopmanFlow(LinearFlow):
         else:
             self.lifting, self.dim = None, teacher.dim
         if teacher is not None and teacher.dim != self.dim:
-            raise ValueError(
-                f"KoopmanFlow: the lifting is for dimension {self.dim}, but the teacher has dimension {teacher.dim}."
-            )
+            raise ValueError(f"KoopmanFlow: the lifting is for dimension {self.dim}, the teacher for {teacher.dim}.")
         self.teacher, self.n_pairs = teacher, as_count("KoopmanFlow", "n_pairs", n_pairs, at_least=0)
         self.generator = generator
         self.sizes: dict[str, Any] = _SIZES | (net if isinstance(net, dict) else {})
         if isinstance(net, nn.Module):
             if generator != "mode_sum":
-                raise ValueError(
-                    'KoopmanFlow: a module as net needs generator="mode_sum"; give another one as a Lifting.'
-                )
+                raise ValueError('KoopmanFlow: a module as net needs generator="mode_sum"; give another as a Lifting.')
             self.sizes = {"net": net}
         self.training: Training | None = None
         self._like = torch.empty(0, dtype=torch.float64) if teacher is None else teacher._like
@@ -150,9 +146,8 @@ class KoopmanFlow(LinearFlow):
             x0 = self.source(n_paths, generator)
             x0 = widened(x0) if method == "coefficients" else x0
         by_rate = method == "consistency" and bool(terms.get("consistency"))
-        paths = teacher_paths(
-            *self._teacher("fit")._mapped(as_points("fit", "x0", x0, dim=self.dim)), velocities=by_rate
-        )
+        teacher, start = self._teacher("fit")._mapped(as_points("fit", "x0", x0, dim=self.dim))
+        paths = teacher_paths(teacher, start, velocities=by_rate)
         warn_of_units("KoopmanFlow.fit: what the teacher makes", paths.states[-1])
         pairs = None if spectrum is None else self._pairs(spectrum)
         if method == "coefficients":
@@ -163,9 +158,7 @@ class KoopmanFlow(LinearFlow):
             loss = training_loss(lifting, paths.to(like_weights(lifting)), terms, batch, generator)
         self.lifting = lifting
         try:
-            self.training = train(
-                loss, learned, n_steps=n_steps, lr=lr, ema=0.995, name=type(self).__name__, verbose=verbose
-            )
+            self.training = train(loss, learned, n_steps=n_steps, lr=lr, ema=0.995, name="KoopmanFlow", verbose=verbose)
         finally:
             lifting.requires_grad_(False).eval()
         return self
@@ -178,15 +171,11 @@ class KoopmanFlow(LinearFlow):
         if method == "coefficients" and not mode_sum:
             raise ValueError('fit: method="coefficients" needs generator="mode_sum"; use method="consistency".')
         if method == "coefficients" and weights is not None:
-            raise ValueError(
-                'fit: weights are of the terms of method="consistency"; "coefficients" has one term alone.'
-            )
+            raise ValueError('fit: weights are of the terms of method="consistency"; "coefficients" has one term.')
         if spectrum is not None and not mode_sum:
             raise ValueError('fit: spectrum needs generator="mode_sum"; another one has its own.')
         if not learn_spectrum and not (mode_sum or isinstance(self.generator, ModeSum)):
-            raise ValueError(
-                'fit: learn_spectrum=False needs generator="mode_sum"; no other one has a spectrum to keep.'
-            )
+            raise ValueError('fit: learn_spectrum=False needs generator="mode_sum"; no other has a spectrum to keep.')
 
     def _path_lift(
         self, paths: TeacherPaths, pairs: tuple[Tensor, Tensor] | None, generator: torch.Generator | None
@@ -214,9 +203,8 @@ class KoopmanFlow(LinearFlow):
             lifting = FreeGenerator(self.dim, generator=generator, **self.sizes)
         lifting, learned = to_train(lifting)
         kept = () if learn_spectrum or not isinstance(lifting, ModeSum) else (lifting.growth, lifting.frequency)
-        return lifting.to(paths.states.device), [
-            p for p in learned if p.numel() and not any(p is fixed for fixed in kept)
-        ]
+        learned = [p for p in learned if p.numel() and not any(p is fixed for fixed in kept)]
+        return lifting.to(paths.states.device), learned
 
     def _pairs(self, spectrum: Any) -> tuple[Tensor, Tensor]:
         spectrum = torch.as_tensor(spectrum, dtype=torch.complex128)
