@@ -95,7 +95,7 @@ class Probes:
         matches = [m for m in self.exercise.mistakes if self._does_as(m.answer, cases)]
         if matches and (self._does_as(self.exercise.reference, usual) or (failure.case is None and len(matches) > 1)):
             matches = [m for m in matches if self._does_as(m.answer, self.edges)]
-        coarse = is_whole(self._observed(self.fixed).value)
+        coarse = is_number(self._observed(self.fixed).value)
         for seed in _MORE:
             if len(matches) < 2 and not (coarse and matches):
                 break
