@@ -155,9 +155,35 @@ def in_floors(row: Numbers, name: str) -> list[float]:
     return row[name] if floor is None else [value / unit for value, unit in zip(row[name], floor)]
 
 
-MISSED: dict[str, tuple[tuple[str, ...], str]] = {}
+INSIDE, EVENLY = "variance <= 1.1", "even SW2 <= 1.2 x herded data"
+MERGED = (
+    "A column along which the weights of the modes are uneven is skewed, and gets normal scores; in the coordinates "
+    "that these bend the slow eigenfunctions tell fewer clusters than there are modes, mostly one, and the second "
+    "stage has nothing to put right. In a turned frame, where no column is skewed, all are found and the aims held."
+)
+LUCK = (
+    "Normal scores again: the spread within modes is a little large. Data of these seeds are by themselves above the "
+    "floor, see *data's law*."
+)
+MISSED: dict[str, tuple[tuple[str, ...], str]] = {
+    **{
+        modes_id(dim, TRANSPORT, start): ((INSIDE, EVENLY), MERGED)
+        for dim, start in ((5, "broad"), (5, MODE), (10, "broad"), (10, MODE), (20, MODE))
+    },
+    modes_id(5, LAW): ((INSIDE,), MERGED),
+    modes_id(10, LAW): (("law SW2 <= 1.1 x floor", INSIDE), MERGED),
+    modes_id(10, TRANSPORT, bent=True): (("third moment >= 0.5",), MERGED),
+    modes_id(5, SAMPLES): (("law SW2 <= 1.1 x floor",), LUCK),
+}
 
-ALT = "Three panels against the number of columns, 2 to 50."
+ALT = (
+    "Four panels against the number of columns, 2 to 50. Distance to the law: the sampler, the mixture, flow matching, "
+    "ULA and the data lie in the grey band of exact samples or just above, the kernel density far above, the more the "
+    "more columns. AUC: the same, but flow matching leaves the aim at 50, and KSWGD on one spectrum from 10 on. "
+    "Variance within a mode: particles that the sampler or KSWGD moved are too wide from 5 columns on, the kernel "
+    "density is everywhere. CPU seconds: flow matching takes twelve, mixture and sampler less, but for the sampler in "
+    "50 columns."
+)
 
 ABOUT = (
     "*Five modes* of unit variance at distance 6 from each other (in the plane the corners of a pentagon of side 6; "
