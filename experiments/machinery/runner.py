@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import shutil
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from experiments.machinery.store import Record
 
 HOME = Path(__file__).resolve().parents[1]
 RESULTS = HOME.parent / "results"
+DATA = HOME.parent / "course" / "koopcourse" / "data"
 HELD, BROKEN, USAGE, INTERRUPTED = 0, 1, 2, 130  # exit statuses
 
 
@@ -128,6 +130,9 @@ def publish(name: str, experiment: Experiment, folder: Path, live: bool = True) 
     if picture is not None and (live or not picture.live):
         figure = picture.draw({id: record["numbers"] for id, record in records.items()})
         figure.savefig(folder / f"{name}.png", dpi=100, metadata={"Software": None})
+        shown = DATA / f"page-{name}.png"
+        if folder == RESULTS and shown.exists():  # a lesson shows it, too
+            shutil.copy(folder / f"{name}.png", shown)
     print(f"\nWritten: {folder / name}.md and .json. {made_by}")
     return True
 

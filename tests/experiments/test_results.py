@@ -120,3 +120,10 @@ def test_cheap_rows_hold_their_bands_today(name, id, seeds):
     numbers = row.numbers()
     print(numbers)
     assert all(row.verdicts(numbers).values())
+
+
+def test_a_picture_that_a_lesson_shows_is_that_of_the_page():
+    """If not: ``python -m experiments pages --live``."""
+    shown = {path.stem.removeprefix("page-"): path for path in runner.DATA.glob("page-*.png")}
+    assert shown
+    assert [name for name, path in shown.items() if path.read_bytes() != (RESULTS / f"{name}.png").read_bytes()] == []

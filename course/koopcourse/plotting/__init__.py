@@ -16,6 +16,7 @@ from koopcourse.plotting.figures import (
     points,
 )
 from koopcourse.plotting.films import cloud, films
+from koopcourse.plotting.page_picture import page_picture
 from koopcourse.plotting.pictures import picture_rows
 from koopcourse.plotting.scan import compare_timescales, timescales
 from koopcourse.plotting.selection import selection
@@ -38,6 +39,7 @@ __all__ = [
     "films",
     "finish",
     "new_figure",
+    "page_picture",
     "picture_rows",
     "points",
     "selection",
