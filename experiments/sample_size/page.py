@@ -104,8 +104,8 @@ def verdict(cite: Cite) -> Sequence[str]:
         f"**Rates are as good as the data**: from 3,000 to 100,000 data the default's slow rates are off by "
         f"{of(LARGE, 3000, 'slow rates'):.2f} and {of(LARGE, 100_000, 'slow rates'):.3f}, those of whoever knows the "
         f"eigenfunctions by {of(DATA, 3000, 'slow rates'):.2f} and {of(DATA, 100_000, 'slow rates'):.3f}, which falls "
-        f"as one over the root; with 300 data they are off by {of(LARGE, 300, 'slow rates'):.2f}, a small dictionary's by "
-        f"{of(SMALL, 300, 'slow rates'):.2f}, but that one hardly improves from 1,000 on: "
+        f"as one over the root; with 300 data they are off by {of(LARGE, 300, 'slow rates'):.2f}, a small "
+        f"dictionary's by {of(SMALL, 300, 'slow rates'):.2f}, but that one hardly improves from 1,000 on: "
         f"{of(SMALL, 100_000, 'slow rates'):.2f} with 100,000.",
         f"**3,000 data are enough for a law that 800 samples can show**: {floors(LARGE, 3000, 'law KL'):.2f} floors "
         f"(KL) with the default, {floors(LARGE, 100_000, 'law KL'):.2f} with 100,000; with 300 data "
