@@ -465,8 +465,8 @@ plotting.finish(
     fig,
     "Left, the decay rate of chi-square against time: with weights 1 it drops to 0.9 and "
     "0.24, with 1/e it starts near 2 and sinks to 1.7 at depth 4. Right, the particles' mean "
-    "speed: with weights 1 it collapses at once to a low level, lowest at depth 4, and stays there; with 1/e it falls "
-    "steadily, as the particles arrive.",
+    "speed: with weights 1 it collapses at once to a low level, lowest at depth 4, and stays "
+    "there; with 1/e it falls steadily, as the particles arrive.",
 )
 for name, target in zip(list(runs)[::2], (well, deep)):
     m = runs[name][0]
