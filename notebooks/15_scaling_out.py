@@ -53,6 +53,7 @@ assert errors["4 wide kernels"][-1] > 3 * errors["24 narrow kernels"][-1]
 # - **join** statistics that several machines computed, to the last digit (L15-E1)
 # - **distribute** one step of KSWGD over machines that never see each other's particles (L15-E2)
 # - **collect** answers that come twice, torn or never (L15-E3)
+# - **foresee** features and memory of a fit, and what its report will warn of (L15-E4)
 
 # %%
 import koopcourse as kc
@@ -447,6 +448,7 @@ assert "dictionary" in refused
 # | [L15-E1](../exercises/15_scaling_out.ipynb#L15-E1-Statistics-that-add) | join means and covariances of several machines | 10 |
 # | [L15-E2](../exercises/15_scaling_out.ipynb#L15-E2-One-step,-two-machines) | the weights of one step of KSWGD, from shards | 12 |
 # | [L15-E3](../exercises/15_scaling_out.ipynb#L15-E3-Who-answered,-and-who-did-not) | collect answers that come twice, torn or never | 8 |
+# | [L15-E4](../exercises/15_scaling_out.ipynb#L15-E4-Will-it-fit,-and-will-it-warn) | features and memory against columns, and the report's warning | 10 |
 #
 # ## Key points
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
-# # Exercises 15: what machines tell each other
+# # Exercises 15: what machines tell each other, and what fits
 #
-# **30 minutes · level: core · device: CPU · prerequisites: [lesson 15](../notebooks/15_scaling_out.ipynb)**
+# **40 minutes · level: core · device: CPU · prerequisites: [lesson 15](../notebooks/15_scaling_out.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks
@@ -281,3 +281,79 @@ assert (naive[1:] / naive[0] - rows.mean(0)).norm() > 0.2
 
 # %% [markdown]
 # *Go further.* A sum that is computed in place, `total += values`, is right as long as nobody asks twice. Why does Dask, which keeps what it was given and may run a task again, need `a + b` to leave both alone?
+
+# %% [markdown]
+# ## L15-E4 Will it fit, and will it warn
+#
+# *core, 10 minutes, importance 2 of 3.* How large is a fit in $d$ columns, before it is made? The default dictionary has
+# at most `centres` kernels, 330 of them if nobody asks for others, and a tail of monomials: all of degree one and two,
+#
+# $$d+\tfrac{d(d+1)}{2},$$
+#
+# while these are **at most 1,500 and at most half of the `n` rows**, and else the $d$ columns alone. With $m$ features
+# in all the fit holds six matrices of $m\times m$ numbers of eight bytes. The report warns where there are **fewer than
+# six rows a feature**.
+#
+# Given are the whole numbers `d`, `n` and `centres`. Return three things: `m`, the megabytes of the six matrices (a
+# megabyte is $10^6$ bytes), and `True` or `False`: does the report warn?
+#
+# *Example.* `d = 10, n = 5000, centres = 330` gives 395 features (330 and 10 + 55), 7.49 MB, and no warning: twelve rows a feature.
+#
+# *It must hold that* a further kernel is a further feature, and that twice the features take four times the memory.
+
+
+# %%
+def fit_size(d, n, centres):
+    """Features of the default dictionary, megabytes of a fit, and whether the report warns."""
+    ### BEGIN SOLUTION
+    quadratic = d + d * (d + 1) // 2
+    tail = quadratic if quadratic <= min(1500, n / 2) else d
+    m = centres + tail
+    return m, 6 * 8 * m**2 / 1e6, n < 6 * m
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+fit_size = check("L15-E4", fit_size)
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 1: concept</summary>
+#
+# Count the tail first, then decide whether it is taken, then everything else follows from one number, $m$.
+#
+# </details>
+# <details><summary>Hint 2: formula</summary>
+#
+# $x_1x_2$ and $x_2x_1$ are one monomial, $x_1^2$ is one, too: $d(d+1)/2$ of degree two. Memory: $6\cdot 8\,m^2$ bytes.
+#
+# </details>
+# <details><summary>Hint 3: skeleton</summary>
+#
+# ```python
+# quadratic = d + ___ // 2
+# m = centres + (quadratic if quadratic <= min(___, ___) else ___)
+# return m, ___ * m**2 / 1e6, ___ < 6 * m
+# ```
+#
+# </details>
+
+# %% [markdown]
+# See it work, for 5,000 rows. **Predict first:** in which of these columns does the report warn? And is all well in a
+# hundred columns, where it does not?
+
+# %%
+for d in (2, 10, 30, 31, 50, 53, 54, 100):
+    m, megabytes, warns = fit_size(d, 5000, 330)
+    kc.show(
+        f"{d:3} columns",
+        f"{m:5} features, {megabytes:6.1f} MB{', few rows: the report warns' * warns}",
+    )
+assert [fit_size(d, 5000, 330)[2] for d in (30, 31, 53, 54)] == [False, True, True, False]
+
+# %% [markdown]
+# From 31 columns on it warns, and from 54 on it is silent again: the tail has become linear, there are rows enough for
+# what is left, and what is left no longer sees how two columns vary together. A count tells what a fit *costs* and
+# whether its numbers are steady, not whether the features are the right ones. Second moments inside $k$ modes take
+# $k(1+d+d(d+1)/2)-1$ functions: with five modes 104 in 5 columns, 329 in 10 and 1,154 in 20, more than the default has
+# from twelve columns on. There particles from afar come to the right modes with the wrong spread, and the
+# sampler's report says so in its own words.

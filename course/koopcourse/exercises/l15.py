@@ -1,4 +1,4 @@
-"""Lesson 15: statistics that add, one step of particles that live apart, and answers that come twice or never."""
+"""Lesson 15: statistics that add, one step on several machines, answers that come twice or never, and what fits."""
 
 from __future__ import annotations
 
@@ -648,4 +648,161 @@ E3 = Exercise(
     alternatives=(_collected_by_dict, _collected_by_sorting),
 )
 
-EXERCISES = (E1, E2, E3)
+# --- L15-E4 -------------------------------------------------------------------------------------------------
+
+MOST_IN_TAIL, MATRICES, ROWS_A_FEATURE = 1500, 6, 6
+
+
+def fit_size(d, n, centres):
+    """Features, megabytes of six matrices of them, and whether there are fewer than six rows a feature."""
+    quadratic = d + d * (d + 1) // 2
+    m = centres + (quadratic if quadratic <= min(MOST_IN_TAIL, n / 2) else d)
+    return m, MATRICES * 8 * m**2 / 1e6, n < ROWS_A_FEATURE * m
+
+
+def _table(generator, dtype):
+    d, n, centres = (
+        int(torch.randint(low, high, (), generator=generator)) for low, high in ((2, 54), (800, 9000), (50, 400))
+    )
+    return d, n, centres
+
+
+def _by_counting(d, n, centres):
+    pairs = sum(1 for i in range(d) for j in range(i, d))
+    tail = d + pairs if 2 * (d + pairs) <= n and d + pairs <= 1500 else d
+    return centres + tail, 48e-6 * (centres + tail) ** 2, n / (centres + tail) < 6
+
+
+def _by_binomial(d, n, centres):
+    tail = (d + 1) * (d + 2) // 2 - 1
+    if tail > 1500 or tail > n / 2:
+        tail = d
+    m = tail + centres
+    return m, m * m * 8 * 6 / 10**6, not n >= 6 * m
+
+
+def _with_tail(tail):
+    """The answer with another count of the quadratic tail."""
+
+    def answer(d, n, centres):
+        count = tail(d)
+        m = centres + (count if count <= min(MOST_IN_TAIL, n / 2) else d)
+        return m, MATRICES * 8 * m**2 / 1e6, n < ROWS_A_FEATURE * m
+
+    return answer
+
+
+def _never_linear(d, n, centres):
+    m = centres + d + d * (d + 1) // 2
+    return m, MATRICES * 8 * m**2 / 1e6, n < ROWS_A_FEATURE * m
+
+
+def _no_tail_at_all(d, n, centres):
+    quadratic = d + d * (d + 1) // 2
+    m = centres + (quadratic if quadratic <= min(MOST_IN_TAIL, n / 2) else 0)
+    return m, MATRICES * 8 * m**2 / 1e6, n < ROWS_A_FEATURE * m
+
+
+E4 = Exercise(
+    id="L15-E4",
+    title="Will it fit, and will it warn",
+    minutes=10,
+    importance=2,
+    reference=fit_size,
+    inputs=_table,
+    example=((10, 5000, 330), (395, 7.4892, False)),
+    identities=(
+        Identity(
+            "More rows never bring a warning that fewer did not, where the tail stays the same.",
+            lambda answer, args: answer(args[0], 20_000, args[2])[2] <= answer(args[0], 10_000, args[2])[2],
+        ),
+        Identity(
+            "A further kernel is a further feature.",
+            lambda answer, args: answer(args[0], args[1], args[2] + 1)[0] == answer(*args)[0] + 1,
+        ),
+        Identity(
+            "Twice the features take four times the memory.",
+            lambda answer, args: agree(
+                answer(args[0], args[1], args[2] + answer(*args)[0])[1], 4 * answer(*args)[1], 1e-9
+            ),
+        ),
+    ),
+    edge_cases=(
+        Edge("one column", lambda generator, dtype: (1, 600, 20), "sizes"),
+        Edge("fifty columns, a tail of 1,325", lambda generator, dtype: (50, 5000, 330), "sizes"),
+        Edge("53 columns, a tail of 1,484, the last that is taken", lambda generator, dtype: (53, 5000, 330), "ties"),
+        Edge("54 columns, a tail of 1,539, which is not", lambda generator, dtype: (54, 5000, 330), "ties"),
+        Edge("a tail of exactly half of the rows", lambda generator, dtype: (10, 130, 20), "ties"),
+        Edge("exactly six rows a feature", lambda generator, dtype: (10, 6 * 395, 330), "ties"),
+        Edge("one row fewer", lambda generator, dtype: (10, 6 * 395 - 1, 330), "ties"),
+        Edge("four hundred columns", lambda generator, dtype: (400, 5000, 330), "far"),
+    ),
+    without={"units": "counts have no unit"},
+    mistakes=(
+        Mistake(
+            "linear-or-squares-left-out",
+            "You count d (d + 1) / 2 in all; that many are the products, squares among them, and d columns come first.",
+            _with_tail(lambda d: d + d * (d - 1) // 2),
+        ),
+        Mistake(
+            "both-orders",
+            "You count x1 x2 and x2 x1; they are one function, so of d^2 products d (d + 1) / 2 are different.",
+            _with_tail(lambda d: d + d * d),
+        ),
+        Mistake(
+            "squares-alone",
+            "You count squares and no products of two columns; without them no correlation can be told.",
+            _with_tail(lambda d: 2 * d),
+        ),
+        Mistake(
+            "with-the-constant",
+            "You count the constant; its variance is zero, so no dictionary here holds it.",
+            _with_tail(lambda d: 1 + d + d * (d + 1) // 2),
+        ),
+        Mistake(
+            "always-quadratic",
+            "You keep the quadratic tail whatever its size; above 1,500, or above half of the rows, it is linear.",
+            _never_linear,
+        ),
+        Mistake(
+            "tail-dropped",
+            "You drop the tail where it is too long; its d columns stay, without them nothing pulls far particles in.",
+            _no_tail_at_all,
+        ),
+        Mistake(
+            "one-matrix",
+            "You count one matrix; the fit holds six of m x m at once.",
+            lambda d, n, centres: (
+                fit_size(d, n, centres)[0],
+                fit_size(d, n, centres)[1] / 6,
+                fit_size(d, n, centres)[2],
+            ),
+        ),
+        Mistake(
+            "single-precision",
+            "You take four bytes a number; sums over rows are float64, eight bytes.",
+            lambda d, n, centres: (
+                fit_size(d, n, centres)[0],
+                fit_size(d, n, centres)[1] / 2,
+                fit_size(d, n, centres)[2],
+            ),
+        ),
+        Mistake(
+            "rows-times-features",
+            "You store the features of all rows, n x m; a fit walks over the rows in chunks and holds m x m sums.",
+            lambda d, n, centres: (
+                fit_size(d, n, centres)[0],
+                8 * n * fit_size(d, n, centres)[0] / 1e6,
+                fit_size(d, n, centres)[2],
+            ),
+        ),
+        Mistake(
+            "warned-at-six",
+            "You warn at six rows a feature, too; six are enough, fewer are not.",
+            lambda d, n, centres: (*fit_size(d, n, centres)[:2], n <= 6 * fit_size(d, n, centres)[0]),
+        ),
+    ),
+    alternatives=(_by_counting, _by_binomial),
+)
+
+EXERCISES = (E1, E2, E3, E4)
