@@ -46,6 +46,7 @@ FourierNet.forward: labels=None
 GaussianMixture: weights=None
 GaussianMixture.ring: weights=None
 GaussianRBF: units=1.0
+GaussianRBF.contract_grad: values=None
 GaussianRBF.from_data: units=None
 GeneratorEDMD: tol=1e-08, manifold=None, standardize=False
 GeneratorEDMD.fit: weights=None
@@ -68,10 +69,12 @@ KoopmanSampler.condition: n=800, prior=4000
 KoopmanSampler.draw: moved=True
 KoopmanSampler.fit: weights=None
 KoopmanSampler.get_params: deep=True
+KoopmanSampler.transport: by_cluster=None
 LAWGD: step_size=1.0, max_move=0.25, noise=0.3
 Ladder.from_data: levels=(0.66, 0.33, 0.16, 0.08, 0.0), fit=None
 LearnedSchedule: degree=6
 Monomials: center=0.0, scale=1.0
+MultiScale.contract_grad: values=None
 MultiScale.from_data: n_centers=(250, 60, 20), tail=None, units=None
 NeuralDictionary.from_pairs: n_features=8, hidden=40, n_steps=800, batch=500
 OrnsteinUhlenbeck: theta=1.0, rotation=0.0
@@ -82,7 +85,10 @@ QuadrupleWell: beta=1.0, stiffness=1.0
 Ranks: timeout=60.0, same_noise=True
 SVGD: bandwidth=None, adaptive=False
 Spectrum: report='', manifold=None, units=None, spread_ratio=1.0
+Spectrum.contract_grad: features=None
+Spectrum.dirichlet: features=None
 Spectrum.from_functions: grad=None, scale=1.0, manifold=None
+Spectrum.mean: features=None
 Sphere: radius=1.0
 Standardizer.of: weights=None
 Torus: R=2.0, r=0.8
