@@ -29,10 +29,8 @@ def as_score(operation: str, score: Score | Target, name: str = "score") -> Scor
     """
     function = getattr(score, "score", score)
     if not callable(function):
-        raise TypeError(
-            f"{operation}: {name} must be a function (n, d) -> (n, d), such as target.score, got "
-            f"{type(score).__name__}."
-        )
+        kind = type(score).__name__
+        raise TypeError(f"{operation}: {name} must be a function (n, d) -> (n, d), such as target.score, got {kind}.")
 
     def checked(x: Tensor) -> Tensor:
         vectors = function(x)

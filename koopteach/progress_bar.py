@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -15,17 +16,14 @@ def interactive() -> bool:
     return os.environ.get("KOOPTEACH_STRICT") != "1" and ("ipykernel" in sys.modules or sys.stderr.isatty())
 
 
-def progress(items: Iterable[_T], description: str, total: int | None = None) -> Iterator[_T]:
+def progress(items: Iterable[_T], description: str) -> Iterator[_T]:
     """Iterate with a progress bar where a person watches, silently elsewhere.
 
     The bar removes itself at the end, so that a saved notebook holds no trace of it.
     """
-    if not interactive():
-        yield from items
-        return
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:  # the bar is a comfort, never a need
-        yield from items
-        return
-    yield from tqdm(items, desc=description, total=total, leave=False)
+    if interactive():
+        with suppress(ImportError):  # the bar is a comfort, never a need
+            from tqdm.auto import tqdm
+
+            items = tqdm(items, desc=description, leave=False)
+    yield from items

@@ -307,16 +307,13 @@ class _Formulas:
     def contract_grad(self, x: Tensor, weights: Tensor) -> Tensor:
         return torch.einsum("nrd,r->nd", self.grad(x), weights)
 
-    def first(self, r: int) -> _Formulas:
+    def first(self, r: int) -> Self:
         return replace(self, count=r)
 
     def _looked_at(self, name: str, values: Tensor, needed: tuple[int, ...]) -> Tensor:
         """Another shape would be spread over the modes or the coordinates silently."""
         found = tuple(values.shape)
-        fits = (
-            len(found) == len(needed) and found[1] >= needed[1] and (found[0], *found[2:]) == (needed[0], *needed[2:])
-        )
-        if not fits:
+        if not (len(found) > 1 and found[1] >= needed[1] and (found[0], needed[1], *found[2:]) == needed):
             raise ValueError(f"Spectrum.from_functions: {name} returned shape {found}, but {needed} is needed.")
         if not is_traced(values) and bool(values.isnan().any()):
             bad = int(values.isnan().flatten(1).any(dim=1).sum())

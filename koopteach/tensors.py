@@ -204,9 +204,8 @@ def as_coefficients(operation: str, name: str, value: Any, shape: tuple[int | st
         raise TypeError(f"{operation}: {name} must be a tensor, got {type(value).__name__}.")
     refuse_shape(operation, name, value, shape)
     if value.dtype != like.dtype or value.device != like.device:
-        raise TypeError(
-            f"{operation}: {name} is {value.dtype} on {value.device}, but {like.dtype} on {like.device} is needed."
-        )
+        found, needed = (f"{tensor.dtype} on {tensor.device}" for tensor in (value, like))
+        raise TypeError(f"{operation}: {name} is {found}, but {needed} is needed.")
     return value
 
 
@@ -243,14 +242,12 @@ def device_of(generator: torch.Generator | None, like: Tensor | None = None) -> 
 
 def randn(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Standard normal numbers with the dtype and device of ``like``, drawn where ``generator`` lives."""
-    where = device_of(generator, like)
-    return torch.randn(shape, dtype=like.dtype, device=where, generator=generator).to(like.device)
+    return torch.randn(shape, dtype=like.dtype, device=device_of(generator, like), generator=generator).to(like.device)
 
 
 def rand(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Uniform numbers in [0, 1) with the dtype and device of ``like``, drawn where ``generator`` lives."""
-    where = device_of(generator, like)
-    return torch.rand(shape, dtype=like.dtype, device=where, generator=generator).to(like.device)
+    return torch.rand(shape, dtype=like.dtype, device=device_of(generator, like), generator=generator).to(like.device)
 
 
 def random_rows(x: Tensor, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -285,9 +282,8 @@ def count_different(x: Tensor) -> int:
     """How many of the rows are different ones."""
     if is_traced(x):
         return len(x)
-    group = x.new_zeros(
-        len(x), dtype=torch.int64
-    )  # rows that are the same so far; torch's unique(dim=0) loops over all
+    # by columns, each joined to the rows that are the same so far: torch's unique(dim=0) loops over all
+    group = x.new_zeros(len(x), dtype=torch.int64)
     for column in x.T:
         _, value = column.unique(return_inverse=True)
         group = (len(x) * group + value).unique(return_inverse=True)[1]

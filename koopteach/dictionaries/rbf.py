@@ -16,17 +16,7 @@ from koopteach.dictionaries.polynomial import Monomials
 from koopteach.kernels import augmented, exp2_, exponents
 from koopteach.protocols import Dictionary
 from koopteach.standardizer import Standardizer
-from koopteach.tensors import (
-    Movable,
-    as_coefficients,
-    as_count,
-    as_numbers,
-    as_points,
-    chunks,
-    map_chunks,
-    same_kind,
-    seed_from,
-)
+from koopteach.tensors import Movable, as_coefficients, as_count, as_numbers, as_points, chunks, same_kind, seed_from
 
 # A kernel reaches its neighbours at 1.2 times what covers them on average (1.5 mean distances): narrower leaves
 # holes between the kernels, wider makes them all alike (the Gram matrix loses its rank).
@@ -196,7 +186,7 @@ class GaussianRBF(Movable):
     def reaches(self, x: Tensor) -> Tensor:
         """Which of the points feel some kernel (the largest above 0.001), ``(n,)``."""
         x = as_points("GaussianRBF", "x", x, dim=self.dim)
-        return map_chunks(lambda part: self(part).amax(dim=1) > _FELT, x, self.n_features)
+        return torch.cat([self(x[rows]).amax(dim=1) > _FELT for rows in chunks(len(x), self.n_features)])
 
     def _shifted(self, x: Tensor) -> Tensor:
         x = as_points("GaussianRBF", "x", x, dim=self.dim)

@@ -47,7 +47,7 @@ def kl_histogram(x: Tensor, log_prob: Callable[[Tensor], Tensor], low: float, hi
         raise ValueError(f"kl_histogram: low < high is needed, both finite, got {low} and {high}.")
     if d > 3:
         raise ValueError(f"kl_histogram: x has dimension {d}, but {bins}^{d} cells are too many; at most 3 works.")
-    exact = _cell_probabilities(log_prob, x, low, high, bins)
+    exact = _cell_masses(log_prob, x, low, high, bins)
     outside = 1 - float(exact.sum())
     if outside < -0.02:
         raise ValueError(f"kl_histogram: log_prob gives the box the mass {1 - outside:.2f}; it must be normalised.")
@@ -61,9 +61,7 @@ def kl_histogram(x: Tensor, log_prob: Callable[[Tensor], Tensor], low: float, hi
     return float(torch.xlogy(p, p / exact).sum())
 
 
-def _cell_probabilities(
-    log_prob: Callable[[Tensor], Tensor], like: Tensor, low: float, high: float, bins: int
-) -> Tensor:
+def _cell_masses(log_prob: Callable[[Tensor], Tensor], like: Tensor, low: float, high: float, bins: int) -> Tensor:
     """Midpoint rule with ``_SUB`` points along each side of each cell, flattened to ``(bins^d,)``."""
     d, side = like.shape[1], bins * _SUB
     h = (high - low) / side

@@ -8,7 +8,7 @@ from torch import Tensor
 from koopteach.arrays import as_tensor
 from koopteach.metrics.density import total_variation
 from koopteach.metrics.neighbours import distances, precision
-from koopteach.tensors import as_points, chunks, symmetric_power
+from koopteach.tensors import as_points, map_chunks, symmetric_power
 
 
 def frechet_distance(x: Tensor, y: Tensor) -> float:
@@ -138,4 +138,4 @@ def neighbour_ratio(x: Tensor, train: Tensor, held_out: Tensor) -> float:
 
 def _to_nearest(x: Tensor, y: Tensor) -> Tensor:
     """Distance of each row of ``x`` to the nearest row of ``y``, ``(n,)``."""
-    return torch.cat([distances(x[rows], y).amin(dim=1) for rows in chunks(len(x), len(y))])
+    return map_chunks(lambda part: distances(part, y).amin(dim=1), x, len(y))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from koopteach.tensors import as_count, as_points, chunks
+from koopteach.tensors import as_count, as_points, map_chunks
 
 
 def precision(x: Tensor, reference: Tensor, *, k: int = 5) -> float:
@@ -38,10 +38,9 @@ def precision(x: Tensor, reference: Tensor, *, k: int = 5) -> float:
     if k >= m:
         raise ValueError(f"precision: k must be between 1 and {m - 1}, one less than the reference points, got {k}.")
     # every point is its own nearest, hence one more
-    balls = [distances(reference[rows], reference).kthvalue(k + 1, dim=1).values for rows in chunks(m, m)]
-    radii = torch.cat(balls)
-    inside = [(distances(x[rows], reference) <= radii).any(dim=1) for rows in chunks(len(x), len(reference))]
-    return float(torch.cat(inside).double().mean())
+    radii = map_chunks(lambda part: distances(part, reference).kthvalue(k + 1, dim=1).values, reference, m)
+    inside = map_chunks(lambda part: (distances(part, reference) <= radii).any(dim=1), x, m)
+    return float(inside.double().mean())
 
 
 def distances(x: Tensor, y: Tensor) -> Tensor:

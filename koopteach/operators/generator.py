@@ -125,8 +125,7 @@ class GeneratorEDMD(Additive):
         self._like, self._size = x[:1].clone(), la.Size()
         units = self.standardize
         self._units = (Standardizer.of(x, weights) if units else None) if isinstance(units, bool) else units.to(x)
-        self._weight, self._psi = zeros(()), zeros(m)
-        self._gram, self._stiffness = zeros(m, m), zeros(m, m)
+        self._weight, self._psi, self._gram, self._stiffness = zeros(()), zeros(m), zeros(m, m), zeros(m, m)
 
     def _accumulate(self, x: Tensor, w: Tensor) -> None:
         # Products in the data's precision, sums over chunks in float64.

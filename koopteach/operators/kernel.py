@@ -99,9 +99,8 @@ class KernelEDMD:
                 f"KernelEDMD.fit: one kernel of width {self.kernel_width:g} explains all points of x. "
                 "Take a smaller width. Or are all points the same?"
             )
-        self._edmd = _KernelSpace(
-            kernels, lag=self.lag, ridge=ridge, reversible=self.reversible, manifold=self.manifold
-        ).fit(x, y)
+        edmd = _KernelSpace(kernels, lag=self.lag, ridge=ridge, reversible=self.reversible, manifold=self.manifold)
+        self._edmd = edmd.fit(x, y)
         return self
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:

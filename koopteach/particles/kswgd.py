@@ -137,9 +137,8 @@ class KSWGD:
             limited = float(self.ranks.mean(x.new_tensor(limited), len(x)))
         amplitude = self.noise * max(0.0, 1 - 2 * progress)
         if amplitude and math.isfinite(length):
-            move = move + amplitude * length * math.sqrt(2 / x.shape[1]) * self.ranks.randn(
-                tuple(x.shape), x, generator
-            )
+            noise = self.ranks.randn(tuple(x.shape), x, generator)
+            move = move + amplitude * length * math.sqrt(2 / x.shape[1]) * noise
         x = x + stretch * move
         if self.spectrum.manifold is not None:
             x = self.spectrum.manifold.project(x)
@@ -164,9 +163,8 @@ class KSWGD:
         return float(0.5 * (m**2 / self.spectrum.energies).sum())
 
     def _velocity(self, x: Tensor, m: Tensor) -> Tensor:
-        return -self.spectrum.stretch.square() * self.spectrum.contract_grad(
-            x, self._weights(x, m), self._at(x).features
-        )
+        slopes = self.spectrum.contract_grad(x, self._weights(x, m), self._at(x).features)
+        return -self.spectrum.stretch.square() * slopes
 
     def _weights(self, x: Tensor, m: Tensor) -> Tensor:
         if math.isinf(self.damping):

@@ -75,8 +75,7 @@ class Ladder:
         levels = [not_negative("Ladder.from_data", "levels", level) for level in levels]
         if not levels or levels != sorted(levels, reverse=True):
             raise ValueError(f"Ladder.from_data: levels must be descending, and at least one, got {levels}.")
-        if fit is None:
-            fit = _default_fit(generator)
+        fit = _default_fit(generator) if fit is None else fit
         scale = math.sqrt(x.shape[1]) * Standardizer.of(x).spread
         noised = (x + level * scale * randn(tuple(x.shape), x, generator) for level in levels)
         return cls([KSWGD(fit(data), **options) for data in noised])

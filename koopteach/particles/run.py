@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,10 +125,10 @@ def run_particles(
     steps = range(1, n_steps + 1)
     try:
         for step in with_progress(steps, type(method).__name__) if verbose else steps:
-            with recorder.timed():
-                moved, state, new_info = method.step(x, state, progress=(step - 1) / n_steps, generator=generator)
-                diverged = recorder.lost(moved)  # looks at the numbers, so a GPU's work is done when the time stops
-            recorder.count(new_info)
+            started = time.perf_counter()
+            moved, state, new_info = method.step(x, state, progress=(step - 1) / n_steps, generator=generator)
+            diverged = recorder.lost(moved)  # looks at the numbers, so a GPU's work is done when the time stops
+            recorder.count(new_info, time.perf_counter() - started)
             if diverged:
                 break
             x, info, done = moved, new_info, step
@@ -152,9 +150,8 @@ def _diagnosis(run: Run, step: int, n_steps: int, method: Sampler) -> str:
     if run.acceptance[1:].nanmean() < _HARDLY_ACCEPTED:  # false for NaN, of a method without proposals
         return "hardly a proposal was accepted, so that the particles stay where they are. Use a smaller step_size."
     if run.diverged:
-        return f"particles diverged at step {step} of {n_steps}; the run stops there. Use a smaller step_size" + (
-            ", or max_move=0.25." if hasattr(method, "max_move") else "."
-        )
+        mend = "a smaller step_size, or max_move=0.25" if hasattr(method, "max_move") else "a smaller step_size"
+        return f"particles diverged at step {step} of {n_steps}; the run stops there. Use {mend}."
     if not run.stalled:
         return ""
     # words only: the numbers of a stalled run repeat on no other machine
@@ -198,14 +195,9 @@ class _Recorder:
         self._bound = _LOST * max(self._size(x), self._scale)
         self.record(x, 0, {})
 
-    @contextmanager
-    def timed(self) -> Generator[None, None, None]:
-        started = time.perf_counter()
-        yield
-        self._seconds += time.perf_counter() - started
-
-    def count(self, info: dict[str, Any]) -> None:
+    def count(self, info: dict[str, Any], seconds: float) -> None:
         self._evaluations += info.get("score_evaluations", 0)
+        self._seconds += seconds
 
     def lost(self, x: Tensor) -> bool:
         """Whether anybody's particles are, NaN included."""

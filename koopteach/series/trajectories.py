@@ -65,14 +65,12 @@ def trajectories(who: str, series: Any, times: Any) -> list[Trajectory]:
     if not is_many(series):
         return [_trajectory(who, "series", series, times)]
     clocks = times_of_each(who, series, times)
-    several = [_trajectory(who, f"series[{k}]", z, clock) for k, (z, clock) in enumerate(zip(series, clocks))]
-    kinds = [
-        f"{z.values.shape[1]} columns, {z.values.dtype} on {z.values.device}, {z.clock} for times" for z in several
-    ]
+    every = [_trajectory(who, f"series[{k}]", z, clock) for k, (z, clock) in enumerate(zip(series, clocks))]
+    kinds = [f"{z.values.shape[1]} columns, {z.values.dtype} on {z.values.device}, {z.clock} for times" for z in every]
     for k, kind in enumerate(kinds):
         if kind != kinds[0]:
             raise ValueError(f"{who}: series[{k}] has {kind}, but series[0] has {kinds[0]}. All need the same.")
-    return several
+    return every
 
 
 def is_many(series: Any) -> bool:

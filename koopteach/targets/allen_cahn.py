@@ -7,18 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from koopteach.tensors import (
-    Movable,
-    as_count,
-    as_number,
-    as_points,
-    chunks,
-    positive,
-    rand,
-    randn,
-    refuse_shape,
-    same_kind,
-)
+from koopteach.tensors import Movable, as_coefficients, as_count, as_number, as_points, chunks, positive, rand, randn
 
 # The law of a field is a product of factors, of single values and of neighbours' differences; sums over a grid of a
 # quarter of the narrower one's width are exact to rounding.
@@ -100,16 +89,15 @@ class AllenCahn(Movable):
         length: float = 1.0,
     ) -> None:
         n_points = as_count("AllenCahn", "n_points", n_points, at_least=2)
-        for name, value in {"kappa": kappa, "temperature": temperature, "length": length}.items():
-            positive("AllenCahn", name, value)
+        sizes = {"kappa": kappa, "temperature": temperature, "length": length}
+        self.kappa, self.temperature, self.length = (positive("AllenCahn", name, size) for name, size in sizes.items())
         growth, cubic = as_number("AllenCahn", "growth", growth), as_number("AllenCahn", "cubic", cubic)
         if not (0 <= cubic < math.inf and math.isfinite(growth) and (cubic > 0 or growth < 0)):
             raise ValueError(
                 f"AllenCahn: growth={growth} with cubic={cubic} lets fields escape to infinity. "
                 "Take cubic > 0, or cubic = 0 with growth < 0 for the linear equation."
             )
-        self.dim, self.kappa, self.temperature = n_points, float(kappa), float(temperature)
-        self.growth, self.cubic, self.length = float(growth), float(cubic), float(length)
+        self.dim, self.growth, self.cubic = n_points, growth, cubic
         self.dx = self.length / n_points
         k = torch.arange(n_points, dtype=torch.float64)
         self.decay = self.kappa * (2 / self.dx * torch.sin(math.pi * k / (2 * n_points))) ** 2 - self.growth
@@ -157,8 +145,7 @@ class AllenCahn(Movable):
         """
         u = as_points("AllenCahn.step", "u", u, dim=self.dim)
         self._refuse_step("AllenCahn.step", dt)
-        refuse_shape("AllenCahn.step", "noise", noise, tuple(u.shape), ", like u")
-        same_kind("AllenCahn.step", noise, u, "u")
+        noise = as_coefficients("AllenCahn.step", "noise", noise, tuple(u.shape), u)
         return inverse_cosine_transform(self._step(cosine_transform(u), u, dt, noise))
 
     def _step(self, c: Tensor, u: Tensor, dt: float, noise: Tensor) -> Tensor:

@@ -277,8 +277,6 @@ class Torus(Surface):
         k = torch.arange(points, dtype=torch.float64)
         difference = k[:, None] - k
         half = math.pi * difference / points
-        slope = torch.where(
-            difference == 0, 0.0, 0.5 * (-1.0) ** difference / torch.where(difference == 0, 1.0, half.sin())
-        )
+        slope = (0.5 * (-1.0) ** difference / half.sin()).fill_diagonal_(0.0)
         scaled = a.sqrt()[:, None] * slope / a.sqrt()
         return torch.linalg.eigvalsh(scaled.T @ scaled / self.r**2 + torch.diag((m / a) ** 2)).clamp_min(0.0)[: n + 1]

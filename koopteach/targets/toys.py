@@ -50,10 +50,8 @@ class NoisyCurves(Toy):
     """
 
     def __init__(self, curves: Tensor, middle: Tensor, variance: Tensor, noise: float) -> None:
-        self.noise = noise
+        self.noise, self.middle, self.curves = noise, middle, curves
         self.scale = (variance + noise**2).sqrt()
-        self.middle = middle
-        self.curves = curves
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """``n`` independent samples, ``(n, 2)``."""
