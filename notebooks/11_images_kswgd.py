@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Pictures from noise by KSWGD
 #
-# **75 minutes · level: core · device: CPU is enough · prerequisites: lessons 03 (generator spectra), 05 (KSWGD), 08 (flow matching)**
+# **70 minutes, and 5 of side roads · level: core · device: CPU is enough · prerequisites: lessons 03 (generator spectra), 05 (KSWGD), 08 (flow matching)**
 #
 # Its question: *can particles that follow a spectrum become pictures? The paper shows that they can, and admits that diffusion models
 # do it better. What is missing, and what does each repair bring?*
@@ -22,7 +22,7 @@ profile = kc.setup("11")
 # ## A picture first
 #
 # Here are twelve of 580 particles. They start as standard normal noise in six dimensions and follow a spectrum. A decoder shows what
-# they are at each moment: even noise looks nearly like a digit to this decoder, and the particles make up their minds within ten steps.
+# they are at each moment: to this decoder already noise is nearly a digit, and the particles make up their minds within ten steps.
 # Nobody told them that there are ten digits.
 
 # %%
@@ -31,7 +31,7 @@ from time import process_time
 
 import torch
 
-from koopcourse import plotting
+from koopcourse import judges, plotting
 
 images = kc.load_images("digits8")
 autoencoder, classifier = kc.shipped("digits-codes"), kc.shipped("digits-classifier")
@@ -40,7 +40,7 @@ x0 = torch.randn(len(held_out), z.shape[1], dtype=z.dtype, generator=profile.gen
 
 
 def resolve(z, kernels, width, coarse=200):
-    """Narrow kernels, wide ones and a quadratic tail; all the modes that the data support."""
+    """An estimator with narrow kernels, wide ones and a quadratic tail."""
     narrow = kt.GaussianRBF.from_data(z, kernels, profile.generator(2), units=1.0)
     wide = kt.GaussianRBF.from_data(z, coarse, profile.generator(3), units=1.0)
     parts = [
@@ -76,7 +76,8 @@ plotting.picture_rows(film, alt=alt)
 # of the clouds from the codes alone, and move noise until all its modes agree with the data's.
 #
 # Then comes the hard part: *are they good?* A distance in the code space does not see whether strokes are broken. So pictures
-# are judged by another network, through several numbers, each beside what real pictures score against real pictures.
+# are judged by another network, through several numbers, each beside what real pictures score against real pictures. And two
+# questions are kept apart, as in lesson 01: are the particles *drawn from the right distribution*, and do they lie *evenly*?
 
 # %% [markdown]
 # ## The mathematics
@@ -102,9 +103,14 @@ plotting.picture_rows(film, alt=alt)
 #
 # $$|\mu-\nu|^2+\mathrm{tr}\big(A+B-2(AB)^{1/2}\big), \tag{4}$$
 #
-# **precision** (which share of the fakes lies within the reach of real ones, the distance to their fifth neighbour), **recall** (the
-# same with the samples exchanged) and the balance of the **classes**. In the codes: sliced $W_2$, and the distance to the **nearest** training code
-# over that of held-out codes; 0 means copies, 1 as new as new data.
+# **precision** (which share of the fakes lies within the reach of real ones, the distance to their fifth neighbour) and **recall** (the
+# same with the samples exchanged). In the codes: sliced $W_2$, and two numbers that see copies. *Nearest* is the median distance to the
+# nearest training code over that of held-out codes: 0 means copies, 1 as new as new data. The **memorisation test** (halves) asks
+#
+# $$P\big(\text{a sample is nearer to the training codes than to as many held-out ones}\big), \tag{5}$$
+#
+# 1/2 for new points. There are twice as many training codes as held-out ones, so half of them is set aside: copies of them all
+# score about 3/4 here.
 #
 # | symbol | code | meaning |
 # |---|---|---|
@@ -170,85 +176,131 @@ def judge(codes):
         "Frechet": kt.frechet_distance(features, real),
         "precision": precision,
         "recall": recall,
-        "classes": kt.class_balance(
-            classifier.predict(autoencoder.decode(codes)), images.test_labels
-        ),
-        "nearest": kt.neighbour_ratio(codes, z, held_out),
         "sliced W2": kt.sliced_wasserstein2(codes, held_out),
+        "nearest": kt.neighbour_ratio(codes, z, held_out),
+        "halves": judges.halves(codes, z, held_out, generator=profile.generator(20)),
     }
 
 
+def law(many, repeats=20):
+    """The same of random parts of many codes, as many as there are held-out ones: their mean."""
+    g = profile.generator(10)
+    parts = [torch.randperm(len(many), generator=g)[: len(held_out)] for _ in range(repeats)]
+    numbers = [judge(many[rows]) for rows in parts]
+    return {key: sum(part[key] for part in numbers) / repeats for key in numbers[0]}
+
+
+# %% tags=["collapsed"]
 def head():
-    print(" " * 32 + "".join(f"{key:>10}" for key in floor) + "   CPU s")
+    print(" " * 36 + "".join(f"{key:>10}" for key in floor) + "   CPU s")
 
 
 def line(name, numbers, spent=""):
-    print(f"{name:32}" + "".join(f"{value:10.3f}" for value in numbers.values()) + f"{spent:>8}")
+    print(f"{name:36}" + "".join(f"{value:10.3f}" for value in numbers.values()) + f"{spent:>8}")
 
-
-# %% tags=["nbval-ignore-output"]
-some = [
-    torch.randperm(len(z), generator=profile.generator(10 + i))[: len(held_out)] for i in range(8)
-]
-draws = [judge(z[rows]) for rows in some]
-floor = {key: sum(draw[key] for draw in draws) / len(draws) for key in draws[0]}
-spread = {key: torch.tensor([draw[key] for draw in draws]).std().item() for key in floor}
-head()
-line("real codes, mean of 8 draws", floor)
-line("  standard deviation", spread)
-line("noise, the start", judge(x0))
-line("KSWGD, as above", judge(run.final), f"{seconds:.1f}")
-assert judge(run.final)["Frechet"] < floor["Frechet"] < judge(x0)["Frechet"] / 3
 
 # %% [markdown]
-# The floor of *nearest* is zero because training codes are training codes; there 1 is the mark. Read the line of KSWGD: Frechet *below*
-# its floor (particles are spread more evenly than independent draws, lesson 05), recall above its floor, precision a little short: more
-# of its pictures than of the real ones are not among digits. How much worse this was at first, and what closes the gap, comes now.
+# Two floors: real codes drawn at random, and as many training codes that were picked to lie evenly (`kt.herd`). The law of KSWGD is judged by
+# random parts of a run of ten times as many particles and read beside the first; the 580 particles of our picture, as they are, beside the second.
+
+# %% tags=["nbval-ignore-output"]
+start = torch.randn(10 * len(x0), z.shape[1], dtype=z.dtype, generator=profile.generator(12))
+options = {"n_steps": 60, "record_every": 60, "verbose": False, "generator": profile.generator(13)}
+large = kt.run_particles(paper, start, **options).final
+floor, even = law(z), judge(z[kt.herd(z, len(x0))])
+ours, as_they_are = law(large), judge(run.final)
+
+# %% tags=["collapsed", "nbval-ignore-output"]
+head()
+line("noise, the start", law(start))
+line("real codes, at random", floor)
+line("KSWGD, parts of a large run", ours)
+line("training codes, picked evenly", even)
+line("KSWGD, 580 as they are", as_they_are, f"{seconds:.1f}")
+assert (
+    as_they_are["Frechet"] < 0.75 * floor["Frechet"]
+    and as_they_are["Frechet"] < 1.3 * even["Frechet"]
+)
+assert as_they_are["Frechet"] < 0.7 * ours["Frechet"]
+assert 0.9 * floor["Frechet"] < ours["Frechet"] < 1.8 * floor["Frechet"]
+assert ours["Frechet"] < law(start)["Frechet"] / 3
+assert 0.68 < floor["halves"] < 0.8
+apart = [kt.frechet_distance(seen(run.final), real[k::2]) for k in range(2)]
+kc.show("580 as they are, against either half of the held-out pictures", apart, 2)
+assert abs(apart[0] - apart[1]) > 0.1
+
+# %% [markdown]
+# One sampler, two Frechet distances. As they are, its particles have half the distance of real codes drawn at random, and so do training codes that were
+# picked: that is evenness, good for averages. Its *law* is a third above that of real codes; precision is a little short, too. (*Nearest* is 0 and
+# *halves* about 3/4 for training codes, which are copies of themselves.) Held-out pictures are few: against either half of
+# them the same sample scores quite differently, so second digits decide nothing.
 #
 # ## What closes the gap, step by step
 #
-# **Predict, then run.** We begin with the package's defaults (330 kernels, damped metric, at most 200 modes) and change one thing after the
-# other (seconds are the transport's alone): the paper's metric (60 steps, damped ones take 20); narrower kernels and more of them, with all
-# their modes; one step of Tweedie's formula. Which one helps most, and which one costs?
+# **Predict, then run.** We begin with the package's defaults (about 320 features, of which the codes support about 170 modes; damped metric, 20 steps) and change one thing after the
+# other: the paper's metric (60 steps); 500 narrow kernels beside 200 wider ones, about 530 modes; one step of Tweedie's formula.
+# All are judged as they are, like with like. Which one helps most?
 #
-# <details><summary>Answer</summary>
+# <details><summary>the metric: one of the two gets stuck</summary>
 #
-# The metric changes hardly anything here but the price: from standardised noise nothing gets stuck. Resolution helps most: the slow modes tell
-# clouds apart, only the fast ones tell the inside of a cloud from the gap beside it. The last step brings precision near the floor, for a little recall.
+# In lesson 05 particles started in one mode. From standardised noise nothing gets stuck, and the two metrics differ little.
+#
+# </details>
+# <details><summary>more and narrower kernels</summary>
+#
+# Right. Slow modes tell clouds apart; only fast ones tell the inside of a cloud from the gap beside it. The law gains as well.
+#
+# </details>
+# <details><summary>the denoising step: pictures are blurred</summary>
+#
+# It brings precision nearer to that of real codes. The Frechet distance hardly notices: behind narrow kernels little blur is left.
 #
 # </details>
 
 # %% tags=["nbval-ignore-output"]
 variance = 0.01
 default = kt.GeneratorEDMD(kt.MultiScale.from_data(z, generator=profile.generator(2))).fit(z)
+coarse = default.spectrum()
 ladder = {
-    "package's defaults": (default.spectrum(), 1.0),
-    "paper's metric": (default.spectrum(), math.inf),
+    "package's defaults": (coarse, 1.0),
+    "paper's metric": (coarse, math.inf),
     "500 narrow kernels": (spectrum, math.inf),
 }
 ends, score = {}, kt.spectral_score(spectrum, z)
 head()
 for name, (modes, damping) in ladder.items():
     began, method = process_time(), kt.KSWGD(modes, damping=damping)
-    steps = 20 if damping == 1.0 else 60
-    ends[name] = kt.run_particles(
-        method, x0, n_steps=steps, record_every=60, generator=profile.generator(4)
-    ).final
+    options = {"n_steps": 20 if damping == 1.0 else 60, "generator": profile.generator(4)}
+    ends[name] = kt.run_particles(method, x0, record_every=60, verbose=False, **options).final
     line(name, judge(ends[name]), f"{process_time() - began:.1f}")
 ends["one denoising step"] = kt.denoise(score, ends["500 narrow kernels"], variance)
 table = {name: judge(x) for name, x in ends.items()}
 line("one denoising step", table["one denoising step"])
+
+# %% tags=["collapsed", "nbval-ignore-output"]
 last, first = table["one denoising step"], table["package's defaults"]
-assert last["Frechet"] < 0.8 * first["Frechet"] and last["precision"] > first["precision"] + 0.01
+options = {"n_steps": 60, "record_every": 60, "verbose": False, "generator": profile.generator(13)}
+before = law(kt.run_particles(kt.KSWGD(coarse, damping=math.inf), start, **options).final)
+sharp = law(kt.denoise(score, large, variance))
+print("random parts of large runs")
+line("paper's metric", before)
+line("500 narrow kernels", ours)
+line("one denoising step", sharp)
+gains = -torch.tensor([x["Frechet"] for x in table.values()]).diff()
+assert gains[1] > 2 * gains[0].abs() and gains[1] > 4 * gains[2].abs()
+assert ours["Frechet"] < 0.85 * before["Frechet"] and sharp["precision"] > ours["precision"]
+assert last["precision"] > first["precision"] + 0.01
 assert last["precision"] > floor["precision"] - 0.02 and last["recall"] > floor["recall"] - 0.01
+assert 300 < default.dictionary.n_features < 346 and 150 < len(coarse) < 190
+assert 500 < len(spectrum) < 560
 
 # %% [markdown]
-# All of it in seconds. A step of Tweedie's formula is no magic: it assumes that particles are data plus a little noise, and takes off
+# A step of Tweedie's formula is no magic: it assumes that particles are data plus a little noise, and takes off
 # just that. `denoise` moves no particle further than such noise reaches, because far from its data a learned score knows nothing.
 #
 # ## Which width, if nobody shows you these numbers?
 #
-# Width and number of kernels were tuned with this very judge (on other random numbers). An honest user chooses them by `select`: the held-out
+# Width and number of kernels were tuned with this very judge, on these very held-out pictures: the numbers above flatter. An honest user chooses by `select`: the held-out
 # energy of slow modes, which knows nothing of pictures. It punishes too many kernels for the data; among those that are *as good as the best*,
 # take the finest, because samples need resolution.
 
@@ -272,39 +324,37 @@ plotting.selection(
 # %% tags=["nbval-ignore-output"]
 chosen = candidates[finest].fit(z).spectrum(1000)
 print(f"as good as the best: {as_good}; the finest: {finest}")
-method = kt.KSWGD(chosen, damping=math.inf)
-ends["selected"] = kt.run_particles(
-    method, x0, n_steps=60, record_every=60, generator=profile.generator(4)
-).final
-ends["selected, denoised"] = kt.denoise(kt.spectral_score(chosen, z), ends["selected"], variance)
+options = {"n_steps": 60, "record_every": 60, "verbose": False, "generator": profile.generator(13)}
+selected = kt.run_particles(kt.KSWGD(chosen, damping=math.inf), start, **options).final
+selected = kt.denoise(kt.spectral_score(chosen, z), selected, variance)
+untuned = law(selected)
 head()
-for name in ("selected", "selected, denoised"):
-    line(name, judge(ends[name]))
+line("selected, denoised, law", untuned)
+line("tuned, denoised, law", sharp)
 assert "250" in finest
-assert judge(ends["selected, denoised"])["Frechet"] < floor["Frechet"]
+assert untuned["precision"] < sharp["precision"] - 0.01 and untuned["Frechet"] > sharp["Frechet"]
 
 # %% [markdown]
-# Half the kernels: behind the tuned choice. Denoised, its Frechet distance is below the floor, but precision stays short (0.96 here, 0.95
-# on the three seeds of `results/images.md`, floor 0.99). `select` sees what the slow modes gain from the data, not what a sample would
+# Half the kernels, and behind the tuned choice in precision as in distance. `select` sees what the slow modes gain from the data, not what a sample would
 # gain from the fast ones.
 #
 # ## Rivals on the same codes
 #
 # A Gaussian mixture; the data drawn again with a little noise; Langevin steps with a kernel estimate's score; the diffusion-map particle
-# system; and **latent flow matching**, trained here with the same autoencoder. It stands for the paper's latent diffusion model: the
-# faces of CelebA-HQ and the large networks are not here, and what holds for digits need not hold for faces.
+# system; and **latent flow matching** on the same codes. It stands for the paper's latent diffusion model: the
+# faces of CelebA-HQ and the large networks are not here, and what holds for digits need not hold for faces. The last three have the best
+# of three settings, chosen by this judge, as KSWGD's were. Mixture and flow draw ten times as many codes, of which random parts are judged, and may
+# have them picked to lie evenly, since KSWGD's particles lie evenly, too.
 
 # %% tags=["nbval-ignore-output"]
 from sklearn.mixture import GaussianMixture
 
 n, d = x0.shape
-rivals, spent = {}, {}
-
-
-def race(name, work):
-    began = process_time()
-    rivals[name] = work()
-    spent[name] = process_time() - began
+silverman = (4 / ((d + 2) * len(z))) ** (1 / (d + 4))
+again = z[torch.randint(len(z), (n,), generator=profile.generator(7))]
+rivals = {"data + noise of half Silverman": again + silverman / 2 * x0}
+mixture = GaussianMixture(40, reg_covar=1e-4, random_state=0).fit(z.numpy())
+drawn = {"Gaussian mixture, 40": torch.from_numpy(mixture.sample(10 * n)[0])}
 
 
 def carried(method, steps):
@@ -312,35 +362,69 @@ def carried(method, steps):
     return kt.run_particles(method, x0, verbose=False, **options).final
 
 
-bandwidth = (4 / ((d + 2) * len(z))) ** (1 / (d + 4))  # Silverman's
-again = z[torch.randint(len(z), (n,), generator=profile.generator(7))]
-mixture = GaussianMixture(40, reg_covar=1e-4, random_state=0)
-race("Gaussian mixture, 40", lambda: torch.from_numpy(mixture.fit(z.numpy()).sample(n)[0]))
-race("data + noise of half Silverman", lambda: again + bandwidth / 2 * x0)
-race("ULA, KDE score", lambda: carried(kt.ULA(kt.kde_score(z), step_size=0.02), 100))
-race("DMPS", lambda: carried(kt.DMPS(z, 0.5, n_modes=200), 60))
-assert all(codes.shape == x0.shape and bool(codes.isfinite().all()) for codes in rivals.values())
+def flow_codes(steps, width):
+    """Flow matching from the same noise, 40 evaluations of its network."""
+    net = kt.FourierNet(d, width=width, n_frequencies=0, generator=profile.generator(8))
+    learn = {"n_steps": steps, "batch": 256, "standardize": False, "verbose": False}
+    flow = kt.FlowMatching(d, net=net).fit(z, generator=profile.generator(9), **learn)
+    return flow.transport(start, steps=20).to(z)
+
+
+def best(settings, judged=judge):
+    """The codes of the setting with the least Frechet distance, which rivals may look at."""
+    return min(settings, key=lambda codes: judged(codes)["Frechet"])
+
 
 # %% tags=["nbval-ignore-output"]
-net = kt.FourierNet(d, n_frequencies=0, generator=profile.generator(8))
-flow = kt.FlowMatching(d, net=net)
-learn = {"n_steps": 2000, "batch": 256, "standardize": False, "generator": profile.generator(9)}
-race("latent flow matching", lambda: flow.fit(z, **learn).transport(x0, steps=20))
+scores = [kt.kde_score(z, silverman * scale) for scale in (1, 0.5, 0.25)]
+rivals["ULA, KDE score, best of 3"] = best(
+    [carried(kt.ULA(s, step_size=0.02), 100) for s in scores]
+)
+maps = [kt.DMPS(z, width, n_modes=200) for width in (0.5, 1.0, 2.0)]
+rivals["DMPS, best of 3"] = best([carried(method, 60) for method in maps])
+began = process_time()
+budgets = [(1000, 128), (2000, 128), (2000, 256)]  # steps, width
+flows = [flow_codes(*setting) for setting in budgets]
+drawn["latent flow matching, best of 3"] = best(flows, law)
+by_budget = [law(codes)["Frechet"] for codes in flows]
+kc.show("flows: Frechet distance for steps and width " + str(budgets), by_budget, 2)
+assert by_budget[0] > by_budget[1] > by_budget[2]
+print(f"CPU seconds of three flows: {process_time() - began:.0f}")
+
+# %% tags=["collapsed", "nbval-ignore-output"]
+laws = {name: law(codes) for name, codes in drawn.items()}
+picked = {name: judge(codes[kt.herd(codes, n)]) for name, codes in drawn.items()}
+alone = {name: judge(codes) for name, codes in rivals.items()}
 head()
-for name, codes in rivals.items():
-    line(name, judge(codes), f"{spent[name]:.1f}")
-line("KSWGD, tuned, denoised", last, f"{seconds:.1f}")
-line("KSWGD, selected, denoised", judge(ends["selected, denoised"]))
-assert last["Frechet"] < min(judge(codes)["Frechet"] for codes in rivals.values())
-assert last["precision"] > judge(rivals["latent flow matching"])["precision"]
+line("real codes, at random", floor)
+line("KSWGD, law", ours)
+line("KSWGD, denoised, law", sharp)
+for name, numbers in (laws | alone).items():
+    line(name, numbers)
+print("evenly")
+line("training codes, picked", even)
+line("KSWGD, denoised, as it is", last, f"{seconds:.1f}")
+for name, numbers in picked.items():
+    line(f"{name.split(', best')[0]}, picked", numbers)
+mixed, flowed = laws.values()
+mixed_even, flowed_even = picked.values()
+assert abs(sharp["Frechet"] - mixed["Frechet"]) < 0.35 * floor["Frechet"]
+assert max(mixed["Frechet"], sharp["Frechet"]) < 0.9 * flowed["Frechet"]
+assert last["Frechet"] < 1.2 * mixed_even["Frechet"] < 1.2 * 1.5 * even["Frechet"]
+assert flowed_even["Frechet"] < flowed["Frechet"] and flowed["halves"] < sharp["halves"]
+assert all(codes.shape == x0.shape and bool(codes.isfinite().all()) for codes in rivals.values())
+redrawn, langevin, maps_of_data = alone.values()
+assert min(redrawn["halves"], langevin["halves"]) > max(sharp["halves"], mixed["halves"]) + 0.03
+assert maps_of_data["Frechet"] > 2 * sharp["Frechet"]
 
 # %%
 rows = {
     "real": back,
     "KSWGD": ends["one denoising step"],
-    "flow matching": rivals["latent flow matching"],
+    "flow matching": drawn["latent flow matching, best of 3"][:n],
 }
-rows |= {"mixture": rivals["Gaussian mixture, 40"], "noise": x0}
+shuffled = torch.randperm(10 * n, generator=profile.generator(14))[:n]
+rows |= {"mixture": drawn["Gaussian mixture, 40"][shuffled], "noise": start[:n]}
 order = torch.randperm(n, generator=profile.generator(11))[:14]
 shown = {
     name: codes[order] if name == "real" else autoencoder.decode(codes[order])
@@ -350,14 +434,15 @@ shown = {
 # %% tags=["collapsed"]
 alt = """Five rows of fourteen digits: real ones after the round trip, KSWGD, latent flow matching,
 a Gaussian mixture, noise. The first two rows are hard to tell apart, flow and noise have some
-undecided ones. KSWGD and flow start from the noise of the last row."""
+undecided ones. The flow starts from the noise of the last row."""
 plotting.picture_rows(shown, alt=alt)
 
 # %% [markdown]
-# The mixture is closest: best precision, a little less recall. Drawing the data again pays with copies (*nearest* well below one). ULA is
-# far behind, and DMPS has no better precision than decoded noise. The flow has undecided pictures between two digits, because it has to
-# learn the gaps from 1,160 codes (Frechet distance 1.3 in this draw, 0.93 on the seeds of `results/images.md`). KSWGD has its
-# data at hand at every step; it is *transport to the data*, and its pictures are as new as the kernels are wide.
+# In *law* KSWGD and the mixture are level, a little above real codes. *Evenly*, too: a mixture's draws, picked, do what KSWGD's particles do as they
+# are, and so do the training codes themselves. The flow has to learn the gaps from 1,160 codes and is behind with our
+# budgets; each larger one brought it nearer, and it is the one that memorises least. Langevin with half of Silverman's bandwidth has a good law and pays with copies (*halves* 0.65), as drawing the data
+# again does. DMPS is far behind. So what is KSWGD good for here? It is *transport to the data*, without training, and its pictures are as
+# new as its kernels are wide.
 #
 # ## Turn the knobs
 #
@@ -393,13 +478,22 @@ plotting.explore(
 # %% [markdown]
 # ## Copies?
 #
-# **Predict, then run.** Nearly every second code is the centre of a kernel. Are these new digits at all? Below each generated one stands the nearest training digit. And what happens to
-# *nearest* when every code becomes the centre of a very narrow kernel?
+# **Predict, then run.** There are 500 narrow kernels for 1,160 codes, and fewer than 200 of their centres are codes themselves. Now *every* code becomes
+# the centre of a very narrow kernel. Which number gives the copies away? (Below each generated digit stands the nearest training digit.)
 #
-# <details><summary>Answer</summary>
+# <details><summary>the Frechet distance: copies are a bad law</summary>
 #
-# Near, but not the same: other slants, other loops, about as far as a held-out digit is from its nearest one. With very narrow kernels at all codes the
-# particles come much nearer to single codes (*nearest* 0.7), precision stays high, and only *nearest* tells.
+# It is as good as before. The training codes *are* drawn from the right law; nothing fits them better than they do.
+#
+# </details>
+# <details><summary>precision and recall: pictures are all alike</summary>
+#
+# Both stay. Copies are real digits, of all kinds.
+#
+# </details>
+# <details><summary>only nearest and halves</summary>
+#
+# Right. *Nearest* falls to about 0.8, and *halves* rises to about 0.64, more than half-way to the 0.73 of the training codes. Nothing else compares with what was learned.
 #
 # </details>
 
@@ -413,11 +507,22 @@ alt = (
 plotting.picture_rows(
     {"KSWGD": autoencoder.decode(codes), "nearest": autoencoder.decode(z[nearest])}, alt=alt
 )
+
+# %% tags=["nbval-ignore-output"]
 narrow = resolve(z, len(z), 0.4).fit(z).spectrum(2000)
-copies = carried(kt.KSWGD(narrow, damping=math.inf), 60)
+copies = judge(carried(kt.KSWGD(narrow, damping=math.inf), 60))
 head()
-line("1,160 very narrow kernels", judge(copies))
-assert judge(copies)["nearest"] < 0.9 * last["nearest"]
+line("500 kernels", as_they_are)
+line("1,160 very narrow kernels", copies)
+line("training codes, picked evenly", even)
+assert copies["nearest"] < 0.85 * as_they_are["nearest"]
+assert copies["halves"] > as_they_are["halves"] + 0.03
+assert copies["Frechet"] < 1.3 * as_they_are["Frechet"]
+assert abs(copies["precision"] - as_they_are["precision"]) < 0.02
+centers = kt.GaussianRBF.from_data(z, 500, profile.generator(2), units=1.0).centers
+themselves = (torch.cdist(centers, z).min(1).values < 1e-6).sum()
+kc.show("centres that are codes themselves", int(themselves))
+assert 150 < themselves < 220
 
 # %% [markdown]
 # ## What goes wrong: few modes
@@ -426,34 +531,29 @@ assert judge(copies)["nearest"] < 0.9 * last["nearest"]
 
 # %% tags=["nbval-ignore-output"]
 method = kt.KSWGD(spectrum.truncate(20), damping=math.inf)
-few = kt.run_particles(
-    method, x0, n_steps=120, record_every=120, generator=profile.generator(4)
-).final
+options = {"n_steps": 120, "record_every": 120, "verbose": False, "generator": profile.generator(4)}
+few = kt.run_particles(method, x0, **options).final
+by_twenty, left = judge(few), method.energy(few) / method.energy(x0)
 head()
-line("20 modes", judge(few))
-kc.show("energy over that of the start: 20 modes", method.energy(few) / method.energy(x0), digits=1)
-kc.show(
-    f"                               {len(spectrum)} modes",
-    run.energy[-1] / run.energy[0],
-    digits=1,
-)
-assert judge(few)["Frechet"] > 1.5 * floor["Frechet"] and method.energy(few) < 1e-3 * method.energy(
-    x0
-)
-assert judge(few)["precision"] < floor["precision"] - 0.05
+line("20 modes, as they are", by_twenty)
+line("all modes, as they are", as_they_are)
+kc.show("energy over that of the start: 20 modes", left, digits=1)
+kc.show("                               all modes", run.energy[-1] / run.energy[0], digits=1)
+assert by_twenty["Frechet"] > 2 * as_they_are["Frechet"] and left < 1e-3
+assert by_twenty["precision"] < floor["precision"] - 0.05
 
 # %% [markdown]
 # Twenty moments match, their energy is gone, and the particles are where twenty moments do not care. With all modes a rest of the energy stays, since
 # there are nearly as many moments as particles, and the digits are good. *Energy small* proves moments, not samples. The cure is rank, which
 # the contracted step (2) makes nearly free.
 #
-# ## With labels: a spectrum for each class
+# ## Side road: with labels, a spectrum for each class
 #
 # If somebody gives us labels, the ten clouds can be handled one by one: small spectra in each cloud's own standardised
 # coordinates, 58 particles each, as many as held-out pictures of the class. The same works *without* labels with cells of k-means, and
 # on 12,000 pictures of clothes that is what makes it fast: `python -m experiments images`.
 
-# %%
+# %% tags=["collapsed"]
 began, parts = process_time(), []
 for label in range(10):
     cloud = z[images.train_labels == label]
@@ -461,28 +561,30 @@ for label in range(10):
     root = vectors * values.sqrt() @ vectors.T
     white = torch.linalg.solve(root, (cloud - cloud.mean(0)).T).T
     small = resolve(white, 80, 0.6, coarse=20).fit(white).spectrum(200)
-    start = x0[58 * label : 58 * (label + 1)]
-    method, options = (
-        kt.KSWGD(small, damping=math.inf),
-        {"record_every": 60, "generator": profile.generator(4)},
-    )
-    y = kt.run_particles(method, start, n_steps=60, **options).final
+    first_noise = x0[58 * label : 58 * (label + 1)]
+    options = {"record_every": 60, "verbose": False, "generator": profile.generator(4)}
+    y = kt.run_particles(
+        kt.KSWGD(small, damping=math.inf), first_noise, n_steps=60, **options
+    ).final
     parts.append(kt.denoise(kt.spectral_score(small, white), y, variance) @ root + cloud.mean(0))
 by_class = torch.cat(parts)
-head()
-line("a spectrum for each class", judge(by_class), f"{process_time() - began:.1f}")
 pick = [58 * label + 7 for label in range(10)]
+spent = f"{process_time() - began:.1f}"
 
 # %% tags=["collapsed", "nbval-ignore-output"]
 alt = "One generated digit of each class from 0 to 9, in order."
 plotting.picture_rows(
     {"by class": autoencoder.decode(by_class[pick])}, columns=images.class_names, alt=alt
 )
-assert judge(by_class)["Frechet"] < 1.2 * floor["Frechet"]
+classwise = judge(by_class)
+head()
+line("a spectrum for each class", classwise, spent)
+line("training codes, picked evenly", even)
+assert classwise["Frechet"] < 1.4 * even["Frechet"] and classwise["nearest"] < last["nearest"]
 
 # %% [markdown]
-# Precision is at its floor and Frechet below, but read *nearest*: 0.88 here, 0.80 on the three seeds of `results/images.md`, where even data
-# with noise has 0.83. 116 codes a class and 80 kernels leave little room.
+# As they are they are near to training codes that were picked evenly, in precision as in Frechet distance; but read *nearest*: 0.8 on the three seeds
+# of `results/images.md`, where data drawn again with noise have 0.83. 116 codes a class and 80 kernels leave little room.
 #
 # ## Exercises
 #
@@ -491,15 +593,17 @@ assert judge(by_class)["Frechet"] < 1.2 * floor["Frechet"]
 # ## Key points
 #
 # - In a standardised latent space pictures are clouds that noise can reach; KSWGD carries it there in 60 cheap steps.
-# - Resolution closes most of the gap: more and narrower kernels, all modes. The metric does not matter here, from a good start.
-# - The spectrum holds the score. One small step along it, without noise, takes off the blur: precision rises towards its floor.
+# - Resolution closes most of the gap: more and narrower kernels, all modes. The metric matters little here, from a good start.
+# - The spectrum holds the score. One small step along it, without noise, takes off the blur: precision rises towards that of real codes.
 # - `select` chooses without pictures; among equals take the finest, since samples need what rates do not.
-# - Judge pictures by several numbers beside floors, and always by one that sees copies.
+# - Judge the law by random parts of a large run, and evenness beside data that were picked evenly. A Frechet distance below that of real
+#   codes drawn at random is evenness. In law KSWGD is level with a mixture of 40.
+# - Judge pictures by several numbers, and always by one that sees copies.
 # - The sampler is no better than the autoencoder, and the judge no better than its classifier. Digits are no faces.
 #
 # ## References
 #
-# - Xu, Li, Fujisawa, Marzouk, Ishikawa, *Generative Modeling through Spectral Analysis of Koopman Operator*, arXiv 2512.18837.
+# - Xu, Li, Fujisawa, Marzouk, Ishikawa, *Generative Modeling through Spectral Analysis of Koopman Operator*, arXiv 2512.18837, version 1.
 # - Efron, *Tweedie's formula and selection bias*, JASA 2011.
 # - Heusel et al. 2017 (Frechet distance on features); Kynkäänniemi et al. 2019 (precision and recall), arXiv 1904.06991.
 # - Rombach et al. 2022 (diffusion in a latent space), arXiv 2112.10752. Alpaydin, Kaynak 1998 (the digits, CC BY 4.0).

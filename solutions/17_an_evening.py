@@ -339,7 +339,7 @@ assert shares.min() > 0.08 and shares.max() < 0.17
 
 # %% [markdown]
 # Sixty steps where 2,000 did nothing, and the particles never saw the score: the samples were all they knew. What this does *not* do is make new information. The particles agree with the averages of the data, as good points for integrals, and know no more than the data do. Lessons 05 and 06 put
-# every promise to the test; beyond ten dimensions it gets hard, and lesson 07 and its successors say why.
+# every promise to the test; beyond ten dimensions it gets hard (lesson 15).
 #
 # ## Part four: in one step
 #
