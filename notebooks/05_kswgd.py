@@ -742,10 +742,10 @@ plotting.finish(
 # Ten kinds of dictionary, from few features to many, on the quadruple well (`python -m experiments dictionary`, which takes too long for a lesson).
 
 # %% tags=["collapsed"]
-alt = """Four panels, a line for each of ten kinds of dictionary from few features to many. The error
-of the slow rates falls to the floor for most. The law of samples reaches it with three scales, one
-scale with a tail and polynomials that are not too many; kernels without a tail, networks, kernel
-EDMD and diffusion maps stay far above. Evenness looks alike. The last panel has CPU seconds."""
+alt = """Four panels, a line for each of ten kinds of dictionary from few features to many. The
+error of the slow rates falls to the floor for most. The law of samples reaches it with three
+scales, one scale with a tail and polynomials that are not too many; kernels without a tail,
+networks, kernel EDMD and diffusion maps stay far above. The last panel has CPU seconds."""
 plotting.page_picture("dictionary", alt=alt)
 
 # %% [markdown]
