@@ -64,9 +64,8 @@ class FourierNet(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        dim, width, depth = (
-            as_count("FourierNet", name, value) for name, value in (("dim", dim), ("width", width), ("depth", depth))
-        )
+        dim, width = as_count("FourierNet", "dim", dim), as_count("FourierNet", "width", width)
+        depth = as_count("FourierNet", "depth", depth)
         out_dim = dim if out_dim is None else as_count("FourierNet", "out_dim", out_dim)
         n_frequencies = as_count("FourierNet", "n_frequencies", n_frequencies, at_least=0)
         time_frequencies = as_count("FourierNet", "time_frequencies", time_frequencies, at_least=0)

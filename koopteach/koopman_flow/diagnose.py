@@ -69,8 +69,8 @@ def diagnose(lifting: Lifting, paths: TeacherPaths) -> Diagnosis:
     with torch.no_grad():
         paths = paths.to(like_weights(lifting))
         times, x = paths.times.cpu(), paths.states  # each of them is read
-        scale = _rms(x[-1])
-        lifts, rates = zip(*(_rate(lifting, paths, j) for j in range(len(times))))
+        scale, moments = float(x[-1].square().mean().sqrt()), zip(times, x, paths.velocity(slice(None)))
+        lifts, rates = zip(*(lifting.rate(y, y.new_full((len(y), 1), float(t)), v) for t, y, v in moments))
         read = torch.stack([lifting.read(lifting.evolve(lifts[0], float(t))) for t in times])
         z = torch.stack(lifts)
         lz = z @ lifting.generator().T
@@ -89,11 +89,6 @@ def diagnose(lifting: Lifting, paths: TeacherPaths) -> Diagnosis:
     verdict = _verdict(lifting, **numbers)
     collapsed = bool(verdict) and not lifting.pinned
     return Diagnosis(paths.times.double(), error.double(), **numbers, collapsed=collapsed, verdict=verdict)
-
-
-def _rate(lifting: Lifting, paths: TeacherPaths, j: int) -> tuple[Tensor, Tensor]:
-    x = paths.states[j]
-    return lifting.rate(x, x.new_full((len(x), 1), float(paths.times[j])), paths.velocity(j))
 
 
 def _linearity(lifting: Lifting, lifts: tuple[Tensor, ...], times: Tensor, read: Tensor) -> float:
@@ -127,7 +122,3 @@ def _verdict(lifting: Lifting, *, residual: float, size: float, spread: float, *
 def _spread(x: Tensor) -> float:
     """Root mean square standard deviation of the coordinates of ``(T, n, m)`` at fixed time."""
     return float(x.var(dim=1).mean().sqrt())
-
-
-def _rms(x: Tensor) -> float:
-    return float(x.square().mean().sqrt())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from koopteach.koopman_flow.lifting import Lifting, PathLift
 from koopteach.koopman_flow.paths import TeacherPaths
@@ -81,10 +82,10 @@ def training_loss(
         end = lifting.evolve(start, 1.0)
         terms = {
             "consistency": lambda: consistency_loss(lifting, x, t, paths.velocity(j, rows)),
-            "target": lambda: _mse(lifting.read(end), x1),
-            "path": lambda: _mse(lifting.read(lifting.evolve(start, t)), x),
+            "target": lambda: mse_loss(lifting.read(end), x1),
+            "path": lambda: mse_loss(lifting.read(lifting.evolve(start, t)), x),
             "phase": lambda: (end - lifting.lift(x1, ones)).square().sum(dim=1).mean() / lifting.dim,
-            "reconstruction": lambda: _mse(lifting.read(lifting.lift(x, t)), x),
+            "reconstruction": lambda: mse_loss(lifting.read(lifting.lift(x, t)), x),
         }
         wanted = (weight * terms[name]() for name, weight in weights.items() if weight)
         return sum(wanted, start=times.new_zeros(()))
@@ -105,7 +106,3 @@ def checked_weights(weights: str | dict[str, float]) -> dict[str, float]:
     if min(weights.values(), default=0) < 0 or not any(weights.values()):
         raise ValueError(f"fit: weights must not be negative, and at least one positive; got {weights!r}.")
     return weights
-
-
-def _mse(x: Tensor, y: Tensor) -> Tensor:
-    return (x - y).square().mean()

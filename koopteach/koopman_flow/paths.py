@@ -29,7 +29,7 @@ class TeacherPaths:
         """Indices of ``n`` random times."""
         return random_rows(self.times, n, generator)
 
-    def velocity(self, j: Tensor | int, rows: Tensor | slice = slice(None)) -> Tensor:
+    def velocity(self, j: Tensor | int | slice, rows: Tensor | slice = slice(None)) -> Tensor:
         """Velocities at the times ``j``, on all paths or on these.
 
         Raises:
