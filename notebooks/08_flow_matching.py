@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Flow matching: learn a velocity that carries noise to data
 #
-# **90 minutes · level: core · device: CPU is enough · prerequisites: lesson 01 (noise floors); lesson 04 (flows) helps**
+# **75 minutes, and 10 of a side road · level: core · device: CPU is enough · prerequisites: lesson 01 (noise floors); lesson 04 (flows) helps**
 #
 # Its question: *a velocity field can carry noise to data. How is one learned by plain regression, and why are its paths
 # so curved that a solver needs many steps?*
@@ -23,8 +23,8 @@ profile = kc.setup("08")
 # %% [markdown]
 # ## A picture first
 #
-# Noise at $t=0$, eight Gaussians at $t=1$, and one velocity field in between, which moves every point by itself. Each point
-# keeps its colour. Watch what the cloud does first: **it shrinks**, and only then it opens.
+# Noise at $t=0$, eight Gaussians at $t=1$, and one velocity field that moves every point by itself. Each point keeps its
+# colour. Watch what the cloud does first: **it shrinks**, and only then it opens.
 
 # %%
 import torch
@@ -51,17 +51,17 @@ plotting.films(
 # %% [markdown]
 # ## The idea without formulas
 #
-# Take a point of noise and a point of the data, draw the straight line between them and let a car drive along it for one
-# unit of time. Do that for millions of pairs at once. Seen from above there is traffic: at every place and time cars pass,
-# in many directions, since lines cross.
+# Draw a straight line from a point of noise to a point of the data, and let a car drive along it in unit time. Do
+# that for millions of pairs at once. Seen from above there is traffic: at every place and time cars pass, in many
+# directions, since lines cross.
 #
 # Now forget the single cars, and write down at each place and time only their **mean velocity**. Let dust drift with
-# this mean. The dust does not follow any car. Yet at every moment *its density is that of the traffic*: what flows into a
-# small square and out of it depends on the mean velocity alone. So the dust, too, arrives as the data.
+# this mean. It follows no car. Yet at every moment *its density is that of the traffic*: what flows into a small square and
+# out of it depends on the mean velocity alone. So the dust, too, arrives as the data.
 #
-# And a mean is what regression finds: guess the velocity of a random car from its place and time, by least squares.
-# That is all. What it costs: the dust starts everywhere in the mean direction, which is towards the middle, and turns
-# when it begins to see where it can go. **Crossing lines make curved paths.**
+# And a mean is what regression finds: guess the velocity of a random car from its place and time, by least squares. What it
+# costs: the dust starts in the mean direction, which is towards the middle, and turns when it begins to see where it can
+# go. **Crossing lines make curved paths.**
 
 # %% [markdown]
 # ## The mathematics
@@ -75,7 +75,7 @@ plotting.films(
 #
 # $$x_t=(1-t)\,x_0+t\,x_1,\qquad u=x_1-x_0=\dot x_t. \tag{2}$$
 #
-# Let $p_t$ be the law of $x_t$, which has the right ends. For any test function $f$,
+# Let $p_t$ be the law of $x_t$. It has the right ends. For any test function $f$,
 # $\frac{d}{dt}\mathbb E f(x_t)=\mathbb E[\nabla f(x_t)\cdot u]=\mathbb E[\nabla f(x_t)\cdot\mathbb E[u\mid x_t]]$.
 # That is (1) in weak form, with
 #
@@ -87,8 +87,8 @@ plotting.films(
 #
 # The last term does not depend on $v$. It is how much the lines cross; *the loss never goes to zero*, and its value says little.
 #
-# *The assumption that usually fails*: that the learned velocity is $v^*$, and that its paths are as straight as the lines.
-# Neither is so. With independent pairs, $t=0$ tells nothing about $x_1$, and $t=1$ nothing about $x_0$, hence
+# *The assumption that usually fails*: that what is learned is $v^*$, and that its paths are as straight as the lines. With
+# independent pairs, $t=0$ tells nothing about $x_1$, and $t=1$ nothing about $x_0$, hence
 #
 # $$v^*(x,0)=\mathbb E[x_1]-x,\qquad v^*(x,1)=x. \tag{5}$$
 #
@@ -108,7 +108,7 @@ plotting.films(
 # %% [markdown]
 # ## From scratch: the exact velocity
 #
-# Equation (6) in five lines, and the same with the package. No network, no training: the flow of the first picture.
+# Equation (6) in five lines, and the same with the package: the flow of the first picture, without any training.
 
 
 # %%
@@ -125,8 +125,8 @@ assert torch.allclose(velocity(noise, 0.0), toy.modes.mean(0) - noise)  # equati
 assert torch.allclose(velocity(noise, 1.0), noise)
 
 # %% [markdown]
-# Is it the mean of (3)? Draw 400,000 pairs and keep those whose lines pass a small disc at half time. Below, forty of
-# them, and the mean velocity of all that pass.
+# Is it the mean of (3)? Of 400,000 pairs keep those whose lines pass a small disc at half time. Below, forty of them,
+# and the velocity (6) at its centre, which their mean meets but for chance.
 
 # %%
 spot = torch.tensor([0.35, 0.1], dtype=profile.dtype, device=profile.device)
@@ -134,8 +134,10 @@ x0, x1 = flow.source(400_000, profile.generator(2)), toy.sample(400_000, profile
 passing = ((x0 + x1) / 2 - spot).norm(dim=1) < 0.06
 mean_u = (x1 - x0)[passing].mean(0)
 exact_v = velocity(spot[None], 0.5)[0]
-assert (mean_u - exact_v).norm() < 0.15
+kc.show("mean of all that pass, and equation (6)", [*mean_u.tolist(), *exact_v.tolist()], digits=2)
+assert passing.sum() > 1000 and (mean_u - exact_v).norm() < 0.15
 
+# %% tags=["collapsed"]
 fig, (ax,) = plotting.new_figure(height=4.4)
 for a, b in zip(x0[passing][:40].cpu(), x1[passing][:40].cpu()):
     ax.plot(*torch.stack([a, b]).T, color=plotting.COLORS["floor"], linewidth=0.6)
@@ -145,7 +147,7 @@ plotting.points(
     x0[passing][:40],
     (-2.2, 2.2),
     color="reference",
-    title="black: noise, orange: data, blue: mean velocity",
+    title="black: noise, orange: data, blue: velocity (6)",
 )
 arrow = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.012, "zorder": 4}
 ax.quiver(*spot.cpu(), *exact_v.cpu(), color=plotting.COLORS["model"], **arrow)
@@ -155,13 +157,12 @@ plotting.finish(
     "in almost every direction, and the blue arrow of their mean velocity, which points to "
     "the right: it is none of theirs.",
 )
-kc.show("lines through the disc", int(passing.sum()) > 1000)
 
 # %% [markdown]
 # ## From scratch: conditional flow matching
 #
-# With data in the place of a formula, (4) is a loop of ten lines. A plain network, a checkerboard, a few seconds. The loss
-# falls a little and stays near 3, as it must. We shall look at the result further down.
+# With data in the place of a formula, (4) is a loop of ten lines. The loss falls a little and stays near 3, as it must. We
+# shall look at the result further down.
 
 # %% tags=["nbval-ignore-output"]
 from torch import nn
@@ -193,20 +194,28 @@ kc.show(
 assert 2.5 < sum(losses[-100:]) / 100 < sum(losses[:100]) / 100
 
 # %% [markdown]
-# With the package it is `kt.FlowMatching(2).fit(data)`, which differs in the network (it sees random Fourier features of
-# the point, too), in a falling step size and in averaged weights. Such a training takes a quarter of a minute; flows that this lesson
-# quotes come with the course: `kc.shipped("checkerboard-teacher")`.
+# With the package it is `kt.FlowMatching(2).fit(data)`, whose network sees random Fourier features of the point, too, and
+# which has a falling step size and averaged weights. The learned flows below come with the course, ready made.
 #
 # ## One step
 #
 # **Predict, then run.** Take the exact flow to the eight Gaussians and solve $\dot x=v^*(x,t)$ by a single Euler step,
 # $x_0+1\cdot v^*(x_0,0)$. Where do 2,000 points of noise end?
 #
-# <details><summary>Answer</summary>
+# <details><summary>near the eight Gaussians, somewhat smeared: the velocity is exact</summary>
 #
-# By (5) at $x_0+\mathbb E[x_1]-x_0=\mathbb E[x_1]$: every point lands on **the mean of the data**, here the empty middle. It
-# is no fault of Euler's; at $t=0$ the mean direction is all that there is to know. Two steps open the dot to a disc, four the
-# disc to a ring with eight corners.
+# It is exact at every place and time, and one step asks for it at $t=0$ alone. There it cannot know which Gaussian a point will see later.
+#
+# </details>
+# <details><summary>all of them on one point</summary>
+#
+# Right. By (5) at $x_0+\mathbb E[x_1]-x_0=\mathbb E[x_1]$, the mean of the data, here the empty middle. It is no fault of
+# Euler's: at $t=0$ the mean direction is all that there is to know.
+#
+# </details>
+# <details><summary>in a round cloud, smaller than the noise</summary>
+#
+# So they would after half a step. A whole step at the first velocity goes on until the cloud has no size.
 #
 # </details>
 
@@ -218,6 +227,7 @@ def sliced(x):
     return kt.sliced_wasserstein2(x, fresh, n_projections=60)
 
 
+# what exact samples of this size score: mean and sd
 floor = kt.noise_floor(sliced, toy.sample, 2000, generator=profile.generator(7))
 steps_of = {"Euler, 1 step": 1, "Euler, 2 steps": 2, "Euler, 4 steps": 4, "Euler, 16 steps": 16}
 ends = {name: flow.transport(noise, solver="euler", steps=n) for name, n in steps_of.items()}
@@ -237,9 +247,9 @@ plotting.compare(
 # %% [markdown]
 # ## Function evaluations against quality
 #
-# A sample costs evaluations of the velocity (NFE): one for each Euler step, two for a midpoint step, four for one of RK4.
-# Three rulers, for the same noise: the **error**, root mean square distance from the true end of the same path; **sliced
-# $W_2$** beside the noise floor of 2,000 points; and the **structure**, the share of samples within 0.35 of a centre.
+# A sample costs evaluations of the velocity (NFE): one for an Euler step, two for a midpoint step, four for one of RK4.
+# Three rulers: the **error**, root mean square distance from the path's true end; **sliced $W_2$** beside its noise floor,
+# which is what 2,000 exact samples score; and the **structure**, the share of samples within 0.35 of a centre.
 
 # %%
 true_end = flow.transport(noise, solver="rk4", steps=64)
@@ -256,8 +266,8 @@ for name, (solver, counts) in solvers.items():
         error = (x - true_end).square().sum(1).mean().sqrt().item()
         rows.append((flow.nfe, error, sliced(x), toy.structure(x)))
     runs[name] = torch.tensor(rows).T
-adaptive = flow.transport(noise, solver="dopri5", tolerance=1e-4)
-kc.show("dopri5 takes between 50 and 150 evaluations", 50 < flow.nfe < 150)
+flow.transport(noise, solver="dopri5", tolerance=1e-4)
+assert 50 < flow.nfe < 150  # an adaptive solver spends more than anybody needs here
 for name, k in {"Euler": 3, "midpoint": 2}.items():
     kc.show(f"{name:8}, 8 evaluations: error, SW2, structure", runs[name][1:, k], digits=2)
     kc.show(f"{name:8}, 16 evaluations: error, SW2, structure", runs[name][1:, k + 1], digits=2)
@@ -278,7 +288,7 @@ axes[1].axhspan(
     floor[0] + floor[1],
     color=plotting.COLORS["floor"],
     alpha=0.3,
-    label="noise floor",
+    label="exact samples",
 )
 axes[1].legend()
 axes[2].axhline(toy.structure(fresh), color=plotting.COLORS["floor"], linewidth=1)
@@ -288,23 +298,23 @@ plotting.finish(
     "error falls on and on, ever faster for the higher orders; sliced W2 sits on its floor "
     "from 8 to 16 evaluations on; structure saturates at 16.",
 )
-assert (
-    runs["midpoint"][1, 3] < runs["Euler"][1, 4] / 2
-    and runs["Euler"][1, 3] < runs["midpoint"][1, 2]
-)
+assert runs["midpoint"][1, 3] < runs["Euler"][1, 4] / 2.5
+assert runs["Euler"][1, 3] < runs["midpoint"][1, 2]
+assert 0.94 < runs["Euler"][3, 3] < 0.975 and runs["Euler"][2, 3] < floor[0] + 1.5 * floor[1]
+assert all(run[3, run[0] >= 16].min() > 0.98 for run in runs.values())
 
 # %% [markdown]
-# Read it slowly. (i) **Sliced $W_2$ is all but done with 8 Euler evaluations, about a standard deviation above its floor, and
-# 4 % of the samples are nowhere near a centre.** (ii) A higher order pays only once the steps are short enough to see the bend: at 8 evaluations midpoint has
-# the *larger* error, at 16 a third of Euler's. (iii) Beyond 16 nothing that anybody can see improves. Whoever says "one step
-# instead of a hundred" compares with a solver that wastes 84.
+# (i) **Sliced $W_2$ is all but done with 8 Euler steps, and 4 % of the samples are nowhere near a centre.** (ii) A
+# higher order lowers the error only once the steps are short enough to see the bend: at 8 evaluations midpoint has the
+# *larger* one, at 16 about a third of Euler's. (iii) Beyond 16 neither sliced $W_2$ nor structure improves visibly. Who says
+# "one step instead of a hundred" compares with a solver that wastes 84.
 
 # %% [markdown]
 # ## Which noise for which data? The coupling
 #
-# Crossing lines are to blame, and nobody said that pairs must be independent. Any coupling of noise and data has the
-# right ends in (2). In each minibatch choose the pairing with the least sum of squared distances, **minibatch optimal
-# transport** (OT). Lines of such a pairing cross far less, so the mean in (3) is nearly the velocity of each line.
+# Crossing lines are to blame, and any coupling of noise and data has the right ends in (2). In each minibatch choose the
+# pairing with the least sum of squared distances, **minibatch optimal transport** (OT). In the plane its lines cross far
+# less, so the mean in (3) is nearly the velocity of each line.
 
 # %%
 ot_flow = kc.shipped("eight_gaussians-ot-teacher").to(profile.device)
@@ -338,47 +348,90 @@ plotting.finish(
 )
 
 # %% [markdown]
-# A minibatch is not the law. The best pairing of 16 noises with 16 data has longer lines than that of 1,024, because each noise finds a
-# worse partner; only for an infinite batch is the mean square length the squared Wasserstein distance of the two laws.
+# In a small batch each noise finds a worse partner; only for an infinite one is the mean squared length the squared
+# Wasserstein distance of the two laws.
+
 
 # %%
+def mean_square(x0, x1):
+    """Mean squared length of the best pairing."""
+    return (x1[kt.ot_permutation(x0, x1)] - x0).square().sum(1).mean()
+
+
+x0, x1 = flow.source(2048, profile.generator(10)), toy.sample(2048, profile.generator(11))
 for n in (4, 16, 128, 1024):
-    x0, x1 = (
-        flow.source(2048, profile.generator(10)).split(n),
-        toy.sample(2048, profile.generator(11)).split(n),
-    )
-    squares = [(b[kt.ot_permutation(a, b)] - a).square().sum(1).mean() for a, b in zip(x0, x1)]
+    squares = [mean_square(a, b) for a, b in zip(x0.split(n), x1.split(n))]
     kc.show(f"batches of {n:4}: mean squared length", torch.stack(squares).mean(), digits=2)
+
+# %% [markdown]
+# **Predict, then run.** Noise $N(0,I)$ and data $N(0,I/4)$ in $d$ dimensions. The ideal pairing is $x_1=x_0/2$, and its mean
+# squared length is a fifth of that of independent pairs, whatever $d$. What share do batches of 256 reach for $d=784$, the
+# pixels of a small picture?
+#
+# <details><summary>about a fifth: 256 is a large batch</summary>
+#
+# In the plane it is. There somebody near you is always among 256.
+#
+# </details>
+# <details><summary>a third, perhaps: it is harder in 784 dimensions, and the pairing is still the best one</summary>
+#
+# The best of a poor choice. Eight dimensions are enough for more than a third.
+#
+# </details>
+# <details><summary>more than nine tenths: you might as well not pair</summary>
+#
+# Right. In $|x_0-x_1|^2=|x_0|^2+|x_1|^2-2\,x_0\cdot x_1$ the first two terms are of order $d$, whoever is the partner. Only
+# the last depends on him, and it varies by $\sqrt d$. What choosing can win falls like $1/\sqrt d$.
+#
+# </details>
+
+# %%
+source, share = profile.generator(20), {}
+for d in (2, 8, 64, 784):
+    x0, x1 = torch.randn(2, 4, 256, d, generator=source, dtype=profile.dtype)  # four batches
+    share[d] = torch.stack([mean_square(a, b / 2) for a, b in zip(x0, x1)]).mean() / (1.25 * d)
+    kc.show(f"d = {d:3}: OT pairs over independent ones, ideal 0.2", share[d], digits=2)
+assert share[2] < 0.33 < share[8] < 0.5 < share[64] < 0.9 < share[784]
+
+# %% [markdown]
+# In many dimensions such pairs are nearly independent ones. If data vary in few directions only, pair in those (a code, say).
 
 # %% [markdown]
 # ## Straightness, and reflow
 #
-# How straight is a flow? Let $D=x(1)-x(0)$ along a path. The energy of the path is at least $|D|^2$, and equal to it only
-# for a straight line at constant speed:
+# Let $D=x(1)-x(0)$ along a path. Its energy $\int_0^1|v|^2dt$ is at least $|D|^2$, and equal only for a straight line at
+# constant speed:
 #
 # $$S=\frac{\mathbb E\int_0^1|v-D|^2\,dt}{\mathbb E|D|^2}=\frac{\mathbb E\int_0^1|v|^2\,dt}{\mathbb E|D|^2}-1\ \ge 0. \tag{7}$$
 #
-# There is a second way to straight paths: **reflow**. Run a flow, take its own pairs (noise, its end) as a new coupling, and
-# learn again. The paths of one flow never cross, so their ends are a tidy coupling.
+# Another way to straight paths is **reflow**: run a flow, take its own pairs (noise, its end) as a new coupling, and learn
+# again. Two paths of one flow never meet, so their ends are a tidy coupling.
 #
-# **Predict, then run.** Data $N(m,\Sigma)$ have a flow in closed form: $x_t=t\,m+(t^2\Sigma+(1-t)^2I)^{1/2}\,x_0$. What are its pairs, what
-# is the flow after one reflow, and where does one Euler step take it?
+# **Predict, then run.** Data $N(m,\Sigma)$ have a flow in closed form: $x_t=t\,m+(t^2\Sigma+(1-t)^2I)^{1/2}\,x_0$. Reflow it
+# once. Where does one Euler step of the new flow take the noise?
 #
-# <details><summary>Answer</summary>
+# <details><summary>exactly to its own end</summary>
 #
-# At $t=1$ the path is at $Tx_0=m+\Sigma^{1/2}x_0$, so the new lines are $t\,m+((1-t)I+t\,\Sigma^{1/2})\,x_0$. That matrix is
-# invertible for all $t$: through each point passes **one** line. The mean over one line is its own velocity, so the new flow
-# follows the lines, $S=0$, and one Euler step arrives exactly. (For Gaussians this is also the optimal transport. In general
-# one reflow makes a flow straighter, not straight, and its map is not the optimal one.)
+# Right. The path ends at $m+\Sigma^{1/2}x_0$, so the new lines are $t\,m+((1-t)I+t\,\Sigma^{1/2})\,x_0$. That matrix is
+# invertible for all $t$: through each point passes **one** line, and the mean over one line is its own velocity. (For
+# Gaussians this is also the optimal transport.)
+#
+# </details>
+# <details><summary>to the mean $m$, as before: at time 0 nothing is known</summary>
+#
+# That was so for independent pairs. Now each noise has one partner, and $x_0$ tells everything.
+#
+# </details>
+# <details><summary>near its end: reflow makes paths straighter, not straight</summary>
+#
+# In general, yes, and its map is not the optimal one. Gaussians are a lucky case: look whether the new lines cross.
 #
 # </details>
 
 
 # %%
-m, s = (
-    toy.modes[1],
-    torch.tensor([2.0, 0.3], dtype=profile.dtype, device=profile.device),
-)  # mean, deviations by axis
+m = toy.modes[1]
+s = torch.tensor([2.0, 0.3], dtype=profile.dtype, device=profile.device)  # deviations by axis
 gaussian = kt.GaussianFlow(m, s**2)
 
 
@@ -394,17 +447,15 @@ class Reflowed(kt.Flow):
 
 for name, way in {"curved": gaussian, "reflowed": Reflowed()}.items():
     one_step = way.transport(noise, solver="euler", steps=1)
-    arrives = torch.allclose(one_step, gaussian.exact(noise, [1.0])[0])
+    missed = (one_step - gaussian.exact(noise, [1.0])[0]).norm(dim=1).mean()
     bend = kt.straightness(way, noise[:500]).deviation
-    kc.show(f"{name:8} S", f"{abs(bend):.2f}")
-    kc.show(f"{name:8} one Euler step arrives", arrives)
-assert torch.allclose(
-    gaussian.transport(noise, solver="euler", steps=1), m.expand(2000, 2)
-)  # at the mean
+    kc.show(f"{name:8} S, mean distance by which one step misses", f"{abs(bend):.2f}, {missed:.2f}")
+assert missed < 1e-9  # of the last, the reflowed one
+assert torch.allclose(gaussian.transport(noise, solver="euler", steps=1), m.expand(2000, 2))
 
 # %% [markdown]
-# Now the eight Gaussians. Three networks of equal size, each of 3,000 steps: independent pairs, OT pairs, and a reflow of
-# the exact flow (12,000 pairs). The first row is the exact flow, so that one sees what learning itself costs.
+# Now the eight Gaussians. Three networks of equal size, 3,000 steps each: independent pairs and OT pairs, drawn from 50,000
+# data, and a reflow of the exact flow, on 12,000 pairs. The first row is the exact flow: it shows what learning costs.
 
 # %%
 contest = {
@@ -414,26 +465,29 @@ contest = {
     "learned, reflow": kc.shipped("eight_gaussians-reflow").to(profile.device),
 }
 budget = (1, 2, 4, 8, 16)
-quality = {}
+quality, careful = {}, {}
+for name, way in contest.items():
+    ends = [way.transport(noise, solver="euler", steps=n) for n in budget]
+    quality[name] = torch.tensor([(sliced(x), toy.structure(x)) for x in ends]).T
+    x = way.transport(noise, steps=16)  # midpoint, 32 evaluations
+    careful[name] = sliced(x), toy.structure(x)
+
+# %% tags=["collapsed"]
 print(f"{'':20} {'S':>5}   Euler 1     Euler 2     Euler 4     midpoint 16 (SW2, structure)")
 for name, way in contest.items():
     S = kt.straightness(way, noise[:500]).deviation
-    ends = [way.transport(noise, solver="euler", steps=n) for n in budget]
-    quality[name] = torch.tensor([(sliced(x), toy.structure(x)) for x in ends]).T
-    careful = way.transport(noise, steps=16)
-    cells = [
-        f"{a:.2f} {b:4.0%}"
-        for a, b in (*quality[name].T.tolist()[:3], (sliced(careful), toy.structure(careful)))
-    ]
-    assert "exact" in name or toy.structure(careful) < 0.98
+    cells = [f"{a:.2f} {b:4.0%}" for a, b in (*quality[name].T.tolist()[:3], careful[name])]
     print(f"{name:20} {S:5.2g}   " + "   ".join(cells))
 print(
     f"{'exact sample':20}         {floor[0]:.2f} {toy.structure(fresh):4.0%} (floor ± "
     f"{floor[1]:.2f})"
 )
 assert quality["learned, OT"][0, 0] < 0.15 < 0.5 < quality["learned, independent"][0, 0]
+assert careful["exact, independent"][1] > 0.985
+assert 0.94 < careful["learned, independent"][1] < 0.98
+for name in ("learned, OT", "learned, reflow"):
+    assert 0.7 < quality[name][1, 0] < 0.83 and 0.9 < careful[name][1] < 0.94
 
-# %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=3.4)
 for (name, rows), (color, dash, marker) in zip(quality.items(), plotting.SERIES):
     for ax, row in zip(axes, rows):
@@ -443,7 +497,7 @@ axes[0].axhspan(
     floor[0] + floor[1],
     color=plotting.COLORS["floor"],
     alpha=0.3,
-    label="noise floor",
+    label="exact samples",
 )
 axes[0].set(xlabel="Euler steps = NFE", ylabel="sliced W2", xscale="log", yscale="log")
 axes[1].set(xlabel="Euler steps = NFE", ylabel="structure: share near a centre", xscale="log")
@@ -456,18 +510,17 @@ plotting.finish(
 )
 
 # %% [markdown]
-# Straight flows do with one to four evaluations what curved ones do with sixteen: sliced $W_2$ says so, and would end the
-# story here, for with two steps OT and reflow are about a standard deviation above its floor, as everybody is in the end. **The structure does not agree.** After one step a fifth
-# to a quarter of the samples lie between the Gaussians. And however carefully they are solved (last column: 32 evaluations), learned flows leave
-# some there: the curved one 4 %, the two straight ones 8 %, the exact flow almost none, and all have much the same
-# sliced $W_2$. A network is smooth, and tears a cloud into eight pieces reluctantly. That the straight ones do worse may be because they
-# must tear it at once, at $t=0$, while a curved flow has time until the end.
+# Straight flows do with one or two evaluations what curved ones do with sixteen, says sliced $W_2$. **The structure does not
+# agree.** After one step a fifth to a quarter of the samples lie between the Gaussians. And however carefully they are solved
+# (last column: 32 evaluations), learned flows leave some there: the curved one 4 %, the straight ones 8 %, the exact flow
+# almost none. A network is smooth, and tears a cloud into eight pieces reluctantly. That the straight ones do worse may be
+# because they must tear it at once, at $t=0$, while a curved flow has time until the end.
 
 # %% [markdown]
 # ## Move the solver yourself
 #
-# Choose a flow, a solver and its steps. Left the paths as the solver sees them, right where 1,000 samples end. When does
-# the independent flow look right? Which flow forgives one step?
+# Left the paths as the solver sees them, right where 1,000 samples end. When does the independent flow look right? Which flow
+# forgives one step?
 
 # %% tags=["collapsed", "widget", "nbval-ignore-output"]
 starts = flow.source(1000, profile.generator(12))
@@ -506,8 +559,8 @@ plotting.explore(
 # %% [markdown]
 # ## What goes wrong: numbers that lie
 #
-# Back to the checkerboard: the plain network from above, solved with care, against the shipped flow of the package, whose
-# network sees Fourier features. To be fair the good flow is also solved badly, by twelve Euler steps and by one.
+# Back to the checkerboard: the plain network, solved with care, against the package's flow, whose network sees Fourier
+# features, and which is also solved badly.
 # Structure is the share of samples in the dark cells; a board without any pattern would have about 60 %.
 
 # %%
@@ -532,29 +585,25 @@ boards = {
     "same, Euler 1": good.transport(noise, solver="euler", steps=1),
 }
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["collapsed", "nbval-ignore-output"]
 rulers = {name: (board_distance(x), board.structure(x)) for name, x in boards.items()}
-notes = {name: f"SW2 {a:.2f}, structure {b:.0%}" for name, (a, b) in rulers.items()}
+notes = {name: f"SW2 {a:.2f}\nstructure {b:.0%}" for name, (a, b) in rulers.items()}
 alt = """From scratch: a filled square with faint structure. Fourier features: a checkerboard with
 soft edges, also with 12 Euler steps. One Euler step: a small dot in the middle."""
 plotting.compare(boards, board_fresh, (-2.3, 2.3), notes=notes, alt=alt)
 kc.show("floor of SW2, mean and sd", board_floor, digits=2)
-assert (
-    rulers["from scratch"][1] < 0.75 < rulers["same, Euler 12"][1]
-    and rulers["from scratch"][0] < 0.2
-)
+assert rulers["from scratch"][1] < 0.75 < rulers["same, Euler 12"][1]
+assert rulers["from scratch"][0] < 0.2 and rulers["same, Euler 1"][1] > 0.85
 
 # %% [markdown]
-# Three lies in one picture.
-#
-# - **Sliced $W_2$** gives the lost board and the twelve Euler steps nearly the same mark, a few spreads above the floor. It
-#   sees that the latter's cells lie a little too far in, and hardly sees that the former has no cells.
+# - **Sliced $W_2$** gives the lost board and the twelve Euler steps much the same mark. It sees that the latter's cells lie a
+#   little too far in, and hardly sees that the former has no cells.
 # - **The structure test** is fooled by one Euler step: all samples sit in the middle, where two dark cells touch.
-# - **The loss** of the two networks differs by a few per cent (next cell), because most of it is the constant of (4).
+# - **The loss** of the two differs by less than a tenth (next cell): most of it is the constant of (4).
 #
-# So look, and use two rulers that fail in different ways, one for the mass and one for the pattern.
+# So look, and use two rulers that fail differently, one for the mass and one for the pattern.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["collapsed", "nbval-ignore-output"]
 source = profile.generator(15)
 x0, x1 = torch.randn(20_000, 2, generator=source).to(data), board.sample(20_000, source).float()
 t = torch.rand(20_000, 1, generator=source).to(data)
@@ -567,10 +616,12 @@ with torch.no_grad():
 fresh_losses = {name: (guess - u).square().sum(1).mean().item() for name, guess in guesses.items()}
 for name, value in fresh_losses.items():
     kc.show(f"loss on fresh pairs, {name:16}", value, digits=2)
-assert fresh_losses["from scratch"] < 1.12 * fresh_losses["Fourier features"]
+assert fresh_losses["from scratch"] < 1.1 * fresh_losses["Fourier features"]
 
 # %% [markdown]
-# Next, slips that everybody makes once. None raises an error, and no network is needed to see where they lead, since each has an
+# ## Side road: slips that everybody makes once
+#
+# None raises an error, and no network is needed to see where they lead, since each has an
 # exact minimiser, too. **Swapped end points**, $x_t=t\,x_0+(1-t)\,x_1$ with the target $x_1-x_0$: the velocities
 # come in the wrong order, $v^*(x,1-t)$, and the result is treacherous: eight clumps, like a model that wants more training. The
 # target **$x_1-x_t$**, the way that is left: $(1-t)\,v^*$, and the paths creep and never arrive. The target **$x_0-x_1$**:
@@ -604,10 +655,11 @@ for name, t in {
 assert spread["one for each batch"] > 3 * spread["a time for each pair"]
 
 # %% [markdown]
-# Two more need no picture. **One $t$ for a batch** is right on average, but each batch has seen one moment of the film; the loss jumps
-# five times as much. And in OT **the inverse permutation** gives each noise somebody else's partner, no better than independent pairs.
-# The exercises know them all by name.
-#
+# Two more need no picture. **One $t$ for a batch** is right on average, but each batch has seen one moment of the film; the
+# loss jumps several times as much. And in OT **the inverse permutation** gives each noise somebody else's partner, no better
+# than independent pairs. The exercises know them all by name.
+
+# %% [markdown]
 # ## Exercises
 #
 # Open [exercises/08_flow_matching.ipynb](../exercises/08_flow_matching.ipynb). Each exercise checks your answer and says what is wrong.
@@ -623,12 +675,15 @@ assert spread["one for each batch"] > 3 * spread["a time for each pair"]
 # %% [markdown]
 # ## Key points
 #
-# - A velocity that satisfies the continuity equation for the law of $x_t$ is the mean velocity of the lines through a point. Regression
-#   on $x_1-x_0$ finds it; no solver is needed in training.
-# - With independent pairs a flow first contracts to the data's mean: one Euler step lands there, sixteen evaluations are plenty.
-# - OT pairs and reflow straighten paths; one to four evaluations then do what sixteen did.
-# - The last per cents are not the solver's: learned flows leave bridges between modes, the straight ones more of them.
-# - Distances have floors and blind spots; so have structure tests and the loss. Report two that fail differently, and look.
+# - The mean velocity of the lines through a point carries the law of $x_t$ along. Regression on $x_1-x_0$ finds it; training
+#   needs no solver.
+# - With independent pairs a flow first contracts to the data's mean, where one Euler step lands. Here sixteen evaluations
+#   are plenty.
+# - OT pairs and reflow straighten these paths; one or two evaluations reach the sliced $W_2$ of sixteen. Learned flows leave
+#   bridges between modes, whatever the solver, the straight ones more of them.
+# - Minibatch OT fades with the dimension: of four fifths of the mean squared length, batches of 256 saved two thirds or more
+#   in the plane, less than a tenth in 784 dimensions.
+# - Distances, structure tests and the loss have blind spots. Report two that fail differently, and look.
 
 # %% [markdown]
 # ## References
@@ -636,8 +691,17 @@ assert spread["one for each batch"] > 3 * spread["a time for each pair"]
 # - Lipman, Chen, Ben-Hamu, Nickel, Le: *Flow Matching for Generative Modeling*, arXiv 2210.02747.
 # - Liu, Gong, Liu: *Flow Straight and Fast: Learning to Generate and Transfer Data with Rectified Flow*,
 #   arXiv 2209.03003. Reflow.
+# - Bertrand, Gagneux, Massias, Emonet: *On the Closed-Form of Flow Matching: Generalization Does Not Arise from Target
+#   Stochasticity*, arXiv 2506.03719. The best velocity for given data (L08-E2). That $u$ is random
+#   does not explain why networks do not just remember.
 # - Albergo, Vanden-Eijnden: *Building Normalizing Flows with Stochastic Interpolants*, arXiv 2209.15571.
 # - Tong, Fatras, Malkin, Huguet, Zhang, Rector-Brooks, Wolf, Bengio: *Improving and Generalizing Flow-Based Generative
 #   Models with Minibatch Optimal Transport*, arXiv 2302.00482.
+# - Pooladian, Ben-Hamu, Domingo-Enrich, Amos, Lipman, Chen: *Multisample Flow Matching: Straightening Flows with Minibatch
+#   Couplings*, arXiv 2304.14772. Couplings within a batch, optimal and cheaper ones.
+# - Kornilov, Mokrov, Gasnikov, Korotin: *Optimal Flow Matching: Learning Straight Trajectories in Just One Step*,
+#   arXiv 2403.13117. Optimal transport without pairing batches.
+# - Boffi, Albergo, Vanden-Eijnden: *Flow Map Matching*, arXiv 2406.07507. Learn the solution from any time to any other,
+#   instead of straightening.
 # - Tancik and others: *Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional Domains*,
 #   arXiv 2006.10739.
