@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from experiments.dimension.ours import LAW, MOST_COLUMNS, OURS, SAMPLES, TRANSPORT
+from experiments.dimension.ours import LAW, MOST_COLUMNS, ONE_SPECTRUM, OURS, SAMPLES, TRANSPORT
 from experiments.dimension.page import (
     ABOUT,
     ALT,
@@ -17,17 +17,20 @@ from experiments.dimension.page import (
     SECONDS,
     SIZES,
     SUMMARY,
+    SVGD,
     TOLD,
+    TURNED,
     fields_id,
     modes_id,
     picture,
+    turned_id,
     verdict,
 )
 from experiments.dimension.rivals import DRAWN, HERDED, MOVED
 from experiments.dimension.rows import ours_on_fields_row, ours_row, rival_on_fields_row, rival_row
 from experiments.dimension.sizes import size_row
 from experiments.dimension.turned import turned_row
-from experiments.machinery.common import fresh_seeds, slug
+from experiments.machinery.common import fresh_seeds
 from experiments.machinery.experiment import Band, Experiment, Picture, Row, Summary
 
 SEEDS = fresh_seeds(8000)
@@ -63,8 +66,8 @@ def on_modes(dim: int, bent: bool = False) -> Iterator[Row]:
     """Ours and the rivals on five modes."""
     title = f"Five {'bent ' * bent}modes in {dim} columns"
     for method in (*OURS, *DRAWN, HERDED, *(() if bent else MOVED)):
-        if method == LAW and (bent or dim > MOST_COLUMNS):
-            continue
+        if (method == LAW and (bent or dim > FEW)) or (dim > MOST_COLUMNS and method in (ONE_SPECTRUM, SVGD)):
+            continue  # minutes, or nothing new
         ours, many = method in OURS, method in (TRANSPORT, SAMPLES) and dim <= FEW and not bent
         bands = (CURVE if method in (TRANSPORT, SAMPLES) else ()) if bent else aims(method, dim)
         for start in ("broad", MODE) if method == TRANSPORT and dim <= FEW and not bent else (MODE,):
@@ -76,7 +79,7 @@ def on_modes(dim: int, bent: bool = False) -> Iterator[Row]:
 def on_fields(coordinates: int) -> Iterator[Row]:
     """Ours and the rivals on fields."""
     bands = {TRANSPORT: (EVEN,), SAMPLES: (*LAW_OF_FIELDS, EVEN)}
-    for method in (TRANSPORT, SAMPLES, MIXTURE, HERDED):
+    for method in (TRANSPORT, SAMPLES, MIXTURE):
         ours, parameters = method in bands, {"coordinates": coordinates, "method": method}
         title = f"Fields of the Allen-Cahn equation in {coordinates} coordinates"
         function = ours_on_fields_row if ours else rival_on_fields_row
@@ -94,14 +97,14 @@ EXPERIMENT = Experiment(
         *on_modes(10, bent=True),
         *(
             Row(
-                f"turned.{dim}.{slug(TRANSPORT)}",
+                turned_id(dim),
                 "The same modes in a turned frame",
                 turned_row,
                 {"dim": dim, "method": TRANSPORT},
                 SEEDS[:1],
                 aims(TRANSPORT, dim),
             )
-            for dim in (5, 10, 20)
+            for dim in TURNED
         ),
         *(row for coordinates in COORDINATES for row in on_fields(coordinates)),
         *(
