@@ -59,19 +59,14 @@ def normal_scores(values: Tensor, share: Tensor) -> Knots:
     y = torch.special.ndtri(ends - mass / 2)
     mean = (mass * y).sum()
     y = (y - mean) / (mass * (y - mean).square()).sum().sqrt()
-    return Knots(
-        *(
-            torch.cat([a[:1] - below, a, a[-1:] + above])
-            for a, (below, above) in ((x, _outer(x, ends)), (y, _outer(y, ends)))
-        )
-    )
+    return Knots(_extended(x, ends), _extended(y, ends))
 
 
-def _outer(a: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
-    """How far the lowest and the highest tenth of the rows reach, at least to the next value."""
+def _extended(a: Tensor, ends: Tensor) -> Tensor:
+    """``a`` and, at both ends, as much more as the outer tenth of the rows reaches, at least to the next value."""
     low = int(torch.searchsorted(ends, _OUTER)) or 1
     high = min(int(torch.searchsorted(ends, 1 - _OUTER)), len(a) - 2)
-    return a[low] - a[0], a[-1] - a[high]
+    return torch.cat([a[:1] - (a[low] - a[0]), a, a[-1:] + (a[-1] - a[high])])
 
 
 def _ends(values: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:

@@ -234,10 +234,9 @@ class KoopmanSampler:
         """
         self._fitted("condition")
         u = self.columns(self.draw(max(n, prior), generator))
-        found = condition(
-            u, lambda u: log_likelihood(self.columns.undo(u)), n_particles=n, generator=generator, **options
-        )
-        return self.kind.like(self.columns.undo(found.particles))
+        undo = self.columns.undo
+        found = condition(u, lambda u: log_likelihood(undo(u)), n_particles=n, generator=generator, **options)
+        return self.kind.like(undo(found.particles))
 
     # Words, parameters, files
 

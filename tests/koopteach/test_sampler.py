@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import koopteach as kt
 from koopteach.sampler import mixture
-from koopteach.sampler.columns import Columns, _outer, calibrated, normal_scores
+from koopteach.sampler.columns import Columns, _extended, calibrated, normal_scores
 from koopteach.sampler.judge import energy_scores, held_out_report, told_apart
 from tests.needs import needs
 from tests.tools import normal, seeded
@@ -48,8 +48,9 @@ def test_normal_scores_are_monotone_and_their_inverse_is_one():
 def test_a_map_goes_on_as_over_the_outer_tenth_of_the_rows():
     """Of 95 rows that is the tenth from either end; of three values the next one, however few rows hold it."""
     squares = torch.arange(95, dtype=torch.float64).square()
-    assert _outer(squares, torch.arange(1, 96) / 95) == (9**2, 94**2 - 85**2)
-    assert _outer(squares[:3], torch.tensor([0.5, 0.97, 1.0])) == (1, 3)
+    tenths = _extended(squares, torch.arange(1, 96) / 95)
+    assert tenths.tolist() == [-(9**2), *squares.tolist(), 94**2 + 94**2 - 85**2]
+    assert _extended(squares[:3], torch.tensor([0.5, 0.97, 1.0])).tolist() == [-1, 0, 1, 4, 7]
 
 
 def test_heavy_columns_alone_get_scores_and_constant_ones_come_back():
