@@ -1,7 +1,5 @@
 """Numbers in anybody's container as a tensor: lists, arrays of any layout, and tables, known by what they can do."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast

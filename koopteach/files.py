@@ -1,7 +1,5 @@
 """Models on disk: tensors and their configuration in one safetensors file, which holds data and never code."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Sequence

@@ -11,8 +11,6 @@ on one core:
   columns the product is 1.5 (float64) and 4 times (float32) as fast as with tiles the other way round.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The diffusion itself: trajectories, snapshot pairs, and the score of a kernel density estimate."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

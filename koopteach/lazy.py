@@ -1,7 +1,5 @@
 """Packages whose public names cost nothing until they are used (PEP 562)."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches

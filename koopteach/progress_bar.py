@@ -1,7 +1,5 @@
 """Progress of long loops, shown where a person watches and nowhere else."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Several processes that move particles together: all that particles share is a mean over rows."""
 
-from __future__ import annotations
-
 import os
 from datetime import timedelta
 

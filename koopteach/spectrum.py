@@ -1,7 +1,5 @@
 """What every estimator returns: rates, and eigenfunctions that can be evaluated and differentiated anywhere."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce

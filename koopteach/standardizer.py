@@ -1,7 +1,5 @@
 """One affine map for data in anybody's units: columns of mean zero and unit spread, and back."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Self
 

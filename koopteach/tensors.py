@@ -1,7 +1,5 @@
 """The few things every numerical file needs: checked input, chunks, random numbers, moving to a device."""
 
-from __future__ import annotations
-
 import copy
 import math
 import operator

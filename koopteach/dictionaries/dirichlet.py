@@ -1,7 +1,5 @@
 """The Dirichlet form of a dictionary's features on points, without an array of their gradients."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Random plane waves, whose products approximate a Gaussian kernel."""
 
-from __future__ import annotations
-
 import math
 
 import torch

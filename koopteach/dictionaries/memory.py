@@ -1,7 +1,5 @@
 """How many features a fit can hold: said before anything is enumerated or allocated."""
 
-from __future__ import annotations
-
 # Of the Gram matrix of the features in float64, of which a fit holds about six (two sums, and an eigenproblem's).
 MOST_BYTES = 2**32
 

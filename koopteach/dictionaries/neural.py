@@ -1,7 +1,5 @@
 """A dictionary learned from pairs: a small network that maximises the VAMP-2 score."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from typing import Self

@@ -1,7 +1,5 @@
 """Polynomials in several variables, up to a total degree, in two bases."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from abc import abstractmethod

@@ -1,7 +1,5 @@
 """Gaussian radial basis functions, at one scale and at several: the dictionaries for data without a formula."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce

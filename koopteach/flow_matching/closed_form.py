@@ -1,7 +1,5 @@
 """Flows without a network: the exact minimisers of flow matching for Gaussian and Gaussian-mixture data."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """The density of a flow's samples: the source's, and what the divergence of the velocity adds on the way."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """The plainest one-step sampler: regression of the teacher's end points on its start points."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

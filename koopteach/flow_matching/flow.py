@@ -1,7 +1,5 @@
 """What every flow can do once it has a velocity: transport, trajectories, inversion, samples, densities."""
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Callable

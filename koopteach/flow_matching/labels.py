@@ -1,7 +1,5 @@
 """Classes of points, as whole numbers from zero on."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

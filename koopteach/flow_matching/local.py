@@ -1,7 +1,5 @@
 """Locally matched pairs: nearly optimal transport between two large samples, for a second of work."""
 
-from __future__ import annotations
-
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor

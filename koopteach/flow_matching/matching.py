@@ -1,7 +1,5 @@
 """Conditional flow matching: learn the velocity that carries a source to data by regression on straight pairs."""
 
-from __future__ import annotations
-
 import copy
 from pathlib import Path
 from typing import Any, Self

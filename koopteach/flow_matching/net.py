@@ -1,7 +1,5 @@
 """A small network of a point and a time, with random Fourier features of the point."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import math

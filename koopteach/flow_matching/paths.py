@@ -1,7 +1,5 @@
 """The straight conditional path, and how a batch of noise is paired with a batch of data."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

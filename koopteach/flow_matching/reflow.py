@@ -1,7 +1,5 @@
 """Reflow: a second flow, trained on the pairs that the first one makes, has straighter paths."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

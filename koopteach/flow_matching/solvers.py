@@ -1,7 +1,5 @@
 """Ordinary differential equations ``dx/dt = v(x, t)``: three fixed-step schemes and dopri5, evaluations counted."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """How straight a flow is, from its trajectories alone, so that every kind of flow can be asked."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

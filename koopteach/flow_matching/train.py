@@ -1,7 +1,5 @@
 """The one training loop: any loss, progress, interruption, divergence, averaged weights."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterable

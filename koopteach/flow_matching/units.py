@@ -1,7 +1,5 @@
 """The units of a flow's two ends, so that a network sees numbers of about one whatever the data are measured in."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import dataclass
 from typing import Self

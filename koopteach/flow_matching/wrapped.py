@@ -1,7 +1,5 @@
 """A velocity of one's own as a flow: anything that can be called with points and times."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from torch import Tensor, nn

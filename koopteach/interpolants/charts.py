@@ -1,7 +1,5 @@
 """Charts ``x_t = F_t(a z0 + b z1)``: straight or rotating paths seen through a map that bends the flow straight."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

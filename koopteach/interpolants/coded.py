@@ -1,7 +1,5 @@
 """Flows between codes of noise and data: a convex map makes the jumps between modes, the flow the small rest."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Self
 

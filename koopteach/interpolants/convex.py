@@ -1,7 +1,5 @@
 """Gradients of convex functions, their derivatives, and their inverses by Newton's method."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

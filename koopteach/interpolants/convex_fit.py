@@ -1,7 +1,5 @@
 """Fitting a convex map to data: first to locally matched pairs, then by maximum likelihood."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

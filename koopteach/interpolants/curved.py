@@ -1,7 +1,5 @@
 """CurvedInterpolant: a flow on the paths of an interpolant, which bend so that the flow need not."""
 
-from __future__ import annotations
-
 import copy
 from pathlib import Path
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """The paper's procedure: descend on the acceleration of the analytic field, without simulating a flow."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

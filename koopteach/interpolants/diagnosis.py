@@ -1,7 +1,5 @@
 """What a flow on bent paths can get wrong without a large loss, each in a line."""
 
-from __future__ import annotations
-
 import math
 
 import torch

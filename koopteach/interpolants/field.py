@@ -1,7 +1,5 @@
 """The optimal velocity of any interpolant without a network: a weighted mean over a pool of data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """Interpolants on disk: the class by a name from a fixed list, its tensors; nothing in the file is executed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The schedule of least energy, without training: a straight segment in the plane of radius and angle."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

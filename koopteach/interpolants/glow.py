@@ -1,7 +1,5 @@
 """Steps of Glow on image tensors as an interpolant: the parametrisation of the paper."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import torch

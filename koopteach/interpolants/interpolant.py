@@ -1,7 +1,5 @@
 """What every interpolant can do: join a noise and a data point, say how fast it moves, and find the noise again."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

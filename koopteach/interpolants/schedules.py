@@ -1,7 +1,5 @@
 """Scalar schedules ``x_t = a(t) x0 + b(t) x1``: all of them induce the same map, at another speed."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """Is a lifted flow linear, does it follow its teacher, and has it collapsed?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

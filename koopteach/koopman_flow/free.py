@@ -1,7 +1,5 @@
 """The paper's free generator, kept so that its collapse can be shown: a dense ``L`` and a learned read-out."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

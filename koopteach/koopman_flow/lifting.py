@@ -4,8 +4,6 @@ The flow is made autonomous by its clock: on ``(x, t)`` the motion is ``(v(x, t)
 its derivative in that direction, ``Lie z = dz/dt + J_x z v``.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

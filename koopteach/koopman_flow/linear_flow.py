@@ -1,7 +1,5 @@
 """A flow that is linear in its lifted state: every time, the inverse and the modes from one lift."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The two trainings as losses: regression on whitened path labels, and the paper's consistency with its partners."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

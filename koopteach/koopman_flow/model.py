@@ -1,7 +1,5 @@
 """KoopmanFlow: a student that lifts a teacher's flow to a linear one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Self
 

@@ -1,7 +1,5 @@
 """Many states from one lift, fast: what is linear folded into the last layer, and a tile of points at a time."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Comparisons with a known density or with known modes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """How a sample of pictures compares with another one, seen through the features of a classifier or a latent space."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """What a distance reads when there is nothing left to improve."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Does every particle lie among data? Counted with near neighbours."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Optimal-transport distances between two samples."""
 
-from __future__ import annotations
-
 import warnings
 from types import ModuleType
 from typing import Any

@@ -1,7 +1,5 @@
 """Extended dynamic mode decomposition: the Koopman operator from pairs of snapshots."""
 
-from __future__ import annotations
-
 import warnings
 from functools import partial
 from typing import Self

@@ -1,7 +1,5 @@
 """The generator from samples alone: a Galerkin method on the Dirichlet form."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Self
 

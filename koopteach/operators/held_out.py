@@ -1,7 +1,5 @@
 """The variational score of eigenfunctions on data that their fit has not seen."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

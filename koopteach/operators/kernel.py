@@ -1,7 +1,5 @@
 """Kernel EDMD: the kernels themselves are the dictionary, all of them on small data, a few hundred on large."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Self, cast
 

@@ -1,7 +1,5 @@
 """Gaussian kernel matrices by a few of their columns: Cholesky factorisations with complete pivoting."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from scipy.linalg import get_lapack_funcs

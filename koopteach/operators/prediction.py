@@ -1,7 +1,5 @@
 """What a fitted Koopman operator says of the future: its matrix, expected observables, a score on other pairs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """What a fit says about itself when something will go wrong: lines for ``Spectrum.report``, none on healthy data."""
 
-from __future__ import annotations
-
 import math
 
 import torch

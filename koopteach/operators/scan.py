@@ -1,7 +1,5 @@
 """Implied timescales at several lags, with bootstrap errors: which lag is long enough, and what is known."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

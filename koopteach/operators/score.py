@@ -1,7 +1,5 @@
 """The score that a spectrum knows: the generator applied to the coordinates."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from torch import Tensor

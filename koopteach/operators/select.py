@@ -1,7 +1,5 @@
 """Choose among estimators by a variational score on data that the fit has not seen."""
 
-from __future__ import annotations
-
 import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence

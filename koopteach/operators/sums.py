@@ -1,7 +1,5 @@
 """Estimators that add: what several processes have seen of the data, put together without the data."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 from typing import Any, ClassVar, Self

@@ -1,7 +1,5 @@
 """Conditional sampling: samples of a prior, weighted by a likelihood, give the spectrum of the conditioned law."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The last step of a sampler: take off the little noise that its samples still have."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from koopteach.langevin import Score, as_score

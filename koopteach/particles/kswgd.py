@@ -1,7 +1,5 @@
 """Koopman spectral Wasserstein gradient descent: the paper's metric and the damped one."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Annealing for modes too far apart: KSWGD down a ladder of spectra, from blurred data to the data themselves."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """The methods that KSWGD is compared with. All have its interface: ``init``, ``step``, and ``velocity`` if they can."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The one loop: it runs any method, records the path, and notices when the particles are lost."""
 
-from __future__ import annotations
-
 import math
 import time
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A law's modes, found without their number from slow eigenfunctions, and KSWGD within each of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """The columns of a table in coordinates that kernels like, and back: one monotone map a column, no rotation."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Self
 

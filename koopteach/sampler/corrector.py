@@ -1,7 +1,5 @@
 """KSWGD for particles that start near the target: its metric is made once, from some of them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

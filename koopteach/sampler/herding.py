@@ -1,7 +1,5 @@
 """Herding: rows of a table that lie as evenly as possible."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

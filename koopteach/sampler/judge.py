@@ -1,7 +1,5 @@
 """A cheap judge of samples beside held-out rows: what ``KoopmanSampler.fit`` reports of itself."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

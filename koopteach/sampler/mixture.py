@@ -1,7 +1,5 @@
 """A mixture of Gaussians fitted to data: the start of the sampler, and its first rival."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from dataclasses import dataclass, replace

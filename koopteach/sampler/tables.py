@@ -1,7 +1,5 @@
 """A table in any container becomes numbers, and samples become the same kind of table."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Pairs at a lag, and delay coordinates, which respect borders, gaps and times."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Trajectories as people hold them: tensors, lists, DataFrames (known by their interface), with gaps and clocks."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import dataclass
 from typing import Any

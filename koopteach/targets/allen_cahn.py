@@ -1,7 +1,5 @@
 """The stochastic Allen-Cahn equation on an interval: stepping by cosine transforms, and its invariant law exactly."""
 
-from __future__ import annotations
-
 import math
 
 import torch

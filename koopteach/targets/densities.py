@@ -5,8 +5,6 @@ Parameters given as lists become float64; ``.to(device, dtype)`` moves a target.
 ``(k, d)``, and how much each peak holds: ``mode_weights`` ``(k,)``.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ The generator is the Laplace-Beltrami operator, so the clock is the one of the d
 Samples are float64; ``.to(device, dtype)`` moves a manifold.
 """
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 

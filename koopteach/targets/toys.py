@@ -4,8 +4,6 @@ Averaged distances hardly notice a lost structure (a disc in the place of a spir
 So each toy can also say which points lie where its samples do.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch
