@@ -175,7 +175,7 @@ LUCK = (
     "floor, see *data's law*."
 )
 FIFTY = (
-    "One cluster here, too. Each of 60 steps solves for all modes of some 1,650 features, on a machine that others "
+    "One cluster here, too. Each of 60 steps solves for all modes of some 1,600 features, on a machine that others "
     "used at the same time, which lengthens CPU seconds, too."
 )
 FIELDS = (
@@ -183,8 +183,8 @@ FIELDS = (
     "have a fifth too many of them, drawn ones a twentieth, the mixture a tenth."
 )
 MATRICES = (
-    "Where nearly all directions are kept, eigenvectors and the modes' coefficients are as large as the Gram matrix: the "
-    "fit held 11 and 14 matrices with its chunk, not the 10 of the formula."
+    "Where nearly all directions are kept, eigenvectors and the modes' coefficients are as large as the Gram matrix: "
+    "the fit held 11 and 14 matrices with its chunk, not the 10 of the formula."
 )
 MISSED: dict[str, tuple[tuple[str, ...], str]] = {
     **{
