@@ -82,6 +82,7 @@ E1 = Exercise(
         Edge("a single pair", partial(_features, n=1), "sizes"),
         Edge("2 pairs and 17 features", partial(_features, n=2, m=17), "sizes"),
         Edge("31 pairs and a single feature", partial(_features, n=31, m=1), "sizes"),
+        Edge("more pairs than one handles at once", partial(_features, n=2503, m=2), "sizes"),
         Edge("a repeated pair, equal features and one that is zero", _repeated_and_dead, "ties"),
         Edge("features of very different size", _features_of_many_sizes, "far"),
     ),

@@ -78,6 +78,7 @@ E1 = Exercise(
         Edge("as many points as features and coordinates", partial(_slopes, n=3, m=3, d=3), "sizes"),
         Edge("a single point", partial(_slopes, n=1), "sizes"),
         Edge("31 points on the line", partial(_slopes, n=31, d=1), "sizes"),
+        Edge("more points than one handles at once", partial(_slopes, n=2503, m=2, d=2), "sizes"),
         Edge("a single feature", partial(_slopes, m=1), "sizes"),
         Edge("2 points and 5 features in 17 dimensions", partial(_slopes, n=2, m=5, d=17), "sizes"),
         Edge("a repeated point, equal slopes and a flat feature", _repeated_and_flat, "ties"),

@@ -78,6 +78,7 @@ E1 = Exercise(
         Edge("a single rate", partial(_rates, count=1, n=3), "sizes"),
         Edge("a single rate asked for", partial(_rates, n=1), "sizes"),
         Edge("17 rates, 31 asked for", partial(_rates, count=17, n=31), "sizes"),
+        Edge("rates that are all alike", partial(_given_rates, [1.0, 1.0, 1.0, 1.0], 7), "ties"),
         Edge("rates that repeat, and sums that agree", partial(_given_rates, [1.0, 1.0, 2.0, 3.0], 12), "ties"),
         Edge("rates from 1e-6 to 1e3", partial(_given_rates, [1e-6, 1e-3, 1.0, 1e3], 10), "far"),
     ),

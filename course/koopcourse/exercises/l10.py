@@ -52,6 +52,12 @@ def _lifted_in(length, time, size, generator, dtype):
     return lambda x, t: size * z(x / length, t / time), moved, length * x, time * t, length / time * v
 
 
+def _timeless(generator, dtype):
+    """Observables that do not depend on time."""
+    z, L, x, t, v = _lifted(generator, dtype)
+    return lambda x, t: z(x, torch.zeros_like(x[:, :1])), L, x, t, v
+
+
 def _points_at_rest(generator, dtype):
     """Times 0 and 1, equal points, and points that do not move."""
     z, L, x, t, v = _lifted(generator, dtype)
@@ -103,6 +109,7 @@ E1 = Exercise(
         Edge("as many points as coordinates and observables", partial(_lifted, n=3, d=3, features=3), "sizes"),
         Edge("31 points and 17 observables", partial(_lifted, n=31, d=5, features=17), "sizes"),
         Edge("times 0 and 1, and points at rest", _points_at_rest, "ties"),
+        Edge("observables that do not look at the time", _timeless, "ties"),
         Edge("very short lengths and very small observables", partial(_lifted_in, 1e-9, 1.0, 1e-9), "units"),
         Edge("very long times and very large observables", partial(_lifted_in, 1.0, 1e9, 1e9), "units"),
         Edge(
