@@ -214,6 +214,7 @@ def test_single_precision_stays():
         (lambda: AllenCahn(8).step(normal(3, 8), 0.0, normal(3, 8)), "step: dt must be positive"),
         (lambda: AllenCahn(8).step(normal(3, 8), 2.5, normal(3, 8)), "below 2 / growth = 2, got 2.5"),
         (lambda: AllenCahn(8).step(normal(3, 8), 0.1, normal(2, 8)), r"noise has shape \(2, 8\), but \(3, 8\)"),
+        (lambda: AllenCahn(8).trajectory(normal(3, 1), n_steps=1), r"trajectory: u0 has shape \(3, 1\)"),
         (lambda: AllenCahn(8).trajectory(normal(3, 8), n_steps=-1), "n_steps must be at least 0, got -1"),
         (lambda: AllenCahn(8).trajectory(normal(3, 8), n_steps=9, dt=math.nan), "trajectory: dt must be positive"),
         (lambda: AllenCahn(8).trajectory(1e3 + normal(3, 8), n_steps=9, dt=0.5), "fields escaped.*shorter dt"),

@@ -45,6 +45,8 @@ def test_python_numbers_become_float64(value):
 def test_arrays_and_tensors_keep_their_precision(dtype):
     a = np.arange(6, dtype=dtype).reshape(3, 2)
     assert as_float("f", "x", a).dtype == as_float("f", "x", torch.from_numpy(a)).dtype == torch.from_numpy(a).dtype
+    for rows in (list(a), tuple(a), list(torch.from_numpy(a)), [a[0], *torch.from_numpy(a[1:])]):
+        torch.testing.assert_close(as_float("f", "x", rows), torch.from_numpy(a), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.float16, torch.bfloat16, torch.bool])
@@ -56,6 +58,7 @@ def test_other_types_are_refused_with_the_remedy(dtype):
 @pytest.mark.parametrize(
     ("x", "more", "message"),
     [
+        ([], {}, r"^f: x has shape \(0,\), but \(n, d\) is needed"),
         (torch.zeros(4), {}, r"^f: x has shape \(4,\), but \(n, d\) is needed.*Did you mean x\[:, None\]\?"),
         (torch.zeros(2, 3, 4), {}, r"^f: x has shape \(2, 3, 4\).*a point a row\.$"),
         (torch.zeros(2, 5), {"dim": 2}, r"^f: x has shape \(2, 5\).*2 coordinates, \(n, 2\)\. Did you mean x\.T\?"),
