@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Pictures from noise by KSWGD
 #
-# **70 minutes, and 5 of side roads · level: core · device: CPU is enough · prerequisites: lessons 03 (generator spectra), 05 (KSWGD), 08 (flow matching)**
+# **75 minutes, and 5 of side roads · level: core · device: CPU is enough · prerequisites: lessons 03 (generator spectra), 05 (KSWGD), 08 (flow matching)**
 #
 # Its question: *can particles that follow a spectrum become pictures? The paper shows that they can, and admits that diffusion models
 # do it better. What is missing, and what does each repair bring?*
@@ -23,7 +23,6 @@ profile = kc.setup("11")
 #
 # Here are twelve of 580 particles. They start as standard normal noise in six dimensions and follow a spectrum. A decoder shows what
 # they are at each moment: to this decoder already noise is nearly a digit, and the particles make up their minds within ten steps.
-# Nobody told them that there are ten digits.
 
 # %%
 import math
@@ -120,13 +119,13 @@ plotting.picture_rows(film, alt=alt)
 # | $v$ | `variance` | of the noise that the last step takes off |
 #
 # *The assumption that usually fails:* that what the classifier does not see does not matter. It was trained to tell digits
-# apart, not to notice broken strokes. And no sampler of codes is better than the autoencoder.
+# apart, not to notice broken strokes.
 
 # %% [markdown]
 # ## What the autoencoder keeps
 #
-# It comes with the package (`python -m koopcourse.authoring weights digits-codes` trains it in seconds). Six numbers for 64: look at what is lost, before
-# any sampler is blamed for it.
+# It comes with the package (`python -m koopcourse.authoring weights digits-codes` trains it). Look at what is lost, before
+# any sampler is blamed.
 
 # %%
 back = autoencoder.decode(held_out)
@@ -141,7 +140,7 @@ assert torch.allclose(z.T.cov(correction=0), torch.eye(6, dtype=z.dtype), atol=1
 
 # %% [markdown]
 # From here on samples are compared with held-out digits *after the same round trip*, so that a sampler is judged for what it
-# does. On a real project you would report the other number, too.
+# does.
 #
 # ## The judge from scratch
 #
@@ -182,7 +181,7 @@ def judge(codes):
     }
 
 
-def law(many, repeats=20):
+def law(many, repeats=12):
     """The same of random parts of many codes, as many as there are held-out ones: their mean."""
     g = profile.generator(10)
     parts = [torch.randperm(len(many), generator=g)[: len(held_out)] for _ in range(repeats)]
@@ -203,16 +202,16 @@ def line(name, numbers, spent=""):
 # Two floors: real codes drawn at random, and as many training codes that were picked to lie evenly (`kt.herd`). The law of KSWGD is judged by
 # random parts of a run of ten times as many particles and read beside the first; the 580 particles of our picture, as they are, beside the second.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 start = torch.randn(10 * len(x0), z.shape[1], dtype=z.dtype, generator=profile.generator(12))
 options = {"n_steps": 60, "record_every": 60, "verbose": False, "generator": profile.generator(13)}
 large = kt.run_particles(paper, start, **options).final
 floor, even = law(z), judge(z[kt.herd(z, len(x0))])
-ours, as_they_are = law(large), judge(run.final)
+ours, as_they_are, noise = law(large), judge(run.final), law(start)
 
 # %% tags=["collapsed", "nbval-ignore-output"]
 head()
-line("noise, the start", law(start))
+line("noise, the start", noise)
 line("real codes, at random", floor)
 line("KSWGD, parts of a large run", ours)
 line("training codes, picked evenly", even)
@@ -222,24 +221,23 @@ assert (
     and as_they_are["Frechet"] < 1.3 * even["Frechet"]
 )
 assert as_they_are["Frechet"] < 0.7 * ours["Frechet"]
-assert 0.9 * floor["Frechet"] < ours["Frechet"] < 1.8 * floor["Frechet"]
-assert ours["Frechet"] < law(start)["Frechet"] / 3
+assert 1.05 * floor["Frechet"] < ours["Frechet"] < 2 * floor["Frechet"]
+assert ours["Frechet"] < noise["Frechet"] / 3
 assert 0.68 < floor["halves"] < 0.8
 apart = [kt.frechet_distance(seen(run.final), real[k::2]) for k in range(2)]
 kc.show("580 as they are, against either half of the held-out pictures", apart, 2)
 assert abs(apart[0] - apart[1]) > 0.1
 
 # %% [markdown]
-# One sampler, two Frechet distances. As they are, its particles have half the distance of real codes drawn at random, and so do training codes that were
-# picked: that is evenness, good for averages. Its *law* is a third above that of real codes; precision is a little short, too. (*Nearest* is 0 and
-# *halves* about 3/4 for training codes, which are copies of themselves.) Held-out pictures are few: against either half of
+# One sampler, two Frechet distances. As they are, its particles are nearer than real codes drawn at random, and so are training codes that were
+# picked: that is evenness, good for averages. The distance of its *law* is above that of real codes, by about half in this run; precision is a little short. Held-out pictures are few: against either half of
 # them the same sample scores quite differently, so second digits decide nothing.
 #
 # ## What closes the gap, step by step
 #
 # **Predict, then run.** We begin with the package's defaults (about 320 features, of which the codes support about 170 modes; damped metric, 20 steps) and change one thing after the
 # other: the paper's metric (60 steps); 500 narrow kernels beside 200 wider ones, about 530 modes; one step of Tweedie's formula.
-# All are judged as they are, like with like. Which one helps most?
+# All are judged as they are. Which one helps most?
 #
 # <details><summary>the metric: one of the two gets stuck</summary>
 #
@@ -273,6 +271,7 @@ for name, (modes, damping) in ladder.items():
     options = {"n_steps": 20 if damping == 1.0 else 60, "generator": profile.generator(4)}
     ends[name] = kt.run_particles(method, x0, record_every=60, verbose=False, **options).final
     line(name, judge(ends[name]), f"{process_time() - began:.1f}")
+    assert ends[name].isfinite().all()
 ends["one denoising step"] = kt.denoise(score, ends["500 narrow kernels"], variance)
 table = {name: judge(x) for name, x in ends.items()}
 line("one denoising step", table["one denoising step"])
@@ -296,12 +295,12 @@ assert 500 < len(spectrum) < 560
 
 # %% [markdown]
 # A step of Tweedie's formula is no magic: it assumes that particles are data plus a little noise, and takes off
-# just that. `denoise` moves no particle further than such noise reaches, because far from its data a learned score knows nothing.
+# just that. `denoise` moves no particle further than such noise reaches: far from its data a learned score knows nothing.
 #
 # ## Which width, if nobody shows you these numbers?
 #
 # Width and number of kernels were tuned with this very judge, on these very held-out pictures: the numbers above flatter. An honest user chooses by `select`: the held-out
-# energy of slow modes, which knows nothing of pictures. It punishes too many kernels for the data; among those that are *as good as the best*,
+# energy of slow modes, which knows nothing of pictures. Among those that are *as good as the best*,
 # take the finest, because samples need resolution.
 
 # %%
@@ -332,21 +331,21 @@ head()
 line("selected, denoised, law", untuned)
 line("tuned, denoised, law", sharp)
 assert "250" in finest
-assert untuned["precision"] < sharp["precision"] - 0.01 and untuned["Frechet"] > sharp["Frechet"]
+assert abs(untuned["Frechet"] - sharp["Frechet"]) < 0.35 * floor["Frechet"]
+assert abs(untuned["precision"] - sharp["precision"]) < 0.03
 
 # %% [markdown]
-# Half the kernels, and behind the tuned choice in precision as in distance. `select` sees what the slow modes gain from the data, not what a sample would
-# gain from the fast ones.
+# Half the kernels, the same Frechet distance, and precision a hundredth behind: here tuning bought little.
 #
 # ## Rivals on the same codes
 #
-# A Gaussian mixture; the data drawn again with a little noise; Langevin steps with a kernel estimate's score; the diffusion-map particle
-# system; and **latent flow matching** on the same codes. It stands for the paper's latent diffusion model: the
-# faces of CelebA-HQ and the large networks are not here, and what holds for digits need not hold for faces. The last three have the best
-# of three settings, chosen by this judge, as KSWGD's were. Mixture and flow draw ten times as many codes, of which random parts are judged, and may
-# have them picked to lie evenly, since KSWGD's particles lie evenly, too.
+# A Gaussian mixture; the data drawn again with a little noise; Langevin steps with a kernel estimate's score (ULA); the diffusion-map particle
+# system (DMPS); and **latent flow matching**. It stands for the paper's latent diffusion model: the
+# faces of CelebA-HQ and the large networks are not here, and what holds for digits need not hold for faces. ULA and DMPS have the best of three
+# settings, chosen by this judge, as ours were; the flow a small and a large budget. Mixture and flow draw 5,800 codes, of which random parts are judged, and may
+# have them picked to lie evenly, as our particles do.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 from sklearn.mixture import GaussianMixture
 
 n, d = x0.shape
@@ -370,9 +369,9 @@ def flow_codes(steps, width):
     return flow.transport(start, steps=20).to(z)
 
 
-def best(settings, judged=judge):
+def best(settings):
     """The codes of the setting with the least Frechet distance, which rivals may look at."""
-    return min(settings, key=lambda codes: judged(codes)["Frechet"])
+    return min(settings, key=lambda codes: judge(codes)["Frechet"])
 
 
 # %% tags=["nbval-ignore-output"]
@@ -382,14 +381,11 @@ rivals["ULA, KDE score, best of 3"] = best(
 )
 maps = [kt.DMPS(z, width, n_modes=200) for width in (0.5, 1.0, 2.0)]
 rivals["DMPS, best of 3"] = best([carried(method, 60) for method in maps])
-began = process_time()
-budgets = [(1000, 128), (2000, 128), (2000, 256)]  # steps, width
-flows = [flow_codes(*setting) for setting in budgets]
-drawn["latent flow matching, best of 3"] = best(flows, law)
-by_budget = [law(codes)["Frechet"] for codes in flows]
-kc.show("flows: Frechet distance for steps and width " + str(budgets), by_budget, 2)
-assert by_budget[0] > by_budget[1] > by_budget[2]
-print(f"CPU seconds of three flows: {process_time() - began:.0f}")
+for steps, width in ((1000, 128), (4000, 256)):
+    began = process_time()
+    drawn[f"flow matching, {steps:,} steps"] = flow_codes(steps, width)
+    print(f"{steps:,} steps of width {width}: {process_time() - began:.0f} CPU seconds")
+assert all(codes.shape == x0.shape and bool(codes.isfinite().all()) for codes in rivals.values())
 
 # %% tags=["collapsed", "nbval-ignore-output"]
 laws = {name: law(codes) for name, codes in drawn.items()}
@@ -405,14 +401,14 @@ print("evenly")
 line("training codes, picked", even)
 line("KSWGD, denoised, as it is", last, f"{seconds:.1f}")
 for name, numbers in picked.items():
-    line(f"{name.split(', best')[0]}, picked", numbers)
-mixed, flowed = laws.values()
-mixed_even, flowed_even = picked.values()
+    line(f"{name}, picked", numbers)
+mixed, short, flowed = laws.values()
+mixed_even, _, flowed_even = picked.values()
+assert short["Frechet"] > 2 * max(mixed["Frechet"], sharp["Frechet"], flowed["Frechet"])
 assert abs(sharp["Frechet"] - mixed["Frechet"]) < 0.35 * floor["Frechet"]
-assert max(mixed["Frechet"], sharp["Frechet"]) < 0.9 * flowed["Frechet"]
+assert abs(sharp["Frechet"] - flowed["Frechet"]) < 0.35 * floor["Frechet"]
 assert last["Frechet"] < 1.2 * mixed_even["Frechet"] < 1.2 * 1.5 * even["Frechet"]
 assert flowed_even["Frechet"] < flowed["Frechet"] and flowed["halves"] < sharp["halves"]
-assert all(codes.shape == x0.shape and bool(codes.isfinite().all()) for codes in rivals.values())
 redrawn, langevin, maps_of_data = alone.values()
 assert min(redrawn["halves"], langevin["halves"]) > max(sharp["halves"], mixed["halves"]) + 0.03
 assert maps_of_data["Frechet"] > 2 * sharp["Frechet"]
@@ -421,7 +417,7 @@ assert maps_of_data["Frechet"] > 2 * sharp["Frechet"]
 rows = {
     "real": back,
     "KSWGD": ends["one denoising step"],
-    "flow matching": drawn["latent flow matching, best of 3"][:n],
+    "flow matching": drawn["flow matching, 4,000 steps"][:n],
 }
 shuffled = torch.randperm(10 * n, generator=profile.generator(14))[:n]
 rows |= {"mixture": drawn["Gaussian mixture, 40"][shuffled], "noise": start[:n]}
@@ -438,15 +434,15 @@ undecided ones. The flow starts from the noise of the last row."""
 plotting.picture_rows(shown, alt=alt)
 
 # %% [markdown]
-# In *law* KSWGD and the mixture are level, a little above real codes. *Evenly*, too: a mixture's draws, picked, do what KSWGD's particles do as they
-# are, and so do the training codes themselves. The flow has to learn the gaps from 1,160 codes and is behind with our
-# budgets; each larger one brought it nearer, and it is the one that memorises least. Langevin with half of Silverman's bandwidth has a good law and pays with copies (*halves* 0.65), as drawing the data
-# again does. DMPS is far behind. So what is KSWGD good for here? It is *transport to the data*, without training, and its pictures are as
+# In *law* KSWGD and the mixture are level, above real codes. In evenness, too: draws of the mixture, picked, do what KSWGD's particles do as they
+# are, and so do the training codes. The flow has to learn the gaps from 1,160 codes: with a small budget it is far behind,
+# with a large one, of many times our CPU time, it is level, and it memorises least. ULA with half of Silverman's bandwidth pays with copies (*halves* 0.65), as drawing the data
+# again does. DMPS is far behind. KSWGD is *transport to the data*, without training, and its pictures are as
 # new as its kernels are wide.
 #
 # ## Turn the knobs
 #
-# Rank and steps over a grid of decoded particles. With few modes, or few steps, they stay nearly as undecided as noise.
+# With few modes, or few steps, particles stay nearly as undecided as noise.
 
 
 # %% tags=["collapsed", "widget", "nbval-ignore-output"]
@@ -493,7 +489,7 @@ plotting.explore(
 # </details>
 # <details><summary>only nearest and halves</summary>
 #
-# Right. *Nearest* falls to about 0.8, and *halves* rises to about 0.64, more than half-way to the 0.73 of the training codes. Nothing else compares with what was learned.
+# Right. *Nearest* falls to about 0.8, and *halves* rises to about 0.65, more than half-way to the 3/4 of the training codes. Nothing else compares with what was learned.
 #
 # </details>
 
@@ -507,6 +503,7 @@ alt = (
 plotting.picture_rows(
     {"KSWGD": autoencoder.decode(codes), "nearest": autoencoder.decode(z[nearest])}, alt=alt
 )
+assert (codes - z[nearest]).norm(dim=1).min() > 1e-3
 
 # %% tags=["nbval-ignore-output"]
 narrow = resolve(z, len(z), 0.4).fit(z).spectrum(2000)
@@ -527,7 +524,7 @@ assert 150 < themselves < 220
 # %% [markdown]
 # ## What goes wrong: few modes
 #
-# The paper speaks of a low rank. Twenty modes may be plenty for slow rates. For pictures they are not:
+# The paper speaks of a low rank. Twenty modes may do for slow rates, but not for pictures:
 
 # %% tags=["nbval-ignore-output"]
 method = kt.KSWGD(spectrum.truncate(20), damping=math.inf)
@@ -543,7 +540,7 @@ assert by_twenty["Frechet"] > 2 * as_they_are["Frechet"] and left < 1e-3
 assert by_twenty["precision"] < floor["precision"] - 0.05
 
 # %% [markdown]
-# Twenty moments match, their energy is gone, and the particles are where twenty moments do not care. With all modes a rest of the energy stays, since
+# Twenty moments match, and the particles are where twenty moments do not care. With all modes a rest of the energy stays, since
 # there are nearly as many moments as particles, and the digits are good. *Energy small* proves moments, not samples. The cure is rank, which
 # the contracted step (2) makes nearly free.
 #
@@ -580,10 +577,10 @@ classwise = judge(by_class)
 head()
 line("a spectrum for each class", classwise, spent)
 line("training codes, picked evenly", even)
-assert classwise["Frechet"] < 1.4 * even["Frechet"] and classwise["nearest"] < last["nearest"]
+assert classwise["Frechet"] < 1.5 * even["Frechet"] and classwise["nearest"] < 0.95
 
 # %% [markdown]
-# As they are they are near to training codes that were picked evenly, in precision as in Frechet distance; but read *nearest*: 0.8 on the three seeds
+# These digits, as they are, are near to training codes that were picked evenly, in precision as in Frechet distance; but read *nearest*: 0.9 here, 0.8 on the three seeds
 # of `results/images.md`, where data drawn again with noise have 0.83. 116 codes a class and 80 kernels leave little room.
 #
 # ## Exercises
@@ -597,9 +594,9 @@ assert classwise["Frechet"] < 1.4 * even["Frechet"] and classwise["nearest"] < l
 # - The spectrum holds the score. One small step along it, without noise, takes off the blur: precision rises towards that of real codes.
 # - `select` chooses without pictures; among equals take the finest, since samples need what rates do not.
 # - Judge the law by random parts of a large run, and evenness beside data that were picked evenly. A Frechet distance below that of real
-#   codes drawn at random is evenness. In law KSWGD is level with a mixture of 40.
+#   codes drawn at random is evenness. In law KSWGD is level with a mixture of 40 and a well-trained flow.
 # - Judge pictures by several numbers, and always by one that sees copies.
-# - The sampler is no better than the autoencoder, and the judge no better than its classifier. Digits are no faces.
+# - The sampler is no better than the autoencoder, the judge no better than its classifier. Digits are no faces.
 #
 # ## References
 #
