@@ -11,9 +11,10 @@ from koopteach.dictionaries.rbf import GaussianRBF
 from koopteach.operators.edmd import EDMD
 from koopteach.operators.low_rank import pivots
 from koopteach.operators.remarks import paragraphs, uneven_columns
+from koopteach.operators.sums import Additive
 from koopteach.protocols import Manifold
 from koopteach.spectrum import Spectrum
-from koopteach.tensors import as_count, as_pairs, not_negative, positive, seed_from
+from koopteach.tensors import as_count, as_pairs, as_points, not_negative, positive, seed_from
 
 # Up to here the kernels of all points are used: their matrix is 32 MB.
 _EXACT = 2000
@@ -32,7 +33,7 @@ _BELOW_RIDGE = 0.01
 _RIDGE_TIMES_POINTS = 0.2
 
 
-class KernelEDMD:
+class KernelEDMD(Additive):
     """Koopman operator from pairs, in the span of the Gaussian kernels ``k(x, z) = exp(-|x - z|^2 / 2 width^2)``.
 
     Up to 2,000 pairs, unless ``n_centers`` is given, ``z`` runs over all points (*exact*); above, over points that a
@@ -46,6 +47,8 @@ class KernelEDMD:
         ridge: of the penalty; ``None`` is ``0.2 / n``. It removes the spurious slow modes of too many kernels, and
             adds a few times ``ridge / lag`` to every rate.
         n_centers: how many kernels; ``None`` is all of them up to 2,000 pairs and 200 above.
+        centers: ``(k, d)``, the ``z`` themselves, as of a sample of all the data. Then fits of parts add, of any
+            lengths: ``sum(parts)`` is the fit of all (:class:`koopteach.operators.sums.Additive`).
         reversible, manifold: as in :class:`EDMD`.
         generator: picks the sample of points above 2,000 pairs.
 
@@ -61,6 +64,9 @@ class KernelEDMD:
     Source: Williams, Rowley, Kevrekidis 2015 (kernel EDMD); Williams, Seeger 2001 (Nystroem).
     """
 
+    _SUMS = ("_edmd",)
+    _SETTINGS = ("kernel_width", "lag", "ridge", "reversible")
+
     def __init__(
         self,
         kernel_width: float,
@@ -68,6 +74,7 @@ class KernelEDMD:
         lag: float,
         ridge: float | None = None,
         n_centers: int | None = None,
+        centers: Tensor | None = None,
         reversible: bool = True,
         manifold: Manifold | None = None,
         generator: torch.Generator | None = None,
@@ -76,6 +83,9 @@ class KernelEDMD:
         self.lag = positive("KernelEDMD", "lag", lag)
         self.ridge = None if ridge is None else not_negative("KernelEDMD", "ridge", ridge)
         self.n_centers = None if n_centers is None else as_count("KernelEDMD", "n_centers", n_centers, at_least=2)
+        self.centers = None if centers is None else as_points("KernelEDMD", "centers", centers, at_least=2)
+        if n_centers is not None and centers is not None:
+            raise ValueError("KernelEDMD: n_centers and centers both say which kernels to take. Give one of them.")
         self.reversible, self.manifold, self.generator = reversible, manifold, generator
         self._edmd: EDMD | None = None
 
@@ -89,22 +99,36 @@ class KernelEDMD:
             ValueError: shapes that differ, NaN, points that are all the same (to the kernel).
         """
         self._edmd = None
+        self._edmd = self._space(x, y).fit(x, y)
+        return self
+
+    def partial_fit(self, x: Tensor, y: Tensor) -> Self:
+        """Add pairs, as of :meth:`EDMD.partial_fit`; without ``centers`` the first ones choose the kernels."""
+        self._edmd = (self._edmd or self._space(x, y)).partial_fit(x, y)
+        return self
+
+    def _space(self, x: Tensor, y: Tensor) -> EDMD:
+        """What has seen nothing yet, on the given kernels or on those of the points ``x``."""
+        options = {"lag": self.lag, "reversible": self.reversible, "manifold": self.manifold}
+        if self.centers is not None:
+            return _KernelEDMD(GaussianRBF(self.centers, self.kernel_width), **options)
         x, y = as_pairs("KernelEDMD.fit", x, y, at_least=2)
-        ridge = _RIDGE_TIMES_POINTS / len(x) if self.ridge is None else self.ridge
-        kernels = self._kernels(x, max(_ROUNDING[x.dtype], _BELOW_RIDGE * ridge))
+        kernels = self._kernels(x, max(_ROUNDING[x.dtype], _BELOW_RIDGE * self._ridge(len(x))))
         if kernels.n_features < 2:
             raise ValueError(
                 f"KernelEDMD.fit: one kernel of width {self.kernel_width:g} explains all points of x. "
                 "Take a smaller width. Or are all points the same?"
             )
-        edmd = _KernelSpace(kernels, lag=self.lag, ridge=ridge, reversible=self.reversible, manifold=self.manifold)
-        self._edmd = edmd.fit(x, y)
-        return self
+        return _KernelEDMD(kernels, **options)
+
+    def _ridge(self, n: int) -> float:
+        return _RIDGE_TIMES_POINTS / n if self.ridge is None else self.ridge
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:
         """The ``n_modes`` slowest modes; as :meth:`EDMD.spectrum`, also in what it raises."""
-        if self._edmd is None:
+        if self._edmd is None or not self._edmd.n_pairs:
             raise RuntimeError("KernelEDMD.spectrum: nothing was fitted yet. Call fit(x, y) first.")
+        self._edmd.ridge = self._ridge(self._edmd.n_pairs)
         found = self._edmd.spectrum(n_modes)
         return replace(found, report=found.report + paragraphs(uneven_columns(found.spread_ratio)))
 
@@ -121,8 +145,10 @@ class KernelEDMD:
         return GaussianRBF(candidates[picked.to(x.device)], self.kernel_width)
 
 
-class _KernelSpace(EDMD):
-    """EDMD whose ridge is the squared norm ``c^T k(Z, Z) c`` of a function in the kernel's Hilbert space."""
+class _KernelEDMD(EDMD):
+    """EDMD whose ridge, set once ``n`` is known, is the squared norm ``c^T k(Z, Z) c`` in the kernel's own space."""
+
+    _SETTINGS = ("lag", "tol", "reversible")
 
     def _penalty(self, gram: Tensor) -> Tensor:
         kernels = cast(GaussianRBF, self.dictionary)

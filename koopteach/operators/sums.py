@@ -29,7 +29,7 @@ class Additive:
         if type(other) is not type(self):
             return NotImplemented
         seen = [part for part in (self, other) if getattr(part, self._SUMS[0])]
-        _refuse_unlike(self, other, len(seen) == 2)
+        _refuse_unlike(self, other, len(seen) == 2 and hasattr(self, "_like"))  # else the sums refuse what is unlike
         total = copy.deepcopy((seen or [self])[0])
         for name in self._SUMS:
             if len(seen) == 2 or name.startswith("n_"):
@@ -45,7 +45,7 @@ class Additive:
 
 def _refuse_unlike(one: Additive, other: Additive, seen: bool) -> None:
     """Refuse parts that were not set alike, nor fitted alike where both have ``seen`` data."""
-    who = f"{type(one).__name__}: the parts of a sum"
+    who = f"{type(one).__name__.lstrip('_')}: the parts of a sum"
     for name in one._SETTINGS:
         mine, theirs = getattr(one, name), getattr(other, name)
         if mine != theirs:
@@ -57,7 +57,7 @@ def _refuse_unlike(one: Additive, other: Additive, seen: bool) -> None:
         if not all(_agree(mine, theirs, point) for point in (one._like, other._like)):
             raise ValueError(
                 f"{who} have another {name.strip('_')} each. Make it from a sample x of all the data, before they are "
-                "cut, and give it to every part (units as standardize=Standardizer.of(x))."
+                "cut, and give it to every part (units as standardize=Standardizer.of(x), kernels as centers=x)."
             )
 
 

@@ -68,6 +68,7 @@ class Taker:
 
 def takers():
     """``name -> Taker`` for everything public that takes one set of points."""
+    yield "KernelEDMD(centers)", Taker(lambda x: kt.KernelEDMD(1.0, lag=0.1, centers=x).centers, "centers", None)
     yield "GaussianRBF(centers)", Taker(lambda x: kt.GaussianRBF(x, 1.0)(x), "centers", None)
     yield "GaussianRBF.from_data", Taker(lambda x: kt.GaussianRBF.from_data(x, 6, seeded())(x), "x", None)
     yield "MultiScale.from_data", Taker(lambda x: kt.MultiScale.from_data(x, (6, 3), generator=seeded())(x), "x", None)
@@ -170,6 +171,7 @@ def pair_takers():
                     lambda x, y, p=psi, r=reversible: spectrum_of(kt.EDMD(p, lag=0.1, reversible=r), x, y),
                 )
     yield "KernelEDMD", lambda x, y: spectrum_of(kt.KernelEDMD(1.0, lag=0.1), x, y)
+    yield "KernelEDMD centers", lambda x, y: spectrum_of(kt.KernelEDMD(1.0, lag=0.1, centers=CENTERS), x, y)
     yield "select", lambda x, y: kt.select([kt.EDMD(RBF, lag=0.1)], x, y, n_modes=1).best.spectrum(1)(x)
     yield (
         "NeuralDictionary",

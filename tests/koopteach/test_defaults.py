@@ -55,7 +55,7 @@ GeneratorEDMD.spectrum: n_modes=None
 GlowInterpolant: channels=1, n_steps=4, width=32
 Hermite: center=0.0, scale=1.0
 KSWGD: damping=1.0, step_size=1.0, max_move=0.25, noise=0.3, ranks=None
-KernelEDMD: ridge=None, n_centers=None, reversible=True, manifold=None
+KernelEDMD: ridge=None, n_centers=None, centers=None, reversible=True, manifold=None
 KernelEDMD.spectrum: n_modes=None
 KoopmanFlow: generator='mode_sum', n_pairs=1, net=None
 KoopmanFlow.diagnose: verbose=True

@@ -191,6 +191,7 @@ def test_particles_reach_the_floor():
         (lambda: KernelEDMD(1.0, lag=1.0, ridge=-1.0), "ridge must not be negative"),
         (lambda: KernelEDMD(1.0, lag=1.0, ridge=math.nan), "ridge must not be negative"),
         (lambda: KernelEDMD(1.0, lag=1.0, n_centers=1), "n_centers must be at least 2, got 1"),
+        (lambda: KernelEDMD(1.0, lag=1.0, n_centers=9, centers=normal(9, 2)), "Give one of them"),
         (lambda: KernelEDMD(1.0, lag=1.0).fit(normal(5, 2), normal(4, 2)), "x has 5 rows and y 4"),
         (lambda: KernelEDMD(1.0, lag=1.0).fit(normal(5, 2), normal(5, 1)), r"y has shape \(5, 1\)"),
         (lambda: KernelEDMD(1.0, lag=1.0).fit(normal(1, 2), normal(1, 2)), "at least 2 are needed"),

@@ -16,6 +16,7 @@ from koopteach import (
     Circle,
     GeneratorEDMD,
     Hermite,
+    KernelEDMD,
     MultiScale,
     OrnsteinUhlenbeck,
     Sphere,
@@ -39,6 +40,7 @@ MAKE = {
     "standardised": (lambda psi, x: GeneratorEDMD(psi, standardize=Standardizer.of(x[:500])), (X,)),
     "pairs": (lambda psi, x: EDMD(psi, lag=0.3), (X, Y)),
     "irreversible": (lambda psi, x: EDMD(psi, lag=0.3, reversible=False), (X, Y)),
+    "kernels": (lambda psi, x: KernelEDMD(0.7, lag=0.3, centers=x[:12]), (X, Y)),
 }
 
 
@@ -51,7 +53,7 @@ def parts_of(make, data, psi):
 
 def state(fitted):
     """What adds, by name, as tensors; symmetric sums by their lower triangle, which alone is kept."""
-    found = {}
+    found, fitted = {}, getattr(fitted, "_edmd", fitted)
     for name in fitted._SUMS:
         value = getattr(fitted, name)
         if isinstance(value, Size):
@@ -71,7 +73,7 @@ def test_parts_add_to_one_fit(name, dtype):
     data, psi = [column.to(dtype) for column in data], PSI.to(dtype)
     total, whole = sum(parts_of(make, data, psi)), make(psi, data[0]).fit(*data)
     found, needed = state(total), state(whole)
-    if name == "pairs":  # of the symmetrised operator this one is symmetric, too
+    if name in ("pairs", "kernels"):  # of the symmetrised operator this one is symmetric, too
         found["_second"], needed["_second"] = found["_second"].tril(), needed["_second"].tril()
     rounding = 1e-12 if dtype == torch.float64 else 1e-5  # of sums over 9,001 rows
     for sums, value in needed.items():
@@ -117,6 +119,38 @@ def test_parts_that_do_not_belong_together_are_refused():
             other + a
     with pytest.raises(ValueError, match=r"differ in lag, 0\.3 and 0\.2"):
         EDMD(PSI, lag=0.3) + EDMD(PSI, lag=0.2)
+
+
+def test_fits_on_kernels_add_where_the_centres_are_shared():
+    """The ridge, ``0.2 / n``, is that of all pairs; what nobody shared is refused."""
+    shared = {"lag": 0.3, "centers": X[:12], "generator": seeded()}
+    total = KernelEDMD(0.7, **shared).partial_fit(X[:0], Y[:0])
+    for rows in (slice(0, 1), slice(1, 400), slice(400, 2000)):
+        part = KernelEDMD(0.7, **shared).fit(X[rows], Y[rows])
+        if rows.start:
+            part.spectrum(1)  # with its own ridge
+        total = total + part
+    whole = KernelEDMD(0.7, lag=0.3, centers=X[:12], ridge=0.2 / 2000).fit(X[:2000], Y[:2000])
+    pieces = KernelEDMD(0.7, **shared).fit(X[:7], Y[:7]).partial_fit(X[7:2000].numpy(), Y[7:2000].numpy())
+    here, there, more = (fit.spectrum(3) for fit in (total, whole, pieces))
+    for found in (here, more):
+        torch.testing.assert_close(found.rates, there.rates, rtol=1e-8, atol=0)  # condition of the Gram matrix 1e3
+        torch.testing.assert_close(found.energies, there.energies, rtol=1e-8, atol=0)
+    assert "1 trajectories without a pair skipped" in here.report
+    for other, told in (
+        (KernelEDMD(0.7, lag=0.3, centers=X[1:13]).fit(X, Y), r"^KernelEDMD: .* another dictionary .*centers=x"),
+        (KernelEDMD(0.7, lag=0.3).fit(X[:500], Y[:500]), "another dictionary each"),
+        (KernelEDMD(0.7, lag=0.3, ridge=0.0, centers=X[:12]), "differ in ridge, None and 0.0"),
+        (KernelEDMD(0.8, lag=0.3, centers=X[:12]), r"differ in kernel_width, 0\.7 and 0\.8"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            total + other
+    with pytest.raises(TypeError, match="unsupported operand"):
+        total + EDMD(PSI, lag=0.3)
+    with pytest.raises(RuntimeError, match=r"KernelEDMD\.spectrum: nothing was fitted yet"):
+        KernelEDMD(0.7, **shared).partial_fit(X[:0], Y[:0]).spectrum()
+    with pytest.raises(ValueError, match="x has 0 points"):
+        KernelEDMD(0.7, **shared).fit(X[:0], Y[:0])
 
 
 def test_units_and_manifolds_are_shared_by_their_values():
@@ -222,7 +256,7 @@ def test_runs_of_parts_are_runs_of_neighbours():
 # Arrays on disk
 
 
-@pytest.mark.parametrize("name", ["weighted", "pairs"])
+@pytest.mark.parametrize("name", ["weighted", "pairs", "kernels"])
 @pytest.mark.parametrize("kind", ["memmap", "zarr"])
 def test_arrays_on_disk_are_read_in_pieces(name, kind, tmp_path, monkeypatch):
     """Read-only memory maps and arrays without a length, without a warning."""
