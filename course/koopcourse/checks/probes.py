@@ -282,9 +282,7 @@ class Probes:
 
     def _edges_in_units(self) -> Iterator[Case]:
         """Zeros, equal entries and other edges in the farthest units, compared relative to what is usual there."""
-        farthest = 4.0 ** round(
-            math.log(self.exercise.farthest, 4)
-        )  # a power of two keeps all digits, and ties
+        farthest = 4.0 ** round(math.log(self.exercise.farthest, 4))  # a power of two keeps all digits, and ties
         for factor, which in ((1 / farthest, "smaller"), (farthest, "larger")):
             usual = value_of(self.exercise.reference, self._in_units(factor).arguments())
             if is_whole(usual):  # in other units a tie is one but for rounding
