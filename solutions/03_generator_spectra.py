@@ -389,7 +389,8 @@ assert torch.allclose(rates[4], kt.DiffusionMaps(0.2).fit(few).spectrum(3).rates
 def extend(u, x, q, psi, mu, eps):
     """Eigenfunctions at new points, (p, r)."""
     ### BEGIN SOLUTION
-    logs = -(torch.cdist(u, x) ** 2) / (4 * eps) - q.log() / 2
+    square = ((u[:, None] - x) ** 2).sum(dim=2)
+    logs = -square / (4 * eps) - q.log() / 2
     return torch.softmax(logs, dim=1) @ psi / mu
     ### END SOLUTION
 
@@ -411,7 +412,8 @@ extend = check("L03-E5", extend)
 # <details><summary>Hint 3: skeleton</summary>
 #
 # ```python
-# logs = -torch.cdist(u, x) ** 2 / (___) - ___
+# square = ((u[:, None] - x) ** 2).sum(dim=2)
+# logs = -square / (___) - ___
 # return torch.softmax(logs, dim=___) @ ___
 # ```
 #
@@ -465,7 +467,8 @@ assert (extend(few, few, q, psi, mu, eps) - psi).abs().max() < 1e-6
 def score(u, x, bandwidth):
     """Gradient of the logarithm of the density estimate, (p, d)."""
     ### BEGIN SOLUTION
-    p = torch.softmax(-(torch.cdist(u, x) ** 2) / (2 * bandwidth**2), dim=1)
+    square = ((u[:, None] - x) ** 2).sum(dim=2)
+    p = torch.softmax(-square / (2 * bandwidth**2), dim=1)
     return (p @ x - u) / bandwidth**2
     ### END SOLUTION
 
@@ -487,6 +490,7 @@ score = check("L03-E6", score)
 # <details><summary>Hint 3: skeleton</summary>
 #
 # ```python
+# square = ___
 # p = torch.softmax(___ / (2 * bandwidth**2), dim=1)
 # return (___) / ___
 # ```

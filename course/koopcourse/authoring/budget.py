@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 MINUTES, WORDS, LINES, QUESTIONS, CHOICES = 75, 1_500, 200, 3, 3
 SIDE, EXERCISES, RIGHT = "side road", "exercises", "Right."
 
-# Lessons whose main road is still too long; it only ever gets shorter.
-TOO_LONG: frozenset[str] = frozenset()
-
 
 def main_road(sheet: Sheet) -> list[NotebookNode]:
     """The cells that everybody goes through: those outside side roads."""
@@ -48,8 +45,6 @@ def visible_lines(cells: list[NotebookNode]) -> int:
 
 
 def length(sheet: Sheet) -> Iterator[Remark]:
-    if sheet.script.lesson in TOO_LONG:
-        return
     road = main_road(sheet)
     minutes = re.search(r"\b(\d+)\s+minutes\b", road[0].source, re.I) if road else None
     found = {
@@ -72,8 +67,6 @@ def side_roads_last(sheet: Sheet) -> Iterator[Remark]:
 
 def questions(sheet: Sheet) -> Iterator[Remark]:
     """Two or three predictions, each a question with answers to open: one is right, the others say why they are not."""
-    if sheet.script.lesson in TOO_LONG:
-        return
     prompts = [cell for cell in main_road(sheet) if cell.cell_type == "markdown" and "**Predict" in cell.source]
     if not 2 <= len(prompts) <= QUESTIONS:
         yield "", f"{len(prompts)} predictions on the main road; ask 2 or 3"

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from koopcourse.authoring.budget import TOO_LONG, main_road
+from koopcourse.authoring.budget import main_road
 from koopcourse.authoring.sheet import Remark, Sheet, asserts, calls, syntax, tags
 from koopcourse.notebook_io import COLLAPSED
 
@@ -97,7 +97,7 @@ def size(sheet: Sheet) -> Iterator[Remark]:
         yield "", f"{road} cells, at most {CELLS}; join or drop some, or move them to a side road"
     for cell in sheet.code:
         lines, most = len(cell.source.splitlines()), FOLDED_LINES if COLLAPSED in tags(cell) else LINES
-        if lines > most * (2 if sheet.script.lesson in TOO_LONG else 1):
+        if lines > most:
             yield cell.id, f"{lines} lines, at most {most}; split it or move the helper into the package"
 
 
