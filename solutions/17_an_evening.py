@@ -164,7 +164,7 @@ assert rates[6] < 0.1 < 2 < rates[7]
 # %% tags=["collapsed"]
 fig, axes = plotting.new_figure(4, height=2.5)
 axes[0].semilogy(range(1, 16), rates[:15], "o", color=plotting.COLORS["model"])
-axes[0].set(xlabel="mode", title="rates")
+axes[0].set(xlabel="mode", ylabel="rate", title="rates")
 for ax, k in zip(axes[1:], (0, 1, 7)):
     most = phi[:, k].abs().quantile(0.98)
     image = ax.scatter(*data.T, c=phi[:, k], s=3, cmap="PuOr_r", vmin=-most, vmax=most)

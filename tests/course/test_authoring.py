@@ -163,7 +163,7 @@ FAULTS = [
     ("notebooks", 'show("a step from one", step(1))', "display(step(1))", "shown-value"),
     ("notebooks", "assert step(2) == 3", "step(2)", "ignored-output"),
     ("notebooks", '["nbval-ignore-output", "widget"]', '["widget"]', "ignored-output"),
-    ("notebooks", 'print("at', "\n" * 60 + 'print("at', "size"),
+    ("notebooks", 'print("at', "\n" * 30 + 'print("at', "size"),
     ("notebooks", 'setup("05")', 'setup("04")', "setup-cell"),
     ("notebooks", "setup = show = print", "import os\nimport re\nsetup = show = print", "setup-cell"),
     ("notebooks", "30 minutes", "half an hour", "facts-line"),
