@@ -35,7 +35,7 @@ _MOST_HELD = 2**20
 _FEWEST_MODES = 20
 
 # Slow modes, at most so many, end where the next rate is so many times the last, at least.
-MOST_SLOW, LEAST_GAP = 12, 1.5
+MOST_SLOW, LEAST_GAP = 12, 1.25
 
 # Of five modes in 2 to 20 columns: below this ratio of the last rate to the first within modes, variances within modes
 # ended a quarter to four times too large, from 15 on (in up to five columns) right to a tenth.
