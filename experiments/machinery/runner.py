@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
 from experiments.machinery import page, store
@@ -129,12 +130,20 @@ def publish(name: str, experiment: Experiment, folder: Path, live: bool = True) 
     picture = experiment.picture
     if picture is not None and (live or not picture.live):
         figure = picture.draw({id: record["numbers"] for id, record in records.items()})
-        figure.savefig(folder / f"{name}.png", dpi=100, metadata={"Software": None})
+        _write_small(figure, folder / f"{name}.png")
         shown = DATA / f"page-{name}.png"
         if folder == RESULTS and shown.exists():  # a lesson shows it, too
             shutil.copy(folder / f"{name}.png", shown)
     print(f"\nWritten: {folder / name}.md and .json. {made_by}")
     return True
+
+
+def _write_small(figure: Figure, path: Path) -> None:
+    """A picture of lines and words needs few colours: a third of the bytes."""
+    from PIL import Image
+
+    figure.savefig(path, dpi=100, metadata={"Software": None})
+    Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _judged(experiment: Experiment, rows: Sequence[Row], records: Mapping[str, Record]) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -62,16 +64,33 @@ def finish(fig: Figure, alt: str, *, allow_nonfinite: bool = False) -> None:
     plt.close(fig)
 
 
+def display_picture(png: bytes, alt: str) -> None:
+    """Show a picture that was drawn before, ``png``, with its text alternative."""
+    alt = " ".join(alt.split())
+    if "inline" in plt.get_backend():
+        _show(alt, {"image/png": base64.b64encode(png).decode()}, raw=True)
+        return
+    pixels = plt.imread(io.BytesIO(png))
+    fig = plt.figure(figsize=(pixels.shape[1] / 100, pixels.shape[0] / 100), layout="none")
+    fig.figimage(pixels)
+    _display(fig, alt)
+    plt.close(fig)
+
+
 def _display(fig: Figure, alt: str) -> None:
     if "inline" in plt.get_backend():
-        from IPython.display import display
-
-        # JupyterLab drops the metadata, so the words also stand below the picture, as its caption.
-        display(fig, metadata={"image/png": {"alt": alt}})
-        display({"text/html": f"<small>{html.escape(alt)}</small>", "text/plain": alt}, raw=True)
+        _show(alt, fig)
     else:
         fig.set_label(alt)
         plt.show()
+
+
+def _show(alt: str, *what: Any, **options: Any) -> None:
+    """In a notebook; JupyterLab drops the metadata, so the words also stand below the picture, as its caption."""
+    from IPython.display import display
+
+    display(*what, metadata={"image/png": {"alt": alt}}, **options)
+    display({"text/html": f"<small>{html.escape(alt)}</small>", "text/plain": alt}, raw=True)
 
 
 def _faults(ax: Axes, allow_nonfinite: bool) -> list[str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
+from importlib.resources import files
 
-import matplotlib.pyplot as plt
-
-from koopcourse.plotting.figures import finish
+from koopcourse.plotting.figures import display_picture
 
 
 def page_picture(name: str, *, alt: str) -> None:
@@ -22,11 +20,4 @@ def page_picture(name: str, *, alt: str) -> None:
     source = files("koopcourse") / "data" / f"page-{name}.png"
     if not source.is_file():
         raise ValueError(f"page_picture: the course has no picture of a page {name!r}.")
-    with as_file(source) as path:
-        pixels = plt.imread(path)
-    height, width = pixels.shape[:2]
-    fig = plt.figure(figsize=(width / 100, height / 100), layout="none")
-    ax = fig.add_axes((0, 0, 1, 1))
-    ax.imshow(pixels)
-    ax.axis("off")
-    finish(fig, alt)
+    display_picture(source.read_bytes(), alt)
