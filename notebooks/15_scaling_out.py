@@ -457,15 +457,15 @@ plotting.page_picture("sample-size", alt=alt)
 # And how many columns? Five modes in 2 to 50 of them (`python -m experiments dimension`):
 
 # %% tags=["collapsed"]
-alt = """Four panels against the number of columns, 2 to 50. Distance to the law and AUC: the sampler
-stays with the exact samples, as does a mixture of the true family. Variance within a mode: right for
-the sampler, too wide with a single spectrum. CPU seconds grow to about a minute at 50 columns."""
+alt = """Four panels against the number of columns, 2 to 50. Distance to the law and AUC: the
+sampler stays with the exact samples, as does a mixture of the true family. Variance within a mode:
+right for the sampler, too wide with one spectrum. CPU seconds grow to about a minute at 50."""
 plotting.page_picture("dimension", alt=alt)
 
 # %% [markdown]
 # One spectrum brings particles to the right modes and leaves them too wide, from some five columns on. `KoopmanSampler.transport` says so in its report and adds a second spectrum within each cluster.
 #
-## Exercises
+# ## Exercises
 #
 # | exercise | what you do | minutes |
 # |---|---|---|
