@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import json
 import math
 import os
@@ -54,10 +54,17 @@ def ask(*arguments: str, threads: int = 1) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def _is_installed(package: str) -> bool:
+    try:
+        return bool(importlib.metadata.version(package))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
 def take_turns(key: str, workload: Workload, rounds: int, quick: bool, limits: dict[str, float]) -> list[Row]:
     """A row for every contender, in their order."""
     size = workload.quick if quick else workload.size
-    there = [c for c in workload.contenders if c.package is None or importlib.util.find_spec(c.package)]
+    there = [c for c in workload.contenders if c.package is None or _is_installed(c.package)]
     answers: dict[str, list[dict]] = {c.name: [] for c in there}
     for _ in range(rounds):
         for contender in there:
