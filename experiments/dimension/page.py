@@ -166,8 +166,8 @@ def in_floors(row: Numbers, name: str) -> list[float]:
 
 EVENLY = "even SW2 <= 1.2 x herded data"
 BENT = (
-    "Draws of a mixture know no bend, and thirty steps on one spectrum hardly bring it in; transport's second stage, on "
-    "a spectrum for each cluster, does."
+    "Draws of a mixture know no bend, and thirty steps on one spectrum hardly bring it in; transport's second stage, "
+    "on a spectrum for each cluster, does."
 )
 FIELDS = (
     "One seed. The coordinates of fields have very different spreads, and the sampler gives each the same; near zero "

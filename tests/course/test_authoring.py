@@ -9,6 +9,7 @@ from tests.needs import needs
 
 needs("jupytext")
 
+from koopcourse.authoring import glossary
 from koopcourse.authoring.__main__ import main
 from koopcourse.authoring.build import build, fingerprint
 from koopcourse.authoring.cut import cut, leaks
@@ -40,7 +41,9 @@ profile = setup("05")
 # $$x' = x + 1 \tag{1}$$
 #
 # ### Predict, then run
-# **Predict** the sign. <details><summary>Answer</summary>Plus.</details>
+# **Predict** the sign of a **regularised metric** (damping).
+# <details><summary>plus</summary>Right. Plus.</details> <details><summary>minus</summary>That is back.</details>
+# <details><summary>none</summary>A step has one.</details>
 
 # %% [markdown]
 # ## From scratch
@@ -52,7 +55,9 @@ show("a step from one", step(1))
 
 # %% [markdown]
 # ## With the package
-# **Predict** the second. <details><summary>Answer</summary>Three.</details>
+# **Predict** the second, after **step-size clipping** (limiter).
+# <details><summary>two</summary>That was the first.</details> <details><summary>three</summary>Right. Three.</details>
+# <details><summary>four</summary>Too far.</details>
 
 # %% tags=["nbval-ignore-output"]
 print("at no fixed time")
@@ -176,7 +181,13 @@ FAULTS = [
     ("notebooks", "look back (L05-E2)", "look back", "abilities"),
     ("notebooks", r" \tag{1}", "", "numbered-formula"),
     ("notebooks", "assert step(1) == 2\n", "", "from-scratch"),
-    ("notebooks", "**Predict** the second.", "The second.", "predict-prompts"),
+    ("notebooks", "**Predict** the second", "The second", "predict-prompts"),
+    ("notebooks", "**Predict** the second", "The second", "questions"),
+    ("notebooks", "Right. Plus.", "Plus.", "questions"),
+    ("notebooks", "(damping)", "", "own-words"),
+    ("notebooks", "30 minutes", "80 minutes", "length"),
+    ("notebooks", "## From scratch", "## Side road: back\n#\n# ## From scratch", "side-roads-last"),
+    ("notebooks", 'print("at', 'word = "' + "a" * 100 + '"\nprint("at', "narrow-code"),
     ("notebooks", '["nbval-ignore-output", "widget"]\n', '["nbval-ignore-output"]\nassert True\n', "widget"),
     ("notebooks", "# L05-E1 and L05-E2.", "# L05-E1 and L05-E3.", "exercise-list"),
     ("solutions", "## L05-E1: exercise 1", "## L04-E1: exercise 1", "exercise-ids"),
@@ -208,7 +219,8 @@ def test_each_fault_is_found(course, folder, old, new, rule):
 def test_lesson_00_owes_little(tmp_path):
     (tmp_path / "notebooks").mkdir()
     head = LESSON.split("# ## You")[0].removesuffix("#\n")
-    rest = '\n# %%\nimport koopteach as kt\n_ = kc.setup("00")\n\n# %% [markdown]\n# ## Key points\n'
+    words = "\n".join(f"# {line}" for line in glossary.table().splitlines())
+    rest = f'\n# %%\nimport koopteach as kt\n_ = kc.setup("00")\n\n# %% [markdown]\n# ## Key points\n#\n{words}\n'
     (tmp_path / "notebooks" / "00_start.py").write_text(head + rest, encoding="utf-8")
     assert lint(Course(tmp_path), lambda lesson: None) == []
 
