@@ -291,7 +291,7 @@ assert (naive[1:] / naive[0] - rows.mean(0)).norm() > 0.2
 # $$d+\tfrac{d(d+1)}{2},$$
 #
 # while these are **at most 1,500 and at most half of the `n` rows**, and else the $d$ columns alone. With $m$ features
-# in all the fit holds six matrices of $m\times m$ numbers of eight bytes. The report warns where there are **fewer than
+# in all count six matrices of $m\times m$ numbers of eight bytes (the least that a fit needs: two sums, and an eigenproblem's; measured peaks are up to twice that). The report warns where there are **fewer than
 # six rows a feature**.
 #
 # Given are the whole numbers `d`, `n` and `centres`. Return three things: `m`, the megabytes of the six matrices (a

@@ -26,6 +26,7 @@ from koopcourse.plotting import (
     films,
     finish,
     new_figure,
+    page_picture,
     picture_rows,
     points,
     slider,
@@ -456,3 +457,8 @@ def test_rows_of_pictures_are_equally_long():
         ValueError, match=r"picture_rows: rows hold \{'a': 2, 'b': 3\} pictures and there are 0 columns"
     ):
         picture_rows({"a": torch.rand(2, 3, 3), "b": torch.rand(3, 3, 3)}, alt=ALT)
+
+
+def test_a_page_without_a_picture_is_refused_by_name():
+    with pytest.raises(ValueError, match="no picture of a page 'nothing'"):
+        page_picture("nothing", alt="Nothing is there to be seen at all.")

@@ -771,7 +771,7 @@ E4 = Exercise(
         ),
         Mistake(
             "one-matrix",
-            "You count one matrix; the fit holds six of m x m at once.",
+            "You count one matrix; six of m x m are to be counted.",
             lambda d, n, centres: (
                 fit_size(d, n, centres)[0],
                 fit_size(d, n, centres)[1] / 6,
