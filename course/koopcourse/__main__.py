@@ -1,34 +1,23 @@
-"""``python -m koopcourse``: the commands for learners. Authors use ``python -m koopcourse.authoring``."""
+"""``python -m koopcourse``: the commands for learners and teachers. Authors use ``python -m koopcourse.authoring``."""
 
-from __future__ import annotations
-
-import argparse
+import importlib
 import sys
 
+# A module's main(words) obeys its command; it is imported when it is called, since some need an extra.
+COMMANDS = {
+    "doctor": ("koopcourse.doctor", "say what is installed, what is missing, and the one command that mends it"),
+    "progress": ("koopcourse.checks.progress_file", "show which exercises you have solved"),
+}
 
-def main(arguments: list[str] | None = None) -> int:
+
+def main(words: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m koopcourse", description="Commands for learners.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for run in (doctor, progress):
-        command = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
-        command.set_defaults(run=run)
-    return parser.parse_args(arguments).run()
-
-
-def doctor() -> int:
-    """say what is installed, what is missing, and the one command that mends it"""
-    from koopcourse import doctor
-
-    return doctor.main()
-
-
-def progress() -> int:
-    """show which exercises you have solved"""
-    from koopcourse import checks
-
-    checks.progress()
-    return 0
+    name, *rest = (sys.argv[1:] if words is None else words) or ["--help"]
+    if name not in COMMANDS:
+        print("usage: python -m koopcourse command ...\n", file=sys.stdout if name in ("-h", "--help") else sys.stderr)
+        print("\n".join(f"  {command:10} {what}" for command, (_, what) in COMMANDS.items()))
+        return 0 if name in ("-h", "--help") else 2
+    return importlib.import_module(COMMANDS[name][0]).main(rest)
 
 
 if __name__ == "__main__":

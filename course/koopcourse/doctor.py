@@ -11,7 +11,7 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -38,7 +38,7 @@ class Finding:
         return f"{line}\n{'':10} what helps: {self.mend}" if self.mend else line
 
 
-def main() -> int:
+def main(words: Sequence[str] = ()) -> int:
     """Print the report; the exit status is 0 where the course can run."""
     findings = list(examine())
     print("\n".join(map(str, findings)))
