@@ -28,7 +28,7 @@ _scratch = tempfile.TemporaryDirectory(prefix="koopteach-tests-", ignore_cleanup
 
 def _set_environment(scratch: Path) -> None:
     """Before anything imports torch: kernels and child processes inherit it."""
-    for name in ("MPLBACKEND", "KOOPTEACH_UNTOUCHED", "KOOPTEACH_PROFILE"):
+    for name in ("MPLBACKEND", "KOOPTEACH_UNTOUCHED", "KOOPTEACH_PROFILE", "KOOPTEACH_RECORD"):
         os.environ.pop(name, None)  # MPLBACKEND=Agg would take the figures from the notebooks
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["KOOPTEACH_STRICT"] = "1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import koopcourse
 import koopteach
+from koopcourse.authoring import recordings
 from koopcourse.authoring.cut import cut
 from koopcourse.authoring.execute import CannotBuild, code_cells, complaints, execute
 from koopcourse.authoring.tree import Course, Script
@@ -67,23 +69,28 @@ def _package_files(lesson: str) -> list[Path]:
 
 def _build_pair(script: Script, force: bool) -> str:
     fresh = unexecuted(script, fingerprint(script))
-    if not force and _is_built(fresh, script.notebook):
+    if not force and _is_built(fresh, script):
         return "unchanged"
     started = time.perf_counter()
-    notebook = execute(fresh, script.path.parent)
-    found = complaints(notebook)
-    if found:
-        raise CannotBuild("; ".join(found))
-    written = write_notebook(notebook, script.notebook)
-    return f"{'built' if written else 'same outputs'} in {time.perf_counter() - started:.0f} s"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        notebook = execute(fresh, script.path.parent, record=Path(scratch))
+        found = complaints(notebook)
+        if found:
+            raise CannotBuild("; ".join(found))
+        pictures = recordings.store(Path(scratch), script.recorded)
+    written = write_notebook(notebook, script.notebook)  # last: interrupted before, it is built again
+    told = f", {pictures} pictures of its widgets" if pictures else ""
+    return f"{'built' if written else 'same outputs'} in {time.perf_counter() - started:.0f} s{told}"
 
 
-def _is_built(fresh: NotebookNode, path: Path) -> bool:
-    """True if the stored notebook came from this source and package, and nobody edited it since."""
-    if not path.exists():
+def _is_built(fresh: NotebookNode, script: Script) -> bool:
+    """True if the stored notebook came from this source and package, nobody edited it since, and it is recorded."""
+    if not script.notebook.exists():
         return False
-    stored = read_notebook(path)
-    return without_outputs(stored) == notebook_bytes(fresh) and not complaints(stored)
+    stored = read_notebook(script.notebook)
+    if without_outputs(stored) != notebook_bytes(fresh) or complaints(stored):
+        return False
+    return not recordings.faults(stored, script.recorded)
 
 
 def without_outputs(stored: NotebookNode) -> bytes:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 CELL_SECONDS = 120
+RECORDED_SECONDS = 600  # a widget's pictures take up to a minute, and the computer may be busy
 STORED_BYTES = 1_000_000
 VIEW = "application/vnd.jupyter.widget-view+json"
 _STATE = "application/vnd.jupyter.widget-state+json"
@@ -29,24 +30,35 @@ class CannotBuild(RuntimeError):
     """A notebook stopped, or left something that may not be stored. The message is for its author."""
 
 
-def kernel_environment(progress: Path, *, untouched: bool = False) -> dict[str, str]:
+def kernel_environment(progress: Path, *, untouched: bool = False, record: Path | None = None) -> dict[str, str]:
     """The environment of a build: strict, one thread, the CPU, the quick profile, figures inline.
 
     Args:
         progress: a throw-away file, so that a build does not count as somebody's progress.
         untouched: True for exercises that nobody has solved, whose failed checks must not stop the run.
+        record: a folder for the pictures of its widgets; None to record none.
     """
-    dropped = {"MPLBACKEND", "KOOPTEACH_PROFILE", "KOOPTEACH_UNTOUCHED"}
+    dropped = {"MPLBACKEND", "KOOPTEACH_PROFILE", "KOOPTEACH_UNTOUCHED", "KOOPTEACH_RECORD"}
     environment = {name: value for name, value in os.environ.items() if name not in dropped}
     environment |= {"KOOPTEACH_STRICT": "1", "KOOPTEACH_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
     environment["KOOPTEACH_PROGRESS"] = str(progress)
     if untouched:
         environment["KOOPTEACH_UNTOUCHED"] = "1"
+    if record is not None:
+        environment["KOOPTEACH_RECORD"] = str(record)
     return environment
 
 
-def execute(notebook: NotebookNode, folder: Path, *, untouched: bool = False) -> NotebookNode:
+def execute(
+    notebook: NotebookNode, folder: Path, *, untouched: bool = False, record: Path | None = None
+) -> NotebookNode:
     """Run all cells in place and settle their outputs.
+
+    Args:
+        notebook: what to run.
+        folder: where it runs.
+        untouched: True for exercises that nobody has solved.
+        record: a folder for the pictures of its widgets, which ``recordings.store`` takes over.
 
     Raises:
         CannotBuild: if a cell raises or hangs, or a widget has no picture to stand for it.
@@ -54,16 +66,16 @@ def execute(notebook: NotebookNode, folder: Path, *, untouched: bool = False) ->
     from nbclient.exceptions import CellControlSignal, DeadKernelError
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        environment = kernel_environment(Path(scratch) / "progress.json", untouched=untouched)
+        environment = kernel_environment(Path(scratch) / "progress.json", untouched=untouched, record=record)
         try:
             # The kernel's own log is noise; what cells write to stderr arrives as an output.
-            _client(notebook, folder).execute(env=environment, stderr=subprocess.DEVNULL)
+            _client(notebook, folder, record).execute(env=environment, stderr=subprocess.DEVNULL)
         except (CellControlSignal, DeadKernelError, TimeoutError) as stopped:
             raise CannotBuild(_what_stopped(notebook, stopped)) from None
     return _settle(notebook)
 
 
-def _client(notebook: NotebookNode, folder: Path) -> NotebookClient:
+def _client(notebook: NotebookNode, folder: Path, record: Path | None) -> NotebookClient:
     from nbclient import NotebookClient
     from nbclient.output_widget import OutputWidget
 
@@ -79,11 +91,14 @@ def _client(notebook: NotebookNode, folder: Path) -> NotebookClient:
 
     client = NotebookClient(
         notebook,
-        timeout=CELL_SECONDS,
+        timeout=CELL_SECONDS if record is None else RECORDED_SECONDS,
         kernel_name="python3",
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
     )
+    if record is not None:
+        # What the kernel itself counts differs between releases of IPython.
+        client.on_cell_execute = lambda cell, cell_index: (record / "cell").write_text(str(cell_index), "utf-8")
     client.widget_registry = {"@jupyter-widgets/output": {"OutputModel": Display}}
     return client
 

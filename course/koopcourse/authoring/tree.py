@@ -37,6 +37,11 @@ class Script:
         return self.path.with_suffix(".ipynb")
 
     @property
+    def recorded(self) -> Path:
+        """The folder of its widgets' pictures."""
+        return self.path.parent / "recorded" / self.path.stem
+
+    @property
     def exercise(self) -> Path:
         """The notebook that is cut from a solution."""
         return self.path.parent.parent / "exercises" / f"{self.path.stem}.ipynb"

@@ -5,6 +5,7 @@ try:
 except ImportError as error:
     raise ImportError("koopcourse.plotting needs matplotlib: pip install matplotlib") from error
 
+from koopcourse.plotting.controls import choices, slider
 from koopcourse.plotting.figures import (
     compare,
     curves,
@@ -22,7 +23,7 @@ from koopcourse.plotting.scan import compare_timescales, timescales
 from koopcourse.plotting.selection import selection
 from koopcourse.plotting.story import story
 from koopcourse.plotting.style import COLORS, SERIES
-from koopcourse.plotting.widgets import choices, explore, slider
+from koopcourse.plotting.widgets import explore
 
 __all__ = [
     "COLORS",

@@ -2,46 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
 from koopcourse import runtime
-
-
-@dataclass(frozen=True)
-class Control:
-    """One knob: its values in order, the one it starts at, and how each is written."""
-
-    values: tuple
-    start: Any
-    labels: tuple[str, ...]
-
-
-def slider(low: float, high: float, step: float, start: float) -> Control:
-    """A knob over equally spaced numbers; integers stay integers.
-
-    Raises:
-        ValueError: a start that is not one of its values.
-    """
-    count = round((high - low) / step)
-    values = [low + i * step for i in range(count + 1)]
-    values = [round(v, 10) if isinstance(v, float) else v for v in values]
-    return choices(values, start)
-
-
-def choices(values: Sequence, start: Any, labels: Sequence[str] | None = None) -> Control:
-    """A knob over given values, in order.
-
-    Raises:
-        ValueError: a start that is not one of the values, or labels of another number.
-    """
-    if start not in values:
-        raise ValueError(f"choices: start must be one of {list(values)}, got {start!r}.")
-    labels = [f"{v:g}" if isinstance(v, float) else str(v) for v in values] if labels is None else labels
-    if len(labels) != len(values):
-        raise ValueError(f"choices: {len(values)} values need as many labels, got {len(labels)}.")
-    return Control(tuple(values), start, tuple(labels))
+from koopcourse.plotting import recorder
+from koopcourse.plotting.controls import Control
 
 
 def explore(draw: Callable[..., None], **controls: Control) -> None:
@@ -49,7 +14,7 @@ def explore(draw: Callable[..., None], **controls: Control) -> None:
 
     Without a notebook, or without ipywidgets, the picture at the starting values is shown. While notebooks are
     tested, ``draw`` is first called with every control at each of its ends, so that a slider which breaks when
-    moved breaks the test.
+    moved breaks the test. While they are built, its pictures are recorded for pages without a kernel.
 
     Args:
         draw: draws one figure and ends in ``finish``.
@@ -72,11 +37,13 @@ def explore(draw: Callable[..., None], **controls: Control) -> None:
     if get_ipython() is None:
         draw(**start)
         return
+    if (folder := recorder.folder()) is not None:
+        recorder.record(draw, controls, folder)
     sliders = {
         name: ipywidgets.SelectionSlider(
             options=list(zip(control.labels, control.values)),
             value=control.start,
-            description=name.replace("_", " "),
+            description=recorder.shown_name(name),
             continuous_update=False,
             style={"description_width": "initial"},
         )
