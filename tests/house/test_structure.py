@@ -27,7 +27,10 @@ HOMES = {
         ("runtime", "notebook_io", "data"),
         ("images", "checks", "plotting", "judges"),
         ("exercises", "zoo", "doctor"),
-        ("authoring", "__main__"),
+        ("authoring",),
+        ("teaching", "site", "release"),
+        ("grading",),
+        ("__main__",),
     ),
     "experiments": (
         ("machinery",),

@@ -44,8 +44,18 @@ class Fault:
     words: str
 
 
+class Told(Exception):
+    """A fault that was described elsewhere, in the process in which the learner's code ran."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.words)
+        self.fault = fault
+
+
 def describe(error: BaseException, time_limit: float) -> Fault:
     """The fault behind an exception that came out of a learner's code, which had so many seconds."""
+    if isinstance(error, Told):
+        return error.fault
     name, message = type(error).__name__, _message(error)
     if isinstance(error, TimeUp):
         words = f"Your code was stopped: a check gives it {time_limit:g} seconds. Is there a loop without an end?"

@@ -11,11 +11,16 @@ import torch
 
 _TRANSFORMS = {"func", "vmap", "jacrev", "jacfwd", "hessian", "functional_call", "jvp", "vjp"}
 _LIBRARIES = {"ot", "sklearn", "scipy"}  # what answers import inside a function
+KNOWN = frozenset(_TRANSFORMS | _LIBRARIES)
 
 
 def preload(answer: Any) -> None:
     """Call and import once what the names in an answer's code, and in the functions it calls, point to."""
-    names = set(_names(answer)) if isinstance(answer, FunctionType) else set()
+    load(set(_names(answer)) if isinstance(answer, FunctionType) else set())
+
+
+def load(names: set[str]) -> None:
+    """Call and import once what these names point to, of those that are known."""
     if names & _TRANSFORMS:
         _once(lambda: torch.func.vmap(torch.func.grad(torch.sin))(torch.zeros(1)))
     for name in sorted(names & _LIBRARIES):

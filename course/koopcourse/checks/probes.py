@@ -80,6 +80,15 @@ class Probes:
 
         self.edges_in_units = [*self._edges_in_units()] if exercise.units else []
 
+    def of_values(self) -> list[Case]:
+        """The cases by which an answer is marked: the example, random input in both precisions, and the edges."""
+        usual = [] if self.exercise.inputs is None else [self.fixed, self.fresh, self.single]
+        return [self.example, *usual, *self.edges]
+
+    def right_in(self, case: Case) -> bool:
+        """Whether the answer is right in one case, by its form and its value."""
+        return self._try(case, FORMULA) is None
+
     def first_failure(self) -> Failure | None:
         """The first probe that fails, or None."""
         return next(filter(None, self._results()), None)

@@ -1,0 +1,1 @@
+"""What runs within the sandbox, the only place where a student's notebook is read and run."""

@@ -1,0 +1,131 @@
+"""Mark a class: find, mark or take what was kept, write the table and the pages."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from koopcourse.checks import declared
+from koopcourse.grading import submissions
+from koopcourse.grading.class_view import class_view
+from koopcourse.grading.copies import pairs
+from koopcourse.grading.feedback import feedback
+from koopcourse.grading.isolation import Boxes, boxes, note
+from koopcourse.grading.limits import Limits
+from koopcourse.grading.marking import marked, unmarked
+from koopcourse.grading.marks import Marks
+from koopcourse.grading.results import Results, name_of
+from koopcourse.grading.submissions import Submission
+from koopcourse.grading.table import table
+
+_MINUTE = "%Y-%m-%d %H:%M UTC"
+
+
+@dataclass(frozen=True)
+class _Handed:
+    """A submission, the name of its result, or why it has none."""
+
+    submission: Submission
+    name: str
+    problem: str
+
+
+def grade(folder: Path, out: Path, lessons: Sequence[str] | None, trust: bool, limits: Limits | None = None) -> None:
+    """Mark what lies in ``folder`` and write ``out``.
+
+    Raises:
+        ValueError: there is no such folder or lesson, or nothing was handed in.
+        Refused: there is no sandbox, and the class is not trusted.
+    """
+    start, limits = time.monotonic(), limits or Limits()
+    found = _found(folder, lessons)
+    results, isolation = Results(out), "none" if trust else "bubblewrap"
+    handed = [_named(submission, isolation, limits) for submission in found]
+    new = sum(1 for one in handed if one.name and results.get(one.name) is None)
+    asked = sorted({one.lesson for one in found})
+    print(f"{len(found)} notebooks of lesson {', '.join(asked)}: {new} to mark; isolation: {isolation}", flush=True)
+    made = boxes(new, trust)
+    if not trust and new and note():
+        print(note())
+    try:
+        marks = [_marks(one, folder, results, made, limits, isolation) for one in handed]
+    finally:
+        made.close()
+    marks += _absent(folder, marks, asked, isolation)
+    write(out, sorted(marks, key=lambda mark: (mark.student, mark.lesson)))
+    print(f"{time.monotonic() - start:.0f} s. See {out / 'grades.csv'}, class.html and feedback/ beside it.")
+
+
+def write(out: Path, marks: Sequence[Marks]) -> None:
+    """The table and the pages. A table that somebody has edited since is kept beside the new one."""
+    alike = pairs(marks)
+    pages = out / "feedback"
+    pages.mkdir(parents=True, exist_ok=True)
+    _replace(out / "grades.csv", table(marks, alike))
+    _replace(out / "class.html", class_view(marks, alike))
+    for student in dict.fromkeys(mark.student for mark in marks):
+        text = feedback(student, [mark for mark in marks if mark.student == student])
+        _replace(pages / f"{student}.html", text)
+
+
+def _found(folder: Path, lessons: Sequence[str] | None) -> list[Submission]:
+    known = declared.numbers()
+    if unknown := [lesson for lesson in lessons or () if lesson not in known]:
+        raise ValueError(f"--lessons: there is no {', '.join(unknown)}; exercises have {', '.join(known)}.")
+    if not folder.is_dir():
+        raise ValueError(f"FOLDER: {folder} is no folder; it has to hold one folder for each student.")
+    found = submissions.find(folder, lessons or known)
+    if not found:
+        raise ValueError(f"{folder} holds no <student>/**/NN_topic.ipynb of lesson {', '.join(lessons or known)}.")
+    return found
+
+
+def _named(submission: Submission, isolation: str, limits: Limits) -> _Handed:
+    try:
+        raw = submissions.read(submission.path, limits.notebook)
+    except (OSError, ValueError) as problem:
+        words = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
+        return _Handed(submission, "", f"The notebook can't be opened: {words}.")
+    return _Handed(submission, name_of(raw, submission.lesson, isolation), "")
+
+
+def _marks(handed: _Handed, folder: Path, results: Results, made: Boxes, limits: Limits, isolation: str) -> Marks:
+    """The marks of one submission: those that were kept, or new ones, which are kept at once."""
+    one = handed.submission
+    if not handed.name:
+        result = unmarked(one.lesson, handed.problem, isolation)
+    elif (result := results.get(handed.name)) is None:
+        result = marked(one.lesson, submissions.read(one.path, limits.notebook), made, limits)
+        results.keep(handed.name, result)
+        points = sum(row["points"] for row in result["rows"])
+        print(f"{one.student}, lesson {one.lesson}: {points:.1f} points", flush=True)
+    return Marks(
+        one.student,
+        one.lesson,
+        result["rows"],
+        result["problem"],
+        result["isolation"],
+        one.path.relative_to(folder).as_posix(),
+        one.time.strftime(_MINUTE),
+        one.earlier,
+    )
+
+
+def _absent(folder: Path, marks: Sequence[Marks], lessons: Sequence[str], isolation: str) -> Iterator[Marks]:
+    """A row for each student without a notebook of a lesson that others have handed in."""
+    there = {(mark.student, mark.lesson) for mark in marks}
+    for student in submissions.students(folder):
+        for lesson in lessons:
+            if (student.name, lesson) not in there:
+                nothing = unmarked(lesson, "Nothing was handed in.", isolation)
+                yield Marks(student.name, lesson, nothing["rows"], nothing["problem"], isolation)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file as a whole; an older one that is not ours any more stays under another name."""
+    scratch = path.with_name(f".{path.name}.new")
+    scratch.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(scratch, path)

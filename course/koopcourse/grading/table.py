@@ -1,0 +1,45 @@
+"""grades.csv: a row for each student and lesson, a column for each exercise."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+from koopcourse.grading.marks import DIGITS, Marks
+
+_BEFORE = ("student", "lesson", "points", "of")
+_AFTER = ("problem", "alike", "uses", "file", "handed_in", "replaces", "isolation")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def table(marks: Sequence[Marks], alike: Iterable[tuple[str, str, list[str]]]) -> str:
+    """The file's text."""
+    widest = max((len(mark.rows) for mark in marks), default=0)
+    with_whom = _with_whom(alike)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*_BEFORE, *(f"E{k}" for k in range(1, widest + 1)), *_AFTER])
+    for mark in marks:
+        points = [round(row["points"], DIGITS) for row in mark.rows]
+        before = [mark.student, mark.lesson, mark.points, mark.of]
+        after = [mark.problem, with_whom.get((mark.student, mark.lesson), ""), "; ".join(mark.uses())]
+        after += [mark.file, mark.handed_in, mark.earlier, mark.isolation]
+        writer.writerow([_plain(cell) for cell in [*before, *points, *[""] * (widest - len(points)), *after]])
+    return out.getvalue()
+
+
+def _with_whom(alike: Iterable[tuple[str, str, list[str]]]) -> Mapping[tuple[str, str], str]:
+    """By student and lesson, who has the same answers, and where."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for a, b, exercises in alike:
+        for lesson in sorted({name[1:3] for name in exercises}):
+            names = " ".join(name for name in exercises if name[1:3] == lesson)
+            told.setdefault((a, lesson), []).append(f"{b} ({names})")
+            told.setdefault((b, lesson), []).append(f"{a} ({names})")
+    return {key: "; ".join(parts) for key, parts in told.items()}
+
+
+def _plain(cell: object) -> object:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
