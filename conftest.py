@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import runpy
@@ -56,6 +57,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and importlib.util.find_spec("matplotlib"):
         # Building its font cache takes seconds and a warning, which would turn up in a notebook's output.
         importlib.import_module("matplotlib.font_manager")
+
+
+def pytest_collection_finish() -> None:
+    """What stays until the end needs no looking through each time that rubbish is collected: a tenth of the seconds."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -41,6 +41,7 @@ def grid(half, n):
 # ---- densities
 
 
+@pytest.mark.slow
 def test_a_known_density_is_found_to_the_solvers_order():
     x = GAUSSIAN.exact(normal(20, 2), [1.0])[0]
     errors = [float((GAUSSIAN.log_prob(x, steps=steps) - EXACT.log_prob(x)).abs().max()) for steps in (8, 16, 32)]
@@ -135,7 +136,7 @@ ROUTES = {
 }
 
 
-@pytest.mark.parametrize("name", ROUTES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "student")) for n in ROUTES])
 def test_a_gradient_passes_through_the_transport_where_it_is_asked_for(name):
     flow, x0, h = ROUTES[name](), normal(5, 2), 1e-5
     x = x0.clone().requires_grad_(True)

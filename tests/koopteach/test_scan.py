@@ -47,6 +47,7 @@ def test_short_trajectories_are_whole_blocks():
     assert scan(list(ar1(80, TRUE, many=60).unbind(1))).n_blocks == (60, 60)
 
 
+@pytest.mark.slow
 def test_times_and_gaps_are_those_of_pairs():
     """In another clock the same timescales; half of the rows missing leave the truth within four errors."""
     z = ar1(20_000, TRUE)

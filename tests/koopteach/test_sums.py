@@ -256,7 +256,7 @@ def test_runs_of_parts_are_runs_of_neighbours():
 
 
 @pytest.mark.parametrize("name", ["weighted", "pairs", "kernels"])
-@pytest.mark.parametrize("kind", ["memmap", "zarr"])
+@pytest.mark.parametrize("kind", ["memmap", pytest.param("zarr", marks=pytest.mark.slow)])
 def test_arrays_on_disk_are_read_in_pieces(name, kind, tmp_path, monkeypatch):
     """Read-only memory maps and arrays without a length, without a warning."""
     make, data = MAKE[name]
