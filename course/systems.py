@@ -67,5 +67,24 @@ def no_wheel(where: str, machine: str, macos: str, libc: tuple[str, str]) -> str
     return None
 
 
+def other_wheels(names: list[str], python: tuple, where: str) -> str | None:
+    """The sentence for a folder wheels/ that is for another Python or system than this, or None.
+
+    Args:
+        names: the files in it.
+        python: the version of this Python, two numbers.
+        where: what :func:`system` says.
+    """
+    torch = [name for name in names if name.startswith("torch-")]
+    if not torch:
+        return "wheels/ holds no PyTorch: it was not copied whole. Copy it again, or move it away to use the network."
+    where = where if where in ("windows", "macos") else "linux"
+    systems = {"windows": "win", "macos": "macosx", "linux": "linux"}
+    if any(f"-cp{python[0]}{python[1]}-" in name and systems[where] in name.split("-")[-1] for name in torch):
+        return None
+    this = f"Python {python[0]}.{python[1]} on {where}"
+    return f"wheels/ is for another Python or system ({torch[0]}), and this is {this}. Start with that Python."
+
+
 def numbers(version: str) -> tuple:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
