@@ -349,6 +349,7 @@ def test_in_a_notebook_there_is_a_slider_a_control(monkeypatch, shown):
     (knob,) = seen.values()
     assert (knob.value, knob.label, knob.description) == (0.25, "wide", "max move")
     assert [label for label, _ in knob.options] == ["tight", "wide"]
+    assert knob.tooltip == "max move: the arrow keys move it, too"
 
 
 # Colours

@@ -88,10 +88,11 @@ def test_each_frame_is_what_draw_shows_there(recorded, monkeypatch):
         assert told["start"] == control.values.index(control.start)
         for value, frame, alt in zip(control.values, told["frames"], told["alts"]):
             values = {**start, name: value}
-            np.testing.assert_array_equal(pixels(recorded / frame), shown_at(monkeypatch, **values))  # without losses
+            error = np.abs(pixels(recorded / frame) - shown_at(monkeypatch, **values))
+            assert error.max() <= recorder.SHADES / 2, frame
             assert alt == f"one line that rises to {values['rank']}, and a bar at {values['damping']:g}"
     at_start = shown_at(monkeypatch, **start)
-    assert (at_start != shown_at(monkeypatch, **{**start, "rank": 20})).any()
+    assert np.abs(at_start - shown_at(monkeypatch, **{**start, "rank": 20})).max() > 100
     assert at_start.shape[1] == round(plotting.style.ONE_COLUMN * recorder.DPI)
 
 

@@ -44,6 +44,7 @@ def explore(draw: Callable[..., None], **controls: Control) -> None:
             options=list(zip(control.labels, control.values)),
             value=control.start,
             description=recorder.shown_name(name),
+            tooltip=f"{recorder.shown_name(name)}: the arrow keys move it, too",  # without one it says null
             continuous_update=False,
             style={"description_width": "initial"},
         )
