@@ -29,13 +29,14 @@ ROOT = Path(__file__).resolve().parent
 sys.path.append(str(ROOT / "course"))
 
 from carry import with_answers
-from systems import has_venv, no_wheel, obstacle, system
+from systems import has_venv, no_wheel, obstacle, other_wheels, system
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "koopteach.json"
 EXTRAS = {"dev", "experiments", "teach", "test"}  # of course/pyproject.toml
 AUTHORS = ["dev"]  # what --dev brings
+WHEELS = ROOT / "wheels"  # in a folder for a room without network: all that is installed
 WORK = ROOT / "work"  # the learner's own copies; git ignores it
 SHIPPED = WORK / ".shipped.json"
 ME = "py course.py" if os.name == "nt" else "python3 course.py"
@@ -123,19 +124,24 @@ def fingerprint() -> str:
 
 def install(extras: list[str], torch: str, rebuild_torch: bool) -> None:
     wheels = os.environ.get("PIP_FIND_LINKS")
+    bundle = ["--no-index", "--find-links", WHEELS] if WHEELS.is_dir() else []
     trouble = no_wheel(sysconfig.get_platform(), platform.machine(), platform.mac_ver()[0], platform.libc_ver())
-    if trouble and not wheels:
+    if bundle:
+        trouble = other_wheels([path.name for path in WHEELS.glob("*.whl")], sys.version_info[:2], system())
+    if trouble and (bundle or not wheels):
         sys.exit(f"koopteach: {trouble}")
     say("installing into .venv; the first time this takes some minutes.")
     if not works(PYTHON, "pip"):
         need("making .venv", sys.executable, "-m", "venv", "--clear", VENV)
-    need("installing uv", PYTHON, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", "uv")
+    need("installing uv", PYTHON, "-m", "pip", "install", "--quiet", *bundle, "-c", "constraints.txt", "uv")
 
     options, environment = ["--torch-backend", torch], {}
     if rebuild_torch:  # both builds have the same version, so that uv would keep the one it finds
         options += ["--reinstall-package", "torch"]
     if wheels:  # torch's build is chosen by who put it there; uv does not read pip's settings
         options, environment = [], {"UV_FIND_LINKS": ",".join(wheels.split())}
+    if bundle:
+        options, environment = bundle, {}
     uv = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, *options, "-c", "constraints.txt"]
     need("installing the course", *uv, "-e", ".", "-e", f"./course[{','.join(extras)}]", **environment)
 

@@ -335,6 +335,43 @@ def test_a_folder_of_wheels_is_handed_to_uv_and_chooses_the_torch_build(course, 
     assert course.installer.environments[-1] == {"UV_FIND_LINKS": "/some/wheels,https://example.org/more"}
 
 
+def wheels(tree, name="torch-2.13.0-cp{}{}-cp311-{}.whl"):
+    """A folder of wheels beside course.py, with a torch for this Python and system, or under another name."""
+    tag = {"windows": "win_amd64", "macos": "macosx_14_0_arm64"}.get(load(tree).system(), "manylinux_2_28_x86_64")
+    (tree / "wheels").mkdir()
+    (tree / "wheels" / name.format(*sys.version_info[:2], tag)).touch()
+
+
+def test_wheels_beside_it_are_all_that_is_asked(course, tree, monkeypatch):
+    wheels(tree)
+    monkeypatch.setenv("PIP_FIND_LINKS", "/some/wheels")
+    course.main(["setup", "--torch", "auto"])
+    _, pip, uv = course.installer.commands
+    for words in (pip, uv):
+        assert words[words.index("--no-index") + 1 :][:2] == ["--find-links", str(tree / "wheels")]
+    assert "--torch-backend" not in uv
+    assert course.installer.environments[-1] == {}
+    assert "--no-index" not in " ".join(course.installer.commands[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "torch-2.13.0-cp39-cp39-{2}.whl",
+            "is for another Python or system .torch-2.13.0-cp39-.*Start with that Python",
+        ),
+        ("torch-2.13.0-cp{0}{1}-cp{0}{1}-plan9.whl", "is for another Python or system"),
+        ("torchdiffeq-0.2.5-py3-none-any.whl", "holds no PyTorch: it was not copied whole"),
+    ],
+)
+def test_wheels_for_somebody_else_are_told_so_before_anything_begins(course, tree, name, told):
+    wheels(tree, name)
+    with pytest.raises(SystemExit, match=f"koopteach: wheels/ {told}"):
+        course.main(["setup"])
+    assert course.installer.commands == []
+
+
 def test_the_news_box_is_off(course):
     course.main(["setup"])
     written = json.loads(next(course.VENV.glob("etc/jupyter/labconfig/*.json")).read_text(encoding="utf-8"))

@@ -23,6 +23,7 @@ index = "https://example.org/cpu"
 name = "typing-extensions"
 version = "4.16.0"
 """
+LATER = LOCK.replace("4.16.0", "4.17.0")  # where a pin depends on the patch release of Python
 WHEELS = ("torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", "typing_extensions-4.16.0-py3-none-any.whl")
 
 
@@ -30,15 +31,16 @@ class Programs:
     """Stands in for what is started: uv answers with a lock file, pip puts wheels where it is told to."""
 
     def __init__(self):
-        self.commands, self.environments = [], []
+        self.commands, self.environments, self.patched = [], [], False
 
     def __call__(self, step, *command, **environment):
         self.commands.append(list(command))
         self.environments.append(environment)
         if "uv" in command:
-            return LOCK
+            return LATER if self.patched and command[command.index("--python-version") + 1].endswith(".99") else LOCK
         folder = command[command.index("--dest") + 1]
-        for name in WHEELS:
+        for pin in (word for word in command if "==" in word):
+            name = WHEELS[pin.startswith("typing")].replace("4.16.0", pin.partition("==")[2])
             (ROOT / folder / name).write_bytes(b"1234")
         return ""
 
@@ -67,9 +69,11 @@ def after(words, option):
 
 def test_uv_chooses_for_the_room_and_pip_fetches_just_that(release, programs):
     assert bundle.download(release, "linux", "3.12") == 8
-    uv, pip = programs.commands
+    uv, pip, later = programs.commands
     assert after(uv, "--python-platform") == ["x86_64-manylinux_2_28"]
-    assert after(uv, "--python-version") == after(pip, "--python-version") == ["3.12"]
+    assert after(uv, "--python-version") == ["3.12.0"]
+    assert after(later, "--python-version") == ["3.12.99"]
+    assert after(pip, "--python-version") == ["3.12.0"]
     assert after(uv, "--torch-backend") == ["cpu"]
     assert after(uv, "-c") == [str(release / "constraints.txt")]
     assert pip[-2:] == ["torch==2.13.0+cpu", "typing-extensions==4.16.0"]
@@ -88,11 +92,20 @@ def test_a_folder_of_wheels_chooses_the_torch_build_there_too(release, programs,
 @pytest.mark.parametrize(("system", "tag"), [("windows", "win_amd64"), ("macos", "macosx_14_0_arm64")])
 def test_another_system_gets_its_own_wheels(release, programs, system, tag):
     bundle.download(release, system, "3.13")
-    uv, pip = programs.commands
+    uv, pip, _ = programs.commands
     assert after(uv, "--python-platform") == [bundle.SYSTEMS[system].uv]
     assert tag in after(pip, "--platform")
     assert after(uv, "--torch-backend") == []  # the usual build is the small one there
     assert not any("linux" in word for word in after(pip, "--platform"))
+
+
+def test_what_an_early_and_a_late_release_of_one_python_need_is_there(release, programs):
+    programs.patched = True
+    assert bundle.download(release, "linux", "3.11") == 12
+    _, first, _, second = programs.commands
+    assert (first[-1], after(first, "--python-version")) == ("typing-extensions==4.16.0", ["3.11.0"])
+    assert (second[-1], after(second, "--python-version")) == ("typing-extensions==4.17.0", ["3.11.99"])
+    assert "torch==2.13.0+cpu" not in second
 
 
 def test_wheels_of_an_older_choice_go_and_others_stay(release, programs):

@@ -38,6 +38,7 @@ SYSTEMS = {
 }
 MACOS = {"MACOSX_DEPLOYMENT_TARGET": "14.0"}  # PyTorch has no wheel for an older one
 TOOLS = ("uv", "pip")  # what course.py installs with
+PATCHES = (0, 99)  # some pins differ between the first and later releases of one Python; a room may have either
 
 
 def this_system() -> str:
@@ -62,14 +63,24 @@ def download(release: Path, system: str, python: str) -> int:
         RuntimeError: there is no set of wheels for this system and Python, or the network failed.
     """
     wheels = release / "wheels"
-    pins, indexes = resolve(requirements(release), release / "constraints.txt", system, python)
-    options = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python, "--dest", str(wheels)]
-    options += [word for tag in SYSTEMS[system].pip for word in ("--platform", tag)]
-    options += [word for index in indexes for word in ("--extra-index-url", index)]
-    _run("downloading wheels", sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", *options, *pins)
-    for stale in {path.name for path in wheels.glob("*.whl")} - set(wanted(wheels, pins)):
+    fetched: set[str] = set()
+    for full in (f"{python}.{patch}" for patch in PATCHES):
+        pins, indexes = resolve(requirements(release), release / "constraints.txt", system, full)
+        if new := sorted(set(pins) - fetched):
+            fetch(new, indexes, wheels, system, full)
+        fetched |= set(pins)
+    for stale in {path.name for path in wheels.glob("*.whl")} - set(wanted(wheels, fetched)):
         (wheels / stale).unlink()
     return sum(path.stat().st_size for path in wheels.iterdir())
+
+
+def fetch(pins: Iterable[str], indexes: Iterable[str], wheels: Path, system: str, python: str) -> None:
+    """Let pip put the wheels of these pins into a folder, and nothing that they depend on."""
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    pip += ["--implementation", "cp", "--python-version", python, "--dest", str(wheels)]
+    pip += [word for tag in SYSTEMS[system].pip for word in ("--platform", tag)]
+    pip += [word for index in indexes for word in ("--extra-index-url", index)]
+    _run("downloading wheels", *pip, *pins)
 
 
 def requirements(release: Path) -> list[str]:
@@ -108,9 +119,9 @@ def read_lock(text: str) -> tuple[list[str], list[str]]:
 
 def wanted(wheels: Path, pins: Iterable[str]) -> list[str]:
     """The names of the wheels that belong to these pins."""
-    versions = {_name(pin.partition("==")[0]): pin.partition("==")[2] for pin in pins}
+    known = {(_name(pin.partition("==")[0]), pin.partition("==")[2]) for pin in pins}
     parted = {path.name: path.name.split("-") for path in wheels.glob("*.whl")}
-    return [name for name, part in parted.items() if versions.get(_name(part[0])) == part[1]]
+    return [name for name, part in parted.items() if (_name(part[0]), part[1]) in known]
 
 
 def _name(distribution: str) -> str:
