@@ -68,7 +68,7 @@ def teacher() -> FlowMatching:
 @cache
 def student() -> KoopmanFlow:
     """Trained on the processor."""
-    flow, options = KoopmanFlow(teacher(), net={"width": 16}), {"n_paths": 200, "spectrum": [1 + 2j], **FEW}
+    flow, options = KoopmanFlow(teacher(), net={"width": 16}), {"n_paths": 200, "spectrum": [1 + 2j, 3 + 5j], **FEW}
     return flow.fit(generator=seeded(), **options)
 
 
@@ -122,7 +122,7 @@ def student_training(to: Move) -> Sequence[Tensor]:
     """Steps of Adam of each kind of student."""
     exact, x, found = to(MixtureFlow(RING)), to(normal(50, 2)), []
     for method, kind in (("coefficients", "mode_sum"), ("consistency", "mode_sum"), ("consistency", "free")):
-        options = {"spectrum": [1 + 2j]} if kind == "mode_sum" else {}
+        options = {"spectrum": [1 + 2j, 3 + 5j]} if kind == "mode_sum" else {}
         flow = KoopmanFlow(exact, generator=kind, net={"width": 16})
         flow.fit(method, n_paths=50, generator=seeded(), **FEW, **options)
         found += [
@@ -151,7 +151,7 @@ def sampling(to: Move) -> Sequence[Tensor]:
         there.invert(x[:50]),
     ]
     judged = there.diagnose(x[:50])
-    edited = there.edit(x[:50], [1.0, 0.5])
+    edited = there.edit(x[:50], [1.0, 0.5, 0.5])
     return [*found, there.rates.abs(), there.modes(x[:50]).at(0.5), edited, judged.path_error.to(x)]
 
 

@@ -27,7 +27,8 @@ def save_lifting(path: str | Path, lifting: Lifting, rest: dict[str, Tensor]) ->
     sizes = lifting.config if isinstance(lifting, FreeGenerator) else lifting.net.config
     n_pairs = lifting.n_pairs if isinstance(lifting, ModeSum) else 0
     tensors = {f"lifting.{key}": tensor for key, tensor in lifting.state_dict().items()}
-    save_weights(path, _KIND, {"lifting": name, "n_pairs": n_pairs, "sizes": sizes}, {**tensors, **rest})
+    config = {"lifting": name, "n_pairs": n_pairs, "sizes": sizes, "way_back": lifting.way_back}
+    save_weights(path, _KIND, config, {**tensors, **rest})
 
 
 def load_lifting(path: str | Path) -> tuple[Lifting, dict[str, Tensor]]:
@@ -39,6 +40,7 @@ def load_lifting(path: str | Path) -> tuple[Lifting, dict[str, Tensor]]:
     config, tensors = load_weights(path, _KIND)
     try:
         lifting = _BUILDERS[config["lifting"]](config["sizes"], config["n_pairs"])
+        lifting.way_back = config.get("way_back", True)  # of which older files do not speak
     except (KeyError, TypeError) as error:
         raise ValueError(f"load: {path} describes no lifting of this version: {error!r}.") from error
     return fill(lifting, part(tensors, "lifting"), path), tensors

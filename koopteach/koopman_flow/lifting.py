@@ -24,12 +24,14 @@ class Lifting(nn.Module):
         n_observables: ``D``.
         n_clock: how many observables, the first ones, are the clock's and not learned.
         pinned: whether the read-out fixes the scale of the observables, so that they cannot die.
+        way_back: whether its training saw points on the way, t > 0, so that paths can be followed back from there.
     """
 
     dim: int
     n_observables: int
     n_clock = 0
     pinned = False
+    way_back = True
 
     def lift(self, x: Tensor, t: Tensor) -> Tensor:
         """Observables ``(n, D)`` at points ``(n, d)`` and times ``(n, 1)``."""

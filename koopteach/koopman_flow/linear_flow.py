@@ -58,6 +58,8 @@ class LinearFlow(Flow):
         check_solver(who, **how)
         lifting, x = self._fitted(who), as_points(who, name, x, dim=self.dim)
         checked_times(who, [start])
+        if start and not lifting.way_back:
+            raise RuntimeError(f"{who}: with later_starts=0 no way back was learned. Fit with later_starts=0.5.")
         times, x = checked_times(who, times), x if self._units is None else self._units.into(x, start)
         self.nfe = 1
         return self._undone(read_states(lifting, x, start, times - start), times)
@@ -81,7 +83,8 @@ class LinearFlow(Flow):
     def rates(self) -> Tensor:
         """The eigenvalues of ``L``, complex ``(D / d,)`` for a mode sum (each ``d`` times), else ``(D,)``; 1/time.
 
-        They are coordinates of the model, not of the flow: on a finite horizon any others would do.
+        They are coordinates of the model, not of the flow: on a finite horizon any others would do. Of several pairs
+        the last ones may sit on the bounds of their search (see ``fit_time_functions``): a better basis, less to read.
         """
         lifting = self._fitted("rates")
         if not isinstance(lifting, ModeSum):

@@ -13,6 +13,9 @@ from koopteach.koopman_flow.time_functions import Whitening
 # Weight of a label at time t is 1 / (1 + _LATE t^2): towards t = 1 the path is hard to tell from the point.
 _LATE = 10.0
 
+# The share of a batch that starts on the way, t > 0. More of it betters the inverse, less of it the ends.
+LATER = 0.5
+
 # Times the mean square of the labels: with it the gradient's clip acts, and the end errors fall by a quarter.
 _LOSS_SCALE = 12.0
 
@@ -26,12 +29,13 @@ PRESETS = {
 
 
 def coefficient_loss(
-    lifting: PathLift, paths: TeacherPaths, batch: int, generator: torch.Generator | None
+    lifting: PathLift, paths: TeacherPaths, batch: int, generator: torch.Generator | None, later: float = LATER
 ) -> Callable[[], Tensor]:
     """Regression of the whitened path labels; one loss for all times, without a solver, exponential or derivative.
 
     By Pythagoras ``sum_j w_j |path_y(t_j) - x_j|^2 = |y - labels|^2 + floor``, and the label of a path is the same
-    wherever on it the network is asked. Half of a batch starts at t = 0, half at the later stored times.
+    wherever on it the network is asked. The share ``later`` of a batch starts at the stored times t > 0, the rest at
+    t = 0.
     """
     white = Whitening.of(paths.times.cpu(), lifting.growth.detach().cpu(), lifting.frequency.detach().cpu())
     labels = white.labels(paths.states)
@@ -41,11 +45,11 @@ def coefficient_loss(
     # what PathLift.through does to an answer is linear: one product across the plane, and a point on it
     along = roots * q / q.square().sum(dim=1, keepdim=True)
     across = roots * torch.eye(q.shape[1]).to(q) - along * q.transpose(1, 2)
-    half = torch.arange(batch, device=labels.device) < (batch + 1) // 2
+    first = torch.arange(batch, device=labels.device) < batch - int(later * batch)
 
     def loss() -> Tensor:
         rows = paths.rows(batch, generator)
-        j = paths.moments(batch, generator).clamp_min(1).masked_fill(half, 0)
+        j = paths.moments(batch, generator).clamp_min(1).masked_fill(first, 0)
         x, t = paths.states[j, rows], times[j]
         out = lifting.net(x, t).reshape(batch, lifting.n_functions, lifting.dim)
         wanted = roots[j] * labels[rows] - along[j] * x[:, None]

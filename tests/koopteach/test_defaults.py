@@ -57,11 +57,11 @@ Hermite: center=0.0, scale=1.0
 KSWGD: damping=1.0, step_size=1.0, max_move=0.25, noise=0.3, ranks=None
 KernelEDMD: ridge=None, n_centers=None, centers=None, reversible=True, manifold=None
 KernelEDMD.spectrum: n_modes=None
-KoopmanFlow: generator='mode_sum', n_pairs=1, net=None
+KoopmanFlow: generator='mode_sum', n_pairs=2, net=None
 KoopmanFlow.diagnose: verbose=True
 KoopmanFlow.edit: t=1.0
-KoopmanFlow.fit: method='coefficients', spectrum=None, weights=None, learn_spectrum=True, n_paths=12000, x0=None,
-    n_steps=2500, batch=256, lr=0.005, verbose=True
+KoopmanFlow.fit: method='coefficients', spectrum=None, weights=None, learn_spectrum=True, later_starts=None,
+    n_paths=12000, x0=None, n_steps=2500, batch=256, lr=0.005, verbose=True
 KoopmanFlow.load: teacher=None
 KoopmanSampler: scores='heavy', components=8, dictionary=None, n_steps=30, damping=1.0, noise=0.0, calibrate=True,
     pool=800, hold_out=0.2

@@ -150,7 +150,7 @@ def _flow_steps(x, n):
 
 def _student_steps(x, n):
     student = KoopmanFlow(there(MixtureFlow(RING)), net={"width": 16})
-    student.fit(n_paths=len(x), spectrum=[1 + 2j], n_steps=n, batch=16, generator=seeded(), verbose=False)
+    student.fit(n_paths=len(x), spectrum=[1 + 2j, 3 + 5j], n_steps=n, batch=16, generator=seeded(), verbose=False)
 
 
 def _fields(n, steps):
@@ -256,7 +256,7 @@ def test_data_in_float64_make_no_network_of_float64(mode):
     exact = there(MixtureFlow(RING))
     learned = {
         "flow": FlowMatching(2).fit(x, **few).net,
-        "coefficients": KoopmanFlow(exact, net={"width": 16}).fit(n_paths=50, spectrum=[1 + 2j], **few).lifting,
+        "coefficients": KoopmanFlow(exact, net={"width": 16}).fit(n_paths=50, spectrum=[1 + 2j, 5j], **few).lifting,
         "free": KoopmanFlow(exact, generator="free", net={"width": 16}).fit("consistency", n_paths=50, **few).lifting,
         "distilled": distill(exact, n_pairs=50, width=16, **few).net,
     }

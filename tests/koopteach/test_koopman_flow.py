@@ -197,7 +197,7 @@ def test_what_takes_a_flow_takes_every_flow(flow):
     assert distill(flow, n_pairs=9, width=4, **few).transport(x0).shape == (6, 2)
     assert reflow(flow, n_pairs=9, solver="euler", steps=2, net=FourierNet(2, width=4), **few).dim == 2
     for method in ("coefficients", "consistency"):
-        student = KoopmanFlow(flow, net=SMALL).fit(method, spectrum=[0.3 + 2j], n_paths=9, **few)
+        student = KoopmanFlow(flow, n_pairs=1, net=SMALL).fit(method, spectrum=[0.3 + 2j], n_paths=9, **few)
         assert student.diagnose(x0, verbose=False).path_error.shape == (21,)
     assert flow.to(torch.float64).velocity(x0, 0.5).dtype == torch.float64
 
@@ -328,6 +328,35 @@ def test_the_spectrum_is_the_one_that_was_asked_for():
     torch.testing.assert_close(found, torch.complex(growth, frequency)[0], rtol=1e-4, atol=1e-4)
 
 
+def test_two_pairs_are_the_default_and_both_are_searched_for():
+    x0 = normal(50, 2)
+    flow = KoopmanFlow(SMOOTH, net=SMALL).fit(x0=x0, **FEW, generator=seeded())
+    paths = teacher_paths(SMOOTH, x0)
+    growth, frequency, _ = fit_time_functions(paths.states, paths.times, 2)
+    torch.testing.assert_close(flow.rates[2:4], torch.complex(growth, frequency), rtol=1e-4, atol=1e-4)
+    assert flow.modes(x0).amplitudes.shape == (2, 50, 2)
+
+
+def test_without_later_starts_there_is_no_way_back(tmp_path):
+    """All else is there; a student that learned the way back on another call has it, and files remember."""
+    flow, x0 = fitted(later_starts=0), normal(9, 2)
+    flow.save(tmp_path / "student")
+    for student in (flow, KoopmanFlow.load(tmp_path / "student"), flow.to(torch.float64)):
+        with pytest.raises(RuntimeError, match="with later_starts=0 no way back was learned"):
+            student.invert(x0)
+        assert student.trajectory(x0, [0.0, 0.5, 1.0]).shape == (3, 9, 2)
+        torch.testing.assert_close(student.invert(x0, t=0.0), x0, rtol=1e-5, atol=1e-5)  # nowhere to go
+    assert flow.fit(**FEW, spectrum=[2j], later_starts=0.25).invert(x0).shape == (9, 2)
+
+
+def test_a_file_from_before_the_way_back_could_be_left_out_has_it(tmp_path):
+    student_of(liftings()["path"]).save(tmp_path / "student")
+    config, tensors = load_weights(tmp_path / "student", "KoopmanFlow")
+    assert config.pop("way_back") is True
+    save_weights(tmp_path / "student", "KoopmanFlow", config, tensors)
+    assert KoopmanFlow.load(tmp_path / "student").invert(normal(3, 2)).shape == (3, 2)
+
+
 def test_sizes_reach_every_network():
     sizes = {"width": 12, "depth": 2, "n_frequencies": 3, "time_frequencies": 1, "frequency_scale": 0.5}
     for method, generator in (("coefficients", "mode_sum"), ("consistency", "mode_sum"), ("consistency", "free")):
@@ -434,7 +463,10 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(tmp_path):
         (lambda: KoopmanFlow(TEACHER).fit("consistency", weights="best"), "weights must be one of balanced, paper"),
         (lambda: KoopmanFlow(TEACHER).fit("consistency", weights={"jvp": 1.0}), "a dict of .*consistency.*target"),
         (lambda: KoopmanFlow(TEACHER).fit("consistency", weights={"path": 0.0}), "at least one positive"),
-        (lambda: KoopmanFlow(TEACHER).fit(spectrum=[1j, 2j], n_paths=5), r"spectrum has shape \(2,\)"),
+        (
+            lambda: KoopmanFlow(TEACHER).fit(spectrum=[1j], n_paths=5),
+            r"spectrum has shape \(1,\), but \(2,\) is needed",
+        ),
         (lambda: KoopmanFlow(TEACHER).fit(x0=normal(5, 3)), r"x0 has shape \(5, 3\)"),
         (lambda: student_of(LIFTINGS["path"]).transport(normal(3, 2), t=1.5), r"t must lie in \[0, 1\]"),
         (lambda: student_of(LIFTINGS["path"]).transport(normal(3, 2) / 0), "transport: x0 has NaN"),
@@ -457,6 +489,9 @@ def test_damaged_and_foreign_files_are_refused_in_one_line(tmp_path):
             lambda: KoopmanFlow(TEACHER, generator="free").fit("consistency", learn_spectrum=False),
             "learn_spectrum=False",
         ),
+        (lambda: fitted(later_starts=1.0), r"later_starts must lie in \[0, 1\), a share of each batch, got 1"),
+        (lambda: fitted(later_starts=-0.1), "later_starts must lie in"),
+        (lambda: fitted("consistency", later_starts=0.0), 'later_starts is for method="coefficients"'),
         (lambda: FreeGenerator(2, 2, decoder=False), "n_features must be above 2"),
         (lambda: FreeGenerator(2, 0), "n_features must be at least 1"),
         (lambda: teacher_paths(TEACHER, normal(3, 2), n_times=1), "n_times must be at least 2"),
@@ -489,6 +524,7 @@ def test_what_a_student_cannot_do_is_said(call, told):
         (lambda: KoopmanFlow(TEACHER, n_pairs=1.5), r"KoopmanFlow: n_pairs must be a whole number, got 1\.5"),
         (lambda: KoopmanFlow(TEACHER).fit(n_paths=2.5), "n_paths must be a whole number"),
         (lambda: fitted(n_steps=2.5), "n_steps must be a whole number"),
+        (lambda: fitted(later_starts="half"), "later_starts must be one number, got 'half'"),
         (lambda: KoopmanFlow(SMOOTH, n_pairs=0, net={"breadth": 3}).fit(n_paths=9), "breadth"),
     ],
 )
@@ -526,12 +562,13 @@ def test_a_lifting_of_ones_own_cannot_be_saved(tmp_path):
 
 
 DEFAULTS = {
-    KoopmanFlow: {"generator": "mode_sum", "n_pairs": 1, "net": None},
+    KoopmanFlow: {"generator": "mode_sum", "n_pairs": 2, "net": None},
     KoopmanFlow.fit: {
         "method": "coefficients",
         "spectrum": None,
         "weights": None,
         "learn_spectrum": True,
+        "later_starts": None,
         "n_paths": 12_000,
         "x0": None,
         "n_steps": 2500,

@@ -152,8 +152,8 @@ def test_the_free_decoder_sees_the_learned_observables_and_no_time():
 
 def test_the_weights_of_the_times_are_a_trapezoid_rule_and_the_ends():
     weights = time_weights(21)
-    torch.testing.assert_close((weights * TIMES).sum(), torch.tensor(20 / 2 + 3.0, dtype=torch.float64))
-    assert float(weights.sum()) == 20 + 1 + 3
+    torch.testing.assert_close((weights * TIMES).sum(), torch.tensor(20 / 2 + 8.0, dtype=torch.float64))
+    assert float(weights.sum()) == 20 + 1 + 8
 
 
 def test_whitening_makes_the_functions_orthonormal():
@@ -247,15 +247,16 @@ def test_a_search_for_many_pairs_starts_within_its_bounds(monkeypatch):
 # ---- losses
 
 
-def test_the_coefficient_loss_is_the_path_loss_of_the_lift():
+@pytest.mark.parametrize(("share", "first"), [({}, 4), ({"later": 0.3}, 5), ({"later": 0.0}, 7)])
+def test_the_coefficient_loss_is_the_path_loss_of_the_lift(share, first):
     """Against lifting, evolving and reading at every time; each start with its weight, the floor included."""
     paths = teacher_paths(TEACHER, normal(1, 2))
     lifting = path_lift(2, TIMES, (GROWTH, FREQUENCY), generator=seeded(), **SMALL).double().requires_grad_(False)
     batch = 7
-    loss = float(coefficient_loss(lifting, paths, batch, seeded(5))())
+    loss = float(coefficient_loss(lifting, paths, batch, seeded(5), **share)())
     paths.rows(batch, replay := seeded(5))
     j = paths.moments(batch, replay).clamp_min(1)
-    j[:4] = 0  # half of them, the larger one, start at time 0
+    j[:first] = 0  # by default half of them, the larger one, start at time 0
     weights, floor_free = time_weights(21)[:, None], 0.0
     labels = Whitening.of(TIMES, GROWTH, FREQUENCY).labels(paths.states)[0]
     best = (lifting.path_matrix(TIMES) @ lifting.r_inverse) @ labels

@@ -76,12 +76,12 @@ def _reflow(name: str, *, seed: int = 1) -> FlowMatching:
     return reflow(MixtureFlow(_toy(name).to(torch.float32)), standardize=False, generator=_seeded(seed))
 
 
-def _student(name: str, *, seed: int = 2, n_pairs: int = 1, form: str = "mode_sum", **fit: Any) -> KoopmanFlow:
+def _student(name: str, *, seed: int = 2, n_pairs: int = 2, form: str = "mode_sum", **fit: Any) -> KoopmanFlow:
     flow = KoopmanFlow(zoo.shipped(zoo.TEACHERS[name] or ""), generator=form, n_pairs=n_pairs)
     return flow.fit(**fit, generator=_seeded(seed))
 
 
-_paper = partial(_student, method="consistency")
+_paper = partial(_student, n_pairs=1, method="consistency")  # whose spectrum lessons look at
 RECIPES: dict[str, Callable[[str], Any]] = {
     "moons-teacher": _teacher,
     "moons-ot-teacher": partial(_teacher, coupling="ot"),
@@ -99,6 +99,7 @@ RECIPES: dict[str, Callable[[str], Any]] = {
     **{f"{laws}-decoded": partial(_on_maps, make=DecodedFlow) for laws in zoo.LAWS},
     **{f"{laws}-pushed": partial(_on_maps, make=PushedFlow) for laws in zoo.LAWS},
     "moons-student": _student,
+    "moons-one-pair": partial(_student, n_pairs=1),  # whose modes and rate lessons read
     "checkerboard-student": _student,
     "moons-consistency": partial(_paper, spectrum=[0.5j]),
     "moons-consistency-2": partial(_paper, spectrum=[4.5j], seed=3),
