@@ -34,7 +34,7 @@ from systems import has_venv, no_wheel, obstacle, other_wheels, system
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "koopteach.json"
-EXTRAS = {"dev", "experiments", "teach", "test"}  # of course/pyproject.toml
+EXTRAS = {"dev", "experiments", "site", "teach", "test"}  # of course/pyproject.toml
 AUTHORS = ["dev"]  # what --dev brings
 WHEELS = ROOT / "wheels"  # in a folder for a room without network: all that is installed
 WORK = ROOT / "work"  # the learner's own copies; git ignores it

@@ -692,7 +692,7 @@ assert len(mine.data) > 500
 # | [L16-E1](../exercises/16_your_own_data.ipynb#L16-E1-Columns-in-units-of-their-spread) | standardise, with missing rows and a constant column | 8 |
 # | [L16-E2](../exercises/16_your_own_data.ipynb#L16-E2-Pairs-across-no-gap-and-no-border) | pairs across no gap and no border | 12 |
 # | [L16-E3](../exercises/16_your_own_data.ipynb#L16-E3-Calibrate-a-column) | give a column of samples the values of the data | 10 |
-# | [L16-E4](../exercises/16_your_own_data.ipynb#L16-E4-Copies-or-new-points) | halves: copies, or new points? | 8 |
+# | [L16-E4](../exercises/16_your_own_data.ipynb#L16-E4-Copies,-or-new-points) | halves: copies, or new points? | 8 |
 #
 # ## Key points
 #

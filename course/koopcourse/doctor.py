@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 OLDEST = (3, 11)
-EXTRAS = ("test", "dev", "teach", "experiments")
+EXTRAS = ("test", "dev", "teach", "site", "experiments")
 NEEDED = ("koopteach", "koopcourse")  # without one of these the lessons do not run
 MEMORY_GB, DISK_GB = 2, 1  # a lesson's budget of memory; room for figures and checkpoints
 ROOT = Path(__file__).resolve().parents[2]

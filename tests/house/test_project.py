@@ -39,7 +39,7 @@ def requirements(*extras):
     for extra in extras:
         lines += course["optional-dependencies"][extra]
     lines += package["optional-dependencies"]["scale"] * ("dev" in extras)  # which asks for it
-    return [r for r in map(packaging.Requirement, lines) if r.name != "koopteach"]
+    return [r for r in map(packaging.Requirement, lines) if r.name not in ("koopteach", "koopcourse")]
 
 
 def conda():
