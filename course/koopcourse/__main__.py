@@ -11,6 +11,7 @@ COMMANDS = {
     "progress": ("koopcourse.checks.progress_file", "show which exercises you have solved"),
     "site": ("koopcourse.site.command", "build the course as pages to read, without network or kernel"),
     "release": ("koopcourse.release.command", "write a class's folder: chosen lessons, no solutions"),
+    "slides": ("koopcourse.teaching.slides.command", "write slides of some lessons, made of their notebooks"),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from koopcourse.authoring import roads
 from koopcourse.authoring.lesson_rules import MINUTES
@@ -43,21 +43,26 @@ def first_picture(course: Course) -> bytes:
 
 
 def filled(readme: str, course: Course) -> str:
-    """The README with its tables of roads and of lessons replaced.
+    """The README with its tables of roads and of lessons replaced."""
+    return marked(readme, {"roads": roads.table(course), "lessons": table(course)}, "README.md")
+
+
+def marked(page: str, texts: Mapping[str, str], file: str) -> str:
+    """A page with what stands between the comments ``<!-- name -->`` and ``<!-- end of name -->`` replaced by ``texts``.
 
     Raises:
-        ValueError: the README has lost the comments that mark the place.
+        ValueError: the page has lost the comments that mark a place.
     """
-    for name, text in (("roads", roads.table(course)), ("lessons", table(course))):
+    for name, text in texts.items():
         block = BLOCK.format(name=name, text=text)
-        readme, count = re.subn(
-            rf"<!-- {name} -->.*?<!-- end of {name} -->", lambda _, block=block: block, readme, flags=re.S
+        page, count = re.subn(
+            rf"<!-- {name} -->.*?<!-- end of {name} -->", lambda _, block=block: block, page, flags=re.S
         )
         if count != 1:
             raise ValueError(
-                f"README.md needs one place marked <!-- {name} --> ... <!-- end of {name} --> for the table."
+                f"{file} needs one place marked <!-- {name} --> ... <!-- end of {name} --> for what is made."
             )
-    return readme
+    return page
 
 
 def table(course: Course) -> str:

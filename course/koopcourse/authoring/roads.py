@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from koopcourse.authoring.minutes import promised
@@ -49,13 +50,19 @@ def lessons_of(road: Road, course: Course) -> list[Script]:
 
 def gaps(road: Road, course: Course) -> list[str]:
     """Prerequisites that a road comes to too late or never, one sentence each."""
-    seen: set[str] = set()
-    found = []
-    for script in lessons_of(road, course):
-        missing = [needed for needed in prerequisites(script) if needed not in seen]
-        found += [f"{road.name}: lesson {script.lesson} needs {needed} before it" for needed in missing]
-        seen.add(script.lesson)
-    return found
+    asked = {script.lesson: prerequisites(script) for script in lessons_of(road, course)}
+    return [f"{road.name}: {gap}" for gap in missed(asked)]
+
+
+def missed(asked: Mapping[str, Sequence[str]]) -> list[str]:
+    """What lessons in this order ask for and have not had, one sentence each."""
+    order = [*asked]
+    return [
+        f"lesson {lesson} needs {needed} before it"
+        for place, lesson in enumerate(order)
+        for needed in asked[lesson]
+        if needed not in order[:place]
+    ]
 
 
 def table(course: Course) -> str:
