@@ -209,6 +209,7 @@ def test_the_first_picture_is_timed(recorded, monkeypatch):
     ((told,),) = noted(recorded)
     assert len(told["labels"]) == 8
     assert {"1", "3", "30"} <= set(told["labels"])
+    assert told["labels"][told["start"]] == "3"
 
 
 # Who records
