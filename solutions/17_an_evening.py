@@ -421,7 +421,7 @@ state = check("L17-E4", state)
 # A student network learned such a lift from the teacher's paths. It looks at each noise point once; your formula does the rest, for any time.
 
 # %%
-student = kc.shipped("moons-student")
+student = kc.shipped("moons-one-pair")  # one turning pair, to be read; two follow the path better
 lifting = student.lifting
 parts = lifting.split(student.lift(x0, 0.0))
 p, u, (a,), (b,) = (part if part.ndim == 2 else part.transpose(0, 1) for part in parts)
