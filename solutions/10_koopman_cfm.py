@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 10: Koopman-CFM
 #
-# **46 minutes · level: core · device: CPU is enough · prerequisites: [lesson 10](../notebooks/10_koopman_cfm.ipynb)**
+# **54 minutes · level: core · device: CPU is enough · prerequisites: [lesson 10](../notebooks/10_koopman_cfm.ipynb)**
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell and the check below it. A check says what is
 # wrong, as often as you like. Until it passes, the notebook goes on with the course's answer, so nothing ever blocks
@@ -23,7 +23,7 @@ import torch
 
 from koopcourse import check, plotting
 
-teacher, student = kc.shipped("moons-teacher"), kc.shipped("moons-student")
+teacher, student = kc.shipped("moons-teacher"), kc.shipped("moons-one-pair")
 consistent = kc.shipped("moons-consistency")
 x0 = torch.randn(500, 2, dtype=profile.dtype, generator=profile.generator(1))
 times = torch.linspace(0, 1, 5)
@@ -96,8 +96,6 @@ for name, lifting in sizes.items():
         r = residual(lifting.lift, lifting.generator(), x, t, teacher.velocity(x, t))
         along.append(float(r.square().sum(1).mean().sqrt()))
     sizes[name] = along
-
-# %% tags=["collapsed"]
 alt = """Residual over time, on a logarithmic axis. By consistency it is small all along; by
 coefficients it is several times larger, and grows towards t = 1."""
 plotting.curves(clock, sizes, xlabel="t", ylabel="residual", logy=True, alt=alt)
@@ -235,8 +233,6 @@ for name, flow in {
     samples[name] = (z @ leap.T)[:, :2]
     assert torch.allclose(samples[name], flow.transport(x0, solver="euler", steps=1), atol=1e-6)
 notes = {name: f"SW2 {kt.sliced_wasserstein2(x, reference):.2f}" for name, x in samples.items()}
-
-# %% tags=["collapsed"]
 alt = """One exponential of the nilpotent generator. With the independent teacher all samples are
 one dot at the mean; with the optimal-transport teacher they draw two moons, with stray points
 between them that the exact sample has not."""
@@ -452,3 +448,90 @@ kc.show(
     "gain one changes nothing",
     bool(torch.allclose(edited(*parts, torch.ones(1), 1.0), student.transport(x0), atol=1e-4)),
 )
+
+# %% [markdown]
+# ## L10-E7 The target of MeanFlow
+#
+# *side road, 8 minutes, importance 1 of 3.* `u(x, s, t)` `(n, d)` is a network's mean velocity from the times `s` to the times `t`, both `(n, 1)`,
+# of the paths that pass through the points `x` `(n, d)` at `s`. Where these paths move with `v` `(n, d)`, the end $x+(t-s)\,u$ of the
+# interval must not change along them. So the network should say
+#
+# $$v+(t-s)\,\frac{du}{ds},$$
+#
+# with the derivative of $u$ along the path: $x$ moves with $v$, $s$ with the clock, and $t$ stays. Return this target, `(n, d)`. It is a
+# number to aim at, so **no gradient may pass through it**: its `requires_grad` is False, also where the network's weights
+# have gradients. An interval may have no length, or run backwards.
+#
+# *Example.* `u(x, s, t) = s * x + t` on the line, `x = [[2]]`, `s = [[0.25]]`, `t = [[0.75]]`, `v = [[4]]`: along the path $u$ changes by
+# $0.25\cdot4+2=3$, so the target is $4+0.5\cdot3=5.5$.
+#
+# *It must hold that* the mean velocity of a Gaussian flow, which is known in closed form, is its own target; and that the target of an interval without
+# length is $v$.
+#
+# *Go further.* The cell below draws the pairs that pass through one point. Draw any pairs, and train a small network on such targets.
+
+
+# %%
+def meanflow_target(u, x, s, t, v):
+    """What u(x, s, t) should be, (n, d); no gradient passes."""
+    ### BEGIN SOLUTION
+    still, runs = torch.zeros_like(t), torch.ones_like(s)
+    _, du = torch.func.jvp(u, (x, s, t), (v, runs, still))
+    return (v + (t - s) * du).detach()
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+meanflow_target = check("L10-E7", meanflow_target)
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 1: concept</summary>
+#
+# It is the derivative of E1, of another function: two of its three arguments move. Which ones, and how fast?
+#
+# </details>
+# <details><summary>Hint 2: formula</summary>
+#
+# $\frac{du}{ds}=\frac{d}{d\epsilon}u(x+\epsilon v,\ s+\epsilon,\ t)\big|_{\epsilon=0}$. A tensor without its gradients is `.detach()`.
+#
+# </details>
+# <details><summary>Hint 3: skeleton</summary>
+#
+# ```python
+# still, runs = torch.zeros_like(t), ___
+# _, du = torch.func.jvp(u, (x, s, t), (___, ___, still))
+# return (v + ___ * du).___
+# ```
+#
+# </details>
+
+# %%
+# A flow to one Gaussian, whose mean velocity is known. With its own velocity each target is u.
+# A training without a teacher knows pairs alone, and takes x1 - x0 for v: single targets scatter,
+# and their mean over the pairs that pass through a point is u again.
+spread = 0.4
+point, (s, t) = torch.tensor([[-0.9]], dtype=profile.dtype), (0.3, 0.8)
+
+
+def width(t):
+    return (t**2 * spread**2 + (1 - t) ** 2) ** 0.5
+
+
+def exact(x, s, t):
+    """The mean velocity of the flow from N(0, 1) to N(0, spread^2)."""
+    return (width(t) / width(s) - 1) * x / (t - s)
+
+
+n = 20_000  # pairs that pass through the point at time s: x1 given (1 - s) x0 + s x1
+x = point.repeat(n, 1)
+mean, sd = s * spread**2 / width(s) ** 2 * x, (1 - s) * spread / width(s)
+x1 = mean + sd * torch.randn(n, 1, dtype=profile.dtype, generator=profile.generator(9))
+pairs = (x1 - x) / (1 - s)  # x1 - x0
+clocks = [torch.full_like(x, value) for value in (s, t)]
+targets = meanflow_target(exact, x, *clocks, pairs)
+u = exact(point, s, t).item()
+own = kt.GaussianFlow([0.0], [[spread**2]]).velocity(point, s)
+by_flow = meanflow_target(exact, point, *(clock[:1] for clock in clocks), own)
+kc.show("u, its target with the flow's own velocity", [u, by_flow.item()], digits=3)
+kc.show("targets of pairs: mean, standard deviation", [targets.mean(), targets.std()], digits=2)
+assert abs(by_flow.item() - u) < 1e-6 and abs(targets.mean() - u) < 0.05

@@ -1,4 +1,4 @@
-"""Lesson 10: the consistency residual, the exponential of a mode sum, straight flows, inversion, scale, mode gains."""
+"""Lesson 10: consistency, the exponential of a mode sum, straight flows, inversion, scale, mode gains, MeanFlow."""
 
 from __future__ import annotations
 
@@ -978,4 +978,177 @@ E6 = Exercise(
     ),
 )
 
-EXERCISES = (E1, E2, E3, E4, E5, E6)
+
+# --- L10-E7 -------------------------------------------------------------------------------------------------
+
+
+def meanflow_target(u, x, s, t, v):
+    """v + (t - s) times the derivative of u along (v, 1, 0); no gradient passes."""
+    return (v + (t - s) * _slope(u, x, s, t, v)).detach()
+
+
+def _slope(u, x, s, t, v, *clocks):
+    """The derivative of ``u`` where the point moves with ``v`` and the two times with ``clocks``, (1, 0) or others."""
+    clocks = [clock * torch.ones_like(s) for clock in (clocks or (1.0, 0.0))]
+    return jvp(u, (x, s, t), (v, *clocks))[1]
+
+
+def _intervals(generator, dtype, n=5, d=2, length=1.0, time=1.0):
+    """A curved mean velocity, in units of length and time, one for each point or for all, and intervals."""
+    A, b, c = (_normal(generator, dtype, *shape) for shape in ((d, d), (1, d), (1, d)))
+    x, v = _normal(generator, dtype, n, d), _normal(generator, dtype, n, d)
+    s, t = (low + 0.3 * torch.rand(n, 1, generator=generator, dtype=dtype) for low in (0.1, 0.6))
+
+    def u(x, s, t):
+        return length / time * torch.tanh(x / length @ A + s / time @ b + t / time @ c)
+
+    return u, length * x, time * s, time * t, length / time * v
+
+
+def _at_rest_or_at_once(generator, dtype):
+    """Points at rest, intervals without length, backwards and of all of [0, 1], and equal points."""
+    u, x, s, t, v = _intervals(generator, dtype, n=6)
+    v[0], x[2], s[1], s[3] = 0, x[1], t[1], 0
+    t[3], s[4], t[4] = 1, t[4].clone(), s[4].clone()
+    return u, x, s, t, v
+
+
+def _lengths_far_apart(generator, dtype):
+    return _intervals(generator, dtype, length=torch.logspace(-3, 3, 5, dtype=dtype)[:, None])
+
+
+def _timeless_velocity(generator, dtype):
+    """A mean velocity that looks at the point alone, as that of a flow at rest in time."""
+    u, x, s, t, v = _intervals(generator, dtype)
+    return lambda x, s, t: u(x, torch.zeros_like(s), torch.zeros_like(t)), x, s, t, v
+
+
+def _returns_u_on_a_gaussian_flow(answer, args):
+    _, x, s, t, _ = args
+    mean, variance = torch.linspace(-1, 2, x.shape[1]).to(x), torch.linspace(0.1, 3, x.shape[1]).to(x)
+
+    def spread(t):
+        return (t**2 * variance + (1 - t) ** 2).sqrt()
+
+    def u(x, s, t):
+        return (t * mean + spread(t) / spread(s) * (x - s * mean) - x) / (t - s)
+
+    v = mean + (s * variance - (1 - s)) / spread(s) ** 2 * (x - s * mean)
+    return agree(answer(u, x, s, t, v), u(x, s, t), 1e-6)
+
+
+def _passes_no_gradient(answer, args):
+    u, x, s, t, v = args
+    weight = torch.ones((), dtype=x.dtype, requires_grad=True)
+    return not answer(lambda x, s, t: weight * u(x, s, t), x, s, t, v).requires_grad
+
+
+def _target_without_gradients(u, x, s, t, v):
+    """By one number, the time that has passed."""
+    with torch.no_grad():
+        passed = torch.zeros((), dtype=x.dtype)
+        moved = torch.func.jvp(lambda h: u(x + h * v, s + h, t), (passed,), (torch.ones_like(passed),))
+        return v + (t - s) * moved[1]
+
+
+def _target_by_backward(u, x, s, t, v):
+    by_x, by_s = torch.autograd.functional.jacobian(lambda x, s: u(x, s, t).sum(0), (x, s))
+    return v + (t - s) * (torch.einsum("dne,ne->nd", by_x, v) + by_s[:, :, 0].T)
+
+
+E7 = Exercise(
+    id="L10-E7",
+    title="The target of MeanFlow",
+    minutes=8,
+    importance=1,
+    reference=meanflow_target,
+    inputs=_intervals,
+    example=(
+        (lambda x, s, t: s * x + t, *(_tensor([[value]]) for value in (2.0, 0.25, 0.75, 4.0))),
+        _tensor([[5.5]]),
+    ),
+    identities=(
+        Identity("On a Gaussian flow, with its own velocity, the target is u itself.", _returns_u_on_a_gaussian_flow),
+        Identity(
+            "For an interval without length the target is the velocity v.",
+            lambda answer, args: agree(answer(*args[:3], args[2], args[4]), args[4]),
+        ),
+        Identity("No gradient passes through the target: its requires_grad is False.", _passes_no_gradient),
+    ),
+    edge_cases=(
+        Edge("a single point on the line", partial(_intervals, n=1, d=1), "sizes"),
+        Edge("as many points as coordinates", partial(_intervals, n=3, d=3), "sizes"),
+        Edge("31 points in 17 dimensions", partial(_intervals, n=31, d=17), "sizes"),
+        Edge("points at rest, and intervals without length, backwards or of all times", _at_rest_or_at_once, "ties"),
+        Edge("a mean velocity that does not look at the times", _timeless_velocity, "ties"),
+        Edge("very short lengths", partial(_intervals, length=1e-9), "units"),
+        Edge("very long lengths and times", partial(_intervals, length=1e9, time=1e9), "units"),
+        Edge("points of very different size", _lengths_far_apart, "far"),
+    ),
+    mistakes=(
+        Mistake(
+            "wrong-sign",
+            "You subtract the derivative; the end x + (t - s) u stays the same along the path, so u = v + (t - s) du.",
+            lambda u, x, s, t, v: (v - (t - s) * _slope(u, x, s, t, v)).detach(),
+        ),
+        Mistake(
+            "point-stands-still",
+            "Your direction moves the clock and not x; along the path the point moves with velocity v.",
+            lambda u, x, s, t, v: (v + (t - s) * _slope(u, x, s, t, 0 * v)).detach(),
+        ),
+        Mistake(
+            "both-clocks-run",
+            "Your direction moves both times; the end t of the interval stays where it is, its tangent is 0.",
+            lambda u, x, s, t, v: (v + (t - s) * _slope(u, x, s, t, v, 1.0, 1.0)).detach(),
+        ),
+        Mistake(
+            "length-forgotten",
+            "You add the derivative itself; it counts as long as the interval is, (t - s) times.",
+            lambda u, x, s, t, v: (v + _slope(u, x, s, t, v)).detach(),
+        ),
+        Mistake(
+            "clock-stands-still",
+            "Your direction moves x and no time; time passes along the path, so the tangent of s is 1.",
+            lambda u, x, s, t, v: (v + (t - s) * _slope(u, x, s, t, v, 0.0, 0.0)).detach(),
+        ),
+        Mistake(
+            "other-clock-runs",
+            "You move t and hold s; the point is at x at time s, and it is s that runs.",
+            lambda u, x, s, t, v: (v + (t - s) * _slope(u, x, s, t, v, 0.0, 1.0)).detach(),
+        ),
+        Mistake(
+            "moves-with-the-mean",
+            "Your point moves with u; u is the mean velocity of the interval, at its start the velocity is v.",
+            lambda u, x, s, t, v: (v + (t - s) * _slope(u, x, s, t, u(x, s, t))).detach(),
+        ),
+        Mistake(
+            "mean-for-velocity",
+            "You add to u itself; the target is the velocity v and what the mean differs from it by.",
+            lambda u, x, s, t, v: (u(x, s, t) + (t - s) * _slope(u, x, s, t, v)).detach(),
+        ),
+        Mistake(
+            "end-for-length",
+            "You multiply by t; the interval is from s to t, its length t - s.",
+            lambda u, x, s, t, v: (v + t * _slope(u, x, s, t, v)).detach(),
+        ),
+        Mistake(
+            "half-the-length",
+            "You halve the interval, as a Taylor series to second order would; with the derivative of u itself the "
+            "identity is exact and has the whole length.",
+            lambda u, x, s, t, v: (v + (t - s) / 2 * _slope(u, x, s, t, v)).detach(),
+        ),
+        Mistake(
+            "mean-without-target",
+            "You return u, what the network says now; the target is what it should say, v + (t - s) du.",
+            lambda u, x, s, t, v: u(x, s, t).detach(),
+        ),
+        Mistake(
+            "velocity-alone",
+            "You return v, the target of flow matching; for an interval the mean velocity differs by (t - s) du.",
+            lambda u, x, s, t, v: v.clone(),
+        ),
+    ),
+    alternatives=(_target_without_gradients, _target_by_backward),
+)
+
+EXERCISES = (E1, E2, E3, E4, E5, E6, E7)
