@@ -9,6 +9,7 @@ Each step prints as it goes; the table comes last, and the exit status is 1 wher
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,26 @@ def with_versions(*options: str) -> int:
         )
 
 
+def bundle() -> int:
+    """A class's folder with its wheels: set up where there is no network, then tested."""
+    nowhere = "http://127.0.0.1:9"  # where the system cannot close the network, a proxy that is not there does
+    away = {"HTTP_PROXY": nowhere, "HTTPS_PROXY": nowhere, "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        room = Path(folder) / "room"
+        return (
+            run(sys.executable, "-m", "koopcourse", "release", room, "--lessons", "00", "--bundle")
+            or run(*closed(), sys.executable, room / "course.py", "setup", **away)
+            or run(sys.executable, room / "course.py", "test", "notebooks", "exercises", **away)
+        )
+
+
+def closed() -> list[str]:
+    """The words before a command that runs it without network, where the system has such."""
+    words = ["unshare", "--map-root-user", "--net"]
+    there = shutil.which(words[0]) and subprocess.run([*words, "true"], capture_output=True).returncode == 0
+    return words if there else []
+
+
 def mutants(table: str) -> int:
     return run(sys.executable, "-m", "tests.mutants", table)
 
@@ -70,6 +91,7 @@ STEPS: dict[str, Callable[[], int]] = {
     "oldest": lambda: with_versions("--resolution", "lowest-direct"),
     "newest": lambda: with_versions(),
     "arithmetic": lambda: run(*COURSE, **PLAINEST),
+    "bundle": bundle,
     "everything": lambda: run(*COURSE, "--all"),
     "mutants": lambda: mutants("house") | mutants("exercises"),
 }
