@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from importlib import import_module
 from types import ModuleType
 
@@ -15,6 +16,11 @@ def needs(module: str) -> ModuleType:
         return import_module(module)
     except ImportError:
         return missing(f"no {module.split('.')[0]}: python3 course.py setup --dev")
+
+
+def needs_program(name: str, package: str) -> str:
+    """The path of a program. Where it is missing the test is skipped, or, at the top of a file, all its tests."""
+    return shutil.which(name) or str(missing(f"no {name}: apt-get install {package}"))
 
 
 def missing(reason: str) -> ModuleType:

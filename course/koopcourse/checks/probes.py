@@ -49,10 +49,10 @@ class Failure:
 
 
 class Probes:
-    """All that one check does with one answer."""
+    """All that one check does with one answer. ``explains``: whether a failure says how far results are related."""
 
-    def __init__(self, exercise: Exercise, answer: Any, guard: Guard) -> None:
-        self.exercise, self.answer, self.guard = exercise, answer, guard
+    def __init__(self, exercise: Exercise, answer: Any, guard: Guard, explains: bool = True) -> None:
+        self.exercise, self.answer, self.guard, self._explains = exercise, answer, guard, explains
         self._plain = answer
         self.converted = False  # whether a right result came in another container than ours
         self.in_double = False  # whether it is right to all digits where torch makes float64 of Python's numbers
@@ -234,6 +234,8 @@ class Probes:
     def _related(self, case: Case, value: Any, expected: Any, tolerance: float) -> str:
         if self._in_single(case):
             return _ROUGH
+        if not self._explains:
+            return ""
         wrong = first_wrong(value, expected, tolerance, case.least)
         told = list(self._pairs(case, wrong))
         pairs, sizes = [pair for pair, _ in told], [size for _, size in told]

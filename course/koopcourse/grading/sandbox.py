@@ -22,7 +22,7 @@ COURSE = Path(__file__).resolve().parents[1]
 PACKAGES = (COURSE, Path(koopteach.__file__).resolve().parent)
 HIDDEN = ("exercises", "teaching", "authoring")  # folders of the course that no answer needs
 WRITABLE = 16 << 20  # bytes, in memory
-_START, _END = 180.0, 30.0  # seconds that a sandbox may take to load torch, and to clear up after a job
+_START, _END, _GRACE = 180.0, 30.0, 3.0  # seconds to load torch, to clear up after a job, to go by itself
 _ENTER = (
     "import sys; sys.path[:0] = sys.argv[3:]; from koopcourse.grading.inside.keeper import main; main(sys.argv[1:3])"
 )
@@ -70,8 +70,10 @@ class Sandbox:
             return
         told = self._answer(_START)
         if told is None:
+            self._process.kill()
+            words = self._last_words()
             self.close()
-            raise Refused(f"the sandbox does not start: {self._last_words()}")
+            raise Refused(f"the sandbox does not start: {words}")
         if told["breaches"]:
             self.close()
             raise Refused(f"the sandbox has holes; these of its walls give way: {', '.join(told['breaches'])}")
@@ -100,10 +102,14 @@ class Sandbox:
         return self._process.poll() is None
 
     def close(self) -> None:
-        """Kill everything within."""
+        """Kill everything within: the keeper goes when nobody holds the other end, and all else with it."""
         self._control.close()
-        self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(_GRACE if self._ready else 0.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._said.close()
 
     def _ask(self, order: dict[str, Any], seconds: float) -> dict[str, Any]:
         try:
@@ -140,7 +146,7 @@ def command(without: frozenset[str]) -> list[str]:
     program = shutil.which("bwrap")
     if program is None:
         raise Refused("there is no bubblewrap (bwrap)")
-    words = [program, "--die-with-parent", "--new-session", "--as-pid-1"]
+    words = [program, "--die-with-parent", "--new-session", *(() if "pid" in without else ("--as-pid-1",))]
     words += [f"--unshare-{what}" for what in ("pid", "net", "ipc", "uts") if what not in without]
     words += ["--unshare-cgroup-try", "--cap-drop", "ALL"]
     if os.geteuid() == 0:  # in a user namespace it would stay the super-user, whom no limit of processes binds

@@ -35,8 +35,7 @@ def mark(exercise: Exercise, what: dict[str, Any], box: Box, limits: Limits) -> 
     remote = Remote(box, {name: what[name] for name in ("cells", "answer")}, limits)
     try:
         answer = remote.define()
-        right, probes = _values(exercise, answer, remote)
-        remote.mirrors = True
+        right, probes = values(exercise, answer, remote)
         verdict = examine(_tellable(exercise), answer)
     finally:
         remote.close()
@@ -77,14 +76,26 @@ def _about(what: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _values(exercise: Exercise, answer: Any, remote: Remote) -> tuple[int, int]:
-    """How many of the value probes an answer passes, and of how many; a change in place costs one."""
-    probes = Probes(exercise, answer, Guard())
+def values(exercise: Exercise, answer: Any, remote: Remote) -> tuple[int, int]:
+    """How many of the value probes an answer passes, and of how many; a change in place costs one.
+
+    Where none of the example and the random inputs is right no edge counts: zeros are right on many of them.
+
+    Args:
+        exercise: as declared.
+        answer: what ``remote`` has defined: itself, or what stands for something that is no function.
+        remote: the answer's way here.
+    """
+    probes = Probes(exercise, answer, Guard(), explains=False)
     cases = probes.of_values()
     if wrong_signature(exercise, answer) is not None:
         return 0, len(cases)
     remote.mirrors = False
-    right = sum(probes.right_in(case) for case in cases)
+    usual = [case for case in cases if case not in probes.edges]
+    right = sum(probes.right_in(case) for case in usual)
+    if right:
+        right += sum(probes.right_in(case) for case in cases if case in probes.edges)
+    remote.mirrors = True
     return max(right - remote.changed, 0), len(cases)
 
 

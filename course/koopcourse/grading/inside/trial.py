@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import errno
 import importlib.util
+import mmap
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from pathlib import Path
 
 from koopcourse.grading.inside import jail, seccomp
 
-_GET_DUMPABLE, _GET_NO_NEW_PRIVS, _NEW_USER = 3, 39, 0x1000_0000
+_GET_PDEATHSIG, _GET_DUMPABLE, _GET_NO_NEW_PRIVS, _NEW_USER = 2, 3, 39, 0x1000_0000
 
 
 def of_the_place() -> list[str]:
@@ -24,6 +26,7 @@ def of_the_place() -> list[str]:
         "no declarations": importlib.util.find_spec("koopcourse.exercises.l00") is None,
         "no accounts": not Path("/etc/passwd").exists(),
         "no other processes": not Path("/proc/1").exists(),
+        "files that are read-only": all(_read_only(path) for path in ("/", "/dev", __file__)),
         "no home": not any(path.exists() for path in (Path("/root/.ssh"), Path("/home"))),
     }
     return [wall for wall, stands in walls.items() if not stands]
@@ -37,12 +40,13 @@ def of_the_jail() -> list[str]:
         "no way back to the super-user": _refused(lambda: os.setuid(0)),
         "no capabilities": not _capabilities(libc),
         "no new privileges": libc.prctl(_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
+        "to die with its keeper": _dies_with_its_parent(libc),
         "not to be traced": libc.prctl(_GET_DUMPABLE, 0, 0, 0, 0) == 0,
         "a session of its own": os.getsid(0) == os.getpid(),
         "a root that is read-only": _refused(lambda: _write(Path("/trial"))),
         "packages that are read-only": _refused(lambda: _write(Path(__file__).parent / "trial")),
         "devices that are read-only": _refused(lambda: _write(Path("/dev/trial"))),
-        "limited memory": _refused(lambda: bytearray(8 << 30)),
+        "limited memory": _refused(lambda: mmap.mmap(-1, 8 << 30).close()),
         "limited files": _refused(lambda: [os.dup(0) for _ in range(4096)]),
         "limited processes": _limited("NPROC", jail.PROCESSES),
         "limited time": _limited("CPU", 60),
@@ -57,6 +61,10 @@ def of_the_jail() -> list[str]:
             "no new process": _refused(_forks),  # the last: where it works two would go on
         }
     return [wall for wall, stands in walls.items() if not stands]
+
+
+def _read_only(path: str) -> bool:
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def _refused(act: Callable[[], object]) -> bool:
@@ -97,6 +105,11 @@ def _limited(name: str, most: int) -> bool:
     import resource
 
     return 0 <= resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[1] <= most
+
+
+def _dies_with_its_parent(libc: ctypes.CDLL) -> bool:
+    number = ctypes.c_int()
+    return libc.prctl(_GET_PDEATHSIG, ctypes.byref(number), 0, 0, 0) == 0 and number.value == signal.SIGKILL
 
 
 def _capabilities(libc: ctypes.CDLL) -> bool:
