@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Koopman-CFM: lift the flow until one matrix moves it
 #
-# **75 minutes, and 15 of side roads · level: core · device: CPU is enough · prerequisites: lessons [03](03_generator_spectra.ipynb) (generators) and
+# **75 minutes, and 25 of side roads · level: core · device: CPU is enough · prerequisites: lessons [03](03_generator_spectra.ipynb) (generators) and
 # [08](08_flow_matching.ipynb) (flow matching)**
 #
 # Its question: *A flow carries noise to data along curved paths, so a solver has to creep. Is there a place where the
@@ -106,11 +106,12 @@ kc.show("evaluations of the network, teacher and student", [teacher.nfe, student
 # %% [markdown]
 # ## From scratch
 #
-# The student's lift is a network; all the rest is eight lines.
+# The lift is a network; all the rest is eight lines (with one pair; the picture's student has two).
 
 # %%
-lifting, one = student.lifting, torch.eye(2, dtype=profile.dtype)
-z0 = student.lift(x0, 0.0)  # the one evaluation of the network, (n, 8): p, u, a, b
+simple = kc.shipped("moons-one-pair")
+lifting, one = simple.lifting, torch.eye(2, dtype=profile.dtype)
+z0 = simple.lift(x0, 0.0)  # the one evaluation of the network, (n, 8): p, u, a, b
 alpha, beta = lifting.growth.item(), lifting.frequency.item()
 L = torch.kron(
     torch.tensor([[0, 1, 0, 0], [0, 0, 0, 0], [0, 0, alpha, beta], [0, 0, -beta, alpha]]).double(),
@@ -121,7 +122,7 @@ C = torch.kron(torch.tensor([[1.0, 0, 1, 0]]).double(), one)
 assert torch.allclose(z0 @ C.T, x0, atol=1e-5)  # reading a lift gives the point back
 for t in (0.25, 0.5, 1.0):
     x_t = z0 @ torch.matrix_exp(t * L).T @ C.T  # equation (3), points as rows
-    assert torch.allclose(x_t, student.transport(x0, t=t), atol=1e-4)
+    assert torch.allclose(x_t, simple.transport(x0, t=t), atol=1e-4)
 kc.show("observables, eigenvalue of the pair", [z0.shape[1], complex(alpha, beta)], digits=2)
 
 # %% [markdown]
@@ -157,14 +158,12 @@ kc.show(
 
 # %% [markdown]
 # Nothing else makes an error. So a training may ask for a small residual, as the paper does, or for the path itself. The
-# first picture's student was asked for the path: by (5) it is $c_1+c_2t+e^{\alpha t}(c_3\cos\beta t+c_4\sin\beta t)$, **linear
-# in its coefficients**, which least squares finds from the teacher's stored paths and a network learns by plain regression,
-# without derivative, exponential or solver.
+# first picture's student was asked for the path: by (5) it is, with one pair, $c_1+c_2t+e^{\alpha t}(c_3\cos\beta t+c_4\sin\beta t)$, **linear
+# in its coefficients**, which least squares finds from the teacher's stored paths and a network learns by plain regression.
 #
 # ## One step
 #
-# Nobody needs a hundred evaluations. So let each solver pay what it needs.
-# The grey band is what as many exact samples score.
+# Let each solver pay what it needs. The grey band is what as many exact samples score.
 
 # %%
 reference = kt.moons.sample(10_000, profile.generator(2))
@@ -235,71 +234,56 @@ kc.show(
 
 # %% [markdown]
 # The student is as good as its teacher, which needs about 8 evaluations. But the OT teacher needs two to four, **without any
-# student**. (With one it passes by sliced $W_2$, and one sample in seven lies off the moons.)
+# student**. (With one it passes by $W_2$, and one sample in seven lies off the moons.)
 #
 # ## The plain rivals
 #
-# **Direct regression** learns $x_0\mapsto x_1$, from as many of the teacher's pairs as the student had paths, in as many
-# steps. **Time-conditioned regression** learns the path:
+# **Direct regression** learns $x_0\mapsto x_1$ from the teacher's pairs. **Time-conditioned regression** learns the path:
 #
 # $$x_t\approx x_0+t\,\mathrm{net}(x_0,t). \tag{6}$$
 #
-# Train (6) now, and beside it **a student of your own**: the same paths, steps, hidden layers and optimiser for both.
+# Train (6) now, with the student's paths, steps, hidden layers and optimiser.
 
 # %% tags=["nbval-ignore-output"]
 from koopteach.flow_matching.paths import widened
 from koopteach.flow_matching.train import train
 
-live = kt.KoopmanFlow(teacher).fit(n_paths=3000, n_steps=600, generator=profile.generator(9))
-source = profile.generator(9)  # the same stream: the same noise
-lessons = kt.teacher_paths(teacher, widened(teacher.source(3000, source)), velocities=False)
+source = profile.generator(9)
+lessons = kt.teacher_paths(teacher, widened(teacher.source(12_000, source)), velocities=False)
 states, clock = lessons.states.float(), lessons.times.float()[:, None]
 net = kt.FourierNet(2, width=96, generator=source)
 
 
 def loss():
-    i, j = (torch.randint(k, (256,), generator=source) for k in (3000, 21))
+    i, j = (torch.randint(k, (256,), generator=source) for k in (12_000, 21))
     j[:102] = 20  # two fifths of a batch at t = 1
     x, t = states[0, i], clock[j]
     return 12 * (x + t * net(x, t) - states[j, i]).square().mean()
 
 
-train(loss, net.parameters(), n_steps=600, lr=5e-3, ema=0.995, name="time-conditioned")
-assert float(loss()) < 0.5
-direct = kt.distill(teacher, generator=profile.generator(4))
+train(loss, net.parameters(), n_steps=2500, lr=5e-3, ema=0.995, name="time-conditioned")
+assert float(loss()) < 0.1
 
 # %% tags=["collapsed", "nbval-ignore-output"]
-fresh = torch.randn(4000, 2, dtype=profile.dtype, generator=profile.generator(7))
-truth = kt.teacher_paths(teacher, fresh, velocities=False)
-x = fresh.float()
+truth, x = kt.teacher_paths(teacher, x0, velocities=False), x0.float()
 with torch.no_grad():
     rival = [x + t * net(x, torch.full_like(x[:, :1], float(t))) for t in truth.times]
-films = {"student": student.trajectory(fresh, truth.times)}
-films |= {
-    "live student": live.trajectory(fresh, truth.times),
+films = {
+    "student, two pairs": student.trajectory(x0, truth.times),
+    "student, one pair": simple.trajectory(x0, truth.times),
     "time-conditioned": torch.stack(rival),
 }
 errors = {}
 for name, film in films.items():
     e = (film - truth.states).norm(dim=(1, 2)) / truth.states[-1].norm()
     errors[name] = float(e[-1]), float(e[10]), float(e.square().mean().sqrt())
-    kc.show(f"{name:16} error at t = 1, at t = 1/2, over the path", errors[name], digits=2)
-miss = float((direct.transport(fresh) - truth.states[-1]).norm() / truth.states[-1].norm())
-kc.show("direct           error at t = 1", miss, digits=2)
-pair_of = {
-    name: complex(flow.rates[2]) for name, flow in {"student": student, "live": live}.items()
-}
-kc.show("eigenvalue of the pair, student and live", list(pair_of.values()), digits=2)
-assert miss < min(0.04, 1.5 * errors["student"][0])
-assert errors["student"][0] < 0.04 and errors["student"][2] < 0.02
-assert 0.4 < errors["live student"][2] / errors["time-conditioned"][2] < 2.5
-assert max(errors["live student"][2], errors["time-conditioned"][2]) < 0.1
-assert abs(pair_of["student"] - pair_of["live"]) < 0.5
+    kc.show(f"{name:18} error at t = 1, at t = 1/2, over the path", errors[name], digits=2)
+assert errors["student, two pairs"][2] < 0.9 * errors["time-conditioned"][2]
+assert max(map(max, errors.values())) < 0.04
 
 # %% [markdown]
-# At the end point direct regression is no worse than the long-trained student: **for one-step samples alone, take it.**
-# Along the path (6) errs about as much as the lift and costs no more. So accuracy is no reason to lift. Reasons are *all* times
-# from one evaluation, where (6) pays one for each, the way back, and modes.
+# On the path (6) is the rival to beat: one pair draws with it, **two pairs are better**. At the end direct regression is at least as
+# good: **for one-step samples alone, take it.** Reasons to lift are *all* times from one evaluation, the way back, and modes.
 #
 # ## The whole path, and what the boundary does not say
 #
@@ -327,7 +311,7 @@ assert abs(pair_of["student"] - pair_of["live"]) < 0.5
 from koopteach.koopman_flow.losses import PRESETS
 
 names = {
-    "by coefficients": "moons-student",
+    "by coefficients": "moons-one-pair",
     "by three losses": "moons-consistency",
     "end points only": "moons-target-only",
 }
@@ -372,7 +356,7 @@ plotting.films(
 # it. The same form without consistency:
 
 # %% tags=["nbval-ignore-output"]
-shown = kt.KoopmanFlow(teacher).fit(
+shown = kt.KoopmanFlow(teacher, n_pairs=1).fit(
     "consistency",
     weights={"path": 0.3, "target": 1.0},
     spectrum=[0.5j],
@@ -431,10 +415,10 @@ gaps = {
 }
 for name, gap in gaps.items():
     kc.show(f"student's error, {name}", gap.square().mean().sqrt(), digits=2)
-    assert gap.square().mean().sqrt() < 0.1
+    assert gap.square().mean().sqrt() < 0.12
 
 # %% [markdown]
-# Inversion works, to less than a tenth of a standard deviation. It is the harder direction: near the data the flow squeezes a
+# Inversion works, to a tenth of a standard deviation. It is the harder direction: near the data the flow squeezes a
 # plane onto two thin arcs, and going back magnifies.
 #
 # ## Modes as pictures
@@ -443,7 +427,7 @@ for name, gap in gaps.items():
 # Draw the two summands apart.
 
 # %%
-modes = student.modes(few)
+modes = simple.modes(few)
 straight = torch.stack([modes.position + t * modes.drift for t in moments])
 total = torch.stack([modes.at(float(t)) for t in moments])
 
@@ -457,12 +441,11 @@ plotting.films(
     "The turning pair is small at first, turns over and grows into a diagonal band. Their sum"
     " ends as two moons.",
 )
-assert torch.allclose(total[-1], student.transport(few), atol=1e-4)
+assert torch.allclose(total[-1], simple.transport(few), atol=1e-4)
 
 # %% [markdown]
 # The straight part is the contraction with which flows of independent pairs begin; the pair unfolds the moons at the end.
-# Neither looks like data. An *edit* multiplies a part by a gain before it is read: one changes nothing, zero deletes. Pairs
-# are edited as pairs, or the result would not be real.
+# Neither looks like data. An *edit* multiplies a part by a gain before it is read: one changes nothing, zero deletes.
 
 # %% [markdown]
 # ## Is the spectrum a property of the flow?
@@ -535,7 +518,8 @@ assert all(left_over(rate) > 0.05 for rate in (8j, -20 + 5j, 12j))
 
 # %% [markdown]
 # **Mild rates all fit, wild ones do not.** Between the mild ones initialisation, losses and optimiser choose: a student's
-# eigenvalue is a coordinate of that model. What *is* a property of the flow is how many time functions it needs.
+# eigenvalue is a coordinate of that model. (The second pair of the first picture's student sits on
+# the bound of its search: a better basis, and no rate.) What *is* a property of the flow is how many time functions it needs.
 #
 # ## A straight flow is a Jordan block
 #
@@ -607,8 +591,8 @@ plotting.compare(
 
 # %% [markdown]
 # The first is a dot with the smallest loss of all. The second would pass any test of samples, at a tenth of the mode sum's
-# loss. But its residual is larger than $Lz$ itself, and its path is as wrong as that of end points only. (But the mode sum was
-# shown the path.) The prediction, by hand:
+# loss. But its residual is larger than $Lz$ itself, and its path is as wrong as that of end points only. (Like with like: a
+# mode sum without a path term errs by 0.04 there, says the page, this one by 0.27.) The prediction, by hand:
 
 # %% tags=["collapsed"]
 from copy import deepcopy
@@ -643,15 +627,13 @@ for scale in (1.0, 0.1, 0.01):
 #
 # ## The paper's claims, one by one
 #
-# The third version (v3) no longer claims speed or a "blueprint".
-#
 # | claim | said in | here | verdict |
 # |---|---|---|---|
 # | one lift and one matrix exponential sample as well as the teacher | all | SW2 and structure agree within chance | **holds**; so does plain regression |
 # | consistency preserves the trajectory, boundary distillation does not | all | at $t=1/2$, with consistency and no path term, about 0.04 against 0.3 (`results/koopman-cfm.md`) | **holds**; the path itself as a target, or (6), does it too |
 # | sampling is one step and parallel | all | all times from one lift, exact by (3) | **holds** |
-# | inversion with a linear operator | v3 | noise recovered to less than a tenth of a standard deviation | **holds**; less sharp than the way forward |
-# | a learned encoder and decoder around $L$ | v2 | small loss, large relative residual, wrong path | **not** with these four losses; the mode sum was given a path term, too |
+# | inversion with a linear operator | v3 | noise recovered to a tenth of a standard deviation | **holds**; less sharp than the way forward |
+# | a learned encoder and decoder around $L$ | v2 | small loss, large relative residual, wrong path | **not** with these four losses; a mode sum keeps the path without a path term, too |
 # | training is simulation-free | all | the consistency term is; its end points are the teacher's, solved once | **half** |
 # | dramatic speedups | before v3 | 1 evaluation against about 8, 2 to 4 with OT; not against 100 | **partly** |
 # | the spectrum is a blueprint of generation | before v3 | every mild spectrum fits | **does not hold**: model coordinates |
@@ -734,8 +716,8 @@ film = teacher.trajectory(few, fine)
 
 
 def side_by_side(t, drift_gain, pair_gain):
-    panels = {"teacher": film[round(20 * t)], "student": student.transport(few, t=t)}
-    panels[f"gains {drift_gain:g}, {pair_gain:g}"] = student.edit(few, [drift_gain, pair_gain], t=t)
+    panels = {"teacher": film[round(20 * t)], "student": simple.transport(few, t=t)}
+    panels[f"gains {drift_gain:g}, {pair_gain:g}"] = simple.edit(few, [drift_gain, pair_gain], t=t)
     fig, axes = plotting.new_figure(3, height=3.2)
     for ax, (name, x) in zip(axes, panels.items()):
         plotting.cloud(ax, x, few[:, 0], (-3.5, 3.5))
@@ -752,6 +734,44 @@ plotting.explore(
 )
 
 # %% [markdown]
+# ## Side road: consistency and MeanFlow are one equation
+#
+# MeanFlow learns, without a teacher, the **mean velocity** $u(x,s,t)$ of the path through $x$ at time $s$, from there to $t$. The end
+# $X=x+(t-s)\,u$ of the interval is the same from wherever on the path one looks at it. So its derivative along the path, in the
+# direction $(v,1,0)$ of $(x,s,t)$, is zero:
+#
+# $$0=v-u+(t-s)\,\frac{du}{ds},\qquad\text{that is}\qquad u=v+(t-s)\,\frac{du}{ds}. \tag{8}$$
+#
+# The right side, without gradients, is the target of $u$. A lift has mean velocities, too: $X=C\,e^{(t-s)L}z(x,s)$. The derivative
+# of *this* along the path is
+#
+# $$\frac{d}{ds}\,C\,e^{(t-s)L}z(x,s)=C\,e^{(t-s)L}\,(\mathcal Lz-Lz). \tag{9}$$
+#
+# **What (8) misses is the residual of consistency (2), carried on to $t$ and read.** Both ask that a prediction does not change
+# along a path. On 40 of the teacher's paths, from $s=0.4$ to $t=0.9$, for the student of three losses:
+
+# %%
+x, s = paths[120], torch.full((40, 1), 0.4)
+t, v = torch.full_like(s, 0.9), teacher.velocity(x, s)
+
+
+def mean_velocity(x, s):
+    z = consistent.lifting.lift(x, s)
+    return (consistent.lifting.read(consistent.lifting.evolve(z, t - s)) - x) / (t - s)
+
+
+u, du = torch.func.jvp(mean_velocity, (x, s), (v, torch.ones_like(s)))
+gap = v + (t - s) * du - u  # what (8) misses
+carried = consistent.lifting.evolve(residual(x, 0.4), t - s)
+assert torch.allclose(gap, consistent.lifting.read(carried), atol=1e-4)
+kc.show("MeanFlow's gap, relative to u", gap.norm() / u.norm(), digits=2)
+
+# %% [markdown]
+# So a mode sum can be trained by (8), and MeanFlow's network is a lift whose motion from $s$ to $t$ is not linear but learned. Without
+# a teacher $v$ is the pair's own $x_1-x_0$: (8) is linear in it, so that the *mean* of the targets stays $u$ (L10-E7), while each
+# single one scatters. That noise is the price of doing without a teacher, in the table above.
+
+# %% [markdown]
 # ## Exercises
 #
 # Open [exercises/10_koopman_cfm.ipynb](../exercises/10_koopman_cfm.ipynb). Each exercise checks your answer and says what is wrong.
@@ -764,6 +784,7 @@ plotting.explore(
 # | [L10-E4](../exercises/10_koopman_cfm.ipynb#L10-E4-Back-to-the-noise) | the inverse, equation (3) | 8 |
 # | [L10-E5](../exercises/10_koopman_cfm.ipynb#L10-E5-A-residual-that-no-scale-can-game) | a residual that no scale can game | 6 |
 # | [L10-E6](../exercises/10_koopman_cfm.ipynb#L10-E6-Gains-on-the-modes) | an edit by gains on complex modes | 8 |
+# | [L10-E7](../exercises/10_koopman_cfm.ipynb#L10-E7-The-target-of-MeanFlow) | the target of MeanFlow, equation (8); side road | 8 |
 
 # %% [markdown]
 # ## Key points
@@ -773,7 +794,8 @@ plotting.explore(
 # - Losses compare only in pinned units: a fixed read-out, or a relative residual.
 # - Every $\lambda$ has eigenfunctions (7), and a pair of any **mild** rate fits the paths. Report what survives a change of seed.
 # - One Euler step of a straight flow is the Koopman model with a nilpotent $L$.
-# - Plain regression is as good for samples and path. The lift gives all times from one evaluation, the inverse, and modes.
+# - Direct regression is as good for samples, the map (6) a fair rival on the path. The lift gives all times from one evaluation,
+#   the inverse, and modes.
 
 # %% [markdown]
 # ## References
