@@ -80,7 +80,10 @@ def release(course: Course, target: Path, options: argparse.Namespace) -> None:
         folder.write(made.files, asdict(choice), target)
     say(target, choice, made, changed)
     if options.bundle:
-        size = bundle.download(target, options.bundle, options.python)
+        try:
+            size = bundle.download(target, options.bundle, options.python)
+        except RuntimeError as trouble:
+            raise RuntimeError(f"{trouble}\nThe folder is there; --update --bundle takes up the wheels.") from None
         print(f"wheels/: {size / 1e6:.0f} MB, for {choice.bundle}; too large for git, hand out the folder itself.")
 
 
