@@ -100,6 +100,7 @@ plotting.picture_rows(
 
 # %%
 digits, components = kc.load_images("digits8"), kc.shipped("digits-components")
+# one pair of modes, n_pairs=1, as they are to be read; the default has two
 teacher, student = kc.shipped("digits-teacher"), kc.shipped("digits-student")
 V, mean, scale = (
     components.directions.flatten(1).double(),
