@@ -23,10 +23,12 @@ from koopcourse.notebook_io import cut_regions, regions
 ROOT = Path(__file__).resolve().parents[1]
 _CHECK = re.compile(r'check\("(L\d\d-E\d+)", (\w+)\)')
 _MARKS = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION\n", re.M)
-_GIVEN = (  # forty of them
-    "Ada Amal Anan Bela Bo Chen Dara Eda Efe Femi Gül Hana Ilja Imre Ines Isa Jin José Kaya Kim Lena Lior Luz Mai Maja "
-    "Milo Nia Noor Olu Paz Qi Rana Rui Sam Sara Tove Uma Vera Wen Zoë"
-).split()
+_GIVEN = [  # forty of them
+    *("Ada", "Amal", "Anan", "Bela", "Bo", "Chen", "Dara", "Eda", "Efe", "Femi", "Gül", "Hana", "Ilja", "Imre"),
+    *("Ines", "Isa", "Jin", "José", "Kaya", "Kim", "Lena", "Lior", "Luz", "Mai", "Maja", "Milo", "Nia", "Noor"),
+    *("Olu", "Paz", "Qi", "Rana", "Rui", "Sam", "Sara", "Tove", "Uma", "Vera", "Wen", "Zoë"),
+]
+_KINDS = ("right", "mistakes", "mistakes", "other", "mistakes", "copied", "right", "empty", "copied", "broken")
 
 
 @dataclass
@@ -100,10 +102,8 @@ class Sheet:
 
 
 def _student(name: str, k: int, sheet: Sheet, dice: random.Random) -> tuple[Made, bytes]:
-    """The k-th student: of ten, four are right or nearly so, three make mistakes, one copies, two hand in no answer."""
-    kind = ("right", "mistakes", "mistakes", "other", "mistakes", "copied", "right", "empty", "copied", "broken")[
-        k % 10
-    ]
+    """The k-th student and what they hand in."""
+    kind = _KINDS[k % len(_KINDS)]
     made = Made(name, kind)
     texts = {exercise.id: _answer(exercise, k, sheet, dice, made) for exercise in sheet.exercises}
     notebook = sheet.notebook({name: text for name, text in texts.items() if text})
@@ -131,7 +131,7 @@ def _answer(exercise: Exercise, k: int, sheet: Sheet, dice: random.Random, made:
 
 
 def _bytes(notebook: dict[str, Any], how: int) -> bytes:
-    """A notebook that can't be read as it should: cut off, with a cell that does not parse, in UTF-16, something else."""
+    """A notebook that can't be read as it should: cut off, with cells that do not parse, in UTF-16, something else."""
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code" and "def " in "".join(cell["source"]):
             cell["source"] = "def velocity(phi, grad_phi, energies:\n    return"

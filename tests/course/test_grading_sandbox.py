@@ -1,5 +1,6 @@
-"""Attacks on the grader: none gains a point, and none costs another exercise, another student or the machine anything."""
+"""Attacks on the grader: none gains a point, none costs another exercise, another student or the machine anything."""
 
+import ast
 import os
 import sys
 from pathlib import Path
@@ -21,15 +22,10 @@ ROWS = declared.load("05").EXERCISES[2]
 BRIEF = Limits(seconds=1.0, patience=2.0)
 USUAL = Limits()
 RIGHT = "def answer(start, step_size, n_steps):\n    return start * (1 - step_size) ** (2 * n_steps)\n"
-RIGHT_ROWS = (
-    "def answer(move, length):\n    return move * (length / move.norm(dim=1, keepdim=True).clamp_min(length))\n"
-)
 
 
 def a_slice(code, expression="answer", names=()):
     """What the reader in the sandbox makes of a notebook with one cell."""
-    import ast
-
     cells = [[1, code, list(range(len(ast.parse(code).body)))]]
     return {"cells": cells, "answer": expression, "names": names, "uses": [], "normal": "", "size": 9, "broken": []}
 
@@ -83,7 +79,7 @@ def mark(box, code, limits=USUAL, exercise=EXERCISE):
 
 
 def attack(boxes, code, limits=USUAL, exercise=EXERCISE):
-    """The attacker's row; an honest exercise and an honest student after it got all their points, and nobody is left."""
+    """The attacker's row. An honest exercise and an honest student after it have all their points; nobody is left."""
     row = mark(boxes["attacker"], code, limits, exercise)
     for whose in ("attacker", "next student"):
         honest = mark(boxes[whose], RIGHT)
@@ -96,7 +92,8 @@ def attack(boxes, code, limits=USUAL, exercise=EXERCISE):
 TAKES_TIME = {
     "an endless loop": "def answer(*a):\n    while True: pass",
     "a loop that swallows exceptions": (
-        "def answer(*a):\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass"
+        "def answer(*a):\n    while True:\n        try:\n            while True: pass\n"
+        "        except BaseException: pass"
     ),
     "a sleep in C": "import time\ndef answer(*a): time.sleep(1000)",
     "a huge product in C": "import torch\ndef answer(*a):\n    x = torch.ones(9000, 9000)\n    while True: x = x @ x",
@@ -124,7 +121,10 @@ ENDS = {
 }
 OK = "def right(start, step_size, n_steps): return start * (1 - step_size) ** (2 * n_steps)\n"
 TRY = OK + "{before}\ndef answer(*a):\n    {act}\n    return right(*a)\n"
-LIBC = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\ndef must(x):\n    if x < 0: raise OSError(ctypes.get_errno())"
+LIBC = (
+    "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+    "def must(x):\n    if x < 0: raise OSError(ctypes.get_errno())"
+)
 
 
 def tries(act, before=""):
@@ -193,11 +193,13 @@ PRETENDS = {
         "    __lt__ = __ge__ = __gt__ = __le__\ndef answer(*a): return Yes(7)"
     ),
     "a tensor that equals everything": (
-        "import torch\nclass Yes(torch.Tensor):\n    @classmethod\n    def __torch_function__(cls, f, types, args=(), kwargs=None):\n"
+        "import torch\nclass Yes(torch.Tensor):\n    @classmethod\n    def __torch_function__(cls, f, types, args=(), "
+        "kwargs=None):\n"
         "        return True if f is not torch.Tensor.detach else torch.Tensor(0)\ndef answer(*a): return Yes()"
     ),
     "an object that is unpickled": (
-        "import os\nclass Bomb:\n    def __reduce__(self): return (os.system, ('touch /tmp/bomb',))\ndef answer(*a): return Bomb()"
+        "import os\nclass Bomb:\n    def __reduce__(self): return (os.system, ('touch /tmp/bomb',))\n"
+        "def answer(*a): return Bomb()"
     ),
     "not a number": "def answer(*a): return float('nan')",
     "infinity": "def answer(*a): return float('inf')",
@@ -224,21 +226,24 @@ FORGED = (
     "        if 'request' in frame.f_locals: return frame.f_locals['request']['nonce']\n"
     "        frame = frame.f_back\n"
 )
+
+
+def forges(message):
+    """An answer that writes this into the grader's channel before it returns what is right."""
+    return f"def answer(*a):\n    os.write(3, {message})\n    return right(*a)"
+
+
+SHAPE = "{'kind': 'tensor', 'dtype': 'float64', 'shape': [10**12], 'bytes': 0}"
+PICKLE = "{'kind': 'function', 'bytes': 9}"
 FORGES = {
-    "noise": "def answer(*a):\n    os.write(3, os.urandom(999))\n    return right(*a)",
-    "an answer ahead": "def answer(*a):\n    os.write(3, frame({'nonce': 'x', 'value': 1.0}))\n    return right(*a)",
-    "an answer too many": "def answer(*a):\n    os.write(3, frame({'nonce': nonce(), 'value': 0.5}) * 2)\n    return right(*a)",
-    "a frame of four gigabytes": "def answer(*a):\n    os.write(3, struct.pack('!II', 2**32 - 1, 2**32 - 1))\n    return right(*a)",
-    "JSON as deep as it goes": "def answer(*a):\n    os.write(3, frame(b'[' * 10**5))\n    return right(*a)",
-    "no object": "def answer(*a):\n    os.write(3, frame([1]))\n    return right(*a)",
-    "a shape without bytes": (
-        "def answer(*a):\n    os.write(3, frame({'nonce': nonce(), 'changed': [], 'value': "
-        "{'kind': 'tensor', 'dtype': 'float64', 'shape': [10**12], 'bytes': 0}}))\n    return right(*a)"
-    ),
-    "a function": (
-        "def answer(*a):\n    os.write(3, frame({'nonce': nonce(), 'changed': [], 'value': {'kind': 'function', 'bytes': 9}}, "
-        "b'cos\\nsystem'))\n    return right(*a)"
-    ),
+    "noise": forges("os.urandom(999)"),
+    "an answer ahead": forges("frame({'nonce': 'x', 'value': 1.0})"),
+    "an answer too many": forges("frame({'nonce': nonce(), 'value': 0.5}) * 2"),
+    "a frame of four gigabytes": forges("struct.pack('!II', 2**32 - 1, 2**32 - 1)"),
+    "JSON as deep as it goes": forges("frame(b'[' * 10**5)"),
+    "no object": forges("frame([1])"),
+    "a shape without bytes": forges(f"frame({{'nonce': nonce(), 'changed': [], 'value': {SHAPE}}})"),
+    "a function": forges(f"frame({{'nonce': nonce(), 'changed': [], 'value': {PICKLE}}}, b'cos\\nsystem')"),
     "a half frame": "def answer(*a):\n    os.write(3, struct.pack('!II', 1000, 0))\n    os._exit(0)",
 }
 
@@ -286,35 +291,29 @@ def test_forged_frames_end_the_exercise_at_once(boxes, name):
 
 
 def test_threads_are_limited(boxes):
-    code = tries(
-        "[threading.Thread(target=time.sleep, args=(9,)).start() for _ in range(300)]", "import threading, time"
-    )
+    started = "[threading.Thread(target=time.sleep, args=(9,)).start() for _ in range(300)]"
+    code = tries(started, "import threading, time")
     assert attack(boxes, code, Limits(seconds=3.0))["points"] == 0
 
 
 def test_one_crash_costs_one_probe(boxes):
     """And not the exercise: a learner's answer that crashes on an edge keeps what it is worth."""
-    code = (
-        OK + "import os\ndef answer(start, step_size, n_steps):\n    return os._exit(1) if n_steps == 400 else right("
-    )
-    row = attack(boxes, code + "start, step_size, n_steps)")
+    crash = "import os\ndef answer(start, step_size, n_steps):\n    if n_steps == 400: os._exit(1)\n"
+    row = attack(boxes, OK + crash + "    return right(start, step_size, n_steps)")
     assert (row["right"], row["probes"]) == (10, 11)
 
 
 def test_a_change_in_place_costs_one_probe(boxes):
-    code = "def answer(move, length):\n    move *= (length / move.norm(dim=1, keepdim=True)).clamp_max(1.0)\n    return move"
-    row = mark(boxes["attacker"], code.replace("move.norm(dim=1, keepdim=True)", "n(move)") + RIGHT_NORM, exercise=ROWS)
+    norm = "def norm(move): return move.norm(dim=1, keepdim=True).clamp_min(1e-300)\n"
+    code = "def answer(move, length):\n    move *= (length / norm(move)).clamp_max(1.0)\n    return move"
+    row = mark(boxes["attacker"], norm + code, exercise=ROWS)
     assert (row["right"], row["probes"]) == (11, 12)
     assert "changes its argument move in place" in row["words"]
 
 
-RIGHT_NORM = "\ndef n(move): return move.norm(dim=1, keepdim=True).clamp_min(1e-300)"
-
-
 def test_the_line_is_the_students_own(boxes):
-    row = mark(
-        boxes["attacker"], "import math\n\n\ndef answer(start, step_size, n_steps):\n    return math.sqrt(-start - 1)"
-    )
+    code = "import math\n\n\ndef answer(start, step_size, n_steps):\n    return math.sqrt(-start - 1)"
+    row = mark(boxes["attacker"], code)
     assert row["words"].endswith(", in line 5: return math.sqrt(-start - 1).")
 
 

@@ -46,11 +46,12 @@ class Sandbox:
     isolation = "bubblewrap"
 
     def __init__(self, without: frozenset[str] = frozenset()) -> None:
+        words = command(without)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ready, self._said = False, tempfile.TemporaryFile()  # noqa: SIM115 (closed with the object)
         try:
             self._process = subprocess.Popen(
-                [*command(without), *inside(theirs.fileno(), without)],
+                [*words, *inside(theirs.fileno(), without)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
