@@ -15,7 +15,7 @@ from koopcourse.teaching.slides.chosen import DECKS
 from koopcourse.teaching.slides.command import FORMULAS, main, write
 from koopcourse.teaching.slides.deck import deck
 from koopcourse.teaching.slides.picks import Pick, figure, formula, sentence, slide, text
-from tests.needs import needs
+from tests.needs import missing, needs
 
 needs("nbconvert")
 
@@ -120,15 +120,9 @@ def browser():
         try:
             started = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
         except playwright.Error as problem:
-            needs_browser(str(problem))
+            missing(f"no browser: {str(problem).splitlines()[0]}")
         yield started
         started.close()
-
-
-def needs_browser(problem: str):
-    from tests.needs import missing
-
-    return missing(f"no browser: {problem.splitlines()[0]}")
 
 
 @pytest.mark.slow

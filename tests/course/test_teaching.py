@@ -15,14 +15,13 @@ from koopcourse.authoring.tree import Course
 from koopcourse.checks import declared
 from koopcourse.teaching import graph, grids, guide
 from koopcourse.teaching.misconceptions import page, page_name
-from koopcourse.teaching.plain import escaped, lessons, relinked
+from koopcourse.teaching.plain import escaped, lessons, plain_spaces, relinked
 from koopcourse.teaching.prompts import prompt, prompts
 from koopcourse.teaching.schedules import DAY, EVENING, FIFTEEN_WEEKS, SCHEDULES, TEN_WEEKS, TWO_DAYS
 from koopcourse.teaching.timetable import exercises, faults, left, lesson, pause
 
 COURSE = Course()
-OF = lessons(COURSE)
-MADE = guide.made(COURSE)
+OF = lessons(COURSE)  # read when they are asked
 TEXT = (COURSE.root / guide.GUIDE).read_text(encoding="utf-8")
 EXERCISES = {exercise.id: exercise for one in OF.values() for exercise in one.exercises.values()}
 LEADS = ("Aim", "Resist", "Questions", "When late")
@@ -38,13 +37,21 @@ def half_page(digits: str) -> str:
 # ------------------------------------------------------------------ made
 
 
+@pytest.fixture(scope="module")
+def made() -> dict[str, str]:
+    """Every file as it should be."""
+    return guide.made(COURSE)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [guide.GUIDE, graph.PICTURE, *map(page_name, OF)])
-def test_what_is_made_is_up_to_date(name):
+def test_what_is_made_is_up_to_date(made, name):
     stored = COURSE.root / name
-    same = stored.is_file() and stored.read_text(encoding="utf-8") == MADE[name]
+    same = stored.is_file() and stored.read_text(encoding="utf-8") == made[name]
     assert same, "run: python -m koopcourse.teaching"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digits", OF)
 def test_every_mistake_stands_on_the_lessons_page(digits):
     text = page(OF[digits])
@@ -54,11 +61,13 @@ def test_every_mistake_stands_on_the_lessons_page(digits):
         assert [words for words in prompts(exercise.id).values() if escaped(words) not in part] == []
 
 
+@pytest.mark.slow
 def test_the_words_and_symbols_are_lesson_00s():
     source = OF["00"].script.path.read_text(encoding="utf-8").replace("# |", "|")
-    assert guide.blocks(OF)["words"].split("\n\n")[1] in source
+    assert guide.blocks(OF)["words"].split("\n\n")[1] in plain_spaces(source)
 
 
+@pytest.mark.slow
 def test_a_guide_that_lost_a_mark_is_refused():
     with pytest.raises(ValueError, match=r"TEACHING.md needs one place marked <!-- facts 05 -->"):
         guide.marked(TEXT.replace("<!-- facts 05 -->", ""), guide.blocks(OF), guide.GUIDE)
@@ -69,6 +78,7 @@ def test_words_are_shown_as_they_are_and_links_lead_from_the_root():
     assert relinked("[a](02_edmd.ipynb) [b](../results/a.md) [c](https://d)", "notebooks") == (
         "[a](notebooks/02_edmd.ipynb) [b](results/a.md) [c](https://d)"
     )
+    assert plain_spaces(r"$\sqrt2\,dW$") == r"$\sqrt2 dW$"
 
 
 @pytest.mark.parametrize("name", [guide.GUIDE, *map(page_name, OF)])
@@ -153,6 +163,7 @@ def test_what_nobody_asks_is_empty():
 # ------------------------------------------------------------------ schedules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.name)
 def test_every_schedule_can_be_taught(schedule):
     assert faults(schedule, OF) == []
@@ -162,6 +173,7 @@ def with_parts(schedule, *parts):
     return replace(schedule, sessions=(replace(schedule.sessions[0], parts=parts),))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parts", "told"),
     [
@@ -177,6 +189,7 @@ def test_a_fault_is_found(parts, told):
     assert any(told in fault for fault in faults(with_parts(DAY, *parts), OF))
 
 
+@pytest.mark.slow
 def test_what_was_not_done_at_home_is_missed():
     assert faults(replace(TEN_WEEKS, before=()), OF) == ["Ten weeks: lesson 01 needs 00 before it"]
 
@@ -192,6 +205,7 @@ def shown(schedule) -> str:
     return TEXT.partition(f"\n### {schedule.name}\n")[2].partition("\n### ")[0].partition("<!--")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [EVENING, DAY, TWO_DAYS], ids=lambda schedule: schedule.name)
 def test_a_days_clock_adds_up(schedule):
     grids_of_days = re.split(r"\n\n(?=\|)", shown(schedule))[1:]
@@ -201,6 +215,7 @@ def test_a_days_clock_adds_up(schedule):
         assert [b - a for a, b in pairwise(times)] == numbers(grid, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [TEN_WEEKS, FIFTEEN_WEEKS], ids=lambda schedule: schedule.name)
 def test_the_weeks_add_up_to_lessons_and_exercises(schedule):
     text = shown(schedule)
@@ -214,6 +229,7 @@ def taught(schedule) -> list[str]:
     return list(dict.fromkeys(part.lesson for part in schedule.parts if part.lesson))
 
 
+@pytest.mark.slow
 def test_the_comparison_is_the_sum_of_its_row():
     rows = [row.split("|")[1:-1] for row in grids.comparison(OF).splitlines()[2:]]
     assert [row[0].strip() for row in rows] == [schedule.name for schedule in SCHEDULES]
@@ -223,6 +239,7 @@ def test_the_comparison_is_the_sum_of_its_row():
         assert row[1].strip().split(", ") == taught(schedule)
 
 
+@pytest.mark.slow
 def test_what_is_left_is_what_no_class_does():
     assert left(TEN_WEEKS, "03", OF) == ["E3", "E6"]
     assert left(EVENING, "17", OF) == []
@@ -231,6 +248,7 @@ def test_what_is_left_is_what_no_class_does():
 # ------------------------------------------------------------------ the picture
 
 
+@pytest.mark.slow
 def test_the_picture_is_whole_and_tells_its_words():
     tree = ElementTree.fromstring(graph.picture(OF))
     spans = [span.text for span in tree.iter("{http://www.w3.org/2000/svg}tspan")]
@@ -243,12 +261,14 @@ def test_the_picture_is_whole_and_tells_its_words():
     assert len(arrows) == sum(map(len, graph.needed(OF).values()))
 
 
+@pytest.mark.slow
 def test_the_arrows_say_all_that_lessons_ask_for():
     asked, drawn = {d: one.needs for d, one in OF.items()}, graph.needed(OF)
     assert all(graph.above(d, asked) == graph.above(d, drawn) for d in OF)
     assert all(other not in graph.above(near, drawn) for d in OF for other in drawn[d] for near in drawn[d])
 
 
+@pytest.mark.slow
 def test_arrows_lead_to_the_right():
     column = {d: k for k, found in enumerate(graph.columns(graph.needed(OF))) for d in found}
     assert all(column[other] < column[d] for d, asks in graph.needed(OF).items() for other in asks)

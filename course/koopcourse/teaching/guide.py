@@ -8,7 +8,7 @@ from koopcourse.authoring import glossary
 from koopcourse.authoring.contents import marked
 from koopcourse.authoring.tree import Course
 from koopcourse.teaching import graph, grids, misconceptions
-from koopcourse.teaching.plain import Lesson, lessons
+from koopcourse.teaching.plain import Lesson, lessons, plain_spaces
 
 GUIDE = "TEACHING.md"
 NOTATION = "| symbol | in code |"
@@ -67,5 +67,5 @@ def notation(first: Lesson) -> str:
     for cell in first.sheet.prose:
         if NOTATION in cell.source:
             table = cell.source[cell.source.index(NOTATION) :].split("\n\n")[0]
-            return table.rstrip()
+            return plain_spaces(table.rstrip())
     raise ValueError(f"lesson 00 has no table that begins with {NOTATION!r}.")

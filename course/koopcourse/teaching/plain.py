@@ -80,7 +80,7 @@ class Lesson:
         heading = self.sheet.find(words)
         text = "\n".join(cell.source for cell in self.sheet.section(heading)) if heading else ""
         text = text.partition(f"# {heading.text}\n")[2].split("\n## ")[0] if heading else ""
-        return [relinked(item, self.script.kind) for item in _ITEM.findall(text)]
+        return [plain_spaces(relinked(item, self.script.kind)) for item in _ITEM.findall(text)]
 
 
 def lessons(course: Course) -> dict[str, Lesson]:
@@ -95,6 +95,11 @@ def relinked(markdown: str, folder: str) -> str:
     return re.sub(
         r"\]\((?!https?:|#)(\.\./)?([^)]+)\)", lambda m: f"]({m[2] if m[1] else f'{folder}/{m[2]}'})", markdown
     )
+
+
+def plain_spaces(markdown: str) -> str:
+    """Formulas without thin spaces, whose backslash code hosts take for Markdown's and print the comma."""
+    return re.sub(r"\\[,;!]", " ", markdown)
 
 
 def escaped(words: str) -> str:
