@@ -9,7 +9,6 @@ import json
 import os
 import re
 import runpy
-import shutil
 import subprocess
 import sys
 import threading
@@ -29,7 +28,6 @@ from koopcourse.site.notebooks import formulas_in_summaries
 
 VENDOR = ROOT / "docs" / "site" / "vendor"
 GITHUB = Address("https://github.com/ada/koopteach")
-PARTS = ("notebooks", "exercises", "solutions", "results", "docs")
 MOST_MEGABYTES, MOST_FILES = 60, 2500
 KINDS = {
     "front": "index.html",
@@ -234,32 +232,12 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="session")
-def clone(tmp_path_factory):
-    """What the site is built from; as long as no widget is recorded, with a tiny recording of one."""
-    recordings = sorted((ROOT / "notebooks" / "recorded").glob("*/widgets.json"))
-    if recordings:
-        return ROOT
-    clone = tmp_path_factory.mktemp("clone")
-    for part in PARTS:
-        shutil.copytree(ROOT / part, clone / part, ignore=shutil.ignore_patterns("site", "__pycache__"))
-    for path in ROOT.glob("*.md"):
-        shutil.copy(path, clone)
-    folder = clone / "notebooks" / "recorded" / "05_kswgd"
-    write_recording(folder, [tiny_recording(folder), tiny_control_beside()])
-    return clone
-
-
-def tiny_control_beside():
-    return {"name": "rank", "labels": ["5", "10"], "start": 1, "frames": ["0-1.webp", "0-0.webp"], "alts": ["o", "n"]}
-
-
-@pytest.fixture(scope="session")
-def site(clone, tmp_path_factory):
+def site(tmp_path_factory):
     """The folder of the site, built by the command that the README names, with the network closed."""
     for module in command.NEEDED:
         needs(module)
     folder = tmp_path_factory.mktemp("built") / "site"
-    words = [sys.executable, "-m", "koopcourse", "site", str(folder), "--course", str(clone)]
+    words = [sys.executable, "-m", "koopcourse", "site", str(folder)]
     done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return folder
@@ -271,10 +249,10 @@ def parsed(site):
 
 
 @marked
-def test_every_notebook_page_and_name_has_its_place(site, clone):
+def test_every_notebook_page_and_name_has_its_place(site):
     for kind, page in KINDS.items():
         assert (site / page.partition("?")[0]).is_file(), kind
-    for path in Course(clone).notebooks("notebooks", "exercises"):
+    for path in Course().notebooks("notebooks", "exercises"):
         assert (site / path.parent.name / f"{path.stem}.html").is_file()
         assert (site / "colab" / path.parent.name / path.name).is_file()
     reference = "".join(path.read_text(encoding="utf-8") for path in (site / "api").glob("*.html"))
@@ -400,8 +378,8 @@ def test_formulas_are_set_and_have_words_for_screen_readers(visit):
 
 @marked
 @pytest.mark.browser
-def test_a_recorded_slider_moves_by_keyboard_and_its_picture_changes(visit, clone):
-    lesson = min((clone / "notebooks" / "recorded").glob("*/widgets.json")).parent.name
+def test_a_recorded_slider_moves_by_keyboard_and_its_picture_changes(visit):
+    lesson = min((ROOT / "notebooks" / "recorded").glob("*/widgets.json")).parent.name
     page = visit(f"notebooks/{lesson}.html")
     figure = page.locator("figure.recorded").first
     sliders, picture = figure.locator("input"), figure.locator("img")

@@ -17,11 +17,11 @@ from koopcourse.site.relations import Relations
 
 RUN = """<details class="run"><summary>Run this {kind}</summary>
 
-In the folder of the course, with Python 3.11 to 3.14 (on Windows `py course.py`):
+In {place}, with Python 3.11 to 3.14 (on Windows `py course.py`):
 
 ```sh
-python3 course.py          # the first time it installs all; then it opens the lessons
-python3 course.py test     # the whole test suite, every notebook included
+python3 course.py        # opens the lessons; installs all the first time
+python3 course.py test   # runs every notebook and test
 ```
 
 This {kind} is `work/{folder}/{stem}.ipynb` there, a copy of your own.{badges}
@@ -84,6 +84,7 @@ def _run(path: Path, address: Address) -> str:
     badges = " Without installing anything: " + ", ".join(f"[{name}]({link})" for name, link in links.items()) + "."
     return RUN.format(
         kind="lesson" if lesson else "sheet",
+        place=f"a clone of [the repository]({address.url})" if address.url else "the folder of the course",
         folder="lessons" if lesson else "exercises",
         stem=path.stem,
         badges=badges if links else "",
