@@ -18,7 +18,7 @@ from koopcourse.checks import declared
 from koopcourse.grading import command, results, submissions
 from koopcourse.grading.class_view import class_view
 from koopcourse.grading.codec import TooLarge, pack, unpack
-from koopcourse.grading.copies import pairs
+from koopcourse.grading.copies import Alike, alike
 from koopcourse.grading.feedback import feedback
 from koopcourse.grading.frames import Channel, Garbage, Gone
 from koopcourse.grading.inside import notebook, seccomp
@@ -163,6 +163,18 @@ def test_what_an_answer_uses_of_the_package_is_listed():
     assert told["uses"] == ["KSWGD", "metrics.mmd"]
 
 
+def test_an_answer_that_rests_on_another_one_says_so():
+    code = ("def f(x): return x\nf = check('L05-E1', f)", "def g(x): return f(x)\ng = check('L05-E2', g)")
+    told = notebook.read(json.dumps(cells(*code)).encode(), ["L05-E1", "L05-E2"])["answers"]
+    assert [told[name]["rests"] for name in ("L05-E1", "L05-E2")] == [[], ["L05-E1"]]
+    mark = marks()
+    for row_ in mark.rows[:2]:
+        row_.update(state="NOT_YET", rests=told[row_["id"]]["rests"])
+    assert mark.rests() == ["L05-E2 on L05-E1"]
+    assert "It calls what you wrote for L05-E1" in feedback("ada", [mark])
+    assert "L05-E2 on L05-E1" in class_view([mark], [])
+
+
 def test_two_answers_are_alike_but_for_names_words_and_layout():
     mine = "def f(x, y):\n    '''Mine.'''\n    total = 0  # first\n    for k in x:\n        total += k * y\n"
     mine += "    return total"
@@ -280,19 +292,19 @@ def test_every_row_says_how_it_was_isolated_and_no_cell_is_a_formula():
     assert float(told["of"]) == sum(e.minutes for e in declared.load("05").EXERCISES)
 
 
-def test_the_same_long_answers_are_listed_by_pairs_and_cost_nothing():
+def test_the_same_long_answers_are_listed_and_cost_nothing():
     class_ = [marks("ada", normal="x"), marks("bo", normal="x"), marks("cy", normal="y"), marks("di")]
-    alike = pairs(class_)
-    assert alike == [("ada", "bo", ["L05-E1"])]
-    assert [told["alike"] for told in rows_of(table(class_, alike))] == ["bo (L05-E1)", "ada (L05-E1)", "", ""]
-    assert "ada" in class_view(class_, alike)
+    groups = alike(class_)
+    assert groups == [(("ada", "bo"), ["L05-E1"])]
+    assert [told["alike"] for told in rows_of(table(class_, groups))] == ["bo (L05-E1)", "ada (L05-E1)", "", ""]
+    assert "<td>ada, bo</td>" in class_view(class_, groups)
 
 
 def test_pages_escape_whatever_a_student_writes():
     evil = "<script>alert(1)</script>"
     mark = marks(evil, uses=[evil])
     mark.rows[0].update(words=evil, state="NOT_YET", broken=[evil])
-    for page in (feedback(evil, [mark]), class_view([mark], [(evil, "bo", [evil])])):
+    for page in (feedback(evil, [mark]), class_view([mark], [Alike((evil, "bo"), [evil])])):
         assert "<script" not in page
         assert "&lt;script" in page
 
@@ -306,7 +318,7 @@ def test_the_class_view_counts_mistakes_and_asks_the_guides_question():
     text = " ".join(
         page.replace("&#x27;", "'").replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">").split()
     )
-    assert f"<td>{E1.id}</td><td class=number>2</td>" in page
+    assert f"<td class=narrow>{E1.id}</td><td class=number>2</td>" in page
     assert " ".join(asked[likely.name].split()) in text
 
 

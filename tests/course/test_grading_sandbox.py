@@ -27,7 +27,16 @@ RIGHT = "def answer(start, step_size, n_steps):\n    return start * (1 - step_si
 def a_slice(code, expression="answer", names=()):
     """What the reader in the sandbox makes of a notebook with one cell."""
     cells = [[1, code, list(range(len(ast.parse(code).body)))]]
-    return {"cells": cells, "answer": expression, "names": names, "uses": [], "normal": "", "size": 9, "broken": []}
+    return {
+        "cells": cells,
+        "answer": expression,
+        "names": names,
+        "uses": [],
+        "rests": [],
+        "normal": "",
+        "size": 9,
+        "broken": [],
+    }
 
 
 class Boxes:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from koopcourse.checks import declared
+from koopcourse.grading.copies import Alike
 from koopcourse.grading.marks import Marks
 from koopcourse.grading.page import heading, page, paragraph, rows
 from koopcourse.teaching.prompts import prompt
@@ -14,11 +15,11 @@ from koopcourse.teaching.prompts import prompt
 _LISTED = 200
 
 
-def class_view(marks: Sequence[Marks], alike: Sequence[tuple[str, str, list[str]]]) -> str:
+def class_view(marks: Sequence[Marks], groups: Sequence[Alike]) -> str:
     """The page's HTML."""
     lessons = sorted({mark.lesson for mark in marks})
     parts = [part for lesson in lessons for part in _lesson(lesson, [m for m in marks if m.lesson == lesson])]
-    return page("The class", [*parts, *_lists(marks, alike)])
+    return page("The class", [*parts, *_lists(marks, groups)])
 
 
 def _lesson(lesson: str, marks: Sequence[Marks]) -> Iterator[str]:
@@ -33,7 +34,7 @@ def _lesson(lesson: str, marks: Sequence[Marks]) -> Iterator[str]:
     yield "<h3>Mistakes by frequency, and what to ask</h3>"
     found = list(_mistakes(row for part in by_exercise for row in part))
     head = ("exercise", "made by", "mistake", "ask")
-    yield rows(head, found, numbers=(1,)) if found else paragraph("None was recognised.")
+    yield rows(head, found, numbers=(1,), narrow=(0,)) if found else paragraph("None was recognised.")
 
 
 def _exercise(part: Sequence[dict[str, Any]]) -> tuple[str, int, int, str]:
@@ -63,16 +64,19 @@ def question(exercise: str, mistake: str) -> str:
         return ""
 
 
-def _lists(marks: Sequence[Marks], alike: Sequence[tuple[str, str, list[str]]]) -> Iterator[str]:
+def _lists(marks: Sequence[Marks], groups: Sequence[Alike]) -> Iterator[str]:
     yield heading("To look at yourself")
     yield paragraph("None of this has changed a point. Short answers, and those by the hints, are often alike.")
-    if alike:
-        listed = [(a, b, len(names), ", ".join(names)) for a, b, names in alike[:_LISTED]]
+    if groups:
+        listed = [(", ".join(names), len(names), ", ".join(exercises)) for names, exercises in groups[:_LISTED]]
         yield "<h3>The same answers but for names and layout</h3>"
-        yield rows(("student", "student", "exercises", "which"), listed, numbers=(2,))
+        yield rows(("students", "how many", "exercises"), listed, numbers=(1,))
     if using := [(mark.student, words) for mark in marks for words in mark.uses()]:
         yield "<h3>Answers that use the package</h3>"
         yield rows(("student", "where, and what"), using)
+    if resting := [(mark.student, words) for mark in marks for words in mark.rests()]:
+        yield "<h3>Answers that rest on one which is not right</h3>"
+        yield rows(("student", "which on which"), resting)
     if broken := [(mark.student, mark.lesson, mark.problem) for mark in marks if mark.problem]:
         yield "<h3>Without a notebook that can be marked</h3>"
         yield rows(("student", "lesson", "why"), broken)

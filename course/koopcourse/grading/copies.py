@@ -1,23 +1,30 @@
-"""Who has the same answers, but for names and layout: listed by pairs, never judged."""
+"""Who has the same answers, but for names and layout: listed, never judged."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import combinations
+from typing import NamedTuple
 
 from koopcourse.grading.marks import Marks
 
 
-def pairs(marks: Iterable[Marks]) -> list[tuple[str, str, list[str]]]:
-    """Pairs of students with the exercises in which they are alike; those with most come first."""
-    by_form: dict[tuple[str, str], list[str]] = defaultdict(list)
+class Alike(NamedTuple):
+    """Students, two or more, and the exercises in which their answers are the same."""
+
+    students: tuple[str, ...]
+    exercises: list[str]
+
+
+def alike(marks: Iterable[Marks]) -> list[Alike]:
+    """Each group of students with equal answers; those that share most exercises come first."""
+    by_form: dict[tuple[str, str], set[str]] = defaultdict(set)
     for mark in marks:
         for row in mark.rows:
             if form := row.get("normal"):
-                by_form[row["id"], form].append(mark.student)
-    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+                by_form[row["id"], form].add(mark.student)
+    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for (exercise, _), students in sorted(by_form.items()):
-        for pair in combinations(sorted({*students}), 2):
-            alike[pair].append(exercise)
-    return sorted(((a, b, names) for (a, b), names in alike.items()), key=lambda pair: (-len(pair[2]), pair))
+        if len(students) > 1:
+            groups[tuple(sorted(students))].append(exercise)
+    return sorted((Alike(*group) for group in groups.items()), key=lambda group: (-len(group.exercises), group))

@@ -46,6 +46,7 @@ def remarks(row: dict[str, Any]) -> list[str]:
         told.append(row["words"])
     if row["mistake"]:
         told.append(f"Recognised: {row['mistake']}. {row['says']}")
+    told += [f"It calls what you wrote for {other}, as it stands there." for other in row.get("rests", ())]
     return [*told, *(f"A cell before it does not run: {words}." for words in row.get("broken", ()))]
 
 

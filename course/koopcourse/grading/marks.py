@@ -40,6 +40,12 @@ class Marks:
     def of(self) -> int:
         return sum(row["of"] for row in self.rows)
 
+    def rests(self) -> list[str]:
+        """Answers that call one to another exercise which is not right: ``["L14-E3 on L14-E1"]``."""
+        wrong = {row["id"] for row in self.rows if row["state"] != "PASSED"}
+        pairs = [(row["id"], other) for row in self.rows for other in row.get("rests", ())]
+        return [f"{name} on {other}" for name, other in pairs if name in wrong and other in wrong]
+
     def uses(self) -> list[str]:
         """The package's own names that answers use, by exercise."""
         return [f"{row['id']}: {', '.join(row['uses'])}" for row in self.rows if row.get("uses")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 _STYLE = """
@@ -14,7 +14,9 @@ body { color: var(--ink); background: var(--paper); font: 1rem/1.5 system-ui, sa
   max-width: 60rem; padding: 1rem; overflow-wrap: anywhere }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem; width: 100% }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem .3rem 0; text-align: left; vertical-align: top }
-td.number, th.number { text-align: right; white-space: nowrap }
+th, .number, .narrow { overflow-wrap: normal }
+.number { text-align: right }
+.number, .narrow { white-space: nowrap }
 code { background: var(--soft); padding: 0 .2rem }
 a { color: var(--link) }
 .told { margin: 0 0 .4rem }
@@ -41,14 +43,15 @@ def heading(text: str) -> str:
     return f"<h2>{escape(text)}</h2>"
 
 
-def rows(head: Sequence[str], body: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> str:
-    """A table. Cells are text, which is escaped; those in the columns ``numbers`` stand to the right."""
-    lines = [_line("th", head, numbers), *(_line("td", cells, numbers) for cells in body)]
+def rows(
+    head: Sequence[str], body: Iterable[Sequence[object]], numbers: Sequence[int] = (), narrow: Sequence[int] = ()
+) -> str:
+    """A table. Cells are text, which is escaped; columns ``numbers`` stand to the right, and ``narrow`` in one line."""
+    kinds = dict.fromkeys(narrow, " class=narrow") | dict.fromkeys(numbers, " class=number")
+    lines = [_line("th", head, kinds), *(_line("td", cells, kinds) for cells in body)]
     return "<table>\n" + "\n".join(lines) + "\n</table>"
 
 
-def _line(kind: str, cells: Sequence[object], numbers: Sequence[int]) -> str:
-    marked = (
-        f"<{kind}{' class=number' if k in numbers else ''}>{escape(str(cell))}</{kind}>" for k, cell in enumerate(cells)
-    )
+def _line(tag: str, cells: Sequence[object], kinds: Mapping[int, str]) -> str:
+    marked = (f"<{tag}{kinds.get(k, '')}>{escape(str(cell))}</{tag}>" for k, cell in enumerate(cells))
     return f"<tr>{''.join(marked)}</tr>"

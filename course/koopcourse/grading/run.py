@@ -11,7 +11,7 @@ from pathlib import Path
 from koopcourse.checks import declared
 from koopcourse.grading import submissions
 from koopcourse.grading.class_view import class_view
-from koopcourse.grading.copies import pairs
+from koopcourse.grading.copies import alike
 from koopcourse.grading.feedback import feedback
 from koopcourse.grading.isolation import Boxes, boxes, note
 from koopcourse.grading.limits import Limits
@@ -61,11 +61,11 @@ def grade(folder: Path, out: Path, lessons: Sequence[str] | None, trust: bool, l
 
 def write(out: Path, marks: Sequence[Marks]) -> None:
     """The table and the pages. A table that somebody has edited since is kept beside the new one."""
-    alike = pairs(marks)
+    groups = alike(marks)
     pages = out / "feedback"
     pages.mkdir(parents=True, exist_ok=True)
-    _replace(out / "grades.csv", table(marks, alike))
-    _replace(out / "class.html", class_view(marks, alike))
+    _replace(out / "grades.csv", table(marks, groups))
+    _replace(out / "class.html", class_view(marks, groups))
     for student in dict.fromkeys(mark.student for mark in marks):
         text = feedback(student, [mark for mark in marks if mark.student == student])
         _replace(pages / f"{student}.html", text)

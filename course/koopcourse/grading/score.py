@@ -72,6 +72,7 @@ def _about(what: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
     return {
         "uses": [str(name)[:80] for name in what["uses"]][:10],
         "normal": str(what["normal"])[:64] if long else "",
+        "rests": [str(name)[:8] for name in what["rests"]][:20],
         "broken": [str(words)[:200] for words in what["broken"]][:5],
     }
 

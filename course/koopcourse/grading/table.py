@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
+from koopcourse.grading.copies import Alike
 from koopcourse.grading.marks import DIGITS, Marks
 
 _BEFORE = ("student", "lesson", "points", "of")
@@ -13,10 +14,10 @@ _AFTER = ("problem", "alike", "uses", "file", "handed_in", "replaces", "isolatio
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def table(marks: Sequence[Marks], alike: Iterable[tuple[str, str, list[str]]]) -> str:
+def table(marks: Sequence[Marks], groups: Iterable[Alike]) -> str:
     """The file's text."""
     widest = max((len(mark.rows) for mark in marks), default=0)
-    with_whom = _with_whom(alike)
+    with_whom = _with_whom(groups)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*_BEFORE, *(f"E{k}" for k in range(1, widest + 1)), *_AFTER])
@@ -29,14 +30,15 @@ def table(marks: Sequence[Marks], alike: Iterable[tuple[str, str, list[str]]]) -
     return out.getvalue()
 
 
-def _with_whom(alike: Iterable[tuple[str, str, list[str]]]) -> Mapping[tuple[str, str], str]:
+def _with_whom(groups: Iterable[Alike]) -> Mapping[tuple[str, str], str]:
     """By student and lesson, who has the same answers, and where."""
     told: dict[tuple[str, str], list[str]] = {}
-    for a, b, exercises in alike:
+    for students, exercises in groups:
         for lesson in sorted({name[1:3] for name in exercises}):
-            names = " ".join(name for name in exercises if name[1:3] == lesson)
-            told.setdefault((a, lesson), []).append(f"{b} ({names})")
-            told.setdefault((b, lesson), []).append(f"{a} ({names})")
+            where = " ".join(name for name in exercises if name[1:3] == lesson)
+            for student in students:
+                others = ", ".join(other for other in students if other != student)
+                told.setdefault((student, lesson), []).append(f"{others} ({where})")
     return {key: "; ".join(parts) for key, parts in told.items()}
 
 

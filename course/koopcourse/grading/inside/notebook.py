@@ -38,7 +38,7 @@ def read(raw: bytes, ids: list[str]) -> dict[str, Any]:
         cells = [parsed(place, code) for place, code in code_cells(raw)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         return {"problem": f"It is no notebook that can be read ({type(problem).__name__})."}
-    return {"answers": {name: answer(cells, name) for name in ids}}
+    return {"answers": {name: answer(cells, name, ids) for name in ids}}
 
 
 def code_cells(raw: bytes) -> list[tuple[int, str]]:
@@ -70,15 +70,15 @@ def parsed(place: int, code: str) -> Cell:
     return Cell(place, plain, (), told)
 
 
-def answer(cells: list[Cell], name: str) -> dict[str, Any]:
-    """The slice of one exercise."""
+def answer(cells: list[Cell], name: str, ids: list[str]) -> dict[str, Any]:
+    """The slice of one exercise, among all of these."""
     try:
-        return _answer(cells, name)
+        return _answer(cells, name, ids)
     except (RecursionError, MemoryError, ValueError, SyntaxError) as problem:
         return {"problem": f"The code for {name} can't be taken apart ({type(problem).__name__})."}
 
 
-def _answer(cells: list[Cell], name: str) -> dict[str, Any]:
+def _answer(cells: list[Cell], name: str, ids: list[str]) -> dict[str, Any]:
     asked = [(k, place) for k, cell in enumerate(cells) for place, node in enumerate(cell.body) if checks(node, name)]
     if not asked:
         return {"problem": _missing(cells, name)}
@@ -89,6 +89,7 @@ def _answer(cells: list[Cell], name: str) -> dict[str, Any]:
     kept = slices.reached(expression, bodies)
     statements = [bodies[k][number] for k, number in kept]
     uses = slices.of_the_package(statements)
+    bound = {part for node in statements for part in slices.names(node)[1]} - {getattr(expression, "id", "")}
     shape, size = normal.form(expression, statements)
     by_cell = {k: [number for other, number in kept if other == k] for k, _ in kept}
     return {
@@ -96,6 +97,7 @@ def _answer(cells: list[Cell], name: str) -> dict[str, Any]:
         "answer": ast.unparse(expression),
         "names": sorted(slices.words([*statements, expression]) & KNOWN),
         "uses": uses,
+        "rests": [other for other in ids if other != name and _handed_to(cells, other) & bound],
         "normal": shape,
         "size": size,
         "broken": [f"cell {cell.place}, {cell.problem}" for cell in cells[: last + 1] if cell.problem],
@@ -112,6 +114,12 @@ def checks(node: ast.AST, name: str) -> ast.expr | None:
         if called == "check" and isinstance(first, ast.Constant) and first.value == name:
             return call.args[1]
     return None
+
+
+def _handed_to(cells: list[Cell], name: str) -> set[str]:
+    """The names that are handed to the check of an exercise."""
+    given = (checks(node, name) for cell in cells for node in cell.body)
+    return {expression.id for expression in given if isinstance(expression, ast.Name)}
 
 
 def _missing(cells: list[Cell], name: str) -> str:
