@@ -458,11 +458,12 @@ def test_its_test_command_runs_lessons_and_unsolved_sheets(tmp_path):
 
 
 @pytest.mark.slow
-def test_its_quick_tests_are_found(there):
-    done = alone(there, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "--collect-only", "tests")
+def test_its_quick_tests_run_under_its_settings(there):
+    """Some of them; the nightly command runs them all."""
+    some = ["tests/koopteach/test_columns.py", "tests/course/test_relation.py"]
+    done = alone(there, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", *some)
     assert done.returncode == 0, done.stdout + done.stderr
-    chosen, all_of_them = map(int, re.search(r"^(\d+)/(\d+) tests collected", done.stdout, re.M).groups())
-    assert 2000 < chosen < all_of_them
+    assert re.search(r"^\d+ passed", done.stdout, re.M)
 
 
 def test_another_choice_changes_the_record(release, there):
