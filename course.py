@@ -15,6 +15,7 @@ that somebody with an old Python reads a sentence instead of a syntax error.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -29,7 +30,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.append(str(ROOT / "course"))
 
 from carry import with_answers
-from systems import has_venv, no_wheel, obstacle, other_wheels, system
+from systems import has_venv, no_wheel, obstacle, other_wheels, print_anything, system, too_deep
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -49,6 +50,7 @@ ALL = ["--dist=loadfile", "--nbval", "-m", ""]
 
 
 def main(arguments: list[str]) -> int:
+    print_anything()
     message = obstacle(sys.version_info[:3], has_venv(), system(), lambda python: works(python, "ensurepip"), ME)
     if message:
         print(message, file=sys.stderr)
@@ -58,6 +60,11 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"\nkoopteach: stopped. {ME} goes on from here.")
         return 130
+    except OSError as problem:  # a disk that is full, a folder that nobody may write to
+        where = f" ({problem.filename})" if problem.filename else ""
+        print(f"koopteach: {problem.strerror or problem}{where}. Your own files are as they were.", file=sys.stderr)
+        print(f"Make room, or mend what is named; then {ME} goes on from here.", file=sys.stderr)
+        return 1
 
 
 def obey(arguments: list[str]) -> int:
@@ -131,6 +138,8 @@ def install(extras: list[str], torch: str, rebuild_torch: bool) -> None:
     if trouble and (bundle or not wheels):
         sys.exit(f"koopteach: {trouble}")
     say("installing into .venv; the first time this takes some minutes.")
+    if warning := too_deep(str(ROOT), system()):
+        say(warning)
     if not works(PYTHON, "pip"):
         need("making .venv", sys.executable, "-m", "venv", "--clear", VENV)
     need("installing uv", PYTHON, "-m", "pip", "install", "--quiet", *bundle, "-c", "constraints.txt", "uv")
@@ -190,12 +199,12 @@ def surroundings(**extra: str) -> dict:
 
 
 def deliver(carrying: bool | None = None) -> None:
-    """Copy lessons and exercises to work/; what the learner has there is never written over.
+    """Copy lessons, exercises and starters of capstones to work/; what the learner has there is never written over.
 
     A newer exercise sheet takes the learner's answers along: if ``carrying``, or if they say so when asked.
     """
     shipped = read_json(SHIPPED)
-    for source, folder in (("notebooks", "lessons"), ("exercises", "exercises")):
+    for source, folder in (("notebooks", "lessons"), ("exercises", "exercises"), ("capstones", "projects")):
         upstream = {path.name: for_learners(path.read_bytes()) for path in sorted((ROOT / source).glob("*.ipynb"))}
         seen = {name: shipped.get(f"{folder}/{name}") for name in upstream}
         new = {name: content for name, content in upstream.items() if is_new(content, WORK / folder / name, seen[name])}
@@ -203,6 +212,8 @@ def deliver(carrying: bool | None = None) -> None:
             new.update(with_answers(WORK / folder, upstream, new, carrying, say, ME))
         for name, content in new.items():
             place(content, WORK / folder / name)
+            shipped[f"{folder}/{name}"] = digest(upstream[name])
+            write_json(SHIPPED, shipped)  # after each one: whatever stops the next, this one arrives once
         shipped.update({f"{folder}/{name}": digest(content) for name, content in upstream.items()})
     if shipped != read_json(SHIPPED):
         write_json(SHIPPED, shipped)
@@ -254,11 +265,16 @@ def write_json(path: Path, value: dict) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write all or nothing, whenever somebody presses Ctrl-C."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write all or nothing, whenever somebody presses Ctrl-C or the disk is full."""
     part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as problem:
+        with contextlib.suppress(OSError):
+            part.unlink()  # half a file takes room and helps nobody
+        raise OSError(problem.errno, problem.strerror, str(path)) from None
 
 
 # ------------------------------------------------------------------ what is started at the end

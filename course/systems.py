@@ -9,6 +9,7 @@ import sys
 from typing import Callable
 
 OLDEST, NEWEST = (3, 11), (3, 14)  # PyTorch has wheels for these
+DEEPEST = 90  # characters of the course's folder on Windows: below it lie paths of 160, and Windows may stop at 260
 
 # Per system: the command that installs a Python of ours, and the command that then starts the course.
 NEW_PYTHON = {
@@ -25,6 +26,23 @@ def system() -> str:
     if os.name == "nt":
         return "windows"
     return "debian" if shutil.which("apt-get") else "fedora" if shutil.which("dnf") else "other"
+
+
+def print_anything() -> None:
+    """Let a terminal that has no such letter print its number: a file's name in Greek must not stop anything."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # there may be no stream, or somebody's own
+            stream.reconfigure(errors="backslashreplace")
+
+
+def too_deep(folder: str, where: str) -> str | None:
+    """The sentence for a folder in which Windows may not find all that is installed, or None."""
+    if where != "windows" or len(folder) <= DEEPEST:
+        return None
+    return (
+        f"the path of this folder has {len(folder)} characters, and Windows may stop at 260, with what lies in it. "
+        f"If a file is not found, move this folder to a shorter one, such as {folder[:2]}\\koopteach."
+    )
 
 
 def has_venv() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +34,17 @@ def location() -> Path | None:
 
 def begin(exercise_id: str) -> None:
     """Note that a check of this exercise runs now: after a killed kernel, this is what remains."""
-    _update(exercise_id, running=True)
+    _update(exercise_id, lambda entry: {"running": True}, tell=False)  # the end of the check tells
 
 
 def finish(exercise_id: str, passed: bool, tried: bool) -> None:
     """Note how the check ended. What has once been passed stays so; an untouched stub is no try."""
-    entry = _entries().get(exercise_id, {})
-    _update(
-        exercise_id,
-        running=False,
-        passed=passed or entry.get("passed", False),
-        tries=entry.get("tries", 0) + tried,
-    )
+
+    def ended(entry: dict[str, Any]) -> dict[str, Any]:
+        tries = entry.get("tries", 0) + tried
+        return {"running": False, "passed": passed or entry.get("passed", False), "tries": tries}
+
+    _update(exercise_id, ended, tell=True)
 
 
 def main(words: Sequence[str] = ()) -> int:
@@ -56,7 +55,11 @@ def main(words: Sequence[str] = ()) -> int:
 
 def progress() -> None:
     """Print which exercises have been passed, tried or not started. Nothing leaves this computer."""
-    entries = _entries()
+    try:
+        entries = _entries()
+    except (OSError, RuntimeError) as problem:
+        print(f"Your progress cannot be read now: {problem}.")
+        return
     for lesson in declared.numbers():
         module = declared.load(lesson)
         states = [(exercise, _state(entries.get(exercise.id, {}))) for exercise in module.EXERCISES]
@@ -79,28 +82,31 @@ def _state(entry: dict[str, Any]) -> str:
     return "not started"
 
 
-def _update(exercise_id: str, running: bool, **changes: Any) -> None:
+def _update(exercise_id: str, change: Callable[[dict[str, Any]], dict[str, Any]], tell: bool) -> None:
+    """Change one entry; where that cannot be, a check goes on without."""
     try:
         path = location()
         if path is None:
             return
         entries = _entries()
-        entries[exercise_id] = entries.get(exercise_id, {}) | {"running": running} | changes
+        entry = entries.get(exercise_id, {})
+        entries[exercise_id] = entry | change(entry)
         _write(path, {"version": VERSION, "exercises": entries})
     except (OSError, RuntimeError) as problem:  # RuntimeError: there is no home directory
-        if not running:  # say it once a check
+        if tell:
             print(f"Your progress could not be saved: {problem}.")
 
 
 def _entries() -> dict[str, dict[str, Any]]:
+    """What is kept. An ``OSError`` where it cannot be read, so that nobody writes over it as if it were nothing."""
     path = location()
-    if path is None or not path.is_file():
+    if path is None:
         return {}
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["exercises"]
         if all(_is_entry(entry) for entry in entries.values()):
             return entries
-    except OSError:
+    except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
