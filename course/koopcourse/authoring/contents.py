@@ -48,7 +48,7 @@ def filled(readme: str, course: Course) -> str:
 
 
 def marked(page: str, texts: Mapping[str, str], file: str) -> str:
-    """A page with what stands between the comments ``<!-- name -->`` and ``<!-- end of name -->`` replaced by ``texts``.
+    """A page with what stands between ``<!-- name -->`` and ``<!-- end of name -->`` replaced by ``texts``.
 
     Raises:
         ValueError: the page has lost the comments that mark a place.
