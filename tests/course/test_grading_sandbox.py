@@ -178,15 +178,15 @@ REACHES = {
     "accounts": tries("open('/etc/passwd')"),
     "other processes": tries("open('/proc/1/status')"),
     "the command line": tries("open('/proc/self/cmdline')"),
-    "a home": tries("os.listdir('/home') or os.listdir('/root/.ssh')", "import os"),
+    "a home": tries("os.listdir('/home') or os.listdir('/root')", "import os"),
     "a disk": tries("open('/dev/sda')"),
     "the packages": tries("open(os.path.join(os.path.dirname(koopteach.__file__), 'x'), 'w')", "import os, koopteach"),
     "the keeper's code": tries("open(koopcourse.__file__, 'a').write('#')", "import koopcourse"),
     "the root": tries("open('/x', 'w')"),
     "devices": tries("open('/dev/x', 'w')"),
     "shared memory's folder": tries("os.makedirs('/dev/shm')", "import os"),
-    "twenty megabytes of files": tries("[open(f'/tmp/{k}', 'wb').write(bytes(1 << 20)) for k in range(20)]", ""),
-    "a file of twenty megabytes": tries("open('/tmp/x', 'wb').write(bytes(20 << 20))"),
+    "twenty megabytes of files": tries("[open(f'{k}', 'wb').write(bytes(1 << 20)) for k in range(20)]", ""),
+    "a file of twenty megabytes": tries("open('x', 'wb').write(bytes(20 << 20))"),
     "a hundred open files": tries("[open('/dev/null') for _ in range(100)]"),
 }
 PRETENDS = {
@@ -207,7 +207,7 @@ PRETENDS = {
         "        return True if f is not torch.Tensor.detach else torch.Tensor(0)\ndef answer(*a): return Yes()"
     ),
     "an object that is unpickled": (
-        "import os\nclass Bomb:\n    def __reduce__(self): return (os.system, ('touch /tmp/bomb',))\n"
+        "import os\nclass Bomb:\n    def __reduce__(self): return (os.system, ('touch bomb',))\n"
         "def answer(*a): return Bomb()"
     ),
     "not a number": "def answer(*a): return float('nan')",

@@ -27,7 +27,7 @@ def of_the_place() -> list[str]:
         "no accounts": not Path("/etc/passwd").exists(),
         "no other processes": not Path("/proc/1").exists(),
         "files that are read-only": all(_read_only(path) for path in ("/", "/dev", __file__)),
-        "no home": not any(path.exists() for path in (Path("/root/.ssh"), Path("/home"))),
+        "no home": not any(path.exists() for path in (Path("/root", ".ssh"), Path("/home"))),
     }
     return [wall for wall, stands in walls.items() if not stands]
 
