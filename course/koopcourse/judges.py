@@ -8,13 +8,15 @@ that are picked to lie evenly (:func:`koopteach.herd`) score as well. Hence two 
 - the **evenness**: the particles of a run as they are (:func:`evenness`), beside exact samples that were herded.
 
 :func:`floors` gives both floors. Whoever is given N data and asked for n even points can do no better than the N data
-herded to n, ``x[herd(x, n)]``: the rival that costs nothing.
+herded to n, ``x[herd(x, n)]``: the rival that costs nothing. :func:`verdict` asks both questions and answers in a line.
 """
 
 from __future__ import annotations
 
+import html
+import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -31,6 +33,7 @@ Draw = Callable[[int, torch.Generator | None], Tensor]
 LARGE = 5  # a run is large if it holds so many times the particles that are judged
 MOST_ROWS, FEWEST_ROWS = 600, 20  # of each sample, for the classifier
 UNIT_DRAWS = 8
+ONE_IN_TWENTY = 1.645  # a normal number lies so many standard deviations below its mean, or further
 
 
 # The law, the evenness, and their floors
@@ -128,6 +131,127 @@ def floors(
 
     independent = noise_floor(judge, exact, n, repeats=repeats, generator=generator)
     return Floors(independent, noise_floor(judge, herded, n, repeats=even_repeats, generator=generator))
+
+
+# Both answers in a line
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A judge's two answers about a sample; printed, they are one line.
+
+    Attributes:
+        part, exact_part: what a random part of the sample scores, and what as many exact samples do; mean and standard
+            deviation.
+        whole, exact: what all of the sample scores, as it is, and what as many independent exact samples do.
+
+    >>> from koopcourse.judges import Verdict
+    >>> print(Verdict(part=(0.31, 0.1), exact_part=(0.3, 0.1), whole=0.05, exact=(0.1, 0.02)))
+    as good as exact samples: yes (1.0 floors); even: yes
+    """
+
+    part: tuple[float, float]
+    exact_part: tuple[float, float]
+    whole: float
+    exact: tuple[float, float]
+
+    @property
+    def floors(self) -> float:
+        """The law, in noise floors: 1 for exact samples."""
+        return self.part[0] / self.exact_part[0]
+
+    @property
+    def as_good(self) -> bool:
+        """True if the mean part is an ordinary exact sample: no more than a standard deviation above the mean."""
+        mean, sd = self.exact_part
+        return self.part[0] <= mean + sd
+
+    @property
+    def even(self) -> bool:
+        """True if the sample scores less than nineteen of twenty independent exact ones.
+
+        Distances are positive, and downwards they spread by a factor: the logarithm has the deviation ``sd / mean``.
+        """
+        mean, sd = self.exact
+        return self.whole < mean * math.exp(-ONE_IN_TWENTY * sd / mean)
+
+    def __str__(self) -> str:
+        law, even = ("yes" if answer else "no" for answer in (self.as_good, self.even))
+        return f"as good as exact samples: {law} ({self.floors:.1f} floors); even: {even}"
+
+
+def verdict(
+    judge: Judge,
+    particles: Tensor,
+    exact: Draw,
+    *,
+    large: Tensor | None = None,
+    independent: tuple[float, float] | None = None,
+    repeats: int = 10,
+    generator: torch.Generator | None = None,
+) -> Verdict:
+    """Are particles as good as exact samples, and do they lie evenly? One line that answers both.
+
+    The law is that of random parts: of as many points as ``particles`` has where there is a ``large`` run, else of a
+    fifth of the particles, beside a fifth as many exact samples. Evenness is that of all particles, as they are.
+
+    Args:
+        judge: ``judge(sample) -> number``, small is good.
+        particles: ``(n, d)``.
+        exact: ``exact(n, generator) -> (n, d)``, usually ``target.sample``.
+        large: a run of the same method ``(N, d)``, ``N`` at least five times ``n``.
+        independent: mean and deviation of ``n`` independent exact samples, if they are known already.
+        repeats: random parts, and exact samples.
+        generator: source of both.
+
+    >>> import torch
+    >>> from koopcourse.judges import verdict
+    >>> from koopteach import OrnsteinUhlenbeck, sliced_wasserstein2
+    >>> g, normal = torch.Generator().manual_seed(0), OrnsteinUhlenbeck(1)
+    >>> far = normal.sample(5000, g)
+    >>> found = verdict(lambda x: sliced_wasserstein2(x, far), 3 * normal.sample(500, g), normal.sample, generator=g)
+    >>> found.as_good, found.even
+    (False, False)
+    """
+    particles = as_points("verdict", "particles", particles, at_least=2 * LARGE)
+    source, n = (particles, len(particles) // LARGE) if large is None else (large, len(particles))
+    if independent is None:
+        independent = noise_floor(judge, exact, len(particles), repeats=repeats, generator=generator)
+    of_part = independent
+    if n != len(particles):
+        of_part = noise_floor(judge, exact, n, repeats=repeats, generator=generator)
+    part = law(judge, source, n, repeats=repeats, generator=generator)
+    return Verdict(part, of_part, float(judge(particles)), independent)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers behind verdicts, by name: a table in a fold where a notebook shows it, lines elsewhere."""
+
+    verdicts: Mapping[str, Verdict]
+
+    HEADS = "", "parts: law", "exact", "as they are", "exact"
+
+    def rows(self) -> list[tuple[str, ...]]:
+        return [
+            (name, _spread(v.part), _spread(v.exact_part), f"{v.whole:.2g}", _spread(v.exact))
+            for name, v in self.verdicts.items()
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join("  ".join(f"{cell:>14}" for cell in row) for row in [self.HEADS, *self.rows()])
+
+    def _repr_html_(self) -> str:
+        lines = [
+            "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) + "</tr>"
+            for tag, row in [("th", self.HEADS), *(("td", row) for row in self.rows())]
+        ]
+        table = "<table>" + "".join(lines) + "</table>"
+        return f'<details><summary>the numbers</summary><div style="overflow-x: auto">{table}</div></details>'
+
+
+def _spread(number: tuple[float, float]) -> str:
+    return f"{number[0]:.2g} ± {number[1]:.1g}"
 
 
 # The energy distance, which herding makes small

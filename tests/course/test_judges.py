@@ -91,6 +91,48 @@ def test_a_random_part_of_an_even_run_is_judged_as_independent_draws_are():
     assert judges.evenness(to_reference, run[:100], 100) < independent  # herding's first 100 lie evenly, too
 
 
+def judged(particles, **options):
+    return judges.verdict(to_reference, particles, RING.sample, generator=seeded(6), **options)
+
+
+@pytest.mark.slow
+def test_a_verdict_tells_law_and_evenness_apart():
+    data = RING.sample(4000, seeded(4))
+    samples = {
+        "herded": data[judges.herd(data, 400)],
+        "independent": data[:400],
+        "one mode": RING.modes[:1] + 0.3 * normal(400),
+    }
+    found = {name: judged(x) for name, x in samples.items()}
+    assert [v.as_good for v in found.values()] == [True, True, False]
+    assert [v.even for v in found.values()] == [True, False, False]
+    assert found["one mode"].floors > 5
+    assert str(found["one mode"]).startswith("as good as exact samples: no (")
+
+
+@pytest.mark.slow
+def test_a_verdict_judges_the_law_by_the_large_run_where_there_is_one():
+    """Even particles of a wrong law's large run: as they are they score low, and their law is found out."""
+    data = RING.sample(2000, seeded(3))
+    herded, wrong = data[judges.herd(data, 400)], RING.modes[:1] + 0.3 * normal(2000)
+    known = judges.law(to_reference, RING.sample, 400, repeats=10, generator=seeded(7))
+    found = judged(herded, large=wrong, independent=known)
+    assert (found.as_good, found.even) == (False, True)
+    assert found.exact == found.exact_part == known
+
+
+def test_the_line_and_the_fold_of_a_verdict():
+    found = judges.Verdict(part=(0.31, 0.1), exact_part=(0.3, 0.1), whole=0.05, exact=(0.1, 0.02))
+    assert str(found) == "as good as exact samples: yes (1.0 floors); even: yes"
+    worse = judges.Verdict(part=(0.47, 0.1), exact_part=(0.3, 0.1), whole=0.08, exact=(0.1, 0.02))
+    assert str(worse) == "as good as exact samples: no (1.6 floors); even: no"
+    numbers = judges.Numbers({"KSWGD <damped>": found})
+    assert repr(numbers).splitlines()[1].split()[:3] == ["KSWGD", "<damped>", "0.31"]
+    shown = numbers._repr_html_()
+    assert shown.startswith("<details>")
+    assert "<td>KSWGD &lt;damped&gt;</td><td>0.31 ± 0.1</td>" in shown
+
+
 # A sample against held-out data
 
 
@@ -177,6 +219,8 @@ def test_a_constant_column_divides_nothing_by_zero():
         (lambda: judges.herd(normal(3), 4), "herd: n is 4, but x has 3 rows"),
         (lambda: judges.law(to_reference, normal(499), 100), "499 points, but a random 100 of fewer than 500"),
         (lambda: judges.evenness(to_reference, normal(99), 100), "particles are 99, but the floor is of 100"),
+        (lambda: judged(normal(9)), "particles has 9 points, but at least 10"),
+        (lambda: judged(normal(40), large=normal(199)), "199 points, but a random 40 of fewer than 200"),
         (lambda: judges.auc(normal(19), normal(50)), "sample has 19 points, but at least 20"),
         (lambda: judges.auc(normal(50), normal(50, 3)), r"held_out has shape \(50, 3\)"),
         (lambda: judges.halves(normal(5), normal(5, 3), normal(5)), r"train has shape \(5, 3\)"),
