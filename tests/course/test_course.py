@@ -50,6 +50,7 @@ def tree(tmp_path):
     notebook(folder / "notebooks", "00_start.ipynb")
     notebook(folder / "notebooks", "05_later.ipynb")
     notebook(folder / "exercises", "05_later.ipynb", "solve this")
+    notebook(folder / "capstones", "c1_open.ipynb")
     return folder
 
 
@@ -408,6 +409,20 @@ def test_a_learners_work_is_never_written_over(course, tree, capsys):
         assert newer == ["05_later (version 2).ipynb", "05_later.ipynb"]
     assert mine.read_text(encoding="utf-8") == "my answers"
     assert capsys.readouterr().out.count("a newer 05_later is here") == 1
+
+
+def test_starters_of_capstones_arrive_without_their_reports(course, tree):
+    notebook(tree / "capstones", "c1_open.ipynb", "see [lesson 05](../notebooks/05_later.ipynb)")
+    notebook(tree / "capstones" / "reports", "c1_open.ipynb", "the answer")
+    course.deliver()
+    mine = tree / "work/projects/c1_open.ipynb"
+    assert [path.name for path in mine.parent.iterdir()] == ["c1_open.ipynb"]
+    assert "(../lessons/05_later.ipynb)" in mine.read_text(encoding="utf-8")
+    mine.write_text("my report", encoding="utf-8")
+    notebook(tree / "capstones", "c1_open.ipynb", "a better starter")
+    course.deliver()
+    assert mine.read_text(encoding="utf-8") == "my report"
+    assert "a better starter" in (mine.parent / "c1_open (version 2).ipynb").read_text(encoding="utf-8")
 
 
 def test_a_third_version_leaves_the_second_alone(course, tree):

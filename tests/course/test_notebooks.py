@@ -14,7 +14,7 @@ from koopcourse.authoring.build import unexecuted, without_outputs
 from koopcourse.authoring.execute import code_cells, complaints, execute
 from koopcourse.authoring.lint import lint
 from koopcourse.authoring.sheet import calls, tags
-from koopcourse.authoring.tree import SOURCES, Course
+from koopcourse.authoring.tree import EXECUTED, SOURCES, Course
 from koopcourse.notebook_io import canonical, notebook_bytes, read_notebook, read_script
 
 COURSE = Course()
@@ -41,7 +41,7 @@ def test_stored_cells_are_the_sources_cells():
 
 @pytest.mark.slow
 def test_rebuilding_would_change_no_byte_but_outputs():
-    for script in COURSE.scripts():
+    for script in COURSE.scripts(*EXECUTED):
         stored = read_notebook(script.notebook)
         built_from = stored.metadata["koopteach"]["built_from"]
         assert without_outputs(stored) == notebook_bytes(unexecuted(script, built_from)), script.name
@@ -49,19 +49,19 @@ def test_rebuilding_would_change_no_byte_but_outputs():
 
 
 def test_stored_notebooks_are_fit_to_be_shown_and_compared():
-    found = {path.name: complaints(read_notebook(path)) for path in COURSE.notebooks(*SOURCES)}
+    found = {path.name: complaints(read_notebook(path)) for path in COURSE.notebooks(*EXECUTED)}
     assert not {name: faults for name, faults in found.items() if faults}
 
 
 def test_no_stored_comparison_is_vacuous():
     """nbval compares nothing where nothing is stored."""
-    for path in COURSE.notebooks(*SOURCES):
+    for path in COURSE.notebooks(*EXECUTED):
         mute = [cell.id for cell in code_cells(read_notebook(path)) if speaks(cell) and not cell.outputs]
         assert not mute, f"{path.name}: {mute} store no output"
 
 
 def test_each_widget_stores_its_picture():
-    for path in COURSE.notebooks(*SOURCES):
+    for path in COURSE.notebooks(*EXECUTED):
         for cell in code_cells(read_notebook(path)):
             if "widget" in tags(cell):
                 kinds = {kind for output in cell.outputs for kind in output.get("data", {})}

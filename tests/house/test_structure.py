@@ -24,9 +24,9 @@ HOMES = {
         ("__main__",),
     ),
     "koopcourse": (
-        ("runtime", "notebook_io", "data"),
+        ("runtime", "notebook_io", "data", "terminal"),
         ("images", "checks", "plotting", "judges"),
-        ("exercises", "zoo", "doctor"),
+        ("exercises", "zoo", "capstones", "doctor"),
         ("authoring",),
         ("teaching", "site", "release"),
         ("grading",),

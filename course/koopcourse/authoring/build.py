@@ -15,7 +15,7 @@ import koopteach
 from koopcourse.authoring import recordings
 from koopcourse.authoring.cut import cut
 from koopcourse.authoring.execute import CannotBuild, code_cells, complaints, execute
-from koopcourse.authoring.tree import Course, Script
+from koopcourse.authoring.tree import EXECUTED, Course, Script
 from koopcourse.notebook_io import notebook_bytes, read_notebook, read_script, write_notebook
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def build(course: Course, names: Sequence[str] = (), *, force: bool = False, say
     fine = True
     for script in course.select(names):
         try:
-            say(f"{script.name}: {_build_pair(script, force)}")
+            say(f"{script.name}: {_build_pair(script, force) if script.kind in EXECUTED else _begun(script)}")
             if script.kind == "solutions":
                 written = write_notebook(cut(read_script(script.path)), script.exercise)
                 say(f"exercises/{script.exercise.name}: {'cut' if written else 'unchanged'}")
@@ -65,6 +65,11 @@ def _package_files(lesson: str) -> list[Path]:
         return path.parent.name != "exercises" or path.stem in ("__init__", f"l{lesson}")
 
     return [path for package in PACKAGES for path in sorted(package.rglob("*")) if counts(path)]
+
+
+def _begun(script: Script) -> str:
+    """The notebook of a starter, which its reader is the first to run."""
+    return "written" if write_notebook(read_script(script.path), script.notebook) else "unchanged"
 
 
 def _build_pair(script: Script, force: bool) -> str:

@@ -1,4 +1,4 @@
-"""What holds for every source, lesson or solution: plain Python, repeatable outputs, readable pages."""
+"""What holds for every source, lesson, solution or capstone: plain Python, repeatable outputs, readable pages."""
 
 from __future__ import annotations
 
@@ -134,5 +134,4 @@ COMMON = (
     ignored_output,
     size,
     narrow_code,
-    setup_cell,
 )

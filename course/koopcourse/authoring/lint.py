@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from koopcourse.authoring.budget import BUDGET
-from koopcourse.authoring.common_rules import COMMON
+from koopcourse.authoring.capstone_rules import REPORT, STARTER
+from koopcourse.authoring.common_rules import COMMON, setup_cell
 from koopcourse.authoring.cut import cut, leaks
 from koopcourse.authoring.exercise_rules import EXERCISE
 from koopcourse.authoring.glossary import own_words
@@ -18,6 +19,7 @@ from koopcourse.authoring.tree import Course, Script
 from koopcourse.notebook_io import read_script
 
 Declared = Callable[[str], tuple[str, ...] | None]
+CAPSTONES = {"capstones": STARTER, "capstones/reports": REPORT}
 _CHECK = re.compile(r'\bcheck\("(L\d\d-E\d+)"')
 
 
@@ -87,6 +89,8 @@ def _leaks(sheets: list[Sheet]) -> Iterator[Finding]:
 
 
 def _rules_of(script: Script) -> tuple[Callable, ...]:
+    if script.kind in CAPSTONES:
+        return CAPSTONES[script.kind]
     if script.kind == "solutions":
-        return EXERCISE
-    return (*(START_HERE if script.lesson == "00" else LESSON + BUDGET), own_words)
+        return (setup_cell, *EXERCISE)
+    return (setup_cell, *(START_HERE if script.lesson == "00" else LESSON + BUDGET), own_words)

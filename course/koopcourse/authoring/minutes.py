@@ -13,6 +13,8 @@ from koopcourse.notebook_io import read_script
 BUDGET = {
     "notebooks": 60.0,
     "solutions": 30.0,
+    "capstones": 30.0,
+    "capstones/reports": 90.0,
     "exercises": 30.0,
 }  # processor seconds, quick profile, one thread
 _CLOCK = "import time; print(time.process_time())"

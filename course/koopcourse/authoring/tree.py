@@ -7,23 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-SOURCES = ("notebooks", "solutions")
+EXECUTED = ("notebooks", "solutions", "capstones/reports")  # stored with their outputs
+STARTERS = "capstones"  # stored as somebody begins them
+SOURCES = (*EXECUTED, STARTERS)
 
 
 @dataclass(frozen=True)
 class Script:
-    """One percent script, ``notebooks/05_kswgd.py`` or ``solutions/05_kswgd.py``."""
+    """One percent script, ``notebooks/05_kswgd.py``, ``solutions/05_kswgd.py`` or ``capstones/c1_dictionary.py``."""
 
     path: Path
 
     @property
     def kind(self) -> str:
-        """The folder: ``notebooks`` for a lesson, ``solutions`` for a set of exercises."""
-        return self.path.parent.name
+        """The folder: ``notebooks`` for a lesson, ``solutions`` for a set of exercises, ``capstones`` for a starter."""
+        folder = self.path.parent
+        return f"{STARTERS}/{folder.name}" if folder.parent.name == STARTERS else folder.name
 
     @property
     def lesson(self) -> str:
-        """The lesson's two digits."""
+        """The lesson's two digits; of a capstone ``c`` and its digit."""
         return self.path.stem[:2]
 
     @property
@@ -49,7 +52,7 @@ class Script:
 
 @dataclass(frozen=True)
 class Course:
-    """A folder that holds ``notebooks/``, ``solutions/`` and ``exercises/``."""
+    """A folder that holds ``notebooks/``, ``solutions/``, ``exercises/`` and ``capstones/``."""
 
     root: Path = ROOT
 
