@@ -247,6 +247,11 @@ PICKLE = "{'kind': 'function', 'bytes': 9}"
 FORGES = {
     "noise": forges("os.urandom(999)"),
     "an answer ahead": forges("frame({'nonce': 'x', 'value': 1.0})"),
+    "answers to other questions": (
+        "import koopcourse.grading.frames as frames\nusual = frames.Channel.send\n"
+        "def send(channel, message, *a): usual(channel, {**message, 'nonce': 'x' * 32}, *a)\n"
+        "frames.Channel.send = send\ndef answer(*a): return right(*a)"
+    ),
     "an answer too many": forges("frame({'nonce': nonce(), 'value': 0.5}) * 2"),
     "a frame of four gigabytes": forges("struct.pack('!II', 2**32 - 1, 2**32 - 1)"),
     "JSON as deep as it goes": forges("frame(b'[' * 10**5)"),
