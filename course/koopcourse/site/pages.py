@@ -141,15 +141,17 @@ FRONT = """\
 :class: front dark-light
 ```
 
-{rest}
-
-[Start](start.md) · [Which method when](docs/which_method.md) · [Reference](api/index.rst)
-
 ## Three roads
 
 <div class="roads">
 {roads}
 </div>
+
+[Start](start.md) · [Which method when](docs/which_method.md) · [Reference](api/index.rst)
+
+## What it is about
+
+{rest}
 
 ## Lessons
 
