@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from experiments.machinery.common import noise as normal
-from experiments.machinery.common import reflowed, stream, timed
-from koopteach.flow_matching import Flow, FlowMatching, FourierNet, distill
+from experiments.machinery.common import stream, timed
+from koopteach.flow_matching import Flow, FlowMatching, FourierNet
 from koopteach.koopman_flow import KoopmanFlow
 from koopteach.targets import toys
 
@@ -48,42 +48,20 @@ def noise(seed: int, n: int = N_NOISE) -> Tensor:
 @cache
 def cfm(toy: str, coupling: str, seed: int) -> tuple[FlowMatching, float]:
     """Flow matching on samples of the law."""
+    return timed(lambda: matched(toy, coupling, seed))
+
+
+def matched(toy: str, coupling: str, seed: int, n_steps: int = 3000) -> FlowMatching:
+    """Flow matching with pairs of some kind."""
     draw = stream(seed, 1)
     x1 = law(toy).sample(N_DATA, stream(seed, 0)).float()
     flow = FlowMatching(2, coupling=coupling, net=FourierNet(2, generator=draw, **DETAIL.get(toy, {})))
-    return timed(lambda: flow.fit(x1, standardize=False, generator=draw, verbose=False))
+    return flow.fit(x1, n_steps=n_steps, standardize=False, generator=draw, verbose=False)
 
 
 def teacher(toy: str, seed: int) -> FlowMatching:
     """The flow that one-step samplers of this law imitate."""
     return cfm(toy, COUPLING[toy], seed)[0]
-
-
-@cache
-def second(toy: str, seed: int) -> tuple[FlowMatching, float]:
-    """A second flow on the teacher's pairs."""
-    draw = stream(seed, 3)
-    net = FourierNet(2, generator=draw, **DETAIL.get(toy, {}))
-    return reflowed((teacher(toy, seed), 0.0), net=net, n_steps=2500, batch=256, generator=draw)
-
-
-@cache
-def regressed(toy: str, seed: int) -> tuple[tuple[Any, float], tuple[KoopmanFlow, float]]:
-    """Direct regression and regression of path coefficients, one right after the other as their seconds are compared.
-
-    Both have every default.
-    """
-    flow, net = teacher(toy, seed), DETAIL.get(toy, {})
-    direct = timed(lambda: distill(flow, generator=stream(seed, 4), verbose=False, **net))
-    return direct, timed(lambda: KoopmanFlow(flow, net=net).fit(generator=stream(seed, 4), verbose=False))
-
-
-@cache
-def of_straight(toy: str, name: str, seed: int) -> tuple[KoopmanFlow, float]:
-    """Coefficients for the nearly straight paths of OT-CFM or of a reflow, which need no pair of modes."""
-    flow = cfm(toy, "ot", seed)[0] if name == "OT-CFM" else second(toy, seed)[0]
-    student = KoopmanFlow(flow, n_pairs=0, net=DETAIL.get(toy, {}))
-    return timed(lambda: student.fit(generator=stream(seed, 4), verbose=False))
 
 
 @cache
@@ -168,24 +146,10 @@ def straight(toy: str, seed: int, steps: int) -> Sampler:
     return solved(flow, flow[0], "euler", steps)
 
 
-def straightened(toy: str, seed: int, steps: int) -> Sampler:
-    return solved(second(toy, seed), teacher(toy, seed), "euler", steps)
-
-
-def direct(toy: str, seed: int) -> Sampler:
-    model, seconds = regressed(toy, seed)[0]
-    return Sampler(teacher(toy, seed), seconds, 1, model.transport)
-
-
 SAMPLERS: dict[str, Callable[[str, int], Sampler]] = {
     "teacher, midpoint 8": partial(its_own, solver="midpoint", steps=8),
     "teacher, midpoint 2": partial(its_own, solver="midpoint", steps=2),
     "teacher, Euler 1": partial(its_own, solver="euler", steps=1),
-    "direct regression": direct,
-    "Koopman-CFM, coefficients": lambda toy, seed: linear(regressed(toy, seed)[1]),
     "Koopman-CFM, consistency": lambda toy, seed: linear(consistent(toy, "balanced", seed)),
-    **{f"reflow, Euler {steps}": partial(straightened, steps=steps) for steps in (1, 2, 4)},
-    **{f"OT-CFM, Euler {steps}": partial(straight, steps=steps) for steps in (1, 2, 4, 8)},
-    "Koopman-CFM of reflow, coefficients": lambda toy, seed: linear(of_straight(toy, "reflow", seed)),
-    "Koopman-CFM of OT-CFM, coefficients": lambda toy, seed: linear(of_straight(toy, "OT-CFM", seed)),
+    **{f"OT-CFM, Euler {steps}": partial(straight, steps=steps) for steps in (1, 4)},
 }
