@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 PACKAGES = (Path(koopteach.__file__).parent, Path(koopcourse.__file__).parent)
+UNUSED = {"__pycache__", "authoring", "grading", "release", "site", "teaching"}  # folders that change no output
 Say = Callable[[str], None]
 
 
@@ -57,14 +58,14 @@ def fingerprint(script: Script) -> str:
 
 
 def _package_files(lesson: str) -> list[Path]:
-    """All but the authors' tools, which no lesson uses, and other lessons' exercises."""
+    """All but the authors' and the teachers' tools, which no lesson uses, and other lessons' exercises."""
 
-    def counts(path: Path) -> bool:
-        if "__pycache__" in path.parts or path.parent.name == "authoring" or not path.is_file():
+    def counts(path: Path, package: Path) -> bool:
+        if UNUSED & {*path.relative_to(package).parts} or not path.is_file():
             return False
         return path.parent.name != "exercises" or path.stem in ("__init__", f"l{lesson}")
 
-    return [path for package in PACKAGES for path in sorted(package.rglob("*")) if counts(path)]
+    return [path for package in PACKAGES for path in sorted(package.rglob("*")) if counts(path, package)]
 
 
 def _begun(script: Script) -> str:
