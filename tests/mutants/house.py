@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib.util
 import os
 import random
 import re
@@ -16,14 +17,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutants.operators import OPERATORS, Mutant, mutants
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 1200  # seconds for one run of tests: a mistake that never ends is noticed, too
+# For one run of tests, since a mistake that never ends is noticed, too: seconds of a processor where the system counts
+# them, so that a busy computer accuses nobody, and on the clock for what sleeps.
+PATIENCE, SLEEPING = 1200, 4 * 3600
 COPIED = ("koopteach", "course", "experiments", "tests", "conftest.py", "pyproject.toml", "results")
 QUICK = "not slow and not browser and not gpu and not all"
 SLOW = "slow and not browser and not gpu and not all"
@@ -147,10 +150,26 @@ def _fails(files: Sequence[str], marks: str, copy: Path, workers: int) -> bool:
     options = ["-q", "-x", "-n", str(workers), "-p", "no:cacheprovider", "--no-header", "-m", marks]
     pytest = [sys.executable, "-m", "pytest", *options, *files]
     try:
-        done = subprocess.run(pytest, cwd=copy, env=environment, capture_output=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(
+            pytest,
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            timeout=SLEEPING,
+            check=False,
+            preexec_fn=_patience(),
+        )
     except subprocess.TimeoutExpired:
         return True
     return done.returncode not in (0, 5)  # 5: the marks leave no test
+
+
+def _patience() -> Callable[[], None] | None:
+    """What a child does first: limit its own seconds of a processor. Windows can't."""
+    if importlib.util.find_spec("resource") is None:
+        return None
+    resource = importlib.import_module("resource")
+    return lambda: resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE))
 
 
 def _copy(scratch: Path) -> Path:
