@@ -13,7 +13,6 @@ needs("jupytext")
 v4 = needs("nbformat.v4")
 torch = needs("torch")
 
-import koopteach as kt
 from koopcourse.authoring.capstone_rules import (
     SECTIONS,
     code_of,
@@ -29,6 +28,7 @@ from koopcourse.authoring.sheet import Sheet
 from koopcourse.authoring.tree import STARTERS, Course
 from koopcourse.capstones import SEEDS, TUNED_ON, stream, table, timed, within
 from koopcourse.notebook_io import notebook_bytes, read_notebook, read_script
+from koopcourse.release.command import numbers
 
 COURSE = Course()
 CAPSTONES = COURSE.scripts(STARTERS)
@@ -251,16 +251,23 @@ def test_lost_particles_are_no_numbers(error):
     assert steps <= 4
 
 
-def test_kswgds_noise_fades():
-    data = torch.randn(300, 1, dtype=torch.float64, generator=stream(1))
-    spectrum = kt.GeneratorEDMD(kt.Monomials(1, 2)).fit(data).spectrum()
-    start = torch.full((50, 1), 1.0, dtype=torch.float64)
-    ends = [within(0.2, lambda: kt.KSWGD(spectrum), start, stream(2), fades=fades)[0] for fades in (1, 10**9)]
-    assert abs(ends[0].mean() - data.mean()) < 0.1
-    assert (ends[0] - ends[1]).abs().max() > 0.05
+def test_progress_ends_where_noise_should_have_faded():
+    seen = []
+
+    class Told(Counted):
+        def step(self, x, state, *, progress, generator=None):
+            seen.append(progress)
+            return super().step(x, state, progress=progress)
+
+    within(0.5, Told, torch.zeros(2, 1), stream(1), fades=4)
+    assert seen[:6] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
 
 
 def test_a_table_shows_the_middle_the_least_and_the_most(capsys):
     table({"ours": {"error": [0.5, 2.0, 0.75]}, "floor": {"error": [1.0], "seconds": [3.0]}})
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["       error          seconds", "ours   0.75 [0.5, 2]  -", "floor  1              3"]
+
+
+def test_a_release_of_every_lesson_takes_no_capstone_for_one():
+    assert all(lesson.isdigit() for lesson in numbers(COURSE, "all"))

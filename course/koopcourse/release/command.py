@@ -104,7 +104,7 @@ def chosen(course: Course, known: dict, options: argparse.Namespace) -> Choice:
 def numbers(course: Course, text: str) -> tuple[str, ...]:
     """``("01", "05")`` for ``01,05``; every lesson for ``all``."""
     if text == "all":
-        return tuple(sorted({script.lesson for script in course.scripts()}))
+        return tuple(sorted({script.lesson for script in course.scripts("notebooks", "solutions")}))
     return tuple(sorted({word.strip().zfill(2) for word in text.split(",") if word.strip()}))
 
 
