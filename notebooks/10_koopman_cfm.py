@@ -304,8 +304,8 @@ plotting.page_picture(
 # | consistency distillation | 0.044 | 0.056 | 0.041 | 0.032 | nothing more |
 # | MeanFlow | 0.11 / 0.041 | 0.12 / 0.044 | 0.083 / 0.035 | 0.048 / 0.025 | any interval; needs no teacher |
 #
-# On the path (6) is the rival to beat: one pair draws with it, **two pairs are better**. At the end direct regression is at least as
-# good: **for one-step samples alone, take it.** Reasons to lift are *all* times from one evaluation, the way back, and modes.
+# On the path (6) is the rival to beat: one pair draws with it, **two pairs are better**. At the end direct regression is as good or
+# better: **for one-step samples alone, take it.** Reasons to lift are *all* times from one evaluation, the way back, and modes.
 #
 # ## The whole path, and what the boundary does not say
 #
