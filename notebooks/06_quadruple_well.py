@@ -415,9 +415,12 @@ floors = {
 data = well.sample(4000, profile.generator(9))
 
 # %%
+from koopcourse.judges import Numbers, verdict
+
 h, T = 0.1, 5.0
 spectrum = from_samples(data, 30)
 quiet = {"step_size": h, "noise": 0.0}
+options = {"independent": floors["sliced W2"], "generator": profile.generator(32)}
 movers = {
     "KSWGD": kt.KSWGD(spectrum, **quiet),
     "KSWGD, paper's metric": kt.KSWGD(spectrum, damping=math.inf, **quiet),
@@ -425,7 +428,7 @@ movers = {
     "SVGD": kt.SVGD(well.score, step_size=h),
     "LAWGD, exact modes": kt.LAWGD(exact.truncate(50), **quiet),
 }
-speeds, distances, clocks = {}, {}, {}
+speeds, distances, clocks, verdicts = {}, {}, {}, {}
 for name, method in movers.items():
     n_steps = round(T / method.step_size)
     run = kt.run_particles(
@@ -440,6 +443,7 @@ for name, method in movers.items():
     clocks[name] = run.steps * method.step_size
     speeds[name] = torch.stack([velocity(z).norm(dim=1).mean() for z in run.particles]).cpu()
     distances[name] = torch.tensor([metrics["sliced W2"](z) for z in run.particles])
+    verdicts[name] = verdict(metrics["sliced W2"], run.final, well.sample, **options)
 
 # %% tags=["collapsed", "nbval-ignore-output"]
 fig, (left, right) = plotting.new_figure(2, height=3.9)
@@ -459,14 +463,15 @@ plotting.finish(
     " at its start although it hardly moves, ULA creeps.",
 )
 for name in movers:
-    kc.show(
-        f"{name:22} in the end",
-        f"mean speed {speeds[name][-1]:.1g}, sliced W2 {distances[name][-1] / mean:.2g} floors",
-    )
+    kc.show(f"{name:22}", f"mean speed {speeds[name][-1]:.1g}; {verdicts[name]}")
 assert speeds["SVGD"][-1] < 0.5 * min(
     s[-1] for name, s in speeds.items() if name not in ("SVGD", "LAWGD, exact modes")
 )
 assert distances["SVGD"][-1] > 4 * mean > 4 * distances["KSWGD"][-1]
+assert (
+    verdicts["KSWGD"].floors < 1.6 and min(verdicts[k].floors for k in ("SVGD", "ULA (drift)")) > 2
+)
+Numbers(verdicts)
 
 # %% tags=["collapsed", "nbval-ignore-output"]
 escaped = {}
