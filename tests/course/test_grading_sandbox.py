@@ -89,7 +89,9 @@ def mark(box, code, limits=USUAL, exercise=EXERCISE):
 
 def attack(boxes, code, limits=USUAL, exercise=EXERCISE):
     """The attacker's row. An honest exercise and an honest student after it have all their points; nobody is left."""
-    row = mark(boxes["attacker"], code, limits, exercise)
+    box = boxes["attacker"]
+    row = mark(box, code, limits, exercise)
+    assert boxes["attacker"] is box, "the sandbox has not outlived it"
     for whose in ("attacker", "next student"):
         honest = mark(boxes[whose], RIGHT)
         assert honest["points"] == EXERCISE.minutes, honest
