@@ -310,8 +310,9 @@ def run_lessons() -> int:
 def run_lesson(lesson: Path) -> str:
     """Execute one notebook, changing neither it nor the learner's progress; where it stopped, or ""."""
     command = [str(PYTHON), "-m", "koopcourse.authoring.execute", str(lesson)]
-    done = subprocess.run(command, env=surroundings(**by_the_dozen()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return done.stdout.decode(errors="replace").strip().split("\n")[-1] if done.returncode else ""
+    environment = surroundings(**by_the_dozen(), PYTHONIOENCODING="utf-8")  # what a check says has signs
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.stdout.decode("utf-8", errors="replace").strip().split("\n")[-1] if done.returncode else ""
 
 
 if __name__ == "__main__":

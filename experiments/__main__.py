@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 from experiments.machinery import runner
+from koopcourse.terminal import print_anything
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    print_anything()
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["speed"]:
         from experiments.speed.__main__ import main as speed

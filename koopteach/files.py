@@ -78,7 +78,8 @@ def _read(path: Path, kind: str) -> tuple[str | None, dict[str, Any], dict[str, 
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
+            # Copies: what get_tensor returns lies in the file, which Windows then lets nobody write or remove.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no dictionary)
         return about.get(_KIND), json.loads(about.get(_CONFIG, "{}")), tensors
     except Exception as error:  # safetensors has an exception of its own, and others for some damage
         raise ValueError(

@@ -4,6 +4,8 @@ import importlib
 import sys
 from importlib.util import find_spec
 
+from koopcourse.terminal import print_anything
+
 # A module's main(words) obeys its command; it is imported when it is called, since some need an extra.
 COMMANDS = {
     "doctor": ("koopcourse.doctor", "say what is installed, what is missing, and the one command that mends it"),
@@ -17,6 +19,7 @@ COMMANDS = {
 
 def main(words: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    print_anything()
     name, *rest = (sys.argv[1:] if words is None else words) or ["--help"]
     there = {command: entry for command, entry in COMMANDS.items() if _is_here(entry[0])}
     if name not in there:

@@ -61,4 +61,4 @@ def _ours() -> list[str]:
 
 
 def _git(*words: str) -> str:
-    return subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(["git", *words], cwd=HERE, capture_output=True, encoding="utf-8", check=True).stdout.strip()

@@ -47,7 +47,9 @@ def ask(*arguments: str, threads: int = 1) -> Any:
     """
     command = [sys.executable, "-W", "ignore", "-m", "experiments.speed.worker", *arguments]
     allowed = {f"{library}_NUM_THREADS": str(threads) for library in _LIBRARIES}
-    done = subprocess.run(command, env=os.environ | allowed, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=os.environ | allowed, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise RuntimeError(f"speed: {' '.join(arguments)} failed: {last}")

@@ -98,6 +98,9 @@ def reasons() -> dict[str, str]:
 
 def main(lessons: Sequence[str]) -> int:
     """Print the table; 1 if a survivor has no reason."""
+    if not hasattr(os, "fork"):
+        print("Mistakes run in forks of one process, which Windows has not: use Linux, macOS or WSL2.")
+        return 2
     os.environ.pop("KOOPTEACH_STRICT", None)
     known, total, passed, open_ones = reasons(), 0, 0, 0
     print("| exercise | mutants | rejected | survivors with a reason | without |\n|---|---|---|---|---|")

@@ -13,10 +13,12 @@ from koopcourse.authoring.lint import lint
 from koopcourse.authoring.minutes import minutes
 from koopcourse.authoring.tree import Course
 from koopcourse.authoring.weights import weights
+from koopcourse.terminal import print_anything
 
 
 def main(arguments: Sequence[str] | None = None, course: Course | None = None) -> int:
     """Run one command on the course; 0 if all is well, 1 if not, 2 for a name that means no source."""
+    print_anything()
     course = course or Course()
     options = _parser().parse_args(arguments)
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from koopcourse.notebook_io import KERNEL, notebook_bytes, read_notebook
+from koopcourse.terminal import print_anything
 
 if TYPE_CHECKING:
     from nbclient import NotebookClient
@@ -185,6 +186,7 @@ def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 def main(path: str) -> int:
     """Execute one notebook; 1 and a line if it stops."""
+    print_anything()
     try:
         execute(read_notebook(Path(path)), Path(path).parent)
     except CannotBuild as stopped:

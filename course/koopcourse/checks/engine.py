@@ -14,6 +14,7 @@ from koopcourse.checks.ours import unfold
 from koopcourse.checks.preload import preload
 from koopcourse.checks.probes import SKELETON, Failure, Probes
 from koopcourse.checks.report import State, Verdict, text
+from koopcourse.terminal import print_anything
 
 _NOT_A_MISTAKE = ("stub", "time", "memory", "stopped")
 
@@ -49,6 +50,7 @@ def preview(exercise_id: str, answer: Any) -> None:
         LookupError: no exercise of that name.
     """
     exercise, following = declared.find(exercise_id)
+    print_anything()
     print(text(exercise, _examine_safely(exercise, answer), following))
 
 
@@ -87,6 +89,7 @@ def _reference(exercise: Exercise, answer: Any) -> Any:
 
 
 def _say(words: str, passed: bool) -> None:
+    print_anything()
     print(words)
     if not passed and runtime.strict() and not runtime.untouched():
         raise AssertionError(words)

@@ -129,7 +129,9 @@ def _name(distribution: str) -> str:
 
 
 def _run(step: str, *command: str, **environment: str) -> str:
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, encoding="utf-8", errors="replace"
+    )
     if done.returncode:
         raise RuntimeError(f"release: {step} failed:\n{done.stderr.strip()}")
     return done.stdout
