@@ -64,13 +64,19 @@ def normal_scores(values: Tensor, share: Tensor) -> Knots:
     return Knots(_extended(x, ends), _extended(y, ends))
 
 
-def _ends_in_a_mode(u: Tensor) -> Tensor:
+def _ends_in_a_mode(u: Tensor, share: Tensor) -> Tensor:
     """Which columns ``(n, k)`` reach far up because a mode lies there, and not because of a tail, ``(k,)``."""
-    if len(u) < _FEWEST_TO_TELL:
+    if round(float(1 / share.square().sum())) < _FEWEST_TO_TELL:  # as many rows of equal weight tell as much
         return torch.zeros(u.shape[1], dtype=torch.bool, device=u.device)
-    u = u.sort(dim=0, descending=True).values
-    some, few = ((u[:rows] - u[rows]).mean(dim=0) for rows in (len(u) // 10, 3 * len(u) // 100))
+    some, few = (_mean_excess(u, share, top) for top in (0.1, 0.03))
     return few < _SHRINKS * some
+
+
+def _mean_excess(u: Tensor, share: Tensor, top: float) -> Tensor:
+    """How far the highest rows of columns ``(n, k)``, that share of all, lie above the next one on average, ``(k,)``."""
+    down, order = u.sort(dim=0, descending=True)
+    rank = (share[order].cumsum(dim=0) <= top).sum(dim=0, keepdim=True)
+    return (share[:, None] * (u - down.gather(0, rank)).clamp_min(0)).sum(dim=0) / top
 
 
 def _extended(a: Tensor, ends: Tensor) -> Tensor:
@@ -117,7 +123,7 @@ class Columns(Movable):
         units = Standardizer.of(x[:, varying], share)
         u = units(x[:, varying])
         skew, kurtosis = ((share[:, None] * u**power).sum(dim=0) for power in (3, 4))
-        heavy = ((kurtosis > _KURTOSIS) | (skew.abs() > _SKEW)) & ~_ends_in_a_mode(torch.where(skew < 0, -u, u))
+        heavy = ((kurtosis > _KURTOSIS) | (skew.abs() > _SKEW)) & ~_ends_in_a_mode(torch.where(skew < 0, -u, u), share)
         chosen = {"heavy": heavy, "all": skew == skew, "none": skew != skew}
         which = chosen[scores].nonzero()[:, 0].tolist()
         few = tuple(j for j in range(len(varying)) if len(u[:, j].unique()) < FEW_LEVELS)
