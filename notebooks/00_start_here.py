@@ -22,7 +22,7 @@ profile = kc.setup("00")
 #
 # | | what is slow | what helps | where |
 # |---|---|---|---|
-# | **1** | Particles get **stuck** between modes, where gradients vanish. | **Precondition spectrally**: push along the slow functions of the dynamics as hard as along the fast ones. The method is KSWGD. | lessons 02 to 07 |
+# | **1** | Particles get **stuck** in a mode: between modes gradients vanish. | **Precondition spectrally**: push along the slow functions of the dynamics as hard as along the fast ones. The method is KSWGD. | lessons 02 to 07 |
 # | **2** | A flow's paths are **curved**, so it needs many steps of a solver. | **Straighten** them: learn curved interpolants whose flow is straight. | lessons 08, 09 |
 # | **3** | A flow is **nonlinear**, so it needs a solver at all. | **Lift** it to where it is linear, and take one matrix exponential. The method is Koopman-CFM. | lesson 10 |
 #
@@ -412,8 +412,10 @@ plotting.explore(relax, time=clock, spring=plotting.choices([0.5, 1.0, 2.0], 1.0
 # The three papers that this course teaches:
 #
 # - Xu, Li, Fujisawa, Marzouk, Ishikawa: *Generative Modeling through Spectral Analysis of Koopman Operator*,
-#   [arXiv 2512.18837](https://arxiv.org/abs/2512.18837). KSWGD.
+#   [arXiv 2512.18837](https://arxiv.org/abs/2512.18837), version 1. KSWGD. (Version 3 is called *Generative Modeling through Koopman Spectral
+#   Analysis: An Operator-Theoretic Perspective*.)
 # - Turan, Siozopoulos, Martinez, Gaubil, Pierson, Ovsjanikov: *Unfolding Generative Flows with Koopman Operators: Fast and
-#   Interpretable Sampling*, [arXiv 2506.22304](https://arxiv.org/abs/2506.22304). Koopman-CFM.
+#   Interpretable Sampling*, [arXiv 2506.22304](https://arxiv.org/abs/2506.22304), versions 1 and 2. Koopman-CFM. (Version 3
+#   has the subtitle *Trajectory-Preserving Linearization*.)
 # - Shankar, Geffner: *Learning Straight Flows by Learning Curved Interpolants*,
 #   [arXiv 2503.20719](https://arxiv.org/abs/2503.20719). Curved interpolants.

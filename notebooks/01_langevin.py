@@ -676,4 +676,4 @@ assert [run.diverged for run in runs.values()] == [False, False, False, True]
 # - M. Welling and Y. W. Teh (2011). Bayesian learning via stochastic gradient Langevin dynamics. *ICML*. (The same step with a noisy score.)
 # - D. Bakry, I. Gentil and M. Ledoux (2014). *Analysis and Geometry of Markov Diffusion Operators*. Springer. (Generators, and the bound by the curvature.)
 # - S. Chewi, T. Le Gouic, C. Lu, T. Maunu and P. Rigollet (2020). SVGD as a kernelized Wasserstein gradient flow of the chi-squared divergence. *NeurIPS*. (Where dividing by the rates was proposed.)
-# - Y. Xu, F. Li, H. Fujisawa, Y. Marzouk and I. Ishikawa (2025). Generative modeling through spectral analysis of Koopman operator. arXiv:2512.18837. (The paper that part II of this course is about.)
+# - Y. Xu, F. Li, H. Fujisawa, Y. Marzouk and I. Ishikawa (2025). Generative modeling through spectral analysis of Koopman operator. arXiv:2512.18837, version 1. (The paper that part II of this course is about.)

@@ -697,6 +697,8 @@ assert spread["one for each batch"] > 3 * spread["a time for each pair"]
 # - Albergo, Vanden-Eijnden: *Building Normalizing Flows with Stochastic Interpolants*, arXiv 2209.15571.
 # - Tong, Fatras, Malkin, Huguet, Zhang, Rector-Brooks, Wolf, Bengio: *Improving and Generalizing Flow-Based Generative
 #   Models with Minibatch Optimal Transport*, arXiv 2302.00482.
+# - Albergo, Goldstein, Boffi, Ranganath, Vanden-Eijnden: *Stochastic Interpolants with Data-Dependent Couplings*,
+#   arXiv 2310.03725. Pairs that belong together, as a picture and its blurred copy do.
 # - Pooladian, Ben-Hamu, Domingo-Enrich, Amos, Lipman, Chen: *Multisample Flow Matching: Straightening Flows with Minibatch
 #   Couplings*, arXiv 2304.14772. Couplings within a batch, optimal and cheaper ones.
 # - Kornilov, Mokrov, Gasnikov, Korotin: *Optimal Flow Matching: Learning Straight Trajectories in Just One Step*,

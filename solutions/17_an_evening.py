@@ -3,7 +3,7 @@
 #
 # **90 minutes · level: warm-up · device: CPU is enough · prerequisites: linear algebra, probability, some Python**
 #
-# Drawing samples from a distribution is slow, for two reasons. A random walk gets stuck between modes. A flow from noise to data bends, and a solver has
+# Drawing samples from a distribution is slow, for two reasons. A random walk gets stuck in one mode. A flow from noise to data bends, and a solver has
 # to follow each bend. Both have one cure: find the functions in which the motion is *linear*. Those are the eigenfunctions of an operator named after Koopman, and this evening is
 # the shortest way to see them at work: four parts, in each a picture, an idea and one function for you to write.
 #

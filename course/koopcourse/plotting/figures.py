@@ -247,6 +247,7 @@ def eigenfunctions(
         ax.contour(axis, axis, np.where(known, values[..., k], np.nan), levels=[0], colors="black", linewidths=0.8)
         ax.set_title(f"rate {float(rates[k]):.2g}")
         as_map(ax, box)
+        ax.set_xlabel(f"full colour: ±{top:.2g}", fontsize=8)
     finish(fig, alt)
 
 
