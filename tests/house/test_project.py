@@ -131,6 +131,42 @@ def test_the_citation_names_the_software_and_the_papers():
     assert all(person["family-names"] for paper in citation["references"] for person in paper["authors"])
 
 
+def test_the_changelog_opens_with_the_version_to_come():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^## (\S+)( \(unreleased\))?$", text, re.M)[1] == project()["version"]
+
+
+FORMS = ROOT / ".github" / "ISSUE_TEMPLATE"
+KINDS = {"markdown", "input", "textarea", "dropdown", "checkboxes"}  # what GitHub's forms are made of
+
+
+@pytest.mark.parametrize("name", ["broken_setup", "wrong_check", "unclear_sentence"])
+def test_an_issue_form_is_one_that_github_takes(name):
+    form = yaml.safe_load((FORMS / f"{name}.yml").read_text(encoding="utf-8"))
+    assert {"name", "description", "title", "labels", "body"} == form.keys()
+    asked = [part for part in form["body"] if part["type"] != "markdown"]
+    assert {part["type"] for part in form["body"]} <= KINDS
+    assert len({part["id"] for part in asked}) == len(asked) >= 3
+    assert all(re.fullmatch(r"[a-z]+", part["id"]) and part["attributes"]["label"] for part in asked)
+    assert all("value" in part["attributes"] for part in form["body"] if part not in asked)
+    assert all(len(set(part["attributes"]["options"])) > 1 for part in asked if part["type"] == "dropdown")
+    assert 2 <= sum(part.get("validations", {}).get("required", False) for part in asked) <= 4  # else nobody writes
+    for part in form["body"]:
+        assert part.keys() <= {"type", "id", "attributes", "validations"}
+        assert part["attributes"].keys() <= {"label", "description", "placeholder", "value", "render", "options"}
+
+
+def test_there_are_no_more_forms_than_these_and_one_may_do_without():
+    assert {path.stem for path in FORMS.iterdir()} == {"broken_setup", "config", "unclear_sentence", "wrong_check"}
+    assert yaml.safe_load((FORMS / "config.yml").read_text(encoding="utf-8"))["blank_issues_enabled"] is True
+
+
+def test_the_form_after_a_lesson_asks_three_things():
+    text = (ROOT / "docs" / "teaching" / "lesson_form.md").read_text(encoding="utf-8")
+    assert [line[3] for line in text.splitlines() if line.startswith("## ")] == ["1", "2", "3"]
+    assert text.count("?") == 3
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
