@@ -716,6 +716,8 @@ plotting.explore(
 # - A tangent step leaves a curved surface by about half its squared length times the curvature, and on a sphere always
 #   outwards. Project, and plot the distance to the surface: other metrics may not see it.
 #
+# To keep, lessons 00 to 07 on a page: `docs/takeaways/spectra.md` of the course's folder.
+#
 # ## References
 #
 # - M. Belkin, P. Niyogi (2003). Laplacian eigenmaps for dimensionality reduction and data representation. *Neural

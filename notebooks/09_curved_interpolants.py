@@ -1038,12 +1038,14 @@ print(
 #
 # - The best velocity of any interpolant is a weighted mean over data: no network, but the Jacobian determinant stays where data differ in it.
 # - Straight flows of independent pairs *need* bent paths, (5). For a Gaussian: turn, and let the size grow evenly.
-# - All schedules induce one map. A trained linear flow gets any other schedule for nothing. The trigonometric one needs a quarter of Euler's steps; with
+# - All schedules induce one map. A trained linear flow gets any other for nothing. The trigonometric one needs a quarter of Euler's steps; with
 #   midpoint and eight evaluations the linear one is as good.
-# - A chart turns in latent coordinates, along a map that was fitted before. To sample in one step, rather apply that map first, then
+# - A chart turns in latent coordinates, along a map that was fitted before. To sample in one step, apply that map first, then
 #   flow on to the data.
-# - Couplings straighten, too. Compare with them, at equal seconds, with more than one metric and solver.
+# - Couplings straighten. Compare with them, at equal seconds, with more than one metric and solver.
 # - An objective of zero may mean that the weights rest on one datum. Look at the effective sample size and at $S$.
+#
+# To keep: `docs/takeaways/flows.md`.
 #
 # ## References
 #

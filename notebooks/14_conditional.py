@@ -627,6 +627,8 @@ plotting.explore(
 # - The effective sample size is the budget. Where it is small the package tempers, or refuses with the number.
 # - A killing rate turns into the weights $h^2$, the square of its slowest function; rates of survivors are gaps of the killed process.
 # - Importance resampling is free and returns copies; moved particles are all different and follow when the observation moves.
+#
+# To keep, lessons 11 to 14 on a page: `docs/takeaways/fields.md`.
 
 # %% [markdown]
 # ## References

@@ -702,6 +702,8 @@ assert len(mine.data) > 500
 # - A noisy sensor needs a longer lag, or delays with `reversible=False`.
 # - Two judges with floors, and one for memory. If a mixture does as well, use it.
 #
+# To keep, on a page: `docs/takeaways/own_data.md`.
+#
 # ## References
 #
 # - Lopez-Paz, Oquab (2017): *Revisiting classifier two-sample tests*, ICLR, arXiv 1610.06545. The second judge.
