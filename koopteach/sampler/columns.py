@@ -73,7 +73,7 @@ def _ends_in_a_mode(u: Tensor, share: Tensor) -> Tensor:
 
 
 def _mean_excess(u: Tensor, share: Tensor, top: float) -> Tensor:
-    """How far the highest rows of columns ``(n, k)``, that share of all, lie above the next one on average, ``(k,)``."""
+    """How far the highest rows of columns ``(n, k)``, this share of all, lie above the next on average, ``(k,)``."""
     down, order = u.sort(dim=0, descending=True)
     rank = (share[order].cumsum(dim=0) <= top).sum(dim=0, keepdim=True)
     return (share[:, None] * (u - down.gather(0, rank)).clamp_min(0)).sum(dim=0) / top

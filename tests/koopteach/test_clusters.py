@@ -46,6 +46,43 @@ def test_a_law_of_one_mode_is_one_cluster(d):
     torch.testing.assert_close(found.means[0], x.mean(dim=0))
 
 
+def of_groups(*sizes, gap=2.0, within=0.1, d=1, unit=1.0):
+    """Clusters of groups on a line, by an eigenfunction that varies within them by a share of its variance.
+
+    The rates are one and ``gap``; a group is a half to the left and a half to the right of its middle.
+    """
+    at = torch.cat([torch.full((n,), float(k)) for k, n in enumerate(sizes)]).double()
+    half = torch.cat([torch.arange(n).double() % 2 for n in sizes]) - 0.5
+    between = at.var(correction=0)
+    phi = (at - at.mean()) + 2 * half * (between * within / (1 - within)).sqrt()
+    x = torch.cat([phi[:, None], normal(len(phi), d - 1)], dim=1) * unit
+    rates = torch.tensor([1.0, gap]).double() / unit**2
+    spectrum = kt.Spectrum.from_functions(rates, lambda x: torch.stack([x[:, 0], x[:, 0] ** 2], dim=1) / unit)
+    return Clusters.of(spectrum, x, equal(x))
+
+
+UNITS = pytest.mark.parametrize("unit", [1.0, 1e-3, 1e3])
+
+
+@UNITS
+def test_clusters_are_told_by_a_gap_of_a_quarter_among_the_rates(unit):
+    assert len(of_groups(40, 40, gap=1.26, unit=unit)) == 2
+    assert len(of_groups(40, 40, gap=1.24, unit=unit)) == 1
+
+
+@UNITS
+def test_clusters_are_told_where_eigenfunctions_vary_little_within_them(unit):
+    """By three tenths of their variance at most."""
+    assert len(of_groups(40, 40, within=0.29, unit=unit)) == 2
+    assert len(of_groups(40, 40, within=0.31, unit=unit)) == 1
+
+
+@pytest.mark.parametrize(("d", "fewest"), [(1, 20), (12, 24)])
+def test_a_cluster_has_twenty_rows_and_two_a_column(d, fewest):
+    assert len(of_groups(60, fewest, d=d)) == 2
+    assert len(of_groups(60, fewest - 1, d=d)) == 1
+
+
 def test_whitened_clusters_have_no_mean_and_unit_covariance():
     x = three()
     spectrum = fitted(x)
