@@ -483,6 +483,7 @@ alt = """Left, the imbalance of the wells falls exponentially, the more slowly t
 barrier; points lie on exact lines. Right, the first rate falls exponentially with the barrier,
 measured, exact and by Kramers; rates 2 and 3 grow."""
 finish(fig, alt)
+assert 8 * 8.0 / float(DoubleWell(8.0).exact_rates(1)) > 4000  # curvature of a well over the gap
 
 # %% [markdown]
 # The right-hand picture is the reason for this course. There are *two* families of rates. The upper ones say how

@@ -630,7 +630,7 @@ assert results["histogram KL"][0] > 5 and results["histogram KL"][-1] < 1.5
 # ## Side road: step size and limiter
 #
 # Near equilibrium a step of size $h$ multiplies every moment by $1-h$: a step of 1 is Newton's, steps beyond 2 diverge.
-# Stretched data show it, whatever the 125 rates are.
+# Stretched data show it, whatever the rates are.
 
 # %%
 for h in (0.5, 1.5, 2.2):
@@ -738,10 +738,9 @@ plotting.finish(
 
 # %% [markdown]
 # With samples only, KSWGD has arrived when the others have hardly left the corner. (The distance of its 800 particles, as they are, is below the grey band of
-# independent samples: they lie evenly.) **With the true score ULA is on par**: thousands of cheap steps reach the band within the same seconds. "Faster" is a statement about iterations
+# independent samples: they lie evenly.) **With the true score ULA is on par or ahead**: thousands of cheap steps reach the band within the same seconds or fewer (`results/particles.md`, over several seeds and steps). "Faster" is a statement about iterations
 # here, not about seconds, and a known density is worth a lot. On the ring of eight from one mode ULA with
-# the true score does need about ten times KSWGD's seconds, because its slowest rate is so small
-# (`python -m experiments speed` runs these races over several seeds and steps).
+# the true score does need many times KSWGD's seconds, because its slowest rate is so small.
 
 # %% [markdown]
 # ## Side road: which dictionary?

@@ -329,7 +329,7 @@ path = kt.langevin_trajectory(
 )[..., 0]
 log_w = -torch.trapezoid(2 * (path - 1) ** 2, dx=dt, dim=0)
 p = torch.softmax(log_w, 0)
-assert 100 < kt.effective_sample_size(log_w) < 4000
+assert 500 < kt.effective_sample_size(log_w) < 2000  # of 20,000: about a twentieth
 
 living, middle = start, None  # the same walkers, branching every tenth of a unit of time
 for k in range(0, steps, 5):
@@ -405,14 +405,12 @@ assert len(tempered.exponents) > 1
 
 # %% tags=["nbval-ignore-output"]
 mixed = torch.randperm(2000, generator=profile.generator(42))[:800]  # as many as of the others
-for name, end in {
-    "at once": forced,
-    "tempered": tempered.particles[mixed],
-    "resampled": redrawn,
-}.items():
-    distance = kt.sliced_wasserstein2(end, judge)
+ends_at = {"at once": forced, "tempered": tempered.particles[mixed], "resampled": redrawn}
+distances = {}
+for name, end in ends_at.items():
+    distances[name] = kt.sliced_wasserstein2(end, judge)
     different = len(end.unique(dim=0)) / len(end)
-    kc.show(f"{name:9} sliced W2, share of different points", [distance, different], digits=2)
+    kc.show(f"{name:9} SW2, share of different points", [distances[name], different], digits=2)
 floor = kt.noise_floor(
     lambda y: kt.sliced_wasserstein2(y, judge),
     lambda n, g: torch.cat([exact(needle, 2500, g), exact(needle, 2500, g)])[:n],
@@ -421,13 +419,14 @@ floor = kt.noise_floor(
     generator=profile.generator(43),
 )
 kc.show("floor of sliced W2, mean and sd", list(floor), digits=2)
-assert kt.sliced_wasserstein2(tempered.particles, judge) < 0.1
+low, high = min(distances.values()), max(distances.values())
+assert distances["resampled"] == low > floor[0] and high < floor[0] + 3 * floor[1]
 assert len(redrawn.unique(dim=0)) < 0.5 * len(redrawn)
 
 # %% [markdown]
 # Do not expect wonders. Tempering gives every level enough samples to learn a spectrum from, and its particles are all different where
 # resampling returns copies. But no level sees further than the samples of the one before. In this draw resampling is ahead of both, and all
-# three lie within two standard deviations of the floor; on the three seeds of `results/conditional.md` tempering is *behind*: a hundred
+# three lie above the floor, by up to some two standard deviations; on the three seeds of `results/conditional.md` tempering is *behind*: a hundred
 # samples stay a hundred samples. Where the prior has none near the observation, the result is biased towards the samples, with or
 # without tempering. Then only a prior that can be evaluated, or simulated anew, helps.
 #
