@@ -452,7 +452,7 @@ assert bills["the equation from one phase"] > 1.5 * bills["the equation from zer
 # %% [markdown]
 # **From zero** a batch of the equation costs one or two of our transports: KSWGD pays late, or, with the larger
 # default dictionary of `results/allen-cahn.md`, never. **From one
-# phase** it saves something in each batch, and pays after a few of them. The rival's batches are *new information*, too, while ours are the same
+# phase** it saves something in each batch, and pays after a few. The rival's batches are *new information*, too, while ours are the same
 # 2,000 fields moved about: their error stays however many batches we draw. (Drawing from the 2,000 fields again costs nothing.)
 # KSWGD pays where relaxation is much slower than here, no symmetry helps, data are at hand, and a *map* from some start is wanted.
 #
