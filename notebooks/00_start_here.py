@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Start here
 #
-# **25 minutes · level: warm-up · device: CPU · prerequisites: linear algebra, probability, some Python (tested below)**
+# **40 minutes · level: warm-up · device: CPU · prerequisites: linear algebra, probability, some Python (tested below)**
 #
 # Welcome. This course asks one question: *why is it slow to draw samples from a distribution, and what can Koopman
 # operators do about it?* This page shows you where the course goes, how to work with it, and whether you are ready.
