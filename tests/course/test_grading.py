@@ -9,20 +9,30 @@ import platform
 import socket
 import struct
 import sys
+from dataclasses import replace
+from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from koopcourse.checks import declared
-from koopcourse.grading import command, results, submissions
+from koopcourse.checks.engine import examine
+from koopcourse.checks.guard import Guard
+from koopcourse.checks.probes import Probes
+from koopcourse.checks.report import State
+from koopcourse.grading import command, marking, output, results, run, sandbox, submissions
 from koopcourse.grading.class_view import class_view
-from koopcourse.grading.codec import TooLarge, pack, unpack
+from koopcourse.grading.codec import MOST_NAMES, TooLarge, pack, unpack
 from koopcourse.grading.copies import Alike, alike
 from koopcourse.grading.feedback import feedback
 from koopcourse.grading.frames import Channel, Garbage, Gone
+from koopcourse.grading.fresh import FreshProcesses
 from koopcourse.grading.inside import notebook, seccomp
 from koopcourse.grading.inside.answers import defined
+from koopcourse.grading.isolation import Boxes
+from koopcourse.grading.limits import Limits
 from koopcourse.grading.marking import unmarked
 from koopcourse.grading.marks import Marks
 from koopcourse.grading.score import row
@@ -89,6 +99,15 @@ def test_links_and_pipes_are_no_notebooks(tmp_path):
         submissions.read(tmp_path / "eve" / NAME, 100)
     with pytest.raises(ValueError, match="no plain file"):
         submissions.read(tmp_path / "mallory" / NAME, 100)
+
+
+@pytest.mark.parametrize("stamp", ["0001-01-01 00:00:00 +23:59", "2026-03-01 12:00 ../../etc", "x" * 300])
+def test_a_time_stamp_that_no_calendar_has_stops_nobody(tmp_path, stamp):
+    notebook_ = hand_in(tmp_path, "ada", NAME, at=1000)
+    hand_in(tmp_path, "ada", "timestamp.txt", text=stamp)
+    assert submissions.handed_in(notebook_).timestamp() == 1000
+    monstrous = SimpleNamespace(parent=tmp_path, lstat=lambda: SimpleNamespace(st_mtime=1e15))
+    assert submissions.handed_in(monstrous).timestamp() == 0
 
 
 def test_a_huge_notebook_is_not_read(tmp_path):
@@ -235,6 +254,10 @@ def test_too_large_a_value_is_not_sent(value):
         ({"kind": "tensor", "dtype": "object", "shape": [1], "bytes": 8}, bytes(8)),
         ({"kind": "array", "dtype": "float64", "shape": [1] * 99, "bytes": 8}, bytes(8)),
         ({"kind": "array", "dtype": "float64", "shape": [2], "bytes": 16}, bytes(8)),
+        ({"kind": "tensor", "dtype": "float64", "shape": [0, 2**40], "bytes": 0}, b""),
+        ({"kind": "array", "dtype": "float64", "shape": [0, 2**62, 2**62], "bytes": 0}, b""),
+        ({"kind": "array", "dtype": "datetime64[s]", "shape": [1], "bytes": 8}, bytes(8)),
+        ({"kind": "tensor", "dtype": "float64", "shape": "", "bytes": 8}, bytes(8)),
         ({"kind": "complex", "parts": [1]}, b""),
         ({"kind": "function", "bytes": 2}, b"N."),
         ({"kind": "list", "parts": [{"kind": "list", "parts": [{"kind": "list", "parts": [[]]}]}]}, b""),
@@ -244,6 +267,14 @@ def test_too_large_a_value_is_not_sent(value):
 def test_a_false_description_is_garbage(what, raw):
     with pytest.raises(Garbage):
         unpack(what, raw)
+
+
+def test_many_names_of_types_become_one():
+    names = [{"kind": "other", "name": f"n{k % 1000}"} for k in range(2000)]
+    values = unpack({"kind": "list", "parts": names}, b"")
+    kinds = {type(value).__name__ for value in values}
+    assert kinds == {*(f"n{k}" for k in range(MOST_NAMES)), "object"}
+    assert len(set(map(id, map(type, values)))) == len(kinds)
 
 
 @pytest.mark.parametrize(
@@ -291,6 +322,9 @@ def test_every_row_says_how_it_was_isolated_and_no_cell_is_a_formula():
     (told,) = rows_of(table([marks("=cmd|' /C calc'!A0", isolation="none")], []))
     assert told["isolation"] == "none"
     assert told["student"] == "'=cmd|' /C calc'!A0"
+    between = "ada/05;=1+1\t@x\r\n\0+y; -z.ipynb"  # where cells are separated by something else than commas
+    (told,) = rows_of(table([replace(marks(), file=between)], []))
+    assert told["file"] == "ada/05;'=1+1 @x   +y;' -z.ipynb"
     assert float(told["of"]) == sum(e.minutes for e in declared.load("05").EXERCISES)
 
 
@@ -332,6 +366,62 @@ def test_a_result_is_kept_until_notebook_or_isolation_changes(tmp_path):
     assert kept.get(name) == {"rows": []}
     others = [results.name_of(b"{ }", "05", "none"), results.name_of(b"{}", "05", "bubblewrap")]
     assert all(kept.get(other) is None for other in others)
+
+
+def test_a_file_that_somebody_edited_is_kept_beside_the_new_one(tmp_path, capsys):
+    output.Output(tmp_path).write("grades.csv", "points\n1\n")
+    output.Output(tmp_path).write("grades.csv", "points\n2\n")
+    assert capsys.readouterr().out == ""
+    (tmp_path / "grades.csv").write_text("points\n2.5\n", encoding="utf-8")
+    output.Output(tmp_path).write("grades.csv", "points\n3\n")
+    assert (tmp_path / "grades.csv").read_text(encoding="utf-8") == "points\n3\n"
+    assert (tmp_path / "grades (edited 1).csv").read_text(encoding="utf-8") == "points\n2.5\n"
+    assert "kept as grades (edited 1).csv" in capsys.readouterr().out
+    (tmp_path / "class.html").write_text("somebody else's", encoding="utf-8")
+    output.Output(tmp_path).write("class.html", "ours")
+    assert (tmp_path / "class (edited 1).html").read_text(encoding="utf-8") == "somebody else's"
+
+
+def test_what_no_file_can_hold_costs_nobody_the_pages(tmp_path):
+    odd = "Zo\udceb"  # a name in Latin-1, as old archives have them
+    mark = marks(odd)
+    mark.rows[0].update(words="ValueError: \ud800", state="NOT_YET")
+    run.write(tmp_path, [mark, marks("bo")])
+    assert {row["student"] for row in rows_of((tmp_path / "grades.csv").read_text(encoding="utf-8"))} == {
+        "Zo\\udceb",
+        "bo",
+    }
+    assert len(list((tmp_path / "feedback").iterdir())) == 2
+
+
+# ---- what the grader's own process withstands
+
+
+@pytest.mark.parametrize("came", [2**70, 10**1000, -(10**400), Fraction(1, 3)], ids=["2**70", "long", "minus", "third"])
+def test_numbers_of_any_length_are_wrong_and_no_more(came):
+    exercise = declared.load("05").EXERCISES[3]
+
+    def answer(start, step_size, n_steps):
+        return came
+
+    probes = Probes(exercise, answer, Guard(), explains=False)
+    assert not any(map(probes.right_in, probes.of_values()))
+    assert examine(exercise, answer).state is State.NOT_YET
+
+
+def test_a_fault_of_the_graders_own_costs_one_exercise(monkeypatch, capsys):
+    def broken(exercise, *others):
+        if exercise is E1:
+            raise TypeError("ours")
+        return row(exercise, words="marked")
+
+    monkeypatch.setattr(marking, "mark", broken)
+    monkeypatch.setattr(marking, "_read", lambda box, raw, exercises, limits: ({e.id: {} for e in exercises}, ""))
+    told = marking.marked("05", b"{}", Boxes(FreshProcesses, 1, ahead=0), Limits())
+    words = [one["words"] for one in told["rows"]]
+    assert words[0] == "The grader itself failed here (TypeError): mark this by hand."
+    assert set(words[1:]) == {"marked"}
+    assert "TypeError: ours" in capsys.readouterr().err
 
 
 # ---- the filter of system calls
@@ -389,6 +479,23 @@ def test_a_wrong_word_is_told(tmp_path, monkeypatch, capsys, words, told):
     monkeypatch.chdir(tmp_path)
     assert command.main(words) == 2
     assert told in capsys.readouterr().err
+
+
+def test_marks_are_not_written_among_the_submissions(tmp_path, capsys):
+    hand_in(tmp_path, "submitted", "ada", NAME)
+    assert command.main([str(tmp_path), "--out", str(tmp_path / "submitted" / "marks")]) == 2
+    assert "is among the students' folders; choose one beside" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths and links of Linux")
+def test_submissions_are_hidden_where_they_lie_among_what_a_sandbox_shows(tmp_path):
+    usr, class_ = tmp_path / "usr", tmp_path / "usr" / "share" / "class"
+    class_.mkdir(parents=True)
+    (tmp_path / "bin").symlink_to(usr)
+    (tmp_path / "python").mkdir()
+    shown = [usr, tmp_path / "bin", tmp_path / "python"]
+    hidden = [class_, tmp_path / "elsewhere", tmp_path / "bin" / "share"]
+    assert sandbox._below(hidden, shown) == [usr / "share", class_]
 
 
 def test_without_a_sandbox_nothing_is_marked_and_the_remedy_is_told(tmp_path, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 import ast
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -304,6 +305,19 @@ def test_forged_frames_end_the_exercise_at_once(boxes, name):
     assert row["points"] < EXERCISE.minutes / 4  # a frame may hold what is right, once
     ended = "ended Python itself" if "_exit" in FORGES[name] else "wrote into the grader's own channel"
     assert ended in row["words"]
+
+
+@pytest.mark.skipif(not os.access(sys.prefix, os.W_OK), reason="Python's own folder is somebody else's")
+def test_submissions_that_lie_below_python_are_out_of_reach():
+    with tempfile.TemporaryDirectory(dir=sys.prefix) as home:
+        os.chmod(home, 0o755)
+        other = Path(home, "05_kswgd.ipynb")
+        other.write_text("{}", encoding="utf-8")
+        for hidden in ([], [Path(home)]):
+            box = Sandbox(hidden=hidden)
+            row = mark(box, tries(f"open({str(other)!r}).close()"))
+            box.close()
+            assert (row["points"] == EXERCISE.minutes) == (not hidden), row
 
 
 def test_threads_are_limited(boxes):

@@ -66,9 +66,19 @@ def numbers_in(value: Any) -> list[torch.Tensor]:
         return [tensor for part in value for tensor in numbers_in(part)]
     if not is_number(value) and not isinstance(value, torch.Tensor | np.ndarray):
         return []
-    # Python's numbers by way of numpy, which keeps their digits
-    tensor = (value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))).detach().cpu()
+    tensor = (value if isinstance(value, torch.Tensor) else torch.as_tensor(_array(value))).detach().cpu()
     return [tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)]
+
+
+def _array(value: Any) -> np.ndarray:
+    """Python's numbers by way of numpy, which keeps their digits; those that it lacks (``2**70``) rounded."""
+    array = np.asarray(value)
+    if array.dtype != object:
+        return array
+    try:
+        return np.asarray(float(value))
+    except OverflowError:
+        return np.asarray(np.inf)
 
 
 def identical(a: Any, b: Any) -> bool:

@@ -18,6 +18,11 @@ def numbers() -> list[str]:
     return [name[1:] for name in names if re.fullmatch(r"l\d\d", name)]
 
 
+def named(text: str) -> tuple[str, ...]:
+    """``("05", "10")`` for ``5, 10``, as somebody types it after ``--lessons``."""
+    return tuple(word.strip().zfill(2) for word in text.split(",") if word.strip())
+
+
 def load(lesson: str) -> ModuleType:
     """The module of one lesson, given its two digits."""
     return importlib.import_module(f"{HOME}.l{lesson}")

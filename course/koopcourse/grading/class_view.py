@@ -28,10 +28,10 @@ def _lesson(lesson: str, marks: Sequence[Marks]) -> Iterator[str]:
     yield paragraph(f"{len(handed_in)} of {len(marks)} handed in; their mean is {_mean(handed_in)}.")
     by_exercise = [[mark.rows[k] for mark in handed_in] for k in range(len(marks[0].rows))]
     stuck = sorted((part for part in by_exercise if part), key=_share)
-    yield "<h3>Exercises, the one that is most stuck first</h3>"
+    yield heading("Exercises, the one that is most stuck first", 3)
     head = ("exercise", "solved", "tried", "points, of all")
     yield rows(head, [_exercise(part) for part in stuck], numbers=(1, 2, 3))
-    yield "<h3>Mistakes by frequency, and what to ask</h3>"
+    yield heading("Mistakes by frequency, and what to ask", 3)
     found = list(_mistakes(row for part in by_exercise for row in part))
     head = ("exercise", "made by", "mistake", "ask")
     yield rows(head, found, numbers=(1,), narrow=(0,)) if found else paragraph("None was recognised.")
@@ -53,15 +53,7 @@ def _mistakes(part: Iterable[dict[str, Any]]) -> Iterator[tuple[str, int, str, s
     told = [row for row in part if row["mistake"]]
     said = {(row["id"], row["mistake"]): row["says"] for row in told}
     for (exercise, name), count in Counter((row["id"], row["mistake"]) for row in told).most_common():
-        yield exercise, count, f"{name}: {said[exercise, name]}", question(exercise, name)
-
-
-def question(exercise: str, mistake: str) -> str:
-    """What to ask whoever made this mistake; "" where nobody wrote a question."""
-    try:
-        return prompt(exercise, mistake)
-    except LookupError:
-        return ""
+        yield exercise, count, f"{name}: {said[exercise, name]}", prompt(exercise, name)
 
 
 def _lists(marks: Sequence[Marks], groups: Sequence[Alike]) -> Iterator[str]:
@@ -69,16 +61,16 @@ def _lists(marks: Sequence[Marks], groups: Sequence[Alike]) -> Iterator[str]:
     yield paragraph("None of this has changed a point. Short answers, and those by the hints, are often alike.")
     if groups:
         listed = [(", ".join(names), len(names), ", ".join(exercises)) for names, exercises in groups[:_LISTED]]
-        yield "<h3>The same answers but for names and layout</h3>"
+        yield heading("The same answers but for names and layout", 3)
         yield rows(("students", "how many", "exercises"), listed, numbers=(1,))
     if using := [(mark.student, words) for mark in marks for words in mark.uses()]:
-        yield "<h3>Answers that use the package</h3>"
+        yield heading("Answers that use the package", 3)
         yield rows(("student", "where, and what"), using)
     if resting := [(mark.student, words) for mark in marks for words in mark.rests()]:
-        yield "<h3>Answers that rest on one which is not right</h3>"
+        yield heading("Answers that rest on one which is not right", 3)
         yield rows(("student", "which on which"), resting)
     if broken := [(mark.student, mark.lesson, mark.problem) for mark in marks if mark.problem]:
-        yield "<h3>Without a notebook that can be marked</h3>"
+        yield heading("Without a notebook that can be marked", 3)
         yield rows(("student", "lesson", "why"), broken)
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from koopcourse.checks import declared
 from koopcourse.grading.run import grade
 from koopcourse.grading.sandbox import Refused
 
@@ -21,10 +22,9 @@ feedback/<student>.html. Interrupted, the same command goes on where it was."""
 def main(words: Sequence[str] = ()) -> int:
     """Obey the command."""
     told = _parser().parse_args(words)
-    lessons = told.lessons.split(",") if told.lessons else None
     out = told.out or told.folder.resolve().with_name(f"{told.folder.resolve().name}-marks")
     try:
-        grade(told.folder, out, lessons, told.trust)
+        grade(told.folder, out, told.lessons, told.trust)
     except (Refused, ValueError, OSError) as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -39,6 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="the folder with one folder a student")
     parser.add_argument("--out", metavar="DIR", type=Path, help="where marks go; FOLDER-marks beside it, if not said")
-    parser.add_argument("--lessons", metavar="05,06", help="these lessons alone; all that were handed in, if not said")
+    parser.add_argument(
+        "--lessons",
+        type=declared.named,
+        metavar="05,06",
+        help="these lessons alone; all that were handed in, if not said",
+    )
     parser.add_argument("--trust", action="store_true", help="no sandbox: answers run as you, and every row says so")
     return parser

@@ -32,7 +32,7 @@ def _lesson(mark: Marks) -> Iterator[str]:
         return
     for row in mark.rows:
         points = f"{round(row['points'], DIGITS):g} of {row['of']} points"
-        yield f"<h3>{_text(row['id'])} {_text(row['title'])}</h3>"
+        yield heading(f"{row['id']} {row['title']}", 3)
         yield paragraph(f"{_STATES[row['state']].capitalize()}; {points}.")
         yield from map(paragraph, remarks(row))
 
@@ -48,9 +48,3 @@ def remarks(row: dict[str, Any]) -> list[str]:
         told.append(f"Recognised: {row['mistake']}. {row['says']}")
     told += [f"It calls what you wrote for {other}, as it stands there." for other in row.get("rests", ())]
     return [*told, *(f"A cell before it does not run: {words}." for words in row.get("broken", ()))]
-
-
-def _text(text: str) -> str:
-    from html import escape
-
-    return escape(text)

@@ -6,7 +6,8 @@ import os
 import platform
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from koopcourse.grading.fresh import FreshProcesses
 from koopcourse.grading.inside import seccomp
@@ -59,15 +60,15 @@ class Boxes:
             self._waiting.append(self._make())
 
 
-def boxes(needed: int, trust: bool) -> Boxes:
-    """Where so many submissions are marked.
+def boxes(needed: int, trust: bool, hidden: Sequence[Path] = ()) -> Boxes:
+    """Where so many submissions are marked; what lies in ``hidden`` is out of their reach.
 
     Raises:
         Refused: without a sandbox, unless the class is trusted; its text has the reason and the remedy.
     """
     if trust:
         return Boxes(FreshProcesses, needed, ahead=0)
-    made = Boxes(Sandbox, needed, ahead=min(_cores(), _SPARE))
+    made = Boxes(lambda: Sandbox(hidden=hidden), needed, ahead=min(_cores(), _SPARE))
     try:
         if sys.platform != "linux":
             raise Refused(f"this system ({platform.system()}) has no bubblewrap")

@@ -39,8 +39,8 @@ def paragraph(text: str) -> str:
     return f'<p class="told">{escape(text)}</p>'
 
 
-def heading(text: str) -> str:
-    return f"<h2>{escape(text)}</h2>"
+def heading(text: str, level: int = 2) -> str:
+    return f"<h{level}>{escape(text)}</h{level}>"
 
 
 def rows(

@@ -9,17 +9,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import koopteach
 from koopcourse.checks import declared
 from koopcourse.grading.submissions import digest
 
 _HOME = Path(__file__).resolve().parents[1]
+HIDDEN = ".marked"  # folder of the output
 
 
 class Results:
     """Files in a hidden folder of the output, one a notebook, each written as a whole."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / ".marked"
+        self._folder = folder / HIDDEN
 
     def get(self, name: str) -> dict[str, Any] | None:
         """What was kept under this name; None if nothing, or nothing that can be read."""
@@ -43,9 +45,10 @@ def name_of(raw: bytes, lesson: str, isolation: str) -> str:
 
 @functools.cache
 def _version(lesson: str) -> str:
-    """A digest of the code that marks a lesson."""
+    """A digest of the code that marks a lesson, and of the package that both sides call."""
     declaration = declared.load(lesson).__file__
-    files = [*(_HOME / "checks").glob("*.py"), *(_HOME / "grading").rglob("*.py"), Path(str(declaration))]
+    packages = [_HOME / "checks", _HOME / "grading", Path(koopteach.__file__).parent]
+    files = [path for package in packages for path in package.rglob("*.py")] + [Path(str(declaration))]
     return digest(b"".join(_contents(files)))
 
 

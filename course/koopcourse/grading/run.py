@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from koopcourse.checks import declared
@@ -17,6 +15,7 @@ from koopcourse.grading.isolation import Boxes, boxes, note
 from koopcourse.grading.limits import Limits
 from koopcourse.grading.marking import marked, unmarked
 from koopcourse.grading.marks import Marks
+from koopcourse.grading.output import Output
 from koopcourse.grading.results import Results, name_of
 from koopcourse.grading.submissions import Submission
 from koopcourse.grading.table import table
@@ -24,34 +23,26 @@ from koopcourse.grading.table import table
 _MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
-@dataclass(frozen=True)
-class _Handed:
-    """A submission, the name of its result, or why it has none."""
-
-    submission: Submission
-    name: str
-    problem: str
-
-
 def grade(folder: Path, out: Path, lessons: Sequence[str] | None, trust: bool, limits: Limits | None = None) -> None:
     """Mark what lies in ``folder`` and write ``out``.
 
     Raises:
-        ValueError: there is no such folder or lesson, or nothing was handed in.
+        ValueError: there is no such folder or lesson, nothing was handed in, or ``out`` is among the students' folders.
         Refused: there is no sandbox, and the class is not trusted.
     """
     start, limits = time.monotonic(), limits or Limits()
     found = _found(folder, lessons)
+    if out.resolve().is_relative_to(submissions.home(folder).resolve()):
+        raise ValueError(f"--out: {out} is among the students' folders; choose one beside {submissions.home(folder)}.")
     results, isolation = Results(out), "none" if trust else "bubblewrap"
-    handed = [_named(submission, isolation, limits) for submission in found]
-    new = sum(1 for one in handed if one.name and results.get(one.name) is None)
+    new = sum(_is_new(one, results, limits, isolation) for one in found)
     asked = sorted({one.lesson for one in found})
     print(f"{len(found)} notebooks of lesson {', '.join(asked)}: {new} to mark; isolation: {isolation}", flush=True)
-    made = boxes(new, trust)
+    made = boxes(new, trust, hidden=(folder, out))
     if not trust and new and note():
         print(note())
     try:
-        marks = [_marks(one, folder, results, made, limits, isolation) for one in handed]
+        marks = [_marks(one, folder, results, made, limits, isolation) for one in found]
     finally:
         made.close()
     marks += _absent(folder, marks, asked, isolation)
@@ -60,15 +51,13 @@ def grade(folder: Path, out: Path, lessons: Sequence[str] | None, trust: bool, l
 
 
 def write(out: Path, marks: Sequence[Marks]) -> None:
-    """The table and the pages. A table that somebody has edited since is kept beside the new one."""
-    groups = alike(marks)
-    pages = out / "feedback"
-    pages.mkdir(parents=True, exist_ok=True)
-    _replace(out / "grades.csv", table(marks, groups))
-    _replace(out / "class.html", class_view(marks, groups))
+    """The table and the pages."""
+    groups, output = alike(marks), Output(out)
+    output.write("grades.csv", table(marks, groups))
+    output.write("class.html", class_view(marks, groups))
     for student in dict.fromkeys(mark.student for mark in marks):
         text = feedback(student, [mark for mark in marks if mark.student == student])
-        _replace(pages / f"{student}.html", text)
+        output.write(f"feedback/{student}.html", text)
 
 
 def _found(folder: Path, lessons: Sequence[str] | None) -> list[Submission]:
@@ -83,23 +72,29 @@ def _found(folder: Path, lessons: Sequence[str] | None) -> list[Submission]:
     return found
 
 
-def _named(submission: Submission, isolation: str, limits: Limits) -> _Handed:
+def _raw(one: Submission, limits: Limits) -> tuple[bytes, str]:
+    """The bytes of a notebook, and why there are none."""
     try:
-        raw = submissions.read(submission.path, limits.notebook)
+        return submissions.read(one.path, limits.notebook), ""
     except (OSError, ValueError) as problem:
         words = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
-        return _Handed(submission, "", f"The notebook can't be opened: {words}.")
-    return _Handed(submission, name_of(raw, submission.lesson, isolation), "")
+        return b"", f"The notebook can't be opened: {words}."
 
 
-def _marks(handed: _Handed, folder: Path, results: Results, made: Boxes, limits: Limits, isolation: str) -> Marks:
+def _is_new(one: Submission, results: Results, limits: Limits, isolation: str) -> bool:
+    raw, problem = _raw(one, limits)
+    return not problem and results.get(name_of(raw, one.lesson, isolation)) is None
+
+
+def _marks(one: Submission, folder: Path, results: Results, made: Boxes, limits: Limits, isolation: str) -> Marks:
     """The marks of one submission: those that were kept, or new ones, which are kept at once."""
-    one = handed.submission
-    if not handed.name:
-        result = unmarked(one.lesson, handed.problem, isolation)
-    elif (result := results.get(handed.name)) is None:
-        result = marked(one.lesson, submissions.read(one.path, limits.notebook), made, limits)
-        results.keep(handed.name, result)
+    raw, problem = _raw(one, limits)
+    name = name_of(raw, one.lesson, isolation)
+    if problem:
+        result = unmarked(one.lesson, problem, isolation)
+    elif (result := results.get(name)) is None:
+        result = marked(one.lesson, raw, made, limits)
+        results.keep(name, result)
         points = sum(row["points"] for row in result["rows"])
         print(f"{one.student}, lesson {one.lesson}: {points:.1f} points", flush=True)
     return Marks(
@@ -122,10 +117,3 @@ def _absent(folder: Path, marks: Sequence[Marks], lessons: Sequence[str], isolat
             if (student.name, lesson) not in there:
                 nothing = unmarked(lesson, "Nothing was handed in.", isolation)
                 yield Marks(student.name, lesson, nothing["rows"], nothing["problem"], isolation)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file as a whole; an older one that is not ours any more stays under another name."""
-    scratch = path.with_name(f".{path.name}.new")
-    scratch.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(scratch, path)

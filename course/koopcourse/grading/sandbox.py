@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,8 @@ from koopcourse.grading.frames import Channel
 
 COURSE = Path(__file__).resolve().parents[1]
 PACKAGES = (COURSE, Path(koopteach.__file__).resolve().parent)
-HIDDEN = ("exercises", "teaching", "authoring")  # folders of the course that no answer needs
+HIDDEN = tuple(COURSE / name for name in ("exercises", "teaching", "authoring"))  # what no answer needs
+EXCHANGES = (Path("/usr/local/share/nbgrader"), Path("/usr/share/nbgrader"))  # where nbgrader may keep submissions
 WRITABLE = 16 << 20  # bytes, in memory
 _START, _END, _GRACE = 180.0, 30.0, 3.0  # seconds to load torch, to clear up after a job, to go by itself
 _ENTER = (
@@ -41,12 +43,17 @@ class Ended(NamedTuple):
 
 
 class Sandbox:
-    """Jobs of one submission, each in a process of its own. ``without`` leaves protections out, for tests alone."""
+    """Jobs of one submission, each in a process of its own.
+
+    Args:
+        without: protections to leave out, for tests alone.
+        hidden: folders that are empty within, also where they lie below the system's or Python's.
+    """
 
     isolation = "bubblewrap"
 
-    def __init__(self, without: frozenset[str] = frozenset()) -> None:
-        words = command(without)
+    def __init__(self, without: frozenset[str] = frozenset(), hidden: Sequence[Path] = ()) -> None:
+        words = command(without, hidden)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ready, self._said = False, tempfile.TemporaryFile()  # noqa: SIM115 (closed with the object)
         try:
@@ -142,7 +149,7 @@ def inside(descriptor: int, without: frozenset[str]) -> list[str]:
     return [sys.executable, "-I", "-B", "-c", _ENTER, str(descriptor), ",".join(sorted(without)), *homes]
 
 
-def command(without: frozenset[str]) -> list[str]:
+def command(without: frozenset[str], hidden: Sequence[Path] = ()) -> list[str]:
     """bubblewrap and its options."""
     program = shutil.which("bwrap")
     if program is None:
@@ -154,24 +161,32 @@ def command(without: frozenset[str]) -> list[str]:
         words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         words += ["--unshare-user", "--uid", "61184", "--gid", "61184"]
-    return [*words, *_files(without), *_environment()]
+    return [*words, *_files(without, hidden), *_environment()]
 
 
-def _files(without: frozenset[str]) -> list[str]:
+def _files(without: frozenset[str], hidden: Sequence[Path]) -> list[str]:
     words = ["--perms", "0755", "--tmpfs", "/dev"]
     for device in ("null", "zero", "random", "urandom"):
         words += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     words += ["--perms", "1777", "--size", str(WRITABLE), "--tmpfs", "/tmp"]
     for path in _system():
         words += ["--symlink", os.readlink(path), str(path)] if path.is_symlink() else _bound(path)
-    for path in (*_python(), *PACKAGES):
+    shown = [*_python(), *PACKAGES]
+    for path in shown:
         words += _bound(path)
-    hidden = [] if "hidden" in without else [COURSE / name for name in HIDDEN if (COURSE / name).is_dir()]
-    for path in hidden:
+    empty = [] if "hidden" in without else _below((*HIDDEN, *EXCHANGES, *hidden), [*_system(), *shown])
+    for path in empty:
         words += ["--perms", "0755", "--tmpfs", str(path)]
-    for path in () if "read-only" in without else ("/dev", *hidden, "/"):
+    for path in () if "read-only" in without else ("/dev", *empty, "/"):
         words += ["--remount-ro", str(path)]
     return [*words, "--chdir", "/tmp"]
+
+
+def _below(paths: Iterable[Path], shown: Sequence[Path]) -> list[Path]:
+    """Where those of the folders that lie in others would be seen with them."""
+    pairs = [(path.resolve(), home) for path in paths if path.is_dir() for home in shown if not home.is_symlink()]
+    seen = {home / path.relative_to(home.resolve()) for path, home in pairs if path.is_relative_to(home.resolve())}
+    return sorted(seen - {*shown})
 
 
 def _bound(path: Path) -> list[str]:

@@ -46,8 +46,12 @@ def find(folder: Path, lessons: Collection[str]) -> list[Submission]:
 
 def students(folder: Path) -> list[Path]:
     """The students' folders."""
-    home = folder / "submitted" if (folder / "submitted").is_dir() else folder
-    return sorted(entry for entry in home.iterdir() if not _skipped(entry) and entry.is_dir())
+    return sorted(entry for entry in home(folder).iterdir() if not _skipped(entry) and entry.is_dir())
+
+
+def home(folder: Path) -> Path:
+    """Where the students' folders are: below nbgrader's course folder, or this one."""
+    return folder / "submitted" if (folder / "submitted").is_dir() else folder
 
 
 def read(path: Path, most: int) -> bytes:
@@ -80,8 +84,12 @@ def handed_in(path: Path) -> datetime:
     stamp = path.parent / "timestamp.txt"
     try:
         return _moment(read(stamp, 200).decode("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
+        pass
+    try:
         return datetime.fromtimestamp(path.lstat().st_mtime, UTC)
+    except (ValueError, OverflowError, OSError):  # of a year that no calendar has
+        return datetime.fromtimestamp(0, UTC)
 
 
 _BINARY = getattr(os, "O_BINARY", 0)

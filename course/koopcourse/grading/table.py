@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from koopcourse.grading.copies import Alike
@@ -11,7 +12,7 @@ from koopcourse.grading.marks import DIGITS, Marks
 
 _BEFORE = ("student", "lesson", "points", "of")
 _AFTER = ("problem", "alike", "uses", "file", "handed_in", "replaces", "isolation")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = r"(^|;)(?=\s*[=+@-])"  # other countries separate cells by semicolons
 
 
 def table(marks: Sequence[Marks], groups: Iterable[Alike]) -> str:
@@ -43,5 +44,5 @@ def _with_whom(groups: Iterable[Alike]) -> Mapping[tuple[str, str], str]:
 
 
 def _plain(cell: object) -> object:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    """Text in one line that no spreadsheet takes for a formula."""
+    return re.sub(_FORMULA, r"\1'", re.sub(r"[\x00-\x1f\x7f]", " ", cell)) if isinstance(cell, str) else cell

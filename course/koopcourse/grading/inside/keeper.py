@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -113,7 +112,3 @@ def _try_out(lock_up: Callable[[], None]) -> list[str]:
         told = file.read()
     _end(child)
     return json.loads(told or b'["the jail cannot be tried out"]')
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
