@@ -23,6 +23,10 @@ BROWSERS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     os.path.join(os.environ.get("PROGRAMFILES", ""), "Google", "Chrome", "Application", "chrome.exe"),
 )
+QUIET = (  # a browser without questions, updates and telemetry
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 # A kernel that is just ending keeps its history open, which Windows does not let anybody delete.
 _scratch = tempfile.TemporaryDirectory(prefix="koopteach-tests-", ignore_cleanup_errors=True)
 
@@ -108,6 +112,17 @@ def _figures_without_window() -> None:
 def chromium() -> str:
     """The path of the browser that tests marked ``browser`` drive."""
     return next(path for path in map(shutil.which, BROWSERS) if path)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator:
+    """That browser, started once for the tests of a file."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        window = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        yield window
+        window.close()
 
 
 def _no_gpu() -> str:

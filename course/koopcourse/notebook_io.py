@@ -72,6 +72,11 @@ def read_notebook(path: Path) -> NotebookNode:
     return notebook
 
 
+def title(notebook: NotebookNode) -> str:
+    """What a lesson or a sheet is called: its first line."""
+    return notebook.cells[0].source.splitlines()[0].lstrip("# ")
+
+
 def notebook_bytes(notebook: NotebookNode) -> bytes:
     """What :func:`write_notebook` writes: sorted keys, an indent of one, a last line end."""
     import nbformat

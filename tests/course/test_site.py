@@ -307,7 +307,6 @@ def test_the_site_is_small(site):
 
 # ------------------------------------------------------------------ in a browser
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 SET = "() => window.MathJax?.startup?.promise?.then(() => true) ?? true"
 WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 AXE = "axe.run(document, {resultTypes: ['violations'], preload: false})"
@@ -330,16 +329,6 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium, site):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        window = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield window
-        window.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -15,7 +14,7 @@ from koopcourse.teaching.slides.chosen import DECKS
 from koopcourse.teaching.slides.command import FORMULAS, main, write
 from koopcourse.teaching.slides.deck import deck
 from koopcourse.teaching.slides.picks import Pick, figure, formula, sentence, slide, text
-from tests.needs import missing, needs
+from tests.needs import needs
 
 needs("nbconvert")
 
@@ -110,19 +109,6 @@ FITS = """() => {
     const low = [...body.querySelectorAll('img')].map(image => image.clientHeight);
     return [Math.max(...found), Math.min(...low, 720)];
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = needs("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        found = shutil.which("chromium") or shutil.which("google-chrome")
-        try:
-            started = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        except playwright.Error as problem:
-            missing(f"no browser: {str(problem).splitlines()[0]}")
-        yield started
-        started.close()
 
 
 @pytest.mark.slow

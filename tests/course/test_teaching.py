@@ -15,7 +15,7 @@ from koopcourse.authoring.tree import Course
 from koopcourse.checks import declared
 from koopcourse.teaching import graph, grids, guide
 from koopcourse.teaching.misconceptions import page, page_name
-from koopcourse.teaching.plain import escaped, lessons, plain_spaces, relinked
+from koopcourse.teaching.plain import escaped, from_the_root, lessons, plain_spaces
 from koopcourse.teaching.prompts import prompt, prompts
 from koopcourse.teaching.schedules import DAY, EVENING, FIFTEEN_WEEKS, SCHEDULES, TEN_WEEKS, TWO_DAYS
 from koopcourse.teaching.timetable import exercises, faults, left, lesson, pause
@@ -75,8 +75,8 @@ def test_a_guide_that_lost_a_mark_is_refused():
 
 def test_words_are_shown_as_they_are_and_links_lead_from_the_root():
     assert escaped("|x|^2 (*=) a_b <c> [d]") == r"\|x\|^2 (\*=) a\_b \<c\> \[d\]"
-    assert relinked("[a](02_edmd.ipynb) [b](../results/a.md) [c](https://d)", "notebooks") == (
-        "[a](notebooks/02_edmd.ipynb) [b](results/a.md) [c](https://d)"
+    assert from_the_root("[a](02_edmd.ipynb#x) [b](../results/a.md) [c](https://d) [e](#f)", "notebooks/05.py") == (
+        "[a](notebooks/02_edmd.ipynb#x) [b](results/a.md) [c](https://d) [e](#f)"
     )
     assert plain_spaces(r"$\sqrt2\,dW$") == r"$\sqrt2 dW$"
 

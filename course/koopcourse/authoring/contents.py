@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from koopcourse.authoring import roads
 from koopcourse.authoring.lesson_rules import MINUTES
 from koopcourse.authoring.tree import Course, Script
-from koopcourse.notebook_io import read_notebook, read_script
+from koopcourse.notebook_io import read_notebook, read_script, title
 
 PICTURE = "docs/picture.png"
 BLOCK = "<!-- {name} -->\n{text}\n<!-- end of {name} -->"
@@ -74,11 +74,11 @@ def table(course: Course) -> str:
 
 
 def _row(lesson: Script, exercises: Script | None) -> str:
-    first = read_script(lesson.path).cells[0].source
-    title = first.splitlines()[0].lstrip("# ")
+    notebook = read_script(lesson.path)
+    first = notebook.cells[0].source
     facts = [_found(re.compile(_FACT.format(name=name), re.I), first).strip() for name in ("level", "device")]
     name = f"| [{lesson.path.stem}](notebooks/{lesson.notebook.name})"
-    return " | ".join([name, title, _found(MINUTES, first), *facts, _work(exercises) + " |"])
+    return " | ".join([name, title(notebook), _found(MINUTES, first), *facts, _work(exercises) + " |"])
 
 
 def _work(exercises: Script | None) -> str:

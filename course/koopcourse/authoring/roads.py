@@ -43,9 +43,8 @@ def prerequisites(script: Script) -> tuple[str, ...]:
 
 def lessons_of(road: Road, course: Course) -> list[Script]:
     """The lessons of a road, in its order."""
-    lessons = {script.lesson: script for script in course.scripts("notebooks")}
-    every = {script.lesson: script for script in course.scripts("solutions")} | lessons
-    return [every[lesson] for lesson in road.lessons] if road.lessons else list(lessons.values())
+    every = course.lessons()
+    return [every[lesson] for lesson in road.lessons] if road.lessons else course.scripts("notebooks")
 
 
 def gaps(road: Road, course: Course) -> list[str]:

@@ -60,6 +60,11 @@ class Course:
         """All sources in order, or those of the named folders."""
         return [Script(path) for kind in kinds or SOURCES for path in sorted((self.root / kind).glob("*.py"))]
 
+    def lessons(self) -> dict[str, Script]:
+        """By number, in order, what is read first: the lesson, or a sheet that is lesson and exercises in one."""
+        scripts = {script.lesson: script for script in (*self.scripts("solutions"), *self.scripts("notebooks"))}
+        return dict(sorted(scripts.items()))
+
     def notebooks(self, *folders: str) -> list[Path]:
         """The stored notebooks of these folders."""
         return [path for folder in folders for path in sorted((self.root / folder).glob("*.ipynb"))]

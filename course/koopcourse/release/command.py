@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from koopcourse.authoring.tree import Course
+from koopcourse.checks import declared
 from koopcourse.release import bundle, folder
 from koopcourse.release.contents import Choice, Release, gather
 
@@ -104,8 +105,8 @@ def chosen(course: Course, known: dict, options: argparse.Namespace) -> Choice:
 def numbers(course: Course, text: str) -> tuple[str, ...]:
     """``("01", "05")`` for ``01,05``; every lesson for ``all``."""
     if text == "all":
-        return tuple(sorted({script.lesson for script in course.scripts("notebooks", "solutions")}))
-    return tuple(sorted({word.strip().zfill(2) for word in text.split(",") if word.strip()}))
+        return tuple(course.lessons())
+    return tuple(sorted(set(declared.named(text))))
 
 
 def say(target: Path, choice: Choice, made: Release, changed: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from koopcourse.authoring.minutes import promised
 from koopcourse.authoring.tree import Script
 from koopcourse.checks.declared import load
-from koopcourse.notebook_io import read_script
+from koopcourse.notebook_io import read_script, title
 
 IGNORED = [
     *(".venv/", "work/", "wheels/", "__pycache__/", "*.egg-info/", "build/"),
@@ -103,12 +103,11 @@ def lessons_table(scripts: Sequence[Script], listed: Sequence[Row], there: Seque
     """One row a lesson: what it is called, how long it takes, its exercises and their points."""
     lines = ["| lesson | | minutes | exercises | points |", "|---|---|---|---|---|"]
     for script in scripts:
-        title = read_script(script.path).cells[0].source.splitlines()[0].lstrip("# ")
         mine = [row.points for row in listed if row.lesson == script.lesson]
         links = [f"{folder}/{script.path.stem}.ipynb" for folder in ("notebooks", "exercises")]
         lesson, sheet = (link if link in there else "" for link in links)
         name, count = f"[{script.path.stem}]({lesson or sheet})", f"[{len(mine)}]({sheet})" if sheet else ""
-        lines.append(f"| {name} | {title} | {promised(script)} | {count} | {sum(mine)} |")
+        lines.append(f"| {name} | {title(read_script(script.path))} | {promised(script)} | {count} | {sum(mine)} |")
     return "\n".join(lines)
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import posixpath
-import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from koopcourse.authoring.links import Link, relinked
 from koopcourse.authoring.roads import prerequisites
 from koopcourse.authoring.tree import Course, Script
 from koopcourse.notebook_io import read_notebook
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-LINK = re.compile(r"(?<!!)\[(?P<text>[^\[\]]*)\]\((?P<target>[^()\s]+)\)")
 
 
 def chosen(course: Course, lessons: Collection[str]) -> dict[str, NotebookNode]:
@@ -38,27 +35,22 @@ def without_dead_links(notebooks: dict[str, NotebookNode]) -> set[str]:
     for path, notebook in notebooks.items():
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                dead = dead_links(path, cell.source, notebooks)
-                cell.source = unlinked(cell.source, dead)
-                lost |= set(dead.values())
+                cell.source, dead = unlinked(cell.source, path, notebooks)
+                lost |= dead
     return lost
 
 
-def unlinked(markdown: str, targets: Collection[str]) -> str:
-    """The text with only the words of the links to these targets."""
-    return LINK.sub(lambda link: link["text"] if link["target"] in targets else link[0], markdown)
+def unlinked(markdown: str, path: str, there: Collection[str]) -> tuple[str, set[str]]:
+    """A page's text with only the words of its links to files that are not there, and the paths of these."""
+    lost: set[str] = set()
 
+    def instead(link: Link) -> str:
+        if link.place in there:
+            return f"[{link.words}]({link.target}{link.fragment})"
+        lost.add(link.place)
+        return link.words
 
-def dead_links(path: str, markdown: str, there: Collection[str]) -> dict[str, str]:
-    """The relative links of a page that lead to no file that is there: the target as written, and its path."""
-    found = {}
-    for link in LINK.finditer(markdown):
-        target = link["target"].partition("#")[0]
-        if target and "://" not in target and not target.startswith("mailto:"):
-            place = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-            if place not in there:
-                found[link["target"]] = place
-    return found
+    return relinked(markdown, path, instead), lost
 
 
 def asked_for(course: Course, lessons: Collection[str]) -> dict[str, list[str]]:
@@ -69,8 +61,8 @@ def asked_for(course: Course, lessons: Collection[str]) -> dict[str, list[str]]:
 
 
 def reading(course: Course, lessons: Collection[str]) -> list[Script]:
-    """For each number what is read first: the lesson, or the sheet that is lesson and exercises in one."""
-    scripts = {script.lesson: script for script in (*course.scripts("solutions"), *course.scripts("notebooks"))}
+    """For each number what is read first."""
+    scripts = course.lessons()
     return [scripts[lesson] for lesson in sorted(lessons)]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import html
-import struct
+import io
 from pathlib import Path
 
 from nbformat import NotebookNode
+from PIL import Image
 
 FOLDER = "_figures"  # of the site
 FIGURE = (
@@ -39,12 +40,10 @@ def stored(output: NotebookNode, name: str, files: dict[str, bytes]) -> str:
     return FIGURE.format(folder=FOLDER, file=name, alt=html.escape(alt), size=size(data))
 
 
-def size(png: bytes) -> str:
-    """Width and height as attributes, so that the text below does not jump when the picture comes; "" of no PNG."""
-    if png[:8] != b"\x89PNG\r\n\x1a\n":
-        return ""
-    width, height = struct.unpack(">II", png[16:24])
-    return f' width="{width}" height="{height}"'
+def size(picture: bytes) -> str:
+    """Width and height as attributes, so that the text below does not jump when the picture comes."""
+    with Image.open(io.BytesIO(picture)) as image:
+        return f' width="{image.width}" height="{image.height}"'
 
 
 def write(files: dict[str, bytes], folder: Path) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from koopcourse.authoring.contents import PICTURE
+from koopcourse.authoring.links import Link, place, relinked
 from koopcourse.authoring.minutes import promised
 from koopcourse.authoring.roads import ROADS, lessons_of
 from koopcourse.authoring.tree import Course, Script
-from koopcourse.notebook_io import read_script
+from koopcourse.notebook_io import read_script, title
 from koopcourse.site.address import Address
 from koopcourse.site.docstrings import slug
 from koopcourse.site.notebooks import formulas_in_summaries
@@ -25,7 +26,6 @@ SECTIONS = {
     "package.md": ("For researchers", "Your own data"),
     "licence.md": ("Licence",),
 }
-LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def documents(course: Course, known: Relations, address: Address) -> dict[str, str]:
@@ -67,26 +67,23 @@ def sections(readme: str, names: tuple[str, ...]) -> str:
 def mended(text: str, path: str, site: set[str], address: Address) -> str:
     """Links to files that are no pages lead to the repository, or are plain text while it has no address."""
 
-    def mend(found: re.Match[str]) -> str:
-        words, target, fragment = found[1], found[2], found[3] or ""
-        if "://" in target or target.startswith("mailto:"):
-            return found[0]
-        place = _inside(path, target)
-        if place == "README.md":
-            return f"[{words}]({_back(path)}start.md)"
-        if place in ("results", "results/"):
-            return f"[{words}]({_back(path)}results/index.md)"
-        if place in site:
-            return f"[{words}]({target}{fragment})"
-        return f"[{words}]({address.file(place)})" if address.url else words
+    def instead(link: Link) -> str:
+        if link.place == "README.md":
+            return f"[{link.words}]({_back(path)}start.md)"
+        if link.place == "results":
+            return f"[{link.words}]({_back(path)}results/index.md)"
+        if link.place in site:
+            return f"[{link.words}]({link.target}{link.fragment})"
+        return f"[{link.words}]({address.file(link.place)})" if address.url else link.words
 
-    return formulas_in_summaries(LINK.sub(mend, re.sub(r"<!--.*?-->\n?", "", text, flags=re.S)))
+    plain = re.sub(r"<!--.*?-->\n?", "", text, flags=re.S)
+    return formulas_in_summaries(relinked(plain, path, instead))
 
 
 def pictures(path: str, text: str) -> set[str]:
     """The clone's own files that a page shows."""
     shown = re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", text)
-    return {_inside(path, target) for target in shown if "://" not in target}
+    return {place(path, target) for target in shown if "://" not in target}
 
 
 def anchored(text: str) -> str:
@@ -94,15 +91,6 @@ def anchored(text: str) -> str:
     headings = re.findall(r"^#+ (.*)$", text, re.M)
     names = {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-"): slug(heading) for heading in headings}
     return re.sub(r"\]\(#([^)]+)\)", lambda found: f"](#{names.get(found[1], found[1])})", text)
-
-
-def _inside(path: str, target: str) -> str:
-    """Where a link leads, from the root on."""
-    here = Path("/root") / Path(path).parent / target
-    parts: list[str] = []
-    for part in here.parts[2:]:
-        parts = parts[:-1] if part == ".." else [*parts, part]
-    return "/".join(parts)
 
 
 def _back(path: str) -> str:
@@ -199,12 +187,12 @@ def _lessons(course: Course) -> Iterator[str]:
         facts = [f"{promised(script) or '?'} minutes"]
         if sheet := sheets.get(script.path.stem):
             facts.append(f'<a href="exercises/{script.path.stem}.html">exercises</a>, {promised(sheet) or "?"} minutes')
-        title = html.escape(_title(script))
-        yield LESSON.format(number=script.lesson, href=_page(script), title=title, facts=" · ".join(facts))
+        words = {"title": html.escape(_title(script)), "facts": " · ".join(facts)}
+        yield LESSON.format(number=script.lesson, href=_page(script), **words)
 
 
 def _title(script: Script) -> str:
-    return read_script(script.path).cells[0].source.splitlines()[0].lstrip("# ")
+    return title(read_script(script.path))
 
 
 def _page(script: Script) -> str:

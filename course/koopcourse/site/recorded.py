@@ -7,6 +7,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from koopcourse.authoring.recordings import read
+from koopcourse.site import figures
+
 FOLDER = "_recorded"  # of the site
 NOTE = "recorded: move one control at a time, the others go back to where they start"
 WIDGET = """<figure class="recorded" role="group" aria-label="Recorded widget">
@@ -37,11 +40,7 @@ def recordings(folder: Path) -> list[Recording]:
     Raises:
         ValueError: a control whose lists differ in length, or a frame that is not there.
     """
-    index = folder / "widgets.json"
-    if not index.is_file():
-        return []
-    entries = json.loads(index.read_text(encoding="utf-8"))
-    found = [Recording(entry["cell"], entry["call"], tuple(entry["controls"])) for entry in entries]
+    found = [Recording(entry["cell"], entry["call"], tuple(entry["controls"])) for entry in read(folder)]
     for recording in found:
         for control in recording.controls:
             _check(control, folder)
@@ -67,7 +66,7 @@ def widget(recording: Recording, folder: Path, files: dict[str, bytes]) -> str:
     return WIDGET.format(
         first=_address(folder.name, first["frames"][start]),
         alt=html.escape(first["alts"][start]),
-        size=_size(folder / first["frames"][start]),
+        size=figures.size((folder / first["frames"][start]).read_bytes()),
         controls=controls,
         note=NOTE if len(recording.controls) > 1 else NOTE.split(":")[0],
     )
@@ -91,11 +90,3 @@ def _control(recording: Recording, number: int, stem: str) -> str:
 
 def _address(stem: str, frame: str) -> str:
     return f"../{FOLDER}/{stem}/{frame}"
-
-
-def _size(picture: Path) -> str:
-    """Width and height as attributes where Pillow, which Matplotlib brings, can read the picture."""
-    from PIL import Image
-
-    with Image.open(picture) as image:
-        return f' width="{image.width}" height="{image.height}"'

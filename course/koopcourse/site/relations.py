@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from koopcourse.authoring.tree import Course
-from koopcourse.notebook_io import read_notebook
+from koopcourse.notebook_io import read_notebook, title
 from koopcourse.site.names import NAMES
 
 PAGE = re.compile(r"results/([\w-]+)|experiments ([\w-]+)|page_picture\(\s*\"([\w-]+)\"")
@@ -50,11 +50,6 @@ def relations(course: Course) -> Relations:
         results={stem: pages_in(stem, notebook, pages) for stem, notebook in notebooks.items()},
         sheets=frozenset(path.stem for path in course.notebooks("exercises")),
     )
-
-
-def title(notebook: NotebookNode) -> str:
-    """The first heading."""
-    return notebook.cells[0].source.splitlines()[0].lstrip("# ")
 
 
 def short(text: str) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from koopcourse.authoring.links import relinked
 from koopcourse.authoring.minutes import promised
 from koopcourse.authoring.roads import prerequisites
 from koopcourse.authoring.sheet import Sheet
@@ -80,21 +81,18 @@ class Lesson:
         heading = self.sheet.find(words)
         text = "\n".join(cell.source for cell in self.sheet.section(heading)) if heading else ""
         text = text.partition(f"# {heading.text}\n")[2].split("\n## ")[0] if heading else ""
-        return [plain_spaces(relinked(item, self.script.kind)) for item in _ITEM.findall(text)]
+        return [plain_spaces(from_the_root(item, self.script.name)) for item in _ITEM.findall(text)]
 
 
 def lessons(course: Course) -> dict[str, Lesson]:
     """All lessons in order, the evening last."""
     solutions = {script.lesson: script for script in course.scripts("solutions")}
-    scripts = solutions | {script.lesson: script for script in course.scripts("notebooks")}
-    return {digits: Lesson(script, solutions[digits]) for digits, script in sorted(scripts.items())}
+    return {digits: Lesson(script, solutions[digits]) for digits, script in course.lessons().items()}
 
 
-def relinked(markdown: str, folder: str) -> str:
-    """Links of a page in ``folder`` as a page at the root writes them."""
-    return re.sub(
-        r"\]\((?!https?:|#)(\.\./)?([^)]+)\)", lambda m: f"]({m[2] if m[1] else f'{folder}/{m[2]}'})", markdown
-    )
+def from_the_root(markdown: str, page: str) -> str:
+    """Links of a page as a page at the root writes them."""
+    return relinked(markdown, page, lambda link: f"[{link.words}]({link.place}{link.fragment})")
 
 
 def plain_spaces(markdown: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from koopcourse.authoring.tree import Course
+from koopcourse.checks import declared
 from koopcourse.teaching.slides.chosen import DECKS
 from koopcourse.teaching.slides.deck import deck
 
@@ -57,10 +58,5 @@ def _parser() -> argparse.ArgumentParser:
         description=f"Write slides of lessons {', '.join(DECKS)} to DIR; open them in any browser, without network.",
     )
     told.add_argument("folder", metavar="DIR", type=Path)
-    told.add_argument("--lessons", type=_digits, default=(), metavar="05", help="slides of these alone")
+    told.add_argument("--lessons", type=declared.named, default=(), metavar="05", help="slides of these alone")
     return told
-
-
-def _digits(text: str) -> tuple[str, ...]:
-    """``("05", "10")`` for ``05,10``."""
-    return tuple(word.strip().zfill(2) for word in text.split(",") if word.strip())
