@@ -151,8 +151,8 @@ EXPERIMENT = Experiment(
     picture=Picture(picture, ALT),
     about=(
         "The table above is for the ring of eight, standard deviation 0.3, from one mode.\n\n"
-        "Particles after Koopman spectral Wasserstein gradient descent (arXiv 2512.18837, version 1). Unless a row says "
-        "otherwise: 5,000 exact samples are the data, from which the package's default dictionary and GeneratorEDMD "
+        "Particles after Koopman spectral Wasserstein gradient descent (arXiv 2512.18837, version 1). Unless a row "
+        "says otherwise: 5,000 exact samples are the data, from which the package's default dictionary and GeneratorEDMD "
         "learn the spectrum; 800 particles; *damped* is the package's default (60 steps), *paper* the paper's metric "
         "(200 steps of size 0.5, none longer than a tenth of the data's size, or than a quarter of it: *wide limiter*; "
         "*ladder*: 50 steps on each of a ladder of spectra).\n\n"
