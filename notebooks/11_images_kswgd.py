@@ -98,7 +98,7 @@ plotting.picture_rows(film, alt=alt)
 # **Tweedie's formula**: if $y$ is data plus Gaussian noise of variance $v$, the best guess of the data is $y+v\,s(y)$, $s$ the score of the
 # law of $y$; for small $v$ the data's own nearly serves. A sampler's last step may use it to take off the blur that is left.
 #
-# **Judges**, in the features of a classifier: the **Frechet distance**, the squared $W_2$ of the two samples' Gaussians,
+# **Judges**, in the features of a classifier: the **Frechet distance**, the squared $W_2$ of the two samples' Gaussians $N(\mu,A)$ and $N(\nu,B)$,
 #
 # $$|\mu-\nu|^2+\mathrm{tr}\big(A+B-2(AB)^{1/2}\big), \tag{4}$$
 #
@@ -199,7 +199,7 @@ def line(name, numbers, spent=""):
 
 
 # %% [markdown]
-# Two floors: real codes drawn at random, and as many training codes that were picked to lie evenly (`kt.herd`). The law of KSWGD is judged by
+# Two floors: training codes drawn at random, and as many picked to lie evenly (`kt.herd`); both are copies, so for *nearest* and *halves* the floors are 1 and 1/2. The law of KSWGD is judged by
 # random parts of a run of ten times as many particles and read beside the first; the 580 particles of our picture, as they are, beside the second.
 
 # %%
@@ -212,7 +212,7 @@ ours, as_they_are, noise = law(large), judge(run.final), law(start)
 # %% tags=["collapsed", "nbval-ignore-output"]
 head()
 line("noise, the start", noise)
-line("real codes, at random", floor)
+line("training codes, at random", floor)
 line("KSWGD, parts of a large run", ours)
 line("training codes, picked evenly", even)
 line("KSWGD, 580 as they are", as_they_are, f"{seconds:.1f}")
@@ -381,6 +381,7 @@ def best(settings):
 
 
 # %% tags=["nbval-ignore-output"]
+# The longest cell of the lesson: half a minute, most of it for the flow.
 scores = [kt.kde_score(z, silverman * scale) for scale in (1, 0.5, 0.25)]
 rivals["ULA, KDE score, best of 3"] = best(
     [carried(kt.ULA(s, step_size=0.02), 100) for s in scores]
@@ -398,7 +399,7 @@ laws = {name: law(codes) for name, codes in drawn.items()}
 picked = {name: judge(codes[kt.herd(codes, n)]) for name, codes in drawn.items()}
 alone = {name: judge(codes) for name, codes in rivals.items()}
 head()
-line("real codes, at random", floor)
+line("training codes, at random", floor)
 line("KSWGD, law", ours)
 line("KSWGD, denoised, law", sharp)
 for name, numbers in (laws | alone).items():
@@ -414,7 +415,8 @@ assert short["Frechet"] > 2 * max(mixed["Frechet"], sharp["Frechet"], flowed["Fr
 assert abs(sharp["Frechet"] - mixed["Frechet"]) < 0.35 * floor["Frechet"]
 assert abs(sharp["Frechet"] - flowed["Frechet"]) < 0.35 * floor["Frechet"]
 assert last["Frechet"] < 1.2 * mixed_even["Frechet"] < 1.2 * 1.5 * even["Frechet"]
-assert flowed_even["Frechet"] < flowed["Frechet"] and flowed["halves"] < sharp["halves"]
+assert flowed_even["Frechet"] < flowed["Frechet"]
+assert flowed["halves"] < min(sharp["halves"], mixed["halves"])
 redrawn, langevin, maps_of_data = alone.values()
 assert max(abs(redrawn["halves"] - 0.65), abs(langevin["halves"] - 0.65)) < 0.03
 assert min(redrawn["halves"], langevin["halves"]) > max(sharp["halves"], mixed["halves"]) + 0.03
@@ -443,7 +445,7 @@ plotting.picture_rows(shown, alt=alt)
 # %% [markdown]
 # In *law* KSWGD and the mixture are level, above real codes. In evenness, too: draws of the mixture, picked, do what KSWGD's particles do as they
 # are, and so do the training codes. The flow has to learn the gaps from 1,160 codes: with a small budget it is far behind,
-# with a large one, of many times our CPU time, it is level, and it memorises least. ULA with half of Silverman's bandwidth pays with copies (*halves* 0.65), as drawing the data
+# with a large one, of many times our CPU time, it is level, and it memorises least. ULA at its best bandwidth pays with copies (*halves* 0.65), as drawing the data
 # again does. DMPS is far behind. KSWGD is *transport to the data*, without training, and its pictures are as
 # new as its kernels are wide.
 #
@@ -576,7 +578,10 @@ pick = [58 * label + 7 for label in range(10)]
 spent = f"{process_time() - began:.1f}"
 
 # %% tags=["collapsed", "nbval-ignore-output"]
-alt = "One generated digit of each class from 0 to 9, in order."
+alt = (
+    "One generated digit of each class from 0 to 9, in order and not chosen: most are clear, one or"
+    " two faint."
+)
 plotting.picture_rows(
     {"by class": autoencoder.decode(by_class[pick])}, columns=images.class_names, alt=alt
 )
