@@ -60,7 +60,7 @@ def dissipation(seed: int, target: str, method: str, start: str) -> dict[str, fl
 # The rows, and what is said of them before they are computed
 
 CLAIM = (
-    "*Version 3 claims* (abstract of May 2026, without images and without the word training-free) an approximately "
+    "*Version 3 claims* (its abstract has neither images nor the word training-free any more) an approximately "
     "constant rate of dissipation, hence linear convergence and no vanishing gradient. *Our reading of the abstract*: "
     "400 particles move in small steps (0.05, 160 of them) without noise, and the rate at which the energy decays, "
     "2 by the paper, is taken over each of eight parts of the run until a millionth is left. *Held* if the slowest of "
