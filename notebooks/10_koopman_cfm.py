@@ -817,7 +817,7 @@ kc.show("MeanFlow's gap, relative to u", gap.norm() / u.norm(), digits=2)
 # - Every $\lambda$ has eigenfunctions (7), and a pair of any **mild** rate fits the paths. Report what survives a change of seed.
 # - One Euler step of a straight flow is the Koopman model with a nilpotent $L$.
 # - Direct regression is as good for samples, the map (6) a fair rival on the path. The lift gives all times from one evaluation,
-#   the inverse, and modes.
+#   the inverse, and modes. To keep: `docs/takeaways/flows.md`.
 
 # %% [markdown]
 # ## References

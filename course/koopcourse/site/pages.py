@@ -36,6 +36,7 @@ def documents(course: Course, known: Relations, address: Address) -> dict[str, s
     paths = [
         *DOCUMENTS,
         *teaching,
+        *takeaways(course),
         *(f"results/{path.name}" for path in sorted((course.root / "results").glob("*.md"))),
     ]
     texts |= {
@@ -52,6 +53,11 @@ def documents(course: Course, known: Relations, address: Address) -> dict[str, s
         )
     texts["results/index.md"] = _list("Results", RESULTS, {p: t for p, t in texts.items() if p.startswith("results/")})
     return texts
+
+
+def takeaways(course: Course) -> list[str]:
+    """The pages to keep, one for each part of the course."""
+    return [path.relative_to(course.root).as_posix() for path in sorted(course.root.glob("docs/takeaways/*.md"))]
 
 
 RESULTS = "What the lessons claim, measured: seeds that nobody tuned on, beside noise floors and rivals."
@@ -206,7 +212,8 @@ def _trees(course: Course, texts: dict[str, str]) -> Iterator[str]:
         for script in course.scripts("notebooks")
     ]
     yield TREE.format(caption="Lessons", entries="\n".join(["Start <start>", *lessons, "Exercises <exercises/index>"]))
-    rest = ["results/index", *(path for path in DOCUMENTS[:2] if path in texts), "package.md", "api/index"]
+    beside = [path for path in (*takeaways(course), *DOCUMENTS[:2]) if path in texts]
+    rest = ["results/index", *beside, "package.md", "api/index"]
     yield TREE.format(caption="Beside them", entries="\n".join(path.removesuffix(".md") for path in rest))
     about = [path for path in (*DOCUMENTS[2:], "licence.md") if path in texts]
     yield TREE.format(caption="The project", entries="\n".join(path.removesuffix(".md") for path in about))
