@@ -220,6 +220,8 @@ PRETENDS = {
     "a large tensor": "import torch\ndef answer(*a): return torch.zeros(10**8)",
     "a wide tensor of nothing": "import torch\ndef answer(*a): return torch.zeros(1).expand(10**12)",
     "a whole number of a million digits": "def answer(*a): return 10**1000000",
+    "a whole number beyond numpy's": "def answer(*a): return 10**1000",
+    "an exception of half a letter": "def answer(*a): raise ValueError('\\ud800')",
     "a list in itself": "x = []\nx.append(x)\ndef answer(*a): return x",
     "an exception that fails": (
         "class E(Exception):\n    def __str__(self): raise SystemExit\n    __repr__ = __str__\ndef answer(*a): raise E"
@@ -260,6 +262,9 @@ FORGES = {
     "JSON as deep as it goes": forges("frame(b'[' * 10**5)"),
     "no object": forges("frame([1])"),
     "a shape without bytes": forges(f"frame({{'nonce': nonce(), 'changed': [], 'value': {SHAPE}}})"),
+    "a table without rows, wide as a disk": forges(
+        f"frame({{'nonce': nonce(), 'changed': [], 'value': {SHAPE.replace('[', '[0, ')}}})"
+    ),
     "a function": forges(f"frame({{'nonce': nonce(), 'changed': [], 'value': {PICKLE}}}, b'cos\\nsystem')"),
     "a half frame": "def answer(*a):\n    os.write(3, struct.pack('!II', 1000, 0))\n    os._exit(0)",
 }

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from koopcourse.checks.declared import HOME
-from koopcourse.grading.frames import MOST_BYTES, Garbage
+from koopcourse.grading.frames import MOST_BYTES, MOST_RESULT, Garbage
 
 MOST_PARTS, MOST_AXES, MOST_NAMES, DEEPEST = 300_000, 8, 100, 4
 _KINDS = (
@@ -131,6 +131,7 @@ def _number(value: Any) -> Any:
 class _Unpacker:
     def __init__(self, raw: bytes, trusted: bool) -> None:
         self._raw, self._trusted, self.place = raw, trusted, 0
+        self._most = MOST_BYTES if trusted else MOST_RESULT
         self._parts, self._others = MOST_PARTS, dict[str, Any]()
 
     def unpack(self, what: Any, depth: int) -> Any:
@@ -169,7 +170,7 @@ class _Unpacker:
         shape, dtype = what["shape"], kinds[what["dtype"]]
         if len(shape) > MOST_AXES or any(type(size) is not int or size < 0 for size in shape):
             raise Garbage("no shape")
-        if math.prod(size or 1 for size in shape) * dtype.itemsize > MOST_BYTES:  # a sum over no rows would fill them
+        if math.prod(size or 1 for size in shape) * dtype.itemsize > self._most:  # products fill it
             raise Garbage("a shape larger than any result")
         data = bytearray(self._take(what["bytes"]))
         if len(data) != math.prod(shape) * dtype.itemsize:

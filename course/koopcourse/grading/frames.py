@@ -10,6 +10,7 @@ from typing import Any
 
 _LENGTHS = struct.Struct("!II")
 MOST_JSON, MOST_BYTES = 8 << 20, 96 << 20  # of one frame
+MOST_RESULT = 4 << 20  # bytes of a result: exercises ask for some thousands, and the grader computes with what comes
 
 
 class Garbage(Exception):
@@ -23,8 +24,8 @@ class Gone(Exception):
 class Channel:
     """One end of a socket that carries frames, with the seconds left to wait for the other end."""
 
-    def __init__(self, end: socket.socket, most_json: int = MOST_JSON, most_bytes: int = MOST_BYTES) -> None:
-        self._end, self._most = end, (most_json, most_bytes)
+    def __init__(self, end: socket.socket, most_bytes: int = MOST_BYTES) -> None:
+        self._end, self._most = end, (MOST_JSON, most_bytes)
 
     def send(self, message: dict[str, Any], raw: bytes = b"", seconds: float | None = None) -> None:
         """Send one frame.

@@ -18,6 +18,6 @@ class Limits:
     """
 
     seconds: float = 10.0
-    patience: float = 3.0
+    patience: float = 10.0
     restarts: int = 3
     notebook: int = 32 << 20

@@ -11,7 +11,7 @@ from koopcourse.checks.guard import Guard
 from koopcourse.checks.probes import Probes, wrong_signature
 from koopcourse.checks.report import State, Verdict
 from koopcourse.grading.codec import pack, unpack
-from koopcourse.grading.frames import MOST_BYTES
+from koopcourse.grading.frames import MOST_RESULT
 from koopcourse.grading.job import Box
 from koopcourse.grading.limits import Limits
 from koopcourse.grading.proxy import Remote
@@ -109,7 +109,7 @@ def _tellable(exercise: Exercise) -> Exercise:
 
 def _seen_from_outside(exercise: Exercise, fact: Identity) -> bool:
     def reference(*arguments: Any) -> Any:
-        return unpack(*pack(exercise.reference(*arguments), MOST_BYTES))
+        return unpack(*pack(exercise.reference(*arguments), MOST_RESULT))
 
     probes = Probes(exercise, reference, Guard())
     held = Guard().call(lambda: fact.holds(reference, probes.fixed.arguments()))

@@ -13,7 +13,7 @@ import torch
 from koopcourse.checks import compare
 from koopcourse.checks.fault import describe
 from koopcourse.grading.codec import TooLarge, pack, unpack
-from koopcourse.grading.frames import MOST_BYTES, Channel
+from koopcourse.grading.frames import MOST_RESULT, Channel
 
 _WORDS, _PARAMETERS = 400, 20
 
@@ -70,7 +70,7 @@ def _called(answer: Any, request: dict[str, Any], raw: bytes) -> tuple[dict[str,
     torch.set_grad_enabled(True)
     try:
         value = answer(*arguments)
-        described, sent = pack(value, MOST_BYTES)
+        described, sent = pack(value, MOST_RESULT)
     except TooLarge as problem:
         told = {"kind": "raised", "error": "TooLarge", "words": f"Your function returned too much: {problem}."}
         return {"fault": told}, b""
