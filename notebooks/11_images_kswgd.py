@@ -221,7 +221,7 @@ random_codes = lambda n, g: z[torch.randperm(len(z), generator=g)[:n]]  # noqa: 
 fresh = profile.generator(15)
 answers = judges.verdict(distance, run.final, random_codes, large=large, generator=fresh)
 kc.show("KSWGD by Frechet distance", answers)
-assert answers.even and answers.floors > 1.05
+assert answers.even and 1.6 > answers.floors > 1.05
 assert (
     as_they_are["Frechet"] < 0.75 * floor["Frechet"]
     and as_they_are["Frechet"] < 1.3 * even["Frechet"]
@@ -236,7 +236,7 @@ assert abs(apart[0] - apart[1]) > 0.1
 
 # %% [markdown]
 # One sampler, two Frechet distances. As they are, its particles are nearer than real codes drawn at random, and so are training codes that were
-# picked: that is evenness, good for averages. The distance of its *law* is above that of real codes, by about half in this run; precision is a little short. Held-out pictures are few: against either half of
+# picked: that is evenness, good for averages. The distance of its *law* is above that of real codes, by a quarter (the line) to a half (the table): random parts differ by a fifth. Precision is a little short. Held-out pictures are few: against either half of
 # them the same sample scores quite differently, so second digits decide nothing.
 #
 # ## What closes the gap, step by step
@@ -381,7 +381,7 @@ def best(settings):
 
 
 # %% tags=["nbval-ignore-output"]
-# The longest cell of the lesson: half a minute, most of it for the flow.
+# The longest cell of the lesson: half a minute or more, most of it for the flow.
 scores = [kt.kde_score(z, silverman * scale) for scale in (1, 0.5, 0.25)]
 rivals["ULA, KDE score, best of 3"] = best(
     [carried(kt.ULA(s, step_size=0.02), 100) for s in scores]
