@@ -199,7 +199,7 @@ def line(name, numbers, spent=""):
 
 
 # %% [markdown]
-# Two floors: training codes drawn at random, and as many picked to lie evenly (`kt.herd`); both are copies, so for *nearest* and *halves* the floors are 1 and 1/2. The law of KSWGD is judged by
+# Two floors: training codes drawn at random, and as many picked to lie evenly (`kt.herd`); both are copies: for *nearest* and *halves* read 1 and 1/2. The law of KSWGD is judged by
 # random parts of a run of ten times as many particles and read beside the first; the 580 particles of our picture, as they are, beside the second.
 
 # %%
@@ -236,7 +236,7 @@ assert abs(apart[0] - apart[1]) > 0.1
 
 # %% [markdown]
 # One sampler, two Frechet distances. As they are, its particles are nearer than real codes drawn at random, and so are training codes that were
-# picked: that is evenness, good for averages. The distance of its *law* is above that of real codes, by a quarter (the line) to a half (the table): random parts differ by a fifth. Precision is a little short. Held-out pictures are few: against either half of
+# picked: that is evenness, good for averages. The distance of its *law* is above that of real codes, by a quarter (line) to a half (table): parts differ by a fifth. Precision is a little short. Held-out pictures are few: against either half of
 # them the same sample scores quite differently, so second digits decide nothing.
 #
 # ## What closes the gap, step by step
