@@ -246,6 +246,13 @@ def test_cells_tagged_solution_are_cut_whole(tmp_path):
     assert cells[1].metadata.tags == ["hint"]
 
 
+def test_what_is_folded_in_a_solution_is_folded_in_the_sheet(tmp_path):
+    path = tmp_path / "05_words.py"
+    path.write_text('# %% tags=["collapsed"]\nx = 1\n\n# %%\nx = 2\n', encoding="utf-8")
+    hidden = [cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in cut(read_script(path)).cells]
+    assert hidden == [True, False]
+
+
 def test_a_marker_without_partner_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"c000.*no partner"):
         cut(notebook_of(tmp_path, "def f():\n    ### BEGIN SOLUTION\n    return 1"))

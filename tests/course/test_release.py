@@ -396,8 +396,8 @@ def alone(there, *command):
     site.mkdir(exist_ok=True)
     (site / "sitecustomize.py").write_text(ALONE, encoding="utf-8")
     paths = os.pathsep.join([str(site), str(there), str(there / "course")])
-    found = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run([sys.executable, *command], cwd=there, env=found, capture_output=True, text=True)
+    found = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run([sys.executable, *command], cwd=there, env=found, capture_output=True, encoding="utf-8")
 
 
 IMPORTS = """

@@ -21,7 +21,7 @@ _SHORT = 4  # lines of so few tokens, such as "return x", give nothing away
 def cut(solution: NotebookNode) -> NotebookNode:
     """The learner's notebook: stubs for solution regions, no cell tagged ``solution``, no outputs.
 
-    Cells keep the ids of the solution's, so that a teacher finds one in the other.
+    Cells keep the ids of the solution's, so that a teacher finds one in the other; what is folded there is folded here.
 
     Raises:
         ValueError: if a solution marker has no partner.
@@ -40,7 +40,8 @@ def cut(solution: NotebookNode) -> NotebookNode:
             raise ValueError(f"cell {cell.id}: a SOLUTION marker has no partner; each BEGIN needs its END.")
         make = {"code": v4.new_code_cell, "markdown": v4.new_markdown_cell}[cell.cell_type]
         kept = [tag for tag in tags if tag != "solution"]
-        cells.append(make(source, id=cell.id, metadata={"tags": kept} if kept else {}))
+        folded = {name: cell.metadata[name] for name in ("jupyter",) if name in cell.metadata}
+        cells.append(make(source, id=cell.id, metadata=folded | ({"tags": kept} if kept else {})))
     metadata = {name: value for name, value in solution.metadata.items() if name != "koopteach"}
     return v4.new_notebook(cells=cells, metadata=metadata, nbformat_minor=5)
 
