@@ -53,7 +53,7 @@ def grade(folder: Path, out: Path, lessons: Sequence[str] | None, trust: bool, l
 def write(out: Path, marks: Sequence[Marks]) -> None:
     """The table and the pages."""
     groups, output = alike(marks), Output(out)
-    output.write("grades.csv", table(marks, groups))
+    output.write("grades.csv", f"\N{BYTE ORDER MARK}{table(marks, groups)}")  # by it Excel knows UTF-8
     output.write("class.html", class_view(marks, groups))
     for student in dict.fromkeys(mark.student for mark in marks):
         text = feedback(student, [mark for mark in marks if mark.student == student])
