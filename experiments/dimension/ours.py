@@ -11,7 +11,7 @@ from experiments.machinery.common import moved, stream, timed
 from koopcourse.judges import evenness
 from koopteach import KSWGD, KoopmanSampler
 
-MOVED, MOST_COLUMNS = 5 * N_JUDGED, 20  # particles of a large run, which takes minutes in more columns
+MOVED, MOST_COLUMNS = 5 * N_JUDGED, 20  # on one spectrum: particles of a large run, minutes in more columns
 
 
 @cache
@@ -28,9 +28,9 @@ def transport(problem: Problem, start: Start, seed: int) -> End:
 
 
 def law_of_transport(problem: Problem, start: Start, seed: int) -> End:
-    """The sampler moves 4,000, of which a random part is judged; the seconds are those of all."""
+    """The sampler moves 8,000, of which a random part is judged; the seconds are those of all."""
     sampler, before = fitted(problem, seed)
-    many, seconds = timed(lambda: sampler.transport(start(MOVED), stream(seed, 3)))
+    many, seconds = timed(lambda: sampler.transport(start(N_MANY), stream(seed, 3)))
     return many, None, before + seconds
 
 

@@ -81,6 +81,19 @@ def test_what_is_missing_of_an_end_is_not_judged():
     assert of_even["even SW2"] == of_law["law SW2"] == problem.distance(x[:800])
 
 
+def test_of_moved_particles_as_many_are_judged_as_of_drawn_ones(monkeypatch):
+    """Ten times 800, so that a random 800 of them keep hardly anything of their evenness."""
+
+    class Still:
+        def transport(self, x0, generator):
+            return x0
+
+    monkeypatch.setattr(ours, "fitted", lambda problem, seed: (Still(), 2.0))
+    many, even, seconds = ours.OURS[ours.LAW](None, lambda n: torch.zeros(n, 1), 0)
+    assert (len(many), even) == (10 * laws.N_JUDGED, None)
+    assert seconds >= 2.0  # the fit's are among them
+
+
 # Counts
 
 
