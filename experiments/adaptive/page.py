@@ -108,7 +108,7 @@ def picture(numbers: dict[str, Numbers]) -> Any:
         ax.set_title(TITLES[target])
         ax.set_xlabel("CPU seconds, fits included")
     axes[0].set_ylabel("distance to the law, in noise floors")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=2, fontsize=8)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=2, fontsize=8, handlelength=3.5)
     return fig
 
 

@@ -34,8 +34,8 @@ def spectral_row(seed: int, target: str, method: str) -> Numbers:
     return _row(SPECTRAL[method], target, seed)
 
 
-def herded_row(seed: int, target: str) -> Numbers:
-    """Rows of the data picked to lie evenly: the start until they are picked, and then as they are."""
+def herded_row(seed: int, target: str, method: str) -> Numbers:
+    """Rows of the data picked to lie evenly: the start until they are picked, then as they are. One method only."""
     x, x0 = data(target, seed), PROBLEMS[target].start(START, seed)
     rows, seconds = timed(lambda: herd(x, N_PARTICLES))
     return _told(target, [x[rows] if seconds <= mark else x0 for mark in MARKS], 0, 0.0)

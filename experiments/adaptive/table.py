@@ -34,7 +34,8 @@ def rows_on(target: str) -> Iterator[Row]:
         for method in methods:
             parameters = {"target": target, "method": method}
             yield Row(row_id(target, method), title, function, parameters, SEEDS, BANDS.get(method, ()))
-    yield Row(row_id(target, HERDED), title, herded_row, {"target": target}, SEEDS, BANDS[HERDED])
+    parameters = {"target": target, "method": HERDED}
+    yield Row(row_id(target, HERDED), title, herded_row, parameters, SEEDS, BANDS[HERDED])
 
 
 EXPERIMENT = Experiment(
