@@ -319,7 +319,7 @@ for name in metrics:
     assert ours.floors < 1.5 and ours.whole < 0.85 * floors[name][0]
     assert ours.even and rows.even and ours.whole < 1.5 * rows.whole
 assert rows.as_good and ours.floors > 1.05  # by the histogram's KL
-judges.Numbers({", ".join(names): found for names, found in verdicts.items()})
+judges.Numbers({", ".join(names): found for names, found in verdicts.items()}).show()
 
 # %% [markdown]
 # So the **law** of the particles is that of exact samples for sliced $W_2$, a little off for KL, and nowhere better. As they are, they lie more *evenly* than

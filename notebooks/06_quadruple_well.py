@@ -471,7 +471,7 @@ assert distances["SVGD"][-1] > 4 * mean > 4 * distances["KSWGD"][-1]
 assert (
     verdicts["KSWGD"].floors < 1.6 and min(verdicts[k].floors for k in ("SVGD", "ULA (drift)")) > 2
 )
-Numbers(verdicts)
+Numbers(verdicts).show()
 
 # %% tags=["collapsed", "nbval-ignore-output"]
 escaped = {}

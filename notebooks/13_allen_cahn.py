@@ -340,7 +340,7 @@ for name in runs:
     assert verdicts[name].floors < 1.6
     for label in ("magnetisation", "correlation", "walls")[: 2 if "paper" in name else 3]:
         assert table[name][label] < 1.5 * max(floors[label][0], table["training fields"][label])
-judges.Numbers(verdicts)
+judges.Numbers(verdicts).show()
 
 # %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.1)

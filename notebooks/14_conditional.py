@@ -230,7 +230,7 @@ for name, (ours, drawn, wandered, floor) in table.items():
         and wandered > 1.5 * ours
     )
 assert all(found.floors < 2 for found in verdicts.values())
-judges.Numbers(verdicts)
+judges.Numbers(verdicts).show()
 
 # %% tags=["collapsed"]
 fig, axes = plotting.new_figure(4, height=2.3, rows=2)

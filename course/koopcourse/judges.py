@@ -241,6 +241,12 @@ class Numbers:
     def __repr__(self) -> str:
         return "\n".join("  ".join(f"{cell:>14}" for cell in row) for row in [self.HEADS, *self.rows()])
 
+    def show(self) -> None:
+        """Put the fold below the cell, wherever in it this is called."""
+        from IPython.display import display
+
+        display(self)
+
     def _repr_html_(self) -> str:
         lines = [
             "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) + "</tr>"

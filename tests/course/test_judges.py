@@ -121,13 +121,15 @@ def test_a_verdict_judges_the_law_by_the_large_run_where_there_is_one():
     assert found.exact == found.exact_part == known
 
 
-def test_the_line_and_the_fold_of_a_verdict():
+def test_the_line_and_the_fold_of_a_verdict(capsys):
     found = judges.Verdict(part=(0.31, 0.1), exact_part=(0.3, 0.1), whole=0.05, exact=(0.1, 0.02))
     assert str(found) == "as good as exact samples: yes (1.0 floors); even: yes"
     worse = judges.Verdict(part=(0.47, 0.1), exact_part=(0.3, 0.1), whole=0.08, exact=(0.1, 0.02))
     assert str(worse) == "as good as exact samples: no (1.6 floors); even: no"
     numbers = judges.Numbers({"KSWGD <damped>": found})
     assert repr(numbers).splitlines()[1].split()[:3] == ["KSWGD", "<damped>", "0.31"]
+    numbers.show()
+    assert capsys.readouterr().out == f"{numbers!r}\n"
     shown = numbers._repr_html_()
     assert shown.startswith("<details>")
     assert "<td>KSWGD &lt;damped&gt;</td><td>0.31 ± 0.1</td>" in shown
