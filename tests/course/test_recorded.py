@@ -27,27 +27,6 @@ from koopcourse.plotting import recorder
 
 COURSE = Course()
 KINDS = ("notebooks", "solutions")
-# What the stored notebooks were built from before widgets were recorded. Whatever is built anew has another hash, and
-# its recording must be there; when all are, this list can go.
-BEFORE = {
-    "ed13143ec1bdad36",  # 00
-    "c157d0803d46d510",  # 01
-    "ae03f0f598ba506e",  # 02
-    "394b366b051e9682",  # 03
-    "7be7be8a0c1f20e8",  # 04
-    "b8ded4201cc234e0",  # 05
-    "294ff9be16a57ae5",  # 06
-    "41492127235b3079",  # 07
-    "db1b2884a756e567",  # 08
-    "2b07722f2219d2d5",  # 09
-    "cc18793c336667a4",  # 10
-    "5758284a8de3d5ec",  # 11
-    "ec2d1cd7485d18e9",  # 12
-    "587509a9007817fc",  # 13
-    "ff1bea0d45eaf4a8",  # 14
-    "3abe72e3287eda84",  # 15
-    "3498dee799e0aa80",  # 16
-}
 BYTES = 8_000_000
 # Controls whose values a lesson computes: they cannot be read off its source.
 COMPUTED = {("07", "run"), ("08", "flow_of"), ("09", "schedule"), ("09", "law"), ("09", "flow"), ("16", "columns")}
@@ -62,12 +41,7 @@ def notebooks():
 @cache
 def recorded():
     """The scripts of notebooks with widgets."""
-    new = {script: notebook for script, notebook in notebooks().items() if built_from(notebook) not in BEFORE}
-    return [script for script, notebook in new.items() if recordings.exploring(notebook)]
-
-
-def built_from(notebook):
-    return notebook.metadata["koopteach"]["built_from"]
+    return [script for script, notebook in notebooks().items() if recordings.exploring(notebook)]
 
 
 def widgets():
