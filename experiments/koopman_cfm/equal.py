@@ -133,7 +133,7 @@ class Method:
         return self.make(toy, seed, self.steps, **setting)
 
 
-RATES = tuple({"lr": lr} for lr in (5e-3, 2.5e-3, 1e-2))
+RATES = tuple({"lr": lr} for lr in (1e-2, 5e-3, 2.5e-3))
 DIRECT, MAP, LIFT = "direct regression", "time-conditioned map", "Koopman-CFM"
 BEFORE_IT, FREE = "Koopman-CFM, one pair", "Koopman-CFM, all starts at 0"
 METHODS = {
@@ -144,12 +144,13 @@ METHODS = {
     BEFORE_IT: Method(one_pair, 2750),
     LIFT: Method(koopman, 2500),
     FREE: Method(partial(koopman, later_starts=0.0), 2500),
-    "reflow, Euler 1": Method(straightened, 3200, tuple({"lr": lr} for lr in (2e-3, 1e-3, 5e-3))),
+    "reflow, Euler 1": Method(straightened, 3200, tuple({"lr": lr} for lr in (5e-3, 2e-3, 1e-3))),
     "consistency distillation": Method(distilled, 2500, tuple({"intervals": k} for k in (5, 10, 20))),
     "MeanFlow": Method(
         mean_flow,
         3600,
         ({"at_once": 0.25, "lr": 2e-3}, {"at_once": 0.25, "lr": 5e-3}, {"at_once": 0.5, "lr": 5e-3}),
+        "path",
     ),
 }
 

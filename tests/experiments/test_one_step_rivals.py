@@ -99,6 +99,26 @@ def test_the_weight_of_the_end_comes_back():
     torch.testing.assert_close(module.time_weights(21), usual)
 
 
+def tried(method):
+    """The errors of a method's settings on the seed for that, in the order of its declaration."""
+    declared = equal.METHODS[method]
+    rows = [row for row in runner.load("koopman-cfm").rows if row.function is equal.setting]
+    records = store.load(runner.RESULTS / "koopman-cfm.json")
+    found = {}
+    for row in rows:
+        words = dict(row.parameters)
+        if words.pop("method") == method:
+            found[tuple(sorted(words.items()))] = median(records[row.id]["numbers"][declared.chosen_by])
+    return [found[tuple(sorted(setting.items()))] for setting in declared.settings]
+
+
+@pytest.mark.parametrize("method", [name for name, method in equal.METHODS.items() if len(method.settings) > 1])
+def test_the_setting_that_is_used_did_best_where_they_were_tried(method):
+    errors = tried(method)
+    assert len(errors) == 3
+    assert errors[0] == min(errors)
+
+
 LESSON = runner.HOME.parent / "notebooks" / "10_koopman_cfm.py"
 NAMES = {
     "direct regression": equal.DIRECT,
