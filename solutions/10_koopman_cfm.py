@@ -452,7 +452,7 @@ kc.show(
 # %% [markdown]
 # ## L10-E7 The target of MeanFlow
 #
-# *side road, 8 minutes, importance 1 of 3.* `u(x, s, t)` `(n, d)` is a network's mean velocity from the times `s` to the times `t`, both `(n, 1)`,
+# *side-road, 8 minutes, importance 1 of 3.* `u(x, s, t)` `(n, d)` is a network's mean velocity from the times `s` to the times `t`, both `(n, 1)`,
 # of the paths that pass through the points `x` `(n, d)` at `s`. Where these paths move with `v` `(n, d)`, the end $x+(t-s)\,u$ of the
 # interval must not change along them. So the network should say
 #

@@ -35,7 +35,7 @@ KSWGD = (
     slide("What dividing by the rate does", question()),
     slide("What dividing by the rate does", figure(1), printed(1)),
     slide("Two dimensions: eight modes", text(1), figure(1)),
-    slide("As good as what?", text(1), printed(1), text("of the particles is about that of exact")),
+    slide("As good as what?", text(1), printed(1), text("of the particles is that of exact")),
     slide("As good as what?", figure(1), text("A hundred particles average")),
     slide("Where the promised rate holds, and where it does not", question()),
     slide("Where the promised rate holds, and where it does not", figure(1), printed(1)),
