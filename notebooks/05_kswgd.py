@@ -387,9 +387,9 @@ assert errors["KSWGD"][2] < 2 * error(ring_data) < 0.5 * errors["independent sam
 # </details>
 # <details><summary>near 2 where the start is near; from one mode a collapse to zero, with damping a later one</summary>
 #
-# Right. The stretched data obey (5) to the letter: each step multiplies $E$ by $(1-h)^2$, a rate of $-2\log(1-h)/h=2.1$. Fresh samples start above it and end well below:
-# so few points can be wrong in many directions that $M$ does not see. From one mode the paper's flow stalls after one unit, while a fifth of the energy is left. The damped one goes on for two, down to a
-# tenth, and then, without the noise of the first picture, comes to rest as well.
+# Right. The stretched data obey (5) to the letter: each step multiplies $E$ by $(1-h)^2$, a rate of $-2\log(1-h)/h=2.1$.
+# Fresh samples, wrong in directions that $M$ does not see, start above it and end well below. From one mode the paper's
+# flow stalls after one unit, with a fifth of the energy left; the damped one, without noise, after two, with a tenth.
 #
 # </details>
 # <details><summary>less than 2 at first, then 2, as every run approaches equilibrium</summary>

@@ -29,7 +29,10 @@ COURSE = Course()
 KINDS = ("notebooks", "solutions")
 BYTES = 8_000_000
 # Controls whose values a lesson computes: they cannot be read off its source.
-COMPUTED = {("07", "run"), ("08", "flow_of"), ("09", "schedule"), ("09", "law"), ("09", "flow"), ("16", "columns")}
+COMPUTED = {
+    *(("07", "run"), ("08", "flow_of"), ("09", "schedule"), ("09", "law"), ("09", "flow")),
+    *(("12", "direction"), ("16", "columns")),
+}
 
 
 @cache

@@ -35,7 +35,12 @@ KSWGD = (
     slide("What dividing by the rate does", question()),
     slide("What dividing by the rate does", figure(1), printed(1)),
     slide("Two dimensions: eight modes", text(1), figure(1)),
-    slide("As good as what?", text(1), printed(1), text("of the particles is that of exact")),
+    slide(
+        "As good as what?",
+        sentence("How good were the 800"),
+        printed(1),
+        sentence("of the particles is that of exact"),
+    ),
     slide("As good as what?", figure(1), text("A hundred particles average")),
     slide("Where the promised rate holds, and where it does not", question()),
     slide("Where the promised rate holds, and where it does not", figure(1), printed(1)),
