@@ -128,8 +128,7 @@ def labels_of(control, told):
     assert places == sorted(set(places))
     assert {0, start, len(control.labels) - 1} <= set(places)
     assert places[told["start"]] == start
-    fewest = recorder.FEW - 1  # of the evenly spread ones two may make room for the start
-    assert len(places) == len(control.labels) or len(places) >= fewest
+    assert len(places) == len(control.labels) or len(places) >= recorder.FEW
 
 
 def test_recordings_are_complete_and_described():

@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
@@ -98,9 +99,14 @@ def allowance(counts: Sequence[int], seconds: float) -> int:
 
 
 def spread(count: int, most: int, start: int) -> list[int]:
-    """At most ``most`` of the positions ``0 ... count - 1``: evenly over all, the start always among them."""
+    """``most`` of the positions ``0 ... count - 1``, or all: evenly over all, the start always among them."""
     chosen = _evenly(count, most)
-    return sorted(chosen if start in chosen else _evenly(count, most - 1) | {start})
+    if start not in chosen:
+        chosen = _evenly(count, most - 1) | {start}
+        if len(chosen) < most:  # the start is one of the fewer: the widest gap is halved
+            low, high = max(pairwise(sorted(chosen)), key=lambda gap: gap[1] - gap[0])
+            chosen.add((low + high) // 2)
+    return sorted(chosen)
 
 
 def _evenly(count: int, most: int) -> set[int]:
