@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from importlib import import_module
+from importlib import import_module, metadata
 from types import ModuleType
 
 import pytest
@@ -16,6 +16,14 @@ def needs(module: str) -> ModuleType:
         return import_module(module)
     except ImportError:
         return missing(f"no {module.split('.')[0]}: python3 course.py setup --dev")
+
+
+def needs_command(package: str) -> None:
+    """As :func:`needs` for what is only run, ``python -m package``: loading it here would hang on the tests before."""
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        missing(f"no {package}: python3 course.py setup --dev")
 
 
 def needs_program(name: str, package: str) -> str:

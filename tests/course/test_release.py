@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from tests.needs import needs
+from tests.needs import needs, needs_command
 
 needs("jupytext")
 
@@ -442,7 +442,7 @@ BROKEN = "from koopcourse import check\n\n1 / 0"
 @pytest.mark.slow
 def test_its_test_command_runs_lessons_and_unsolved_sheets(tmp_path):
     """A lesson is compared with what it stores; a sheet must run, solved or not; a cell that breaks is seen."""
-    needs("nbval")
+    needs_command("nbval")
     target = tmp_path / "class"
     made = gather(COURSE, Choice(("00",)))
     sheet = read_notebook(COURSE.root / "exercises/00_start_here.ipynb")

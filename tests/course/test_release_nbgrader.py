@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.needs import needs
+from tests.needs import needs, needs_command
 
 needs("jupytext")
 
@@ -67,7 +67,7 @@ def hand_in(home: Path, student: str, solved: set[str]) -> None:
 @pytest.mark.slow
 def test_nbgraders_own_commands_give_all_half_or_no_points(tmp_path):
     """Every check is strict there: without that an untouched sheet has them all."""
-    needs("nbgrader")
+    needs_command("nbgrader")
     choice = Choice(("15",), nbgrader=True)
     folder.write(gather(COURSE, choice).files, asdict(choice), tmp_path / "class")
     home, given = tmp_path / "class" / nbgrader.HOME, points("15")

@@ -14,7 +14,7 @@ import pytest
 from koopcourse import doctor
 from tests import pins as resolver
 from tests.house.test_structure import HOMES
-from tests.needs import needs
+from tests.needs import needs, needs_command
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHONS = ("3.11.0", "3.11.9", "3.12.3", "3.13.5", "3.14.0")
@@ -212,7 +212,7 @@ def test_the_architecture_page_draws_the_floors():
 
 @pytest.mark.slow
 def test_pip_reads_the_constraints():
-    needs("pip")
+    needs_command("pip")
     pip = [sys.executable, "-m", "pip", "install", "--no-index", "--dry-run", "-c", "constraints.txt", "pip"]
     done = subprocess.run(pip, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -237,7 +237,7 @@ def test_the_doctor_knows_every_extra():
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=["lint", "format"])
 def test_ruff_has_nothing_to_say(command):
-    needs("ruff")
+    needs_command("ruff")
     ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
     done = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

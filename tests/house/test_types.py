@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.needs import needs
+from tests.needs import needs_command
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def pyrefly(*words):
     """The errors of a check, each as ``file:line: text``."""
-    needs("pyrefly")
+    needs_command("pyrefly")
     command = [sys.executable, "-m", "pyrefly", "check", "--output-format", "json", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     assert done.stdout, done.stderr
