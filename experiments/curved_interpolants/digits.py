@@ -8,7 +8,6 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
-from experiments.curved_interpolants.families import CouplingChart
 from experiments.curved_interpolants.flows import EULER, Trained
 from experiments.curved_interpolants.gaussian import GaussianStraight
 from experiments.image_flows.samplers import classifier, components, kept, pictures
@@ -120,9 +119,6 @@ DIGITS: dict[str, Callable[[int], Trained]] = {
     "convex chart": charted,
     "schedule by descent": lambda seed: descended(
         lambda generator: LearnedSchedule(32), seed, codes("train"), n_steps=150, lam_acc=0.1, lam_ke=1.0
-    ),
-    "chart by descent": lambda seed: descended(
-        partial(CouplingChart, 32), seed, codes("train"), n_steps=80, lr=3e-3, lam_acc=0.1, lam_ke=1.0, h=0.02
     ),
     "linear, pixels": lambda seed: curved(LinearInterpolant(64), seed, pixels()),
     "Glow by descent, pixels": lambda seed: descended(

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from experiments.curved_interpolants.families import ConditionalAffine, ConditionalCoupling, CouplingChart
+from experiments.curved_interpolants.families import ConditionalAffine, CouplingChart
 from experiments.machinery.common import at_each, exact_draws, floors, reflowed, stream, timed
 from koopteach.flow_matching import Flow, FlowMatching, FourierNet, straightness
 from koopteach.interpolants import (
@@ -179,7 +179,6 @@ def straight_inside(*both: ConvexMap) -> ConvexChart:
 DESCENTS: dict[str, tuple[Callable[..., Interpolant], dict[str, Any]]] = {
     "schedule": (lambda generator: LearnedSchedule(2), {}),
     "conditional affine": (partial(ConditionalAffine, 2), {"lr": 3e-3, "batch": 96, "pool": 192, "n_steps": 150}),
-    "conditional coupling": (partial(ConditionalCoupling, 2), {"lr": 3e-3, "batch": 64, "pool": 128, "n_steps": 150}),
     "chart": (partial(CouplingChart, 2), {"lr": 3e-3, "n_steps": 300, "lam_ke": 0.3, "h": 0.02}),
 }
 
