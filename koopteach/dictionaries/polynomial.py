@@ -3,7 +3,7 @@
 import itertools
 import math
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -17,18 +17,21 @@ from koopteach.tensors import Movable, as_coefficients, as_count, as_numbers, as
 class _Polynomials(Movable):
     """Products of one-dimensional polynomials ``p_a(u_1) p_b(u_2) ...``, ``u = (x - center) / scale``.
 
-    The total degree is between 1 and ``degree``: ``m = C(dim + degree, dim) - 1`` features.
+    The total degree is between 1 and ``degree``: ``m = C(dim + degree, dim) - 1`` features, or ``dim degree`` that are
+    not ``mixed``.
     """
 
-    def __init__(self, dim: int, degree: int, center: Any = 0.0, scale: Any = 1.0) -> None:
+    def __init__(self, dim: int, degree: int, center: Any = 0.0, scale: Any = 1.0, *, mixed: bool = True) -> None:
         who = type(self).__name__
         self.dim, self.degree = dim, degree = as_count(who, "dim", dim), as_count(who, "degree", degree)
-        self._ends = [math.comb(dim + total, dim) - 1 for total in range(degree + 1)]  # of each degree's features
+        # of each degree's features
+        self._ends = [math.comb(dim + total, dim) - 1 if mixed else dim * total for total in range(degree + 1)]
         refuse_too_many(who, self._ends[-1])
         self.center = as_numbers(who, "center", center, dim)
         self.scale = as_numbers(who, "scale", scale, dim, positive=True)
         # a feature is the multiset of its factors' coordinates, ordered by total degree
-        features = [f for total in range(1, degree + 1) for f in combinations_with_replacement(range(dim), total)]
+        factors = combinations_with_replacement if mixed else _powers
+        features = [f for total in range(1, degree + 1) for f in factors(range(dim), total)]
         row: dict[tuple[int, ...], int] = {(): 0} | {f: k for k, f in enumerate(features, start=1)}
         # For each coordinate, the features that it takes part in, how often, and what is left without it (0 is the
         # constant): by symmetry as many for each, (d, q, 3).
@@ -97,6 +100,10 @@ class _Polynomials(Movable):
         """Values and derivatives of ``p_0 ... p_degree`` at ``u`` ``(d, n)``, each ``(degree + 1, d, n)``."""
 
 
+def _powers(coordinates: Iterable[int], degree: int) -> list[tuple[int, ...]]:
+    return [(i,) * degree for i in coordinates]
+
+
 class Monomials(_Polynomials):
     """``x^a`` for every exponent with total degree from 1 to ``degree``; readable, but ill-conditioned.
 
@@ -106,6 +113,7 @@ class Monomials(_Polynomials):
         dim: dimension ``d``.
         degree: largest total degree.
         center, scale: the polynomials are in ``(x - center) / scale``; numbers, or one for each coordinate.
+        mixed: False leaves out products of different coordinates: ``dim * degree`` features.
 
     >>> import torch
     >>> import koopteach as kt
@@ -132,6 +140,7 @@ class Hermite(_Polynomials):
         dim: dimension ``d``.
         degree: largest total degree.
         center, scale: the polynomials are in ``(x - center) / scale``; numbers, or one for each coordinate.
+        mixed: False leaves out products of different coordinates: ``dim * degree`` features.
 
     >>> import torch
     >>> import koopteach as kt

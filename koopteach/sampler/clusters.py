@@ -6,13 +6,14 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from koopteach.operators import GeneratorEDMD
 from koopteach.protocols import Dictionary
 from koopteach.sampler.corrector import Corrector, last
-from koopteach.sampler.mixture import LEAST_VARIANCE, by_k_means, moments
+from koopteach.sampler.mixture import LEAST_VARIANCE, moments
 from koopteach.spectrum import LEAST_GAP, MOST_SLOW, Spectrum
-from koopteach.tensors import Movable, chunks, randn, shuffled_rows
+from koopteach.tensors import Movable, chunks, rand, randn, shuffled_rows
 
 Make = Callable[[Tensor, torch.Generator | None], Dictionary]
 
@@ -25,6 +26,9 @@ _FEWEST = 20
 
 # Below this a cluster is a point, of whose squares nothing can be missed.
 _POINT = 1e-12
+
+# Lloyd's steps of k-means.
+_LLOYD = 10
 
 # Steps of KSWGD within a cluster, where particles start near.
 _STEPS = 30
@@ -63,8 +67,9 @@ class Clusters(Movable):
         centers, parts = phi[:1, :1], torch.ones_like(phi[:, :1])
         gaps = spectrum.rates[1 : MOST_SLOW + 1] / spectrum.rates[: min(MOST_SLOW, len(spectrum) - 1)]
         for k in (gaps.argsort() + 2)[gaps.sort().values > LEAST_GAP].tolist():  # the largest comes last
-            within, *found = min((_k_means(phi[:, : k - 1], k, seed) for seed in range(3)), key=lambda one: one[0])
-            if within < _MOST_WITHIN and found[1].sum(dim=0).min() >= max(_FEWEST, 2 * x.shape[1]):
+            tries = (_k_means(phi[:, : k - 1], share, k, seed) for seed in range(3))
+            within, *found = min(tries, key=lambda one: one[0])
+            if within < _MOST_WITHIN and _rows(found[1], share).min() >= max(_FEWEST, 2 * x.shape[1]):
                 centers, parts = found
         least = LEAST_VARIANCE * torch.eye(x.shape[1]).to(x)
         found = cls(centers, *moments(x, share[:, None] * parts, "full", least), unseen=0.0)
@@ -140,12 +145,31 @@ def balanced(labels: Tensor, weights: Tensor, generator: torch.Generator | None 
     return labels.index_copy(0, leave[shuffled_rows(leave, generator)], lacking)
 
 
-def _k_means(phi: Tensor, k: int, seed: int) -> tuple[float, Tensor, Tensor]:
-    """The largest share of a column's variance that is within clusters, their centres, and who is in which."""
-    parts = by_k_means(phi, k, torch.Generator().manual_seed(seed))
-    centers = parts.T @ phi / parts.sum(dim=0).clamp_min(1)[:, None]
-    within = (phi - parts @ centers).square().mean(dim=0) / phi.var(dim=0, correction=0)
+def _k_means(phi: Tensor, share: Tensor, k: int, seed: int) -> tuple[float, Tensor, Tensor]:
+    """The largest share of a column's variance that is within clusters, their centres, and who is in which.
+
+    Rows count by their share, at the start of k-means++, too.
+    """
+    generator, nearest = torch.Generator().manual_seed(seed), torch.ones_like(share)
+    centers, parts = phi[:0], phi
+    for _ in range(k):
+        ends = (share * nearest).cumsum(0)
+        row = torch.searchsorted(ends, ends[-1:] * rand((1,), phi, generator), right=True)
+        centers = torch.cat([centers, phi[row.clamp_max(len(phi) - 1)]])
+        nearest = torch.cdist(phi, centers).amin(dim=1).square()
+    for _ in range(_LLOYD):
+        parts = one_hot(torch.cdist(phi, centers).argmin(dim=1), k).to(phi)
+        sizes = share @ parts
+        centers = torch.where(sizes[:, None] > 0, (share[:, None] * parts).T @ phi / sizes[:, None], centers)
+    within = share @ (phi - parts @ centers).square() / (share @ (phi - share @ phi).square())
     return float(within.max()), centers, parts
+
+
+def _rows(parts: Tensor, share: Tensor) -> Tensor:
+    """As many rows of equal share tell as much of each cluster, ``(k,)``."""
+    weights = share[:, None] * parts
+    tiny = torch.finfo(weights.dtype).tiny
+    return (weights.sum(dim=0).square() / weights.square().sum(dim=0).clamp_min(tiny)).round()
 
 
 def _unseen(spectrum: Spectrum, x: Tensor, z: Tensor, parts: Tensor) -> float:

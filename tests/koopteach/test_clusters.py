@@ -37,6 +37,42 @@ def test_clusters_are_found_without_their_number():
     assert torch.equal(again.labels(fitted(1e3 * x), 1e3 * x), found.labels(spectrum, x))
 
 
+def test_weights_are_repeated_rows():
+    """Weights that tilt the law, so much that k-means of equal rows has other centres."""
+    x = three(400)
+    counts = 1 + 2 * (torch.arange(400) % 3) * (x[:, 0] > 3)
+    repeated = x.repeat_interleave(counts, dim=0)
+    dictionary = kt.MultiScale.from_data(x, (40, 10), generator=seeded(7))
+    weighted = kt.GeneratorEDMD(dictionary).fit(x, counts.double()).spectrum()
+    of_weights = Clusters.of(weighted, x, counts.double() / counts.sum())
+    of_rows = Clusters.of(kt.GeneratorEDMD(dictionary).fit(repeated).spectrum(), repeated, equal(repeated))
+    assert len(of_weights) == 3
+    for name in ("centers", "weights", "means", "factors"):
+        torch.testing.assert_close(getattr(of_weights, name), getattr(of_rows, name))
+    assert of_weights.unseen == pytest.approx(of_rows.unseen)
+    unweighted = Clusters.of(weighted, x, equal(x))
+    assert (of_weights.centers - unweighted.centers).abs().max() > 0.01
+
+
+def test_rows_without_weight_are_no_rows():
+    x, share = three(600), torch.arange(600).double() % 2
+    spectrum = fitted(x[1::2], kt.MultiScale.from_data(x, (40, 10), generator=seeded(7)))
+    found, of_half = Clusters.of(spectrum, x, share / 300), Clusters.of(spectrum, x[1::2], equal(x[1::2]))
+    for name in ("centers", "weights", "means", "factors"):
+        torch.testing.assert_close(getattr(found, name), getattr(of_half, name))
+
+
+def test_a_cluster_of_a_few_heavy_rows_is_none():
+    """Its KSWGD would know no more than they do."""
+    x = torch.cat([torch.zeros(60), torch.ones(60)]).double()[:, None]
+    spectrum = kt.Spectrum.from_functions([1.0, 2.0], lambda x: torch.cat([2 * x - 1, 4 * x**2 - 2], dim=1))
+    share = equal(x)
+    assert len(Clusters.of(spectrum, x, share)) == 2
+    share[60:] = 1e-6
+    share[60:75] = 1 / 30
+    assert len(Clusters.of(spectrum, x, share / share.sum())) == 1
+
+
 @pytest.mark.parametrize("d", [1, 3])
 def test_a_law_of_one_mode_is_one_cluster(d):
     x = normal(600, d) * torch.tensor([5.0, 1.0, 1.0])[:d].double()

@@ -53,7 +53,7 @@ GeneratorEDMD.fit: weights=None
 GeneratorEDMD.partial_fit: weights=None
 GeneratorEDMD.spectrum: n_modes=None
 GlowInterpolant: channels=1, n_steps=4, width=32
-Hermite: center=0.0, scale=1.0
+Hermite: center=0.0, scale=1.0, mixed=True
 KSWGD: damping=1.0, step_size=1.0, max_move=0.25, noise=0.3, ranks=None
 KernelEDMD: ridge=None, n_centers=None, centers=None, reversible=True, manifold=None
 KernelEDMD.spectrum: n_modes=None
@@ -61,10 +61,10 @@ KoopmanFlow: generator='mode_sum', n_pairs=2, net=None
 KoopmanFlow.diagnose: verbose=True
 KoopmanFlow.edit: t=1.0
 KoopmanFlow.fit: method='coefficients', spectrum=None, weights=None, learn_spectrum=True, later_starts=None,
-    n_paths=12000, x0=None, n_steps=2500, batch=256, lr=0.005, verbose=True
+    n_paths=12000, x0=None, n_steps=2500, batch=256, lr=None, verbose=True
 KoopmanFlow.load: teacher=None
-KoopmanSampler: scores='heavy', components=8, dictionary=None, n_steps=30, damping=1.0, noise=0.0, calibrate=True,
-    pool=800, hold_out=0.2
+KoopmanSampler: scores='heavy', components=8, dictionary=None, units=None, n_steps=30, damping=1.0, noise=0.0,
+    calibrate=True, pool=800, hold_out=0.2
 KoopmanSampler.condition: n=800, prior=4000
 KoopmanSampler.draw: moved=True
 KoopmanSampler.fit: weights=None
@@ -73,7 +73,7 @@ KoopmanSampler.transport: by_cluster=None
 LAWGD: step_size=1.0, max_move=0.25, noise=0.3
 Ladder.from_data: levels=(0.66, 0.33, 0.16, 0.08, 0.0), fit=None
 LearnedSchedule: degree=6
-Monomials: center=0.0, scale=1.0
+Monomials: center=0.0, scale=1.0, mixed=True
 MultiScale.contract_grad: values=None
 MultiScale.from_data: n_centers=(250, 60, 20), tail=None, units=None
 NeuralDictionary.from_pairs: n_features=8, hidden=40, n_steps=800, batch=500

@@ -25,6 +25,7 @@ DICTIONARIES = {
     "RBF": GaussianRBF(normal(7, 2) + 3, WIDTHS),
     "RBF, one width, d=1": GaussianRBF(normal(4, 1), 0.7),
     "monomials": Monomials(3, 3, center=[0.1, -0.2, 0.3], scale=1.4),
+    "powers": Monomials(3, 3, center=[0.1, -0.2, 0.3], scale=1.4, mixed=False),
     "Hermite": Hermite(2, 4, center=0.3, scale=0.8),
     "Hermite, degree 1": Hermite(2, 1),
     "scales": MultiScale.from_data(normal(200, 2, seed=2), n_centers=(9, 3), generator=seeded()),
@@ -336,6 +337,12 @@ def test_polynomials_are_listed_by_degree_and_then_by_their_first_coordinates(di
         if sum(a) == total
     ]
     assert Monomials(dim, degree).exponents.tolist() == [list(a) for a in by_hand]
+
+
+def test_powers_are_the_monomials_of_single_coordinates():
+    x = normal(5, 3)
+    assert torch.equal(Monomials(3, 3, mixed=False)(x), torch.cat([x, x**2, x * x**2], dim=1))
+    assert torch.equal(Monomials(1, 4, mixed=False)(x[:, :1]), Monomials(1, 4)(x[:, :1]))
 
 
 def test_a_hundred_columns_are_enumerated_at_once_and_too_many_refused_before():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import koopteach as kt
 from koopteach.sampler import mixture
 from koopteach.sampler.columns import Columns, _extended, calibrated, normal_scores
+from koopteach.sampler.corrector import Mover
 from koopteach.sampler.judge import energy_scores, held_out_report, told_apart
 from tests.needs import needs
 from tests.tools import normal, seeded
@@ -234,6 +235,7 @@ def test_what_is_no_table_ends_in_one_line(x, told):
         (lambda: quick().fit(normal(50, 2), weights=-torch.ones(50)), "weights"),
         (lambda: quick().fit(normal(50, 2), weights=torch.ones(49)), r"weights has shape \(49,\)"),
         (lambda: quick().sample(3), "nothing was fitted yet"),
+        (lambda: quick(units=0.0).fit(normal(50, 2)), "units must be positive"),
         (lambda: quick().fit(normal(50, 2)).sample(0), "n must be at least 1"),
         (lambda: quick().fit(normal(50, 2)).transport(normal(5, 3)), "2"),
     ],
@@ -264,6 +266,40 @@ def test_kswgd_brings_a_curve_that_the_mixture_lacks():
 
     sampler = kt.KoopmanSampler(components=1, scores="none", hold_out=0).fit(x, generator=seeded())
     assert third(sampler.sample(800, seeded(1))) > 0.6 > 0.3 > third(sampler.draw(800, seeded(1), moved=False))
+
+
+def test_many_are_moved_with_the_metric_of_a_thousand():
+    """Whatever their order, and a thousand themselves as KSWGD moves them."""
+    x = normal(300, 2)
+    spectrum = kt.GeneratorEDMD(kt.Monomials(2, 2)).fit(x).spectrum()
+    far = 3 + normal(1200, 2, seed=1)
+    for n in (1000, 1001):
+        own, all_of_them = (one(spectrum).velocity(far[:n]) for one in (Mover, kt.KSWGD))
+        assert torch.equal(own, all_of_them) == (n == 1000)
+        torch.testing.assert_close(own, all_of_them, rtol=0.1, atol=0.01)
+    ordered = far[far[:, 0].argsort()]
+    torch.testing.assert_close(
+        Mover(spectrum).velocity(ordered), kt.KSWGD(spectrum).velocity(ordered), rtol=0.1, atol=0.1
+    )
+
+
+def test_columns_of_one_unit_are_seen_as_far_apart_as_they_are():
+    """Two small columns hide a ring from kernels that see all columns alike wide."""
+    x = table(200)
+    sampler = quick(units=1.0, scores="none").fit(x * 5, generator=seeded())
+    kernels = sampler.spectrum.functions.dictionary.parts[0]
+    torch.testing.assert_close(kernels.units, 1 / (5 * x).std(dim=0, correction=0))
+    one_each = quick(units=torch.full((3,), 7.0), scores="none").fit(x * 35, generator=seeded())
+    torch.testing.assert_close(one_each.sample(20, seeded(1)) / 7, sampler.sample(20, seeded(1)))
+
+
+@pytest.mark.parametrize(("n", "tail"), [(60, 16), (300, 44)])
+def test_squares_hold_the_spread_where_there_is_no_room_for_products(n, tail):
+    x = normal(n, 8)
+    sampler = quick(n_steps=0).fit(x, generator=seeded())
+    assert sampler.spectrum.functions.dictionary.parts[-1].n_features == tail
+    moved = sampler.transport(0.1 * normal(200, 8, seed=1), seeded(2))
+    torch.testing.assert_close(moved.var(dim=0), x.var(dim=0), rtol=0.05, atol=0)
 
 
 def test_weights_tilt_the_law():
