@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Iterator
 from functools import cache
 
 import torch
 from torch import Tensor
 
-from experiments.images.samplers import SAMPLERS, SETTINGS, all_codes, data, flow, flow_by_class, pictures
-from experiments.machinery.common import floors, stream
+from experiments.images.samplers import MANY, VARIANCES, by_region, cells, evenly, flow, many, trained_flow
+from experiments.images.tasks import HeldOut, Task, data, encoded, held_out, seen
+from experiments.machinery.common import floors, rms, stream
 from koopcourse import zoo
+from koopcourse.judges import halves
 from koopteach.metrics import (
     class_balance,
     frechet_distance,
@@ -17,55 +21,123 @@ from koopteach.metrics import (
     precision_recall,
     sliced_wasserstein2,
 )
+from koopteach.sampler import herd
 
-N_FLOOR = 8
-
-
-@cache
-def held_out(name: str) -> tuple[Tensor, Tensor]:
-    """Features of the held-out pictures after the round trip, and as they are."""
-    codes, images = all_codes(name)[1], pictures(name).test[: SETTINGS[name].n_judged]
-    return seen(name, codes), zoo.shipped(f"{name}-classifier").features(images).double()
+PARTS = 6  # of a large run, each judged on its own
+HALVINGS = 8  # of the held-out pictures
+N_FLOOR = {"law": 8, "evenness": 4}
 
 
-def seen(name: str, codes: Tensor) -> Tensor:
-    """Features of the decoded codes."""
-    decoded = zoo.shipped(f"{name}-codes").decode(codes)
-    return zoo.shipped(f"{name}-classifier").features(decoded).double()
+# Judges
 
 
-def judged(name: str, codes: Tensor) -> dict[str, float]:
-    """All that compares codes with held-out ones."""
-    features, (kept, as_they_are) = seen(name, codes), held_out(name)
-    precision, recall = precision_recall(kept, features)
-    decoded = zoo.shipped(f"{name}-codes").decode(codes)
-    labels = pictures(name).test_labels[: SETTINGS[name].n_judged]
+def judged(name: str, codes: Tensor, kept: HeldOut) -> dict[str, float]:
+    """All that compares codes with held-out ones; precision and recall with as many of them."""
+    features, n = seen(name, codes), min(len(codes), len(kept.codes))
+    some = torch.randperm(len(kept.codes), generator=stream(0, 10))[:n]
+    precision, recall = precision_recall(kept.features[some], features)
+    guessed = zoo.shipped(f"{name}-classifier").predict(zoo.shipped(f"{name}-codes").decode(codes))
     return {
-        "Frechet": frechet_distance(features, kept),
-        "to pictures": frechet_distance(features, as_they_are),
+        "Frechet": frechet_distance(features, kept.features),
+        "to pictures": frechet_distance(features, kept.as_they_are),
         "precision": precision,
         "recall": recall,
-        "classes": class_balance(zoo.shipped(f"{name}-classifier").predict(decoded), labels),
-        "sliced W2": sliced_wasserstein2(codes, all_codes(name)[1]),
+        "classes": class_balance(guessed, kept.labels),
+        "sliced W2": sliced_wasserstein2(codes, kept.codes),
+    }
+
+
+def parts(codes: Tensor, n: int) -> Iterator[Tensor]:
+    """Random parts of many codes."""
+    draw = stream(0, 11)
+    return (codes[torch.randperm(len(codes), generator=draw)[:n]] for _ in range(PARTS))
+
+
+def of_held_out(name: str, codes: Tensor, kept: HeldOut) -> float:
+    """Standard deviation of the Frechet distance over which pictures were held out, from halves of them.
+
+    The difference between halves has twice the deviation of the number for all.
+    """
+    features, draw, gaps = seen(name, codes), stream(0, 12), []
+    for _ in range(HALVINGS):
+        half = torch.randperm(len(kept.features), generator=draw).chunk(2)
+        one, other = (frechet_distance(features, kept.features[rows]) for rows in half)
+        gaps.append(one - other)
+    return rms(torch.tensor(gaps)) / 2
+
+
+def copies(codes: Tensor, task: Task, kept: HeldOut) -> dict[str, float]:
+    """Do samples copy? Halves is 1/2 for new codes, neighbour 1."""
+    train = data(task)[0]
+    return {
+        "halves": halves(codes, train, kept.codes, generator=stream(task.seed, 13)),
+        "neighbour": neighbour_ratio(codes, train, kept.codes),
     }
 
 
 @cache
-def floors_of(name: str) -> dict[str, float]:
-    """Of each number, for real training codes, as many as are drawn."""
-    codes, n = all_codes(name)[0], SETTINGS[name].n_judged
-    draws = (codes[torch.randperm(len(codes), generator=stream(i, 9))[:n]] for i in range(N_FLOOR))
-    return floors(lambda draw: judged(name, draw), draws)
+def floors_of(name: str, question: str) -> dict[str, float]:
+    """Of each number, for real training codes: as many as are judged, at random or picked evenly of ten times more."""
+    task, x = Task(name, 0), encoded(name, "train")
+    n = task.setting.n_judged
+
+    def draw(seed: int) -> Tensor:
+        of = x[torch.randperm(len(x), generator=stream(seed, 9))[: n if question == "law" else MANY * n]]
+        return of if question == "law" else of[herd(of, n)]
+
+    kept = held_out(name, "test")
+    return floors(lambda codes: judged(name, codes, kept), map(draw, range(N_FLOOR[question])))
 
 
-def sample(seed: int, pictures_of: str, method: str, beside: str = "") -> dict[str, float]:
-    """The numbers of one method, and as multiples of those of a flow if there is one to compare with."""
-    codes, seconds = SAMPLERS[method](pictures_of, seed)
-    numbers = judged(pictures_of, codes)
-    train, held = data(pictures_of, seed)[0], all_codes(pictures_of)[1]
-    numbers |= {"neighbour": neighbour_ratio(codes, train, held), "CPU s": seconds}
-    if beside:
-        rival_codes, rival_seconds = {"flow": flow, "flow by class": flow_by_class}[beside](pictures_of, seed)
-        rival = judged(pictures_of, rival_codes) | {"CPU s": rival_seconds}
-        numbers |= {f"{key} / flow": numbers[key] / rival[key] for key in ("Frechet", "precision", "recall", "CPU s")}
-    return numbers | floors_of(pictures_of)
+# Rows
+
+
+def law(seed: int, pictures_of: str, method: str, **options: float) -> dict[str, float]:
+    """The mean over random parts of ten times as many codes as are judged."""
+    task = Task(pictures_of, seed)
+    codes, seconds = many(task, method, **options)
+    kept, some = held_out(pictures_of, "test"), list(parts(codes, task.setting.n_judged))
+    numbers = [judged(pictures_of, part, kept) for part in some]
+    mean = {key: statistics.fmean(of[key] for of in numbers) for key in numbers[0]}
+    return told(mean, task, codes, some[0], kept, seconds) | floors_of(pictures_of, "law")
+
+
+def evenness(seed: int, pictures_of: str, method: str, **options: float) -> dict[str, float]:
+    """Particles as they are, or as many codes picked evenly of ten times as many draws."""
+    task, kept = Task(pictures_of, seed), held_out(pictures_of, "test")
+    codes, seconds = evenly(task, method, **options)
+    return told(judged(pictures_of, codes, kept), task, codes, codes, kept, seconds) | floors_of(
+        pictures_of, "evenness"
+    )
+
+
+def told(
+    numbers: dict[str, float], task: Task, codes: Tensor, part: Tensor, kept: HeldOut, seconds: float
+) -> dict[str, float]:
+    """The numbers of a row in their order, beside how many pictures judged."""
+    frechet = {"Frechet": numbers["Frechet"], "held-out sd": of_held_out(task.name, part, kept)}
+    more = {"CPU s": seconds, "judged by": len(kept.codes)}
+    return frechet | numbers | copies(codes, task, kept) | more
+
+
+def validation(seed: int, pictures_of: str, kernels: int, width: float) -> dict[str, float]:
+    """Of KSWGD, by the validation part: Frechet distance and halves, for each variance that the last step takes off."""
+    task, numbers = Task(pictures_of, seed, "validation"), {}
+    kept, (x, _) = held_out(pictures_of, task.judge), data(task)
+    size, n = (kernels, width), task.setting.n_judged
+    ends = by_region(x, cells(x, seed), n, task.setting, seed, size, VARIANCES)
+    for variance, codes in zip(VARIANCES, ends):
+        numbers[f"Frechet, {variance:g} off"] = frechet_distance(seen(pictures_of, codes), kept.features)
+        numbers[f"halves, {variance:g} off"] = copies(codes, task, kept)["halves"]
+    return numbers
+
+
+def training(seed: int, pictures_of: str, steps: int) -> dict[str, float]:
+    """The Frechet distance of a flow's law to the validation part after so many steps of training."""
+    task = Task(pictures_of, seed, "validation")
+    kept = held_out(pictures_of, task.judge)
+    codes = flow(task, MANY * task.setting.n_judged, steps)[0]
+    distances = [
+        frechet_distance(seen(pictures_of, part), kept.features) for part in parts(codes, task.setting.n_judged)
+    ]
+    return {"Frechet": statistics.fmean(distances), "CPU s": trained_flow(task, steps)[1]}

@@ -4,27 +4,43 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.images.samplers import SAMPLERS, SETTINGS, all_codes
+import torch
+from torch import Tensor
+
+from experiments.images.samplers import evenly, many
+from experiments.images.tasks import SETTINGS, Task, data, held_out
+from experiments.machinery.experiment import Numbers
 from koopcourse import zoo
 
 SEED, ACROSS = 2000, 20
-ROWS = ("held out", "KSWGD, tuned", "Gaussian mixture, 40", "latent flow matching")
+OURS, HELD_OUT = "KSWGD, tuned", "held out"
+NEAREST = "nearest learned from"
+ROWS = (HELD_OUT, OURS, NEAREST, "Gaussian mixture, 40")
 
 
-def sheet(_: object = None) -> Any:
-    """A row of pictures a sampler, digits above clothes."""
-    import torch
+def sheet(_: dict[str, Numbers]) -> Any:
+    """A row of pictures a sampler, clothes above digits; below ours the nearest of those that it learned from."""
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=(9.0, 4.4), layout="constrained")
     axes = fig.subplots(len(ROWS) * len(SETTINGS), 1)
     for i, name in enumerate(SETTINGS):
-        decode = zoo.shipped(f"{name}-codes").decode
+        shown = {method: some(name, method) for method in ROWS if method != NEAREST}
+        learned = data(Task(name, SEED))[0]
+        shown[NEAREST] = learned[torch.cdist(shown[OURS], learned).argmin(1)]
         for ax, method in zip(axes[i * len(ROWS) :], ROWS):
-            codes = all_codes(name)[1] if method == "held out" else SAMPLERS[method](name, SEED)[0]
-            some = torch.randperm(len(codes), generator=torch.Generator().manual_seed(SEED))[:ACROSS]
-            ax.imshow(torch.cat(list(decode(codes[some])), dim=1).numpy(), cmap="gray_r", vmin=0, vmax=1)
+            pictures = zoo.shipped(f"{name}-codes").decode(shown[method])
+            ax.imshow(torch.cat(list(pictures), dim=1).numpy(), cmap="gray_r", vmin=0, vmax=1)
             ax.set_ylabel(method, rotation=0, horizontalalignment="right", verticalalignment="center", fontsize=8)
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
     return fig
+
+
+def some(name: str, method: str) -> Tensor:
+    """A few random codes: of a sampler's even ones if they are particles, of its draws else, or held-out ones."""
+    task = Task(name, SEED)
+    codes = (
+        held_out(name, "test").codes if method == HELD_OUT else (evenly if method == OURS else many)(task, method)[0]
+    )
+    return codes[torch.randperm(len(codes), generator=torch.Generator().manual_seed(SEED))[:ACROSS]]
