@@ -17,7 +17,7 @@ from koopteach.flow_matching.net import seeded_linear
 from koopteach.flow_matching.paths import Pairs, widened
 from koopteach.koopman_flow import TeacherPaths, teacher_paths
 
-N_PATHS, BATCH, LR, MEMORY = 12_000, 256, 5e-3, 0.995  # those of the lift, and of direct regression
+N_PATHS, BATCH, MEMORY = 12_000, 256, 0.995  # those of the lift, and of direct regression
 SCALE = 12.0  # of the losses, as of the lift's: with it the gradient's clip acts
 
 
@@ -48,11 +48,13 @@ def stored(flow: Flow, generator: torch.Generator) -> TeacherPaths:
 
 
 def minimised(loss: Callable[[], Tensor], net: nn.Module, n_steps: int, **options: Any) -> None:
-    """The house's loop, with the options of the lift where nothing is said."""
-    train(loss, net.parameters(), n_steps=n_steps, verbose=False, **{"lr": LR, "ema": MEMORY} | options)
+    """The house's loop, with the lift's memory where nothing is said."""
+    train(loss, net.parameters(), n_steps=n_steps, verbose=False, **{"ema": MEMORY} | options)
 
 
-def time_conditioned(flow: Flow, *, n_steps: int, at_end: float, generator: torch.Generator, **sizes: Any) -> Jumps:
+def time_conditioned(
+    flow: Flow, *, n_steps: int, at_end: float, lr: float, generator: torch.Generator, **sizes: Any
+) -> Jumps:
     """Regression of the teacher's states at random times on their starts; a share ``at_end`` of a batch has t = 1."""
     paths, net = stored(flow, generator), FourierNet(flow.dim, width=96, generator=generator, **sizes)
     last, ending = len(paths.times) - 1, torch.arange(BATCH) < at_end * BATCH
@@ -63,11 +65,13 @@ def time_conditioned(flow: Flow, *, n_steps: int, at_end: float, generator: torc
         x0, t = paths.states[0, rows], paths.times[j, None]
         return SCALE * (x0 + t * net(x0, t) - paths.states[j, rows]).square().mean()
 
-    minimised(loss, net, n_steps, name="time-conditioned")
+    minimised(loss, net, n_steps, name="time-conditioned", lr=lr)
     return Jumps(net)
 
 
-def consistency(flow: Flow, *, n_steps: int, intervals: int, generator: torch.Generator, **sizes: Any) -> Jumps:
+def consistency(
+    flow: Flow, *, n_steps: int, intervals: int, lr: float, generator: torch.Generator, **sizes: Any
+) -> Jumps:
     """Consistency distillation: ``f(x, t) = x + (1 - t) net(x, t)`` says the same at neighbouring times of a path.
 
     Args:
@@ -88,7 +92,7 @@ def consistency(flow: Flow, *, n_steps: int, intervals: int, generator: torch.Ge
             later = end(j + stride, rows)
         return SCALE * (end(j, rows) - later).square().mean()
 
-    minimised(loss, net, n_steps, name="consistency distillation")
+    minimised(loss, net, n_steps, name="consistency distillation", lr=lr)
     return Jumps(lambda x0, t: net(x0, torch.zeros_like(t)))
 
 

@@ -37,8 +37,6 @@ def samples(seed: int, toy: str, method: str) -> dict[str, float]:
     found["above teacher"] = found["sliced W2"] - sliced_wasserstein2(
         converged(sampler.follows, seed)[-1], reference(toy)
     )
-    if sampler.student is not None:
-        found |= way_back(sampler, seed)
     found["training CPU s"] = sampler.seconds
     start = noise(seed, N_TIMED)
     return {**found, "NFE": sampler.nfe, "CPU ms": cpu_ms(lambda: sampler.end(start))[0], **floors_of(toy)}
@@ -65,7 +63,7 @@ def acceptance(seed: int, recipe: str) -> dict[str, float]:
     return {
         **_told(told),
         "above teacher": sliced_wasserstein2(x, reference(toy)) - sliced_wasserstein2(exact, reference(toy)),
-        "inverse": way_back(linear((student, seconds)), seed)["inverse"],
+        "inverse": way_back(linear((student, seconds)), seed),
         "last loss": float(student.training.losses[-1]),
         **_beside_paper(student, told, recipe, seed),
         "training CPU s": seconds,

@@ -50,7 +50,7 @@ def distill(
     x0: Tensor | None = None,
     n_steps: int = 2500,
     batch: int = 256,
-    lr: float = 5e-3,
+    lr: float = 2e-2,
     generator: torch.Generator | None = None,
     verbose: bool = True,
     **sizes: Any,

@@ -21,7 +21,7 @@ from koopteach.koopman_flow.time_functions import fit_time_functions
 from koopteach.tensors import as_count, as_number, as_points, refuse_shape
 
 GENERATORS = ("mode_sum", "free")
-METHODS = ("coefficients", "consistency")
+METHODS = {"coefficients": 2e-2, "consistency": 5e-3}  # with the largest step size of each
 _SIZES: dict[str, Any] = {"width": 96, "depth": 3}
 
 
@@ -109,7 +109,7 @@ class KoopmanFlow(LinearFlow):
         x0: Tensor | None = None,
         n_steps: int = 2500,
         batch: int = 256,
-        lr: float = 5e-3,
+        lr: float | None = None,
         generator: torch.Generator | None = None,
         verbose: bool = True,
     ) -> Self:
@@ -134,7 +134,8 @@ class KoopmanFlow(LinearFlow):
             n_paths: paths asked of the teacher.
             x0: start points ``(n, d)`` of the paths; None draws them from the teacher's source, every fourth of those
                 for coefficients a quarter further out, so that rare noise is met, too.
-            n_steps, batch, lr: of the training.
+            n_steps, batch: of the training.
+            lr: its largest step size; None: 0.02 for coefficients, 0.005 for consistency.
             generator: source of the paths, the first weights and the batches.
             verbose: a progress bar where somebody watches, and a line when the training stopped early.
 
@@ -145,6 +146,7 @@ class KoopmanFlow(LinearFlow):
         """
         self._check_options(method, spectrum, weights, learn_spectrum, later_starts)
         later = LATER if later_starts is None else _share(later_starts)
+        lr = METHODS[method] if lr is None else lr
         n_paths, batch = as_count("fit", "n_paths", n_paths), as_count("fit", "batch", batch)
         pinned = self.generator == "mode_sum" or getattr(self.generator, "pinned", False)
         terms = checked_weights(("balanced" if pinned else "autoencoder") if weights is None else weights)

@@ -72,8 +72,8 @@ def test_jumps_start_where_they_are():
 
 PAIRS = Pairs("test", MEAN + VARIANCE.sqrt() * normal(2000, 2).float(), None, "independent")
 TRAININGS = {
-    "time-conditioned map": functools.partial(rivals.time_conditioned, FLOW, at_end=0.4),
-    "consistency distillation": functools.partial(rivals.consistency, FLOW, intervals=5),
+    "time-conditioned map": functools.partial(rivals.time_conditioned, FLOW, at_end=0.4, lr=5e-3),
+    "consistency distillation": functools.partial(rivals.consistency, FLOW, intervals=5, lr=5e-3),
     "MeanFlow": functools.partial(rivals.mean_flow, PAIRS, at_once=0.25, lr=5e-3),
 }
 

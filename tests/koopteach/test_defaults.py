@@ -96,7 +96,7 @@ VelocityFlow: x0=None
 acceleration: method='jvp', h=0.04, log_prob=None
 condition: n_particles=None, n_steps=100, least=None, temper=True, fit=None
 delay_embedding: step=1, times=None, tolerance=None
-distill: n_pairs=12000, x0=None, n_steps=2500, batch=256, lr=0.005, verbose=True
+distill: n_pairs=12000, x0=None, n_steps=2500, batch=256, lr=0.02, verbose=True
 fit_convex_map: x0=None, n_centres=96, strength=3.0, slope=0.2, pair_steps=500, likelihood_steps=300, verbose=True
 geodesic_schedule: x0=None, log_prob=None, pool=2000, queries=1000, n_times=65
 herd: weights=None

@@ -573,7 +573,7 @@ DEFAULTS = {
         "x0": None,
         "n_steps": 2500,
         "batch": 256,
-        "lr": 5e-3,
+        "lr": None,
         "verbose": True,
     },
     KoopmanFlow.edit: {"t": 1.0},
