@@ -96,8 +96,9 @@ def test_the_mean_is_that_of_the_single_values(kind):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_gram_matrices_add_up_in_float64(dtype):
-    a, b = normal(50, 6, dtype=dtype), normal(9, 6, seed=1, dtype=dtype)
-    total = torch.zeros(6, 6, dtype=torch.float64)
+    m = 100  # two blocks of columns and a part of one
+    a, b = normal(50, m, dtype=dtype), normal(9, m, seed=1, dtype=dtype)
+    total = torch.zeros(m, m, dtype=torch.float64)
     add_gram_(total, a)
     add_gram_(total, b.T.contiguous().T)  # not in the order of rows
     expected = a.double().T @ a.double() + b.double().T @ b.double()
