@@ -449,7 +449,7 @@ DEFAULTS = {
         "time_frequencies": 2,
         "last_scale": 1.0,
     },
-    distill: {"n_pairs": 12_000, "n_steps": 2500, "batch": 256, "lr": 5e-3, "verbose": True},
+    distill: {"n_pairs": 12_000, "n_steps": 2500, "batch": 256, "lr": 2e-2, "verbose": True},
     reflow: {"n_pairs": 12_000, "solver": "midpoint", "steps": 20, "net": None},
     straightness: {"n_times": 65},
 }
