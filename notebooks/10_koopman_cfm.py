@@ -63,7 +63,8 @@ kc.show("evaluations of the network, teacher and student", [teacher.nfe, student
 # the inverse matrix takes it back, and its eigenvalues take it apart into modes.
 #
 # Somebody has to find the extra numbers. Here a network does, taught by a flow that exists already. So Koopman-CFM is a
-# **distillation** (teacher, student): it replaces the teacher's solver, not its training.
+# **distillation** (teacher, student): it replaces the teacher's solver, not its training. (*The paper*: Turan and others,
+# 2025, v1 to v3.)
 
 # %% [markdown]
 # ## The mathematics
@@ -126,8 +127,8 @@ for t in (0.25, 0.5, 1.0):
 kc.show("observables, eigenvalue of the pair", [z0.shape[1], complex(alpha, beta)], digits=2)
 
 # %% [markdown]
-# Now the residual of another student, whose training asked for consistency, too. `torch.func.jvp` differentiates in the
-# direction $(v,1)$. On 40 of the teacher's paths, does (4) explain the student's error?
+# Now the residual of another student, trained for consistency as well. `torch.func.jvp` differentiates in the direction
+# $(v,1)$. On 40 of the teacher's paths, does (4) explain the student's error?
 
 # %%
 consistent = kc.shipped("moons-consistency")
@@ -158,12 +159,14 @@ kc.show(
 
 # %% [markdown]
 # Nothing else makes an error. So a training may ask for a small residual, as the paper does, or for the path itself. The
-# first picture's student was asked for the path: by (5) it is, with one pair, $c_1+c_2t+e^{\alpha t}(c_3\cos\beta t+c_4\sin\beta t)$, **linear
-# in its coefficients**, which least squares finds from the teacher's stored paths and a network learns by plain regression.
+# first picture's student was asked for the path. With one pair (5) makes it $c_1+c_2t+e^{\alpha t}(c_3\cos\beta t+c_4\sin\beta t)$,
+# **linear in its coefficients**, which least squares finds from the teacher's stored paths and a network learns by plain
+# regression.
 #
 # ## One step
 #
-# Let each solver pay what it needs. The grey band is what as many exact samples score.
+# Let each solver pay what it needs; the OT teacher had optimal pairs ([lesson 08](08_flow_matching.ipynb)). The grey band is
+# what as many exact samples score.
 
 # %%
 reference = kt.moons.sample(10_000, profile.generator(2))
@@ -234,7 +237,7 @@ kc.show(
 
 # %% [markdown]
 # The student is as good as its teacher, which needs about 8 evaluations. But the OT teacher needs two to four, **without any
-# student**. (With one it passes by $W_2$, and one sample in seven lies off the moons.)
+# student**. (With one it passes by sliced $W_2$, and one sample in seven lies off the moons.)
 #
 # ## The plain rivals
 #
@@ -394,15 +397,14 @@ assert d.mid < told["end points only"].mid / 3
 assert d.residual > 3 * told["by three losses"].residual
 
 # %% [markdown]
-# The path is kept, and the relative residual is large. What does test the claim is among the
-# results, `results/koopman-cfm.md`: consistency and end points *without* a path term err by about 0.04 half way, end
-# points alone by 0.3. **The claim holds**; consistency is one way to a right path, not the only one. It alone gives
-# $\mathcal Lz\approx Lz$ at every point (L10-E1).
+# The path is kept, the relative residual is large. The claim is tested in `results/koopman-cfm.md`: consistency and end
+# points *without* a path term err by 0.04 half way, end points alone by 0.3. **The claim holds**; consistency is one way to a
+# right path, not the only one. It alone gives $\mathcal Lz\approx Lz$ at every point (L10-E1).
 #
 # ## The way back
 #
 # By (3) inversion costs one lift, too, at $t=1$. Left the data, coloured by height; then their noise by the student, and by
-# the teacher solved backwards.
+# the teacher backwards.
 
 # %%
 data = kt.moons.sample(1000, profile.generator(5))
@@ -446,7 +448,7 @@ for name, gap in gaps.items():
 # ## Modes as pictures
 #
 # Every state is a sum, $x(t)=\underbrace{p+tu}_{\lambda=0}+\underbrace{2\,\mathrm{Re}\,e^{(\alpha+i\beta)t}A}_{\alpha\pm i\beta}$.
-# Draw the two summands apart.
+# Both summands, with $A=(a-ib)/2$ at $t=0$:
 
 # %%
 modes = simple.modes(few)
@@ -466,7 +468,7 @@ plotting.films(
 assert torch.allclose(total[-1], simple.transport(few), atol=1e-4)
 
 # %% [markdown]
-# The straight part is the contraction with which flows of independent pairs begin; the pair unfolds the moons at the end.
+# The straight part is the contraction with which flows of random pairs begin; the turning pair unfolds the moons at the end.
 # Neither looks like data. An *edit* multiplies a part by a gain before it is read: one changes nothing, zero deletes.
 
 # %% [markdown]
@@ -477,7 +479,7 @@ assert torch.allclose(total[-1], simple.transport(few), atol=1e-4)
 #
 # <details><summary>yes: the flow has one spectrum, and both are accurate</summary>
 #
-# That was so in lesson 02, where the dynamics came back again and again. Here nothing comes back; see (7).
+# That was so in lesson 02, where the dynamics came back again and again. Here nothing comes back.
 #
 # </details>
 # <details><summary>nearly: the frequency, but not the growth, is seen in unit time</summary>
@@ -488,7 +490,7 @@ assert torch.allclose(total[-1], simple.transport(few), atol=1e-4)
 # </details>
 # <details><summary>no: they stay apart, and both follow the teacher</summary>
 #
-# Right. One decays, the other grows, and the errors are of one size. The text after the cell says why.
+# Right. One decays, the other grows, and the errors are of one size: see (7).
 #
 # </details>
 
@@ -547,8 +549,7 @@ assert all(left_over(rate) > 0.05 for rate in (8j, -20 + 5j, 12j))
 #
 # Take $z=(x,v)$. If paths are straight, $\dot x=v$ and $\dot v=0$: an exact Koopman model with $L=\begin{pmatrix}0&1\\0&0
 # \end{pmatrix}$, $L^2=0$. Hence $e^L=1+L$ and $x_1=x_0+v(x_0,0)$: **one Euler step of a straight flow *is* one-step Koopman
-# sampling**, (5) without a pair. OT coupling ([lesson 08](08_flow_matching.ipynb)) straightens paths; the pair absorbs what
-# is left:
+# sampling**, (5) without a pair. OT coupling straightens paths, and a pair absorbs what is left:
 
 # %%
 for name, paths_of in stored.items():
@@ -612,9 +613,9 @@ plotting.compare(
 )
 
 # %% [markdown]
-# The first is a dot with the smallest loss of all. The second would pass any test of samples, at a tenth of the mode sum's
-# loss. But its residual is larger than $Lz$ itself, and its path is as wrong as that of end points only. (Like with like: a
-# mode sum without a path term errs by 0.04 there, says the page, this one by 0.27.) The prediction, by hand:
+# The first is a dot with the smallest loss of all. The second passes by sliced $W_2$, at a tenth of the mode sum's loss. But
+# its residual is larger than $Lz$ itself, and its path is as wrong as that of end points only. (A mode sum without a
+# path term errs by 0.04 there, this one by 0.27.) The prediction, by hand:
 
 # %% tags=["collapsed"]
 from copy import deepcopy
