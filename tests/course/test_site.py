@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import http.server
+import io
 import json
 import os
 import re
@@ -21,10 +22,13 @@ from tests.needs import needs
 
 needs("jupytext")
 
+from nbformat.v4 import new_code_cell, new_output
+from PIL import Image
+
 from koopcourse.authoring.tree import ROOT, Course
-from koopcourse.site import build, colab, command, docstrings, mend, pages, recorded
+from koopcourse.site import build, colab, command, docstrings, figures, mend, pages, recorded
 from koopcourse.site.address import Address
-from koopcourse.site.notebooks import formulas_in_summaries
+from koopcourse.site.notebooks import columns, formulas_in_summaries, linked
 
 VENDOR = ROOT / "docs" / "site" / "vendor"
 GITHUB = Address("https://github.com/ada/koopteach")
@@ -52,8 +56,6 @@ def marked(test):
 
 def tiny_recording(folder):
     """One control with two settings, as the notebook builder leaves it."""
-    from PIL import Image
-
     folder.mkdir(parents=True)
     for name, colour in (("0-0.webp", "navy"), ("0-1.webp", "orange")):
         Image.new("RGB", (40, 20), colour).save(folder / name)
@@ -193,6 +195,42 @@ def test_links_of_documents_lead_to_pages_or_to_the_repository_or_nowhere():
     assert pages.mended("[e](../course.py)", "docs/a.md", site, GITHUB) == f"[e]({GITHUB.url}/blob/main/course.py)"
 
 
+def test_a_block_without_a_language_is_text_and_others_stay():
+    text = "```sh\nls\n```\n\n```\nclass/  what the class gets\n```\n"
+    assert pages.uncoloured(text) == text.replace("```\nclass", "```text\nclass")
+
+
+def test_pages_to_keep_stand_in_the_order_of_the_lessons():
+    names = [name.rpartition("/")[2] for name in pages.takeaways(Course())]
+    assert names == ["spectra.md", "flows.md", "fields.md", "own_data.md"]
+
+
+def test_a_page_that_a_lesson_names_by_its_path_is_a_link():
+    text = "`results/kswgd.md`, [`results/kswgd.md`](x), `results/lost.md`, `course.py`"
+    expected = text.replace("`results/kswgd.md`,", "[`results/kswgd.md`](../results/kswgd.md),", 1)
+    assert linked(text, Course()) == expected
+
+
+def test_a_wide_picture_keeps_its_letters_in_a_box_that_scrolls():
+    def png(width):
+        file = io.BytesIO()
+        Image.new("RGB", (width, 10)).save(file, "PNG")
+        return file.getvalue()
+
+    assert figures.picture("a.png", png(900), "Two <wells>") == (
+        '<div class="wide"><img src="a.png" alt="Two &lt;wells&gt;" width="900" height="10"></div>'
+    )
+    assert figures.picture("a.png", png(400), "One").startswith("<img")
+
+
+def test_columns_are_told_from_a_list_of_numbers():
+    def printed(text):
+        return new_code_cell(outputs=[new_output("stream", text=text)])
+
+    assert columns(printed("        SW2   KL   TV\nULA   0.1   0.2  0.3\n"))
+    assert not columns(printed("rates: [0.45  8.2  15  24]\nexact: [0.45  8.2  15  24]\n"))
+
+
 def test_formulas_in_the_title_of_a_fold_are_marked_for_mathjax():
     assert r"\(e^{15}\)</span> times</summary>" in formulas_in_summaries("<summary>$e^{15}$ times</summary>")
 
@@ -307,6 +345,8 @@ def test_the_site_is_small(site):
 
 # ------------------------------------------------------------------ in a browser
 
+LEFTS = "boxes => boxes.map(box => box.getBoundingClientRect().left)"
+CUT = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 1).length"
 SET = "() => window.MathJax?.startup?.promise?.then(() => true) ?? true"
 WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 AXE = "axe.run(document, {resultTypes: ['violations'], preload: false})"
@@ -404,6 +444,14 @@ def test_a_telephone_scrolls_down_alone(visit, kind):
 
 @marked
 @pytest.mark.browser
+def test_a_telephone_shows_formulas_from_their_beginning_and_all_numbers(visit):
+    page = visit("notebooks/01_langevin.html", width=390)
+    assert min(page.locator("div.math mjx-container").evaluate_all(LEFTS)) >= 0
+    assert page.locator(".cell:not(.tag_columns) .cell_output pre").evaluate_all(CUT) == 0
+
+
+@marked
+@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_contrast_names_and_texts_are_there_for_everybody(visit, kind, scheme):
@@ -422,3 +470,4 @@ def test_what_the_theme_lacks_is_mended():
     )
     terms = "<dl>\n<dt>a</dt><dd>b</dd>\n</dl>"
     assert mend.mended(terms) == terms
+    assert mend.mended("<title>koopteach — koopteach</title>") == "<title>koopteach</title>"

@@ -11,10 +11,8 @@ from nbformat import NotebookNode
 from PIL import Image
 
 FOLDER = "_figures"  # of the site
-FIGURE = (
-    '<figure class="stored"><img src="../{folder}/{file}" alt="{alt}"{size} loading="lazy">'
-    '<figcaption aria-hidden="true">{alt}</figcaption></figure>'
-)
+WIDE = 600  # pixels; a telephone scrolls a wider picture, whose letters would be too small
+FIGURE = '<figure class="stored">{picture}<figcaption aria-hidden="true">{alt}</figcaption></figure>'
 
 
 def is_picture(output: NotebookNode) -> bool:
@@ -37,13 +35,15 @@ def stored(output: NotebookNode, name: str, files: dict[str, bytes]) -> str:
     if not alt:
         raise ValueError(f"{name} has no text alternative; build its notebook anew.")
     files[f"{FOLDER}/{name}"] = data
-    return FIGURE.format(folder=FOLDER, file=name, alt=html.escape(alt), size=size(data))
+    return FIGURE.format(picture=picture(f"../{FOLDER}/{name}", data, alt, ' loading="lazy"'), alt=html.escape(alt))
 
 
-def size(picture: bytes) -> str:
-    """Width and height as attributes, so that the text below does not jump when the picture comes."""
-    with Image.open(io.BytesIO(picture)) as image:
-        return f' width="{image.width}" height="{image.height}"'
+def picture(address: str, data: bytes, alt: str, more: str = "") -> str:
+    """The HTML of a picture, with its size, so that the text below does not jump when it comes."""
+    with Image.open(io.BytesIO(data)) as image:
+        width, height = image.size
+    shown = f'<img src="{address}" alt="{html.escape(alt)}" width="{width}" height="{height}"{more}>'
+    return f'<div class="wide">{shown}</div>' if width > WIDE else shown
 
 
 def write(files: dict[str, bytes], folder: Path) -> None:

@@ -40,16 +40,23 @@ def page(path: Path, course: Course, known: Relations, address: Address, files: 
             _fold(cell)
             _show(cell, f"{path.stem}-{number}", here, course, files)
         else:
-            cell.source = formulas_in_summaries(cell.source)
+            cell.source = formulas_in_summaries(linked(cell.source, course))
     notebook.cells.insert(1, new_markdown_cell(_run(path, address)))
     notebook.cells.append(new_markdown_cell(_onward(path.stem, known, lesson=lesson)))
     return notebook
 
 
 def _fold(cell: NotebookNode) -> None:
-    """Code that JupyterLab opens folded is folded here, too."""
-    tags = cell.metadata.get("tags", [])
-    cell.metadata["tags"] = ["hide-input"] if COLLAPSED in tags else []
+    """Code that JupyterLab opens folded is folded here, too; columns in an output are marked for the style."""
+    folded = COLLAPSED in cell.metadata.get("tags", [])
+    cell.metadata["tags"] = ["hide-input"] * folded + ["columns"] * columns(cell)
+
+
+def columns(cell: NotebookNode) -> bool:
+    """Whether two printed lines have three columns: these stay in line and scroll where others are folded."""
+    lines = [line for output in cell.outputs for line in output.get("text", "").splitlines()]
+    bare = [re.sub(r"\[.*?\]", "", line) for line in lines]
+    return sum(len(re.findall(r"\S {2,}(?=\S)", line)) > 1 for line in bare) > 1
 
 
 def _show(
@@ -107,6 +114,15 @@ def _onward(stem: str, known: Relations, *, lesson: bool) -> str:
     if names := known.names.get(stem):
         lines.append(f"- In the reference: {', '.join(map(reference, names))}")
     return "\n".join(lines)
+
+
+def linked(markdown: str, course: Course) -> str:
+    """A page that the text names by its path, between backticks, is a link to it."""
+
+    def link(found: re.Match[str]) -> str:
+        return f"[{found[0]}](../{found[1]})" if (course.root / found[1]).is_file() else found[0]
+
+    return re.sub(r"(?<!\[)`((?:results|docs)/[\w/-]+\.md)`(?!\])", link, markdown)
 
 
 _SUMMARY = re.compile(r"(<summary>)(.*?)(</summary>)")

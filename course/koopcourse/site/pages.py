@@ -56,8 +56,10 @@ def documents(course: Course, known: Relations, address: Address) -> dict[str, s
 
 
 def takeaways(course: Course) -> list[str]:
-    """The pages to keep, one for each part of the course."""
-    return [path.relative_to(course.root).as_posix() for path in sorted(course.root.glob("docs/takeaways/*.md"))]
+    """The pages to keep, one for each part of the course, by the first lesson that they name."""
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(course.root.glob("docs/takeaways/*.md"))}
+    paths = sorted(texts, key=lambda path: re.findall(r"\d\d", texts[path])[:1])
+    return [path.relative_to(course.root).as_posix() for path in paths]
 
 
 RESULTS = "What the lessons claim, measured: seeds that nobody tuned on, beside noise floors and rivals."
@@ -83,7 +85,14 @@ def mended(text: str, path: str, site: set[str], address: Address) -> str:
         return f"[{link.words}]({address.file(link.place)})" if address.url else link.words
 
     plain = re.sub(r"<!--.*?-->\n?", "", text, flags=re.S)
-    return formulas_in_summaries(relinked(plain, path, instead))
+    return formulas_in_summaries(relinked(uncoloured(plain), path, instead))
+
+
+def uncoloured(markdown: str) -> str:
+    """A block that names no language is text; Sphinx would colour it as Python."""
+    return re.sub(
+        r"^```(.*)\n((?:.*\n)*?)```$", lambda block: f"```{block[1] or 'text'}\n{block[2]}```", markdown, flags=re.M
+    )
 
 
 def pictures(path: str, text: str) -> set[str]:

@@ -13,7 +13,7 @@ from koopcourse.site import figures
 FOLDER = "_recorded"  # of the site
 NOTE = "recorded: move one control at a time, the others go back to where they start"
 WIDGET = """<figure class="recorded" role="group" aria-label="Recorded widget">
-<img src="{first}" alt="{alt}"{size}>
+{picture}
 <div class="controls">
 {controls}
 </div>
@@ -61,12 +61,10 @@ def widget(recording: Recording, folder: Path, files: dict[str, bytes]) -> str:
         for name in control["frames"]:
             files[f"{FOLDER}/{folder.name}/{name}"] = (folder / name).read_bytes()
     first = recording.controls[0]
-    start = first["start"]
+    frame, alt = (first[key][first["start"]] for key in ("frames", "alts"))
     controls = "\n".join(_control(recording, number, folder.name) for number in range(len(recording.controls)))
     return WIDGET.format(
-        first=_address(folder.name, first["frames"][start]),
-        alt=html.escape(first["alts"][start]),
-        size=figures.size((folder / first["frames"][start]).read_bytes()),
+        picture=figures.picture(_address(folder.name, frame), (folder / frame).read_bytes(), alt),
         controls=controls,
         note=NOTE if len(recording.controls) > 1 else NOTE.split(":")[0],
     )
