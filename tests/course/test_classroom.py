@@ -59,7 +59,7 @@ def test_the_guides_own_commands_teach_lesson_05_to_forty(tmp_path):
     folder = tmp_path / "lesson05"
 
     obey(found["hand out"], folder)
-    due = (folder / "class" / "due.csv").read_text(encoding="utf-8")
+    due = (folder / "class" / "due.csv").read_text(encoding="utf-8-sig")
     assert sum(int(row["points"]) for row in csv.DictReader(due.splitlines())) == TOTAL
     obey(found["collect"], folder)
     class_ = submissions.write(folder, LESSON)

@@ -1,6 +1,7 @@
 """A class's folder: what goes in, what stays out, what it links to, how it is written, brought up to date and run."""
 
 import ast
+import codecs
 import json
 import os
 import posixpath
@@ -212,7 +213,8 @@ def test_the_teacher_is_told_of_lost_links_and_of_what_a_lesson_builds_on(tmp_pa
 
 
 def test_an_exercise_gives_as_many_points_as_it_takes_minutes(release):
-    lines = release.files["due.csv"].decode().splitlines()
+    assert release.files["due.csv"].startswith(codecs.BOM_UTF8), "without it Excel shows accents wrongly"
+    lines = release.files["due.csv"].decode("utf-8-sig").splitlines()
     assert lines[0] == "lesson,exercise,title,points,due"
     assert [int(line.split(",")[-2]) for line in lines[1:]] == [
         e.minutes for n in ("01", "05") for e in load(n).EXERCISES

@@ -85,7 +85,7 @@ def due_csv(listed: Sequence[Row]) -> str:
     """The list for a spreadsheet."""
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows([Row._fields, *listed])
-    return file.getvalue()
+    return f"\N{BYTE ORDER MARK}{file.getvalue()}"  # by it Excel knows UTF-8
 
 
 def due_page(listed: Sequence[Row]) -> str:
