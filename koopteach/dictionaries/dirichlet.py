@@ -38,8 +38,6 @@ def dirichlet(
         double = (part.double() for part in (x, weights, stretch, values))
         return dirichlet(dictionary.to(torch.float64), *double).to(x)
     stretch = stretch.to(x).expand(x.shape[1])
-    if gram is None:
-        gram = values.T @ (weights[:, None] * values)
     sizes = [group.n_features for group in groups]
     parts = values.split(sizes, dim=1)
     factors, blocks = stretch.square()[:, None] * weights, {}
@@ -51,7 +49,10 @@ def dirichlet(
             for (i, left), (j, right) in zip(_partials(one, x), slopes):
                 block.index_put_((i[:, None], j), left.T @ right, accumulate=True)
         elif a == b:
-            block = one.dirichlet(x, weights, stretch, parts[a], gram.split(sizes)[a].split(sizes, dim=1)[a])
+            own = (
+                parts[a].T @ (weights[:, None] * parts[a]) if gram is None else gram.split(sizes)[a].split(sizes, 1)[a]
+            )
+            block = one.dirichlet(x, weights, stretch, parts[a], own)
         else:
             block = one.dirichlet_beside(x, slopes, parts[a], groups[b].n_features)
         blocks[a, b], blocks[b, a] = block, block.T
