@@ -5,12 +5,13 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 
 import torch
 from torch import Tensor
 
-from experiments.images.samplers import MANY, VARIANCES, by_region, cells, evenly, flow, many, trained_flow
-from experiments.images.tasks import HeldOut, Task, data, encoded, held_out, seen
+from experiments.images.samplers import MANY, N_LAW, VARIANCES, by_region, cells, evenly, flow, many, trained_flow
+from experiments.images.tasks import SETTINGS, HeldOut, Task, data, encoded, held_out, seen
 from experiments.machinery.common import floors, rms, stream
 from koopcourse import zoo
 from koopcourse.judges import halves
@@ -32,10 +33,10 @@ N_FLOOR = {"law": 8, "evenness": 4}
 
 
 def judged(name: str, codes: Tensor, kept: HeldOut) -> dict[str, float]:
-    """All that compares codes with held-out ones; precision and recall with as many of them."""
-    features, n = seen(name, codes), min(len(codes), len(kept.codes))
+    """All that compares codes with held-out ones; precision and recall at equal numbers."""
+    features, n = seen(name, codes), min(SETTINGS[name].n_judged, len(kept.codes))
     some = torch.randperm(len(kept.codes), generator=stream(0, 10))[:n]
-    precision, recall = precision_recall(kept.features[some], features)
+    precision, recall = precision_recall(kept.features[some], features[:n])
     guessed = zoo.shipped(f"{name}-classifier").predict(zoo.shipped(f"{name}-codes").decode(codes))
     return {
         "Frechet": frechet_distance(features, kept.features),
@@ -77,13 +78,15 @@ def copies(codes: Tensor, task: Task, kept: HeldOut) -> dict[str, float]:
 
 @cache
 def floors_of(name: str, question: str) -> dict[str, float]:
-    """Of each number, for real training codes: as many as are judged, at random or picked evenly of ten times more."""
-    task, x = Task(name, 0), encoded(name, "train")
-    n = task.setting.n_judged
+    """Of each number, for real training codes: as many as are judged, at random or picked evenly."""
+    x, n = encoded(name, "train"), SETTINGS[name].n_judged
 
     def draw(seed: int) -> Tensor:
-        of = x[torch.randperm(len(x), generator=stream(seed, 9))[: n if question == "law" else MANY * n]]
-        return of if question == "law" else of[herd(of, n)]
+        rows = torch.randperm(len(x), generator=stream(seed, 9))
+        if question == "law":
+            return x[rows[: N_LAW[name][0]]]
+        of = x[rows[: MANY * n]]
+        return of[herd(of, n)]
 
     kept = held_out(name, "test")
     return floors(lambda codes: judged(name, codes, kept), map(draw, range(N_FLOOR[question])))
@@ -93,29 +96,25 @@ def floors_of(name: str, question: str) -> dict[str, float]:
 
 
 def law(seed: int, pictures_of: str, method: str, **options: float) -> dict[str, float]:
-    """The mean over random parts of ten times as many codes as are judged."""
-    task = Task(pictures_of, seed)
+    """The mean over random parts of many codes."""
+    task, (n, count) = Task(pictures_of, seed), N_LAW[pictures_of]
     codes, seconds = many(task, method, **options)
-    kept, some = held_out(pictures_of, "test"), list(parts(codes, task.setting.n_judged))
+    kept, some = held_out(pictures_of, "test"), list(islice(parts(codes, n), count))
     numbers = [judged(pictures_of, part, kept) for part in some]
     mean = {key: statistics.fmean(of[key] for of in numbers) for key in numbers[0]}
-    return told(mean, task, codes, some[0], kept, seconds) | floors_of(pictures_of, "law")
+    return told(mean, task, some[0], kept, seconds) | floors_of(pictures_of, "law")
 
 
 def evenness(seed: int, pictures_of: str, method: str, **options: float) -> dict[str, float]:
     """Particles as they are, or as many codes picked evenly of ten times as many draws."""
     task, kept = Task(pictures_of, seed), held_out(pictures_of, "test")
     codes, seconds = evenly(task, method, **options)
-    return told(judged(pictures_of, codes, kept), task, codes, codes, kept, seconds) | floors_of(
-        pictures_of, "evenness"
-    )
+    return told(judged(pictures_of, codes, kept), task, codes, kept, seconds) | floors_of(pictures_of, "evenness")
 
 
-def told(
-    numbers: dict[str, float], task: Task, codes: Tensor, part: Tensor, kept: HeldOut, seconds: float
-) -> dict[str, float]:
+def told(numbers: dict[str, float], task: Task, codes: Tensor, kept: HeldOut, seconds: float) -> dict[str, float]:
     """The numbers of a row in their order, beside how many pictures judged."""
-    frechet = {"Frechet": numbers["Frechet"], "held-out sd": of_held_out(task.name, part, kept)}
+    frechet = {"Frechet": numbers["Frechet"], "held-out sd": of_held_out(task.name, codes, kept)}
     more = {"CPU s": seconds, "judged by": len(kept.codes)}
     return frechet | numbers | copies(codes, task, kept) | more
 

@@ -24,7 +24,9 @@ WIDTHS = (0.4, 0.6, 0.8, 1.2)  # in units of the package's default
 VARIANCES = (0.0, 0.01, 0.03)  # that a last step may take off, in units of the white codes' variance
 SCORED_MODES, STEPS = 20, 60
 CELL = 600  # codes for each region of the data that has a spectrum of its own, where labels are not used
-MANY = 10  # times as many codes, of which some are picked evenly, or at random
+N_LAW = {"fashion": (5000, 3), "digits": (580, 6)}  # codes that are judged for their law, and how many parts of so many
+LARGE = 5  # a run, for its law: so many times as many, or more
+MANY = 10  # draws for each that herding keeps
 OF_A_CLASS = 4  # components of a mixture for each class
 FLOW_WIDTH = 256
 
@@ -146,11 +148,10 @@ def resampled(task: Task, n: int) -> End:
 
 
 def fitted_mixture(x: Tensor, k: int, n: int, seed: int) -> Tensor:
-    """Draws from a Gaussian mixture by expectation maximisation, in random order."""
+    """Draws from a Gaussian mixture by expectation maximisation, component after component."""
     from sklearn.mixture import GaussianMixture
 
-    drawn = GaussianMixture(k, reg_covar=1e-4, random_state=seed).fit(x.numpy()).sample(n)[0]
-    return torch.from_numpy(drawn)[torch.randperm(n, generator=stream(seed, 8))]
+    return torch.from_numpy(GaussianMixture(k, reg_covar=1e-4, random_state=seed).fit(x.numpy()).sample(n)[0])
 
 
 def mixture(task: Task, n: int, k: int) -> End:
@@ -201,8 +202,10 @@ DRAWS: dict[str, Sampler] = {
 
 @cache
 def many(task: Task, method: str, **options: float) -> End:
-    """Ten times as many codes as are judged: their random parts have the law alone."""
-    return (PARTICLES | DRAWS)[method](task, MANY * task.setting.n_judged, **options)
+    """Several times as many codes as are judged, in random order: their random parts have the law alone."""
+    n = max(LARGE * N_LAW[task.name][0], MANY * task.setting.n_judged)
+    codes, seconds = (PARTICLES | DRAWS)[method](task, n, **options)
+    return codes[torch.randperm(len(codes), generator=stream(task.seed, 14))], seconds
 
 
 def evenly(task: Task, method: str, **options: float) -> End:
@@ -210,6 +213,7 @@ def evenly(task: Task, method: str, **options: float) -> End:
     n = task.setting.n_judged
     if method in PARTICLES:
         return PARTICLES[method](task, n, **options)
-    x, before = many(task, method, **options)
-    rows, seconds = timed(lambda: herd(x, n))
-    return x[rows], before + seconds
+    codes, before = many(task, method, **options)
+    some = codes[: MANY * n]
+    rows, seconds = timed(lambda: herd(some, n))
+    return some[rows], before + seconds

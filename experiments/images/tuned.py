@@ -9,7 +9,7 @@ TUNED = {
     "fashion": {"kernels": 300, "width": 0.6, "variance": 0.0},
     "digits": {"kernels": 500, "width": 0.8, "variance": 0.01},
 }
-STEPS = {"fashion": 24_000, "digits": 4000}
+STEPS = {"fashion": 12_000, "digits": 8000}
 EQUAL_STEPS = {"fashion": 700, "digits": 400}
 
 
