@@ -11,6 +11,7 @@ from torch import Tensor
 
 from koopteach import dictionaries
 from koopteach.dictionaries.expansion import Expansion
+from koopteach.dictionaries.gram import add_gram_, from_lower_triangle
 from koopteach.files import load_object, save_object
 from koopteach.protocols import Functions, Manifold
 from koopteach.standardizer import Standardizer
@@ -179,9 +180,8 @@ class Spectrum(Movable):
             known = () if features is None else (features[rows],)
             slopes = self._tangent(x[rows], self.functions.grad(x[rows], *known))
             slopes = slopes if self.units is None else slopes * self.stretch
-            slopes = slopes.transpose(1, 2).reshape(-1, r)
-            total += slopes.T @ slopes
-        return (total / len(x)).to(x)
+            add_gram_(total, slopes.transpose(1, 2).reshape(-1, r))
+        return (from_lower_triangle(total) / len(x)).to(x)
 
     def reaches(self, x: Tensor) -> Tensor:
         """Which of the points some kernel of the dictionary sees, ``(n,)``; all, where the functions are not local."""

@@ -40,6 +40,10 @@ _DECIMALS = 9
 # A product with so few columns is faster with the factors exchanged.
 _FEW = 16
 
+# For more functions than so many a coordinate their gradients are made from the slopes of the kernels: that takes two
+# passes over the kernels for each coordinate, and saves products that are a part as wide as all functions.
+_MANY = 30
+
 
 class GaussianRBF(Movable):
     """``psi_j(x) = exp(-|(x - z_j) / units|^2 / (2 s_j^2))``.
@@ -130,10 +134,8 @@ class GaussianRBF(Movable):
 
     def partials(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """For each coordinate the numbers of all features ``(m,)`` and their derivatives along it, ``(n, m)``."""
-        u = self._shifted(x)
-        scaled, every = self._kernel(u) * self._precision, torch.arange(self.n_features, device=u.device)
-        for i in range(self.dim):
-            yield every, scaled * ((self._z[:, i] - u[:, i : i + 1]) / self.units[i])
+        u, every = self._shifted(x), torch.arange(self.n_features, device=x.device)
+        return ((every, slope) for slope in self._slopes(u, self._kernel(u) * self._precision))
 
     def contract_grad(self, x: Tensor, coefficients: Tensor, values: Tensor | None = None) -> Tensor:
         """Gradients of the functions ``psi(x) @ coefficients``, ``(n, r, d)``; ``values`` is ``psi(x)``, if known.
@@ -144,7 +146,10 @@ class GaussianRBF(Movable):
         u = self._shifted(x)
         coefficients = as_coefficients("contract_grad", "coefficients", coefficients, (self.n_features, "r"), u)
         kernel = self._kernel(u) if values is None else values
-        c, u = (coefficients * self._precision[:, None])[:, None], u / self.units
+        c = coefficients * self._precision[:, None]
+        if c.shape[1] > _MANY * self.dim:
+            return torch.stack([slope @ c for slope in self._slopes(u, kernel)], dim=1).transpose(1, 2)
+        c, u = c[:, None], u / self.units
         z = torch.cat([self._z / self.units, torch.ones_like(self._z[:, :1])], dim=1)[:, :, None]
         products = [_product(kernel, (z[:, i] * c).flatten(1)) for i in chunks(self.dim + 1, c.numel(), at_least=1)]
         moved = (products[0] if len(products) == 1 else torch.cat(products, dim=1)).unflatten(1, (self.dim + 1, -1))
@@ -193,6 +198,11 @@ class GaussianRBF(Movable):
 
     def _kernel(self, u: Tensor) -> Tensor:
         return exp2_(augmented(u) @ self._exponents.T)
+
+    def _slopes(self, u: Tensor, kernel: Tensor) -> Iterator[Tensor]:
+        """Derivatives of the kernels along each coordinate, ``(n, m)``, over their precisions."""
+        z, u = self._z / self.units, u / self.units
+        return ((z[:, i] - u[:, i : i + 1]).mul_(kernel) for i in range(self.dim))
 
 
 class MultiScale(Movable):

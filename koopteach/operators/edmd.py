@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from koopteach.arrays import in_pieces
+from koopteach.dictionaries.gram import add_gram_, from_lower_triangle
 from koopteach.dictionaries.memory import refuse_too_many
 from koopteach.operators import linear_algebra as la
 from koopteach.operators import remarks
@@ -143,12 +144,12 @@ class EDMD(Prediction, Additive):
         psi_x, psi_y = self.dictionary(x), self.dictionary(y)
         if self.reversible:
             both, moved = psi_x + psi_y, psi_x - psi_y
-            la.add_gram_(self._first, both)
-            la.add_gram_(self._second, moved)
+            add_gram_(self._first, both)
+            add_gram_(self._second, moved)
             self._moved.add(moved)
             self._mean_x = self._mean_x + both.sum(0)
         else:
-            la.add_gram_(self._first, psi_x)
+            add_gram_(self._first, psi_x)
             self._second += (psi_x.T @ psi_y).double()
             self._mean_x = self._mean_x + psi_x.sum(0)
             self._mean_y = self._mean_y + psi_y.sum(0)
@@ -205,11 +206,11 @@ class EDMD(Prediction, Additive):
     def _moments(self, tol: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Means of the features at ``x`` and at ``y``, what whitens them ``(m, q)``, their covariance ``(m, m)``."""
         n = self.n_pairs
-        mean_x, mean_y, first = self._mean_x / n, self._mean_y / n, la.from_lower_triangle(self._first) / n
+        mean_x, mean_y, first = self._mean_x / n, self._mean_y / n, from_lower_triangle(self._first) / n
         if self.reversible:
             # Each pair counts in both directions; the mean and the Gram matrix are those of both halves.
             mean_x = mean_y = 0.5 * mean_x
-            second = la.from_lower_triangle(self._second) / n
+            second = from_lower_triangle(self._second) / n
             squares, cross = 0.25 * (first + second), 0.25 * (first - second) - torch.outer(mean_x, mean_x)
         else:
             squares, cross = first, self._second / n - torch.outer(mean_x, mean_y)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from koopteach.arrays import in_pieces
 from koopteach.dictionaries.dirichlet import dirichlet
+from koopteach.dictionaries.gram import add_gram_, from_lower_triangle
 from koopteach.dictionaries.memory import refuse_too_many
 from koopteach.operators import linear_algebra as la
 from koopteach.operators import remarks
@@ -129,8 +130,8 @@ class GeneratorEDMD(Additive):
         # Products in the data's precision, sums over chunks in float64.
         psi, root = self.dictionary(x), w.sqrt()
         gram = torch.zeros_like(self._gram)
-        la.add_gram_(gram, root * psi)
-        gram = la.from_lower_triangle(gram)
+        add_gram_(gram, root * psi)
+        gram = from_lower_triangle(gram)
         self._gram += gram
         self._psi = self._psi + (w * psi).sum(0)
         if self.manifold is None:
@@ -139,7 +140,7 @@ class GeneratorEDMD(Additive):
         else:
             # gradients as (n d, m): the sum over coordinates and points is one product
             slopes = self.manifold.tangent(x, self.dictionary.grad(x)) * root[:, :, None]
-            la.add_gram_(self._stiffness, slopes.transpose(1, 2).flatten(0, 1))
+            add_gram_(self._stiffness, slopes.transpose(1, 2).flatten(0, 1))
         self._weight = self._weight + w.sum()
         self._size.add(x if self._units is None else self._units(x), w)
 
@@ -153,11 +154,11 @@ class GeneratorEDMD(Additive):
         if not self.n_points:
             raise RuntimeError("GeneratorEDMD.spectrum: nothing was fitted yet. Call fit(x) first.")
         mean = self._psi / self._weight
-        gram = la.from_lower_triangle(self._gram) / self._weight - torch.outer(mean, mean)
+        gram = from_lower_triangle(self._gram) / self._weight - torch.outer(mean, mean)
         tol = max(self.tol, la.SMALLEST_TOL[self._like.dtype])
         least = la.rounding(self._gram.diagonal() / self._weight, self._like.dtype)
         w = la.whiten_features(gram, tol, "GeneratorEDMD", least)
-        rates, vectors = torch.linalg.eigh(w.T @ (la.from_lower_triangle(self._stiffness) / self._weight) @ w)
+        rates, vectors = torch.linalg.eigh(w.T @ (from_lower_triangle(self._stiffness) / self._weight) @ w)
         r = la.mode_count(n_modes, len(rates), "GeneratorEDMD")
         coefficients = la.fix_signs(w @ vectors[:, :r])
         scale = float(self._size)

@@ -13,10 +13,6 @@ from koopteach.tensors import as_count, as_number, chunks
 # In float32 a Gram matrix is known to about seven digits, so directions below 1e-5 are rounding, not data.
 SMALLEST_TOL = {torch.float32: 1e-5, torch.float64: 0.0}
 
-# Columns of a block of a Gram matrix: on a processor 24 columns of float64 are worked on at once, 48 of float32, and a
-# block of 64 takes half as long again for each. An accelerator wants few products, large ones.
-_COLUMNS, _BLOCKS = 48, 3
-
 
 def whiten(gram: Tensor, tol: float, who: str, rounding: Tensor | float = 0.0) -> Tensor:
     """``W`` ``(m, q)`` with ``W^T gram W = I`` on the directions whose eigenvalue exceeds ``tol`` times the largest.
@@ -68,28 +64,6 @@ def checked_tol(who: str, tol: float) -> float:
     if not 0 <= tol < 1:
         raise ValueError(f"{who}: tol must be in [0, 1), got {tol}.")
     return tol
-
-
-def add_gram_(total: Tensor, a: Tensor) -> None:
-    """Add ``a^T a`` ``(m, m)`` to ``total`` (float64), its lower triangle at least; see :func:`from_lower_triangle`.
-
-    The product is made in the precision of ``a``, by blocks of columns from the diagonal down: little more than half of
-    the full product. Torch has no ``syrk``, and SciPy's would bring a second pool of threads into the loop: the two
-    wait for each other (measured on two threads: a fit of 0.05 s took 3 s).
-    """
-    a, columns = a.detach(), a.shape[1]
-    width = _COLUMNS if a.device.type == "cpu" else -(-columns // _BLOCKS)
-    for start in range(0, columns, width):
-        block, below, part = a[:, start : start + width], a[:, start:], total[start:, start : start + width]
-        if a.dtype == total.dtype:
-            part.addmm_(below.T, block)
-        else:
-            part.add_(below.T @ block)
-
-
-def from_lower_triangle(lower: Tensor) -> Tensor:
-    """The symmetric matrix with this lower triangle."""
-    return lower.tril() + lower.tril(-1).T
 
 
 def rounding(squares: Tensor, dtype: torch.dtype) -> Tensor:

@@ -46,11 +46,12 @@ def case(where, dtype=torch.float64):
 
 
 @pytest.mark.parametrize("where", ["near", "far"])
-def test_gradients_from_values_are_those_of_differences(where):
+@pytest.mark.parametrize("r", [4, 100])  # few functions by products, many by the kernels' slopes
+def test_gradients_from_values_are_those_of_differences(where, r):
     psi, x, spread = case(where)
     values, slopes = by_differences(psi, x)
     torch.testing.assert_close(psi(x), values, rtol=1e-10, atol=1e-12)
-    c = normal(psi.n_features, 4, seed=9)
+    c = normal(psi.n_features, r, seed=9)
     expected = torch.einsum("nmd,mr->nrd", slopes, c) * spread
     for known in ((), (psi(x),)):
         found = psi.contract_grad(x, c, *known) * spread

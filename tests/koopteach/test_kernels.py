@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from koopteach import DiffusionMaps, GaussianRBF, Hermite, kernels
-from koopteach.operators.linear_algebra import add_gram_, from_lower_triangle
+from koopteach.dictionaries.gram import add_gram_, from_lower_triangle
 from koopteach.spectrum import Expansion, Spectrum
 
 FLOATS = [torch.float32, torch.float64]
