@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 MENDED = (
@@ -23,10 +24,14 @@ def _spans(arguments: str) -> str:
 
 
 def mend(folder: Path) -> None:
-    """Rewrite every page of a built site."""
+    """Rewrite every page of a built site, and its search, which would quote the theme's menus."""
     for path in folder.rglob("*.html"):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(mended(text), encoding="utf-8", newline="\n")
+        _rewrite(path, mended)
+    _rewrite(folder / "_static" / "searchtools.js", lambda script: script.replace("('[role=\"main\"]')", "('article')"))
+
+
+def _rewrite(path: Path, change: Callable[[str], str]) -> None:
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
 
 
 def mended(page: str) -> str:

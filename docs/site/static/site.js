@@ -19,7 +19,7 @@ for (const figure of document.querySelectorAll('figure.recorded')) {
 
 /* What scrolls sideways can be reached by keyboard. */
 const reach = () => {
-  for (const box of document.querySelectorAll('div.math, mjx-container[display], .pst-scrollable-table-container, .wide, pre, dt.sig')) {
+  for (const box of document.querySelectorAll('div.math, mjx-container[display], .pst-scrollable-table-container, .wide, p:has(> img), pre, dt.sig')) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   }
 };
