@@ -383,11 +383,11 @@ for name in ("moons-consistency", "moons-autoencoder", "moons-collapsed"):
 # %% [markdown]
 # ## L10-E6 Gains on the modes
 #
-# *core, 8 minutes, importance 2 of 3.* A path is $x(t)=x_0^s+t\,d+2\,\mathrm{Re}\sum_ke^{\lambda_kt}A_k$, with `position` and `drift` `(n, d)`, complex `rates`
-# `(K,)` and complex `amplitudes` `(K, n, d)`. Return the state at `t` with each pair multiplied by its gain, from `gains` `(K,)`,
+# *core, 8 minutes, importance 2 of 3.* A path is $x(t)=p+t\,u+2\,\mathrm{Re}\sum_ke^{\lambda_kt}A_k$, with `position` $p$ and `drift` $u$
+# `(n, d)`, complex `rates` $\lambda$ `(K,)` and complex `amplitudes` $A$ `(K, n, d)`. Return the state at `t` with each pair multiplied by its gain, from `gains` `(K,)`,
 # real and of the dtype of `position`:
 #
-# $$x(t)=x_0^s+t\,d+2\,\mathrm{Re}\sum_k\gamma_k\,e^{\lambda_kt}A_k.$$
+# $$x(t)=p+t\,u+2\,\mathrm{Re}\sum_k\gamma_k\,e^{\lambda_kt}A_k.$$
 #
 # *Example.* `position = [[1]]`, `drift = [[2]]`, one pair with rate $i\pi$ and amplitude $3-4i$, gain `0.5`, `t = 0.5`: $e^{i\pi/2}(3-4i)=4+3i$,
 # so the state is $1+1+2\cdot0.5\cdot4=6$.
