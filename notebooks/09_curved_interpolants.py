@@ -666,8 +666,9 @@ assert marks["bent, live"][0] < marks["bent"][0] < 0.6 and marks["bent, live"][1
 # If $T$ is so good, why turn away from it? Keep it at full strength at all times, and let the network do the
 # small rest, on one side of $T$ or on the other:
 #
-# $$\begin{aligned}\text{decoded:}\quad x_t&=T\big((1-t)\,x_0+t\,z_1\big),\quad z_1=T^{-1}(x_1);\\
-# \text{pushed:}\quad x_t&=(1-t)\,T(x_0)+t\,x_1.\end{aligned} \tag{8}$$
+# $$\text{decoded:}\quad x_t=T\big((1-t)\,x_0+t\,z_1\big),\quad z_1=T^{-1}(x_1);$$
+#
+# $$\text{pushed:}\quad x_t=(1-t)\,T(x_0)+t\,x_1. \tag{8}$$
 #
 # The decoded chart (`kt.DecodedFlow`) takes $k$ Euler steps in the latent plane, *then* $T$ once; the pushed chart (`kt.PushedFlow`) takes $T$ once, *then*
 # $k$ steps among the points. Both are paired locally, $x_0$ with $z_1$ or $T(x_0)$ with $x_1$: 65,536 points are matched with as many once, before the training. (Where

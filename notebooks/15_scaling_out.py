@@ -76,8 +76,9 @@ profile = kc.setup("15")
 #
 # Lesson 03's estimator solves $Sa=\lambda Ga$ with, over all rows $x_i$ of weight $w_i$,
 #
-# $$\begin{aligned}S&=\frac1W\sum_iw_i\,\nabla\psi(x_i)\nabla\psi(x_i)^\top,\\
-# G&=\frac1W\sum_iw_i\,\psi(x_i)\psi(x_i)^\top-\bar\psi\bar\psi^\top,\qquad\bar\psi=\frac1W\sum_iw_i\,\psi(x_i),\end{aligned} \tag{1}$$
+# $$S=\frac1W\sum_iw_i\,\nabla\psi(x_i)\nabla\psi(x_i)^\top,$$
+#
+# $$G=\frac1W\sum_iw_i\,\psi(x_i)\psi(x_i)^\top-\bar\psi\bar\psi^\top,\qquad\bar\psi=\frac1W\sum_iw_i\,\psi(x_i), \tag{1}$$
 #
 # where $W=\sum_iw_i$. Four sums, $W$, $\sum w\psi$, $\sum w\psi\psi^\top$ and $\sum w\nabla\psi\nabla\psi^\top$, hold everything: $2m^2+m+1$ numbers for $m$ features, at any number of rows. In lesson 05 a particle at $x$ moves by
 #

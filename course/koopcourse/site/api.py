@@ -95,7 +95,9 @@ def _thing(package: str, name: str) -> list[str]:
     if type(value).__module__ == "builtins" and not isclass(value) and not isroutine(value):
         return [f".. py:data:: {package}.{name}", "", *_contents(value)]
     kind = "autoclass" if isclass(value) else "autofunction" if isroutine(value) else "autodata"
-    options = [":members:", ":show-inheritance:"] if kind == "autoclass" else [":no-value:"] * (kind == "autodata")
+    derived = kind == "autoclass" and value.__bases__ != (object,)
+    options = [":members:"] * (kind == "autoclass") + [":show-inheritance:"] * derived
+    options += [":no-value:"] * (kind == "autodata")
     return [f".. {kind}:: {package}.{name}", *(f"   {option}" for option in options)]
 
 
