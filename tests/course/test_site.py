@@ -26,6 +26,7 @@ from nbformat.v4 import new_code_cell, new_output
 from PIL import Image
 
 from koopcourse.authoring.tree import ROOT, Course
+from koopcourse.notebook_io import read_notebook
 from koopcourse.site import build, colab, command, docstrings, figures, mend, pages, recorded
 from koopcourse.site.address import Address
 from koopcourse.site.notebooks import columns, formulas_in_summaries, linked
@@ -230,6 +231,13 @@ def test_columns_are_told_from_a_list_of_numbers():
 
     assert columns(printed("        SW2   KL   TV\nULA   0.1   0.2  0.3\n"))
     assert not columns(printed("rates: [0.45  8.2  15  24]\nexact: [0.45  8.2  15  24]\n"))
+
+
+def test_a_numbered_formula_is_on_one_line():
+    """Sphinx splits what has two, and MathJax numbers no part of a split."""
+    for path in Course().notebooks("notebooks", "exercises"):
+        formulas = re.findall(r"\$\$(.*?)\$\$", "\n\n".join(c.source for c in read_notebook(path).cells), re.S)
+        assert [found for found in formulas if r"\tag" in found and r"\\" in found] == [], path.name
 
 
 def test_formulas_in_the_title_of_a_fold_are_marked_for_mathjax():
