@@ -146,7 +146,8 @@ METHODS = {
     BEFORE_IT: Method(one_pair, 2750),
     LIFT: Method(koopman, 2500, RATES),
     FREE: Method(partial(koopman, later_starts=0.0), 2500),
-    "reflow, Euler 1": Method(straightened, 3200, tuple({"lr": lr} for lr in (4e-2, 2e-2, 1e-2))),
+    # 4e-2 does as well on the moons, and diverges on the checkerboard
+    "reflow, Euler 1": Method(straightened, 3200, tuple({"lr": lr} for lr in (2e-2, 1e-2, 5e-3))),
     "consistency distillation": Method(
         distilled, 2500, ({"intervals": 5, "lr": 5e-3}, {"intervals": 10, "lr": 5e-3}, {"intervals": 5, "lr": 1e-2})
     ),
