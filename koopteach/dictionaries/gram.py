@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-# Columns of a block of a Gram matrix: on a processor 24 columns of float64 are worked on at once, 48 of float32, and a
-# block of 64 takes half as long again for each. An accelerator wants few products, large ones.
-_COLUMNS, _BLOCKS = 48, 3
+# Columns of a block of a Gram matrix: a processor works on 24 columns of float64 at once, on 48 of float32, and a block
+# of 64 takes half as long again for each. The same everywhere, so that every device rounds alike.
+_COLUMNS = 48
 
 
 def add_gram_(total: Tensor, a: Tensor) -> None:
@@ -14,10 +14,10 @@ def add_gram_(total: Tensor, a: Tensor) -> None:
     the full product. Torch has no ``syrk``, and SciPy's would bring a second pool of threads into the loop: the two
     wait for each other (measured on two threads: a fit of 0.05 s took 3 s).
     """
-    a, columns = a.detach(), a.shape[1]
-    width = _COLUMNS if a.device.type == "cpu" else -(-columns // _BLOCKS)
-    for start in range(0, columns, width):
-        block, below, part = a[:, start : start + width], a[:, start:], total[start:, start : start + width]
+    a = a.detach()
+    for start in range(0, a.shape[1], _COLUMNS):
+        end = start + _COLUMNS
+        block, below, part = a[:, start:end], a[:, start:], total[start:, start:end]
         if a.dtype == total.dtype:
             part.addmm_(below.T, block)
         else:
