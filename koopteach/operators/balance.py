@@ -24,39 +24,47 @@ _RUNS = 64
 
 
 class Runs:
-    """Sums of rows ``(n, m)``, the last column how many, over at most 64 runs of neighbours.
+    """Sums of rows ``(n, m)``, and how many they are, over at most 64 runs of neighbours.
 
     The runs are of equal length, the same for any chunking, and of about equal length where parts were added.
     """
 
     def __init__(self, m: int, device: torch.device) -> None:
-        self.sums, self.length, self.n = torch.zeros(_RUNS, m + 1, dtype=torch.float64, device=device), 1, 0
+        self.sums, self.counts = (torch.zeros(_RUNS, q, dtype=torch.float64, device=device) for q in (m, 1))
+        self.length, self.n = 1, 0
 
     def add(self, rows: Tensor) -> None:
         """The next rows; when all runs are full, neighbours merge."""
-        self._join(torch.nn.functional.pad(rows.double(), (0, 1), value=1.0), 1, len(rows))
+        self._join(rows.double(), self.counts.new_ones(len(rows), 1), 1, len(rows))
 
     def __add__(self, other: Runs) -> Runs:
         total = copy.copy(self)
-        total._join(other.sums, other.length, other.n)
+        total._join(other.sums, other.counts, other.length, other.n)
         return total
 
-    def _join(self, sums: Tensor, length: int, n: int) -> None:
+    def _join(self, sums: Tensor, counts: Tensor, length: int, n: int) -> None:
         """Runs of this length, with ``n`` rows, behind those that are there."""
         while self.n + n > _RUNS * self.length:
-            merged = self.sums[::2] + self.sums[1::2]
-            self.sums, self.length = torch.cat([merged, torch.zeros_like(merged)]), 2 * self.length
+            self.sums, self.counts = (_by_twos(held) for held in (self.sums, self.counts))
+            self.length *= 2
         run = (self.n + length * torch.arange(len(sums), device=sums.device)) // self.length
-        self.sums = self.sums.index_add(0, run.clamp_max(_RUNS - 1), sums)  # the last of them may be empty
+        run = run.clamp_max(_RUNS - 1)  # the last of them may be empty
+        self.sums, self.counts = self.sums.index_add(0, run, sums), self.counts.index_add(0, run, counts)
         self.n += n
 
     def mean_and_error(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
         """The mean of ``rows @ coefficients``, and its standard error, for each column."""
-        rows, sums = self.sums[:, -1:], self.sums[:, :-1] @ coefficients
+        rows, sums = self.counts, self.sums @ coefficients
         used = int((rows > 0).sum())
         mean = sums.sum(dim=0) / self.n
         square = (sums - rows * mean).square().sum(dim=0) * used / max(1, used - 1)
         return mean, (square.sqrt() / self.n).clamp_min(1e-12)
+
+
+def _by_twos(held: Tensor) -> Tensor:
+    """Neighbouring rows added, and as many of zeros behind them."""
+    merged = held[::2] + held[1::2]
+    return torch.cat([merged, torch.zeros_like(merged)])
 
 
 def imbalance(moved: Runs, kept: Tensor, functions: Expansion, mu: Tensor) -> str:

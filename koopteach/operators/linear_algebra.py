@@ -144,8 +144,8 @@ class Size:
 
 def dirichlet_energies(functions: Functions, x: Tensor, manifold: Manifold | None = None) -> Tensor:
     """``mean_i |grad phi_k(x_i)|^2``, ``(r,)`` in float64, of the tangent gradients where there is a manifold."""
-    total = torch.zeros((), dtype=torch.float64, device=x.device)
-    for rows in chunks(len(x), 2 * functions.width * (1 + x.shape[1])):
+    total, count = torch.zeros((), dtype=torch.float64, device=x.device), functions(x[:1]).shape[1]
+    for rows in chunks(len(x), functions.width + 2 * count * x.shape[1]):
         slopes = functions.grad(x[rows])
         slopes = slopes if manifold is None else manifold.tangent(x[rows], slopes)
         total = total + slopes.abs().double().square().sum(dim=(0, 2))
