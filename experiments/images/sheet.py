@@ -9,6 +9,7 @@ from torch import Tensor
 
 from experiments.images.samplers import evenly, many
 from experiments.images.tasks import SETTINGS, Task, data, held_out
+from experiments.images.tuned import options
 from experiments.machinery.experiment import Numbers
 from koopcourse import zoo
 
@@ -39,8 +40,7 @@ def sheet(_: dict[str, Numbers]) -> Any:
 
 def some(name: str, method: str) -> Tensor:
     """A few random codes: of a sampler's even ones if they are particles, of its draws else, or held-out ones."""
-    task = Task(name, SEED)
-    codes = (
-        held_out(name, "test").codes if method == HELD_OUT else (evenly if method == OURS else many)(task, method)[0]
-    )
+    task, sampler = Task(name, SEED), evenly if method == OURS else many
+    told = options(name, method)
+    codes = held_out(name, "test").codes if method == HELD_OUT else sampler(task, method, **told)[0]
     return codes[torch.randperm(len(codes), generator=torch.Generator().manual_seed(SEED))[:ACROSS]]

@@ -104,7 +104,6 @@ SLOW = [
     ("kswgd", "ou.rates.edmd", 5),
     ("kswgd", "well-1.rates", 5),
     ("koopman-cfm", "flow-eight-gaussians-exact", 1),
-    ("images", "digits.kswgd-tuned-and-denoised", 3),
     ("conditional", "sum.kswgd-damped", 1),
     ("curved-interpolants", "determinant-kept", 1),
     ("curved-interpolants", "determinant-omitted", 1),
