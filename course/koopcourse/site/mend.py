@@ -8,7 +8,7 @@ from pathlib import Path
 
 MENDED = (
     # the front page is called as the site is
-    (r"<title>(.+?) — \1</title>", r"<title>\1</title>"),
+    (r"<title>(.+?) &#8212; \1</title>", r"<title>\1</title>"),
     # a name that a screen reader says in place of the words that are seen
     (r'(<button class="btn search-button-field[^>]*?) aria-label="Search"', r"\1"),
     (r'<summary aria-label="Toggle hidden content">', "<summary>"),
