@@ -93,11 +93,13 @@ def verdict(cite: Cite) -> tuple[str, ...]:
     def of(method: str, question: str = "law", name: str = "Frechet", pictures: str = "fashion") -> float:
         return cite(dotted(pictures, question, method), name)
 
-    def far(method: str, question: str = "law", pictures: str = "fashion") -> str:
-        return f"{of(method, question, pictures=pictures):.2f}"
+    places = {"fashion": 3, "digits": 2}  # as far as held-out pictures tell
+
+    def far(method: str, question: str = "law", pictures: str = "fashion", name: str = "Frechet") -> str:
+        return f"{of(method, question, name, pictures):.{places[pictures]}f}"
 
     def spread(method: str, question: str = "law", pictures: str = "fashion") -> str:
-        return f"{far(method, question, pictures)} ± {of(method, question, 'held-out sd', pictures):.2f}"
+        return f"{far(method, question, pictures)} ± {far(method, question, pictures, 'held-out sd')}"
 
     def near(method: str) -> str:
         return f"{100 * of(method, name='halves'):.0f}"
@@ -108,8 +110,8 @@ def verdict(cite: Cite) -> tuple[str, ...]:
         f"**Clothes: the plain mixture has the better law.** Against {of(ours, name='judged by'):,.0f} untouched test "
         f"pictures KSWGD, tuned on a validation part, has a Frechet distance of {spread(ours)} (over which pictures "
         f"were held out), a mixture of 40 {spread(mix)}, of 100 {far('Gaussian mixture, 100')}, real codes "
-        f"{of(ours, name='Frechet floor'):.2f}. A latent flow has {far(flow)} after {cite(trained, 'CPU s'):.0f} "
-        f"seconds of training ({cite(longer, 'CPU s'):.0f} take off another {gain:.2f} on the validation part), and "
+        f"{far(ours, name='Frechet floor')}. A latent flow has {far(flow)} after {cite(trained, 'CPU s'):.0f} "
+        f"seconds of training ({cite(longer, 'CPU s'):.0f} take off another {gain:.3f} on the validation part), and "
         f"{far('latent flow, equal seconds')} in KSWGD's {of(ours, name='CPU s'):.0f} seconds.",
         f"**Evenness is to be had otherwise, too.** A run of KSWGD as it is has {spread(ours, 'evenness')}; picked to "
         f"lie evenly, draws of the mixture of 40 have {spread(mix, 'evenness')}, of the flow {far(flow, 'evenness')}, "
@@ -119,7 +121,7 @@ def verdict(cite: Cite) -> tuple[str, ...]:
         f"**Digits cannot decide.** Judged by {of(ours, name='judged by', pictures='digits'):.0f} pictures the law of "
         f"KSWGD has {spread(ours, pictures='digits')}, without any tuning {far(chosen, pictures='digits')}, a mixture "
         f"of 40 {far(mix, pictures='digits')}, the flow {far(flow, pictures='digits')}, real codes "
-        f"{of(ours, name='Frechet floor', pictures='digits'):.2f}: less apart than the error. Only the flow in equal "
+        f"{far(ours, pictures='digits', name='Frechet floor')}: less apart than the error. Only the flow in equal "
         f"seconds ({far('latent flow, equal seconds', pictures='digits')}) is behind.",
     )
 

@@ -81,6 +81,7 @@ def test_the_part_that_tunes_is_neither_learned_from_then_nor_ever_the_judge():
     assert len(tasks.data(tasks.Task("digits", 0))[0]) == 1160
 
 
+@pytest.mark.slow
 def test_what_comes_along_stands_in_for_a_full_set_that_is_nowhere_and_the_row_says_so(monkeypatch):
     load = tasks.load_images
 
