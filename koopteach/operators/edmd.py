@@ -18,7 +18,7 @@ from koopteach.operators.prediction import Prediction
 from koopteach.operators.sums import Additive
 from koopteach.protocols import Dictionary, Manifold
 from koopteach.spectrum import Expansion, Spectrum, few_modes, torn_pair
-from koopteach.tensors import as_pairs, chunks, not_negative, positive, same_kind
+from koopteach.tensors import as_pairs, chunks, is_traced, not_negative, positive, same_kind
 
 # Below this the eigenvalue of a pair is noise: its rate would be above 3.9 / lag.
 _SMALLEST_EIGENVALUE = 0.02
@@ -141,7 +141,7 @@ class EDMD(Prediction, Additive):
 
     def _accumulate(self, x: Tensor, y: Tensor) -> None:
         # Products in the data's precision, sums over chunks in float64.
-        psi_x, psi_y = self.dictionary(x), self.dictionary(y)
+        psi_x, psi_y = self._features(x, y)
         if self.reversible:
             both, moved = psi_x + psi_y, psi_x - psi_y
             add_gram_(self._first, both)
@@ -154,6 +154,15 @@ class EDMD(Prediction, Additive):
             self._mean_x = self._mean_x + psi_x.sum(0)
             self._mean_y = self._mean_y + psi_y.sum(0)
         self._size.add(x)
+
+    def _features(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """``psi(x)`` and ``psi(y)``; where ``y`` is ``x`` some rows on in the same memory, of each state once."""
+        ahead, within = divmod(y.storage_offset() - x.storage_offset(), max(1, x.stride(0)))
+        same = not is_traced(x) and x.untyped_storage().data_ptr() == y.untyped_storage().data_ptr()
+        if not same or x.stride() != y.stride() or within or not 0 < ahead < len(x):
+            return self.dictionary(x), self.dictionary(y)
+        every = self.dictionary(x.as_strided((len(x) + ahead, x.shape[1]), x.stride()))
+        return every[:-ahead], every[ahead:]
 
     def spectrum(self, n_modes: int | None = None) -> Spectrum:
         """The ``n_modes`` slowest modes; ``None`` keeps all that the data support.

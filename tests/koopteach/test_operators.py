@@ -681,3 +681,29 @@ def test_no_eigenvalue_of_reversible_pairs_is_above_one():
     mu = fit._eigen(1e-10)[1]
     assert float(mu.max()) < 1 + 1e-6
     assert float(mu.min()) > -1 - 1e-6
+
+
+@pytest.mark.parametrize("kind", [{}, {"reversible": False}])
+@pytest.mark.parametrize("ahead", [1, 7])
+@pytest.mark.parametrize("psi", [Hermite(2, 3), GaussianRBF(normal(9, 2), 1.0)], ids=["polynomials", "kernels"])
+def test_each_state_of_a_trajectory_is_evaluated_once(monkeypatch, psi, ahead, kind):
+    """Pairs in one piece of memory fit as their copies do, in chunks and with a last one shorter than the lag."""
+    path, rows = normal(210, 3)[:, 1:], []
+    monkeypatch.setattr(tensors, "CHUNK_NUMBERS", 1)
+    monkeypatch.setattr(type(psi), "__call__", counted(type(psi).__call__, rows))
+    found = EDMD(psi, lag=1.0, **kind).partial_fit(path[:-ahead], path[ahead:])
+    seen, rows[:] = sum(rows), []
+    expected = EDMD(psi, lag=1.0, **kind).partial_fit(path[:-ahead].clone(), path[ahead:].clone())
+    for name in ("_first", "_second", "_mean_x", "_mean_y"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-12, atol=1e-12)
+    assert seen < sum(rows)
+
+
+def counted(function, rows):
+    """The function, which notes how many rows it is given."""
+
+    def call(self, x):
+        rows.append(len(x))
+        return function(self, x)
+
+    return call
