@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 
 from experiments.dimension.laws import N_JUDGED, N_MANY, End, Numbers, Problem, Start
 from experiments.kswgd.methods import fit
@@ -15,14 +15,14 @@ MOVED, MOST_COLUMNS = 5 * N_JUDGED, 20  # on one spectrum: particles of a large 
 
 
 @cache
-def fitted(problem: Problem, seed: int) -> tuple[KoopmanSampler, float]:
-    """The sampler with every default, and the CPU seconds of its fit."""
-    return timed(lambda: KoopmanSampler().fit(problem.data, generator=stream(seed, 1)))
+def fitted(problem: Problem, seed: int, **options: float) -> tuple[KoopmanSampler, float]:
+    """The sampler with every default but these, and the CPU seconds of its fit."""
+    return timed(lambda: KoopmanSampler(**options).fit(problem.data, generator=stream(seed, 1)))
 
 
-def transport(problem: Problem, start: Start, seed: int) -> End:
+def transport(problem: Problem, start: Start, seed: int, **options: float) -> End:
     """The sampler moves 800 particles of one's own."""
-    sampler, before = fitted(problem, seed)
+    sampler, before = fitted(problem, seed, **options)
     even, seconds = timed(lambda: sampler.transport(start(N_JUDGED), stream(seed, 3)))
     return None, even, before + seconds
 
@@ -34,9 +34,9 @@ def law_of_transport(problem: Problem, start: Start, seed: int) -> End:
     return many, None, before + seconds
 
 
-def samples(problem: Problem, start: Start, seed: int) -> End:
+def samples(problem: Problem, start: Start, seed: int, **options: float) -> End:
     """The sampler draws; its even points are those of ``quadrature``. It needs no start."""
-    sampler, before = fitted(problem, seed)
+    sampler, before = fitted(problem, seed, **options)
     _, seconds = timed(lambda: sampler.sample(N_JUDGED, stream(seed, 2)))
     return sampler.sample(N_MANY, stream(seed, 3)), sampler.quadrature(N_JUDGED), before + seconds
 
@@ -56,6 +56,15 @@ OURS: Mapping[str, Callable[[Problem, Start, int], End]] = {
     LAW: law_of_transport,
     SAMPLES: samples,
     ONE_SPECTRUM: one_spectrum,
+}
+
+# Where all columns are in one unit, kernels may measure distances in it
+TRANSPORT_IN_ONE, SAMPLES_IN_ONE = f"{TRANSPORT}, one unit", f"{SAMPLES}, one unit"
+ON_FIELDS: Mapping[str, Callable[[Problem, Start, int], End]] = {
+    TRANSPORT: transport,
+    SAMPLES: samples,
+    TRANSPORT_IN_ONE: partial(transport, units=1.0),
+    SAMPLES_IN_ONE: partial(samples, units=1.0),
 }
 
 

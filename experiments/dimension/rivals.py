@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from torch import Tensor
 
 from experiments.dimension.laws import N_JUDGED, N_MANY, End, Problem, Start
 from experiments.machinery.common import nearest, stream, timed, within
 from experiments.own_data.rivals import PLAIN
-from koopteach import SVGD, ULA, herd
+from koopteach import ULA, herd
 
-SECONDS = 1.0  # of each run of ULA or SVGD
+SECONDS = 1.0  # of each run of ULA
 HERDED = "data herded"
 DRAWN = {"mixture, BIC": "mixture", "KDE": "KDE", "flow matching": "flow"}
-MOVED: Mapping[str, tuple[type, tuple[float, ...]]] = {
-    "ULA, true score": (ULA, (0.03, 0.1, 0.3)),
-    "SVGD, true score": (SVGD, (0.1, 0.5, 2.0)),
-}
+MOVED, STEP_SIZES = "ULA, true score", (0.03, 0.1, 0.3)
 
 
 def drawn(problem: Problem, method: str, seed: int) -> End:
@@ -36,24 +33,21 @@ def herded(problem: Problem) -> End:
 
 def moved(
     problem: Problem,
-    method: str,
     score: Callable[[Tensor], Tensor],
     start: Start,
     seed: int,
     reduce: Callable[[Tensor], Tensor] = lambda x: x,
 ) -> End:
-    """ULA or SVGD, told the score: the best of three step sizes, each with the same seconds.
+    """ULA, told the score: the best of three step sizes, each with the same seconds.
 
     Args:
         problem: what judges.
-        method: a name in :data:`MOVED`.
         score: ``(n, m) -> (n, m)``.
         start: particles of a number.
         seed: of the noise.
         reduce: from where they move ``(n, m)`` to the problem's coordinates.
     """
-    kind, sizes = MOVED[method]
-    runs = [within(SECONDS, kind(score, step_size=size), start(N_JUDGED), seed) for size in sizes]
+    runs = [within(SECONDS, ULA(score, step_size=size), start(N_JUDGED), seed) for size in STEP_SIZES]
     x, seconds = nearest([(reduce(x), seconds) for x, seconds, _ in runs], problem.distance)
     return x, x, seconds
 
@@ -62,4 +56,4 @@ def rival(problem: Problem, method: str, score: Callable[[Tensor], Tensor], star
     """A rival by its name."""
     if method == HERDED:
         return herded(problem)
-    return moved(problem, method, score, start, seed, **more) if method in MOVED else drawn(problem, method, seed)
+    return moved(problem, score, start, seed, **more) if method == MOVED else drawn(problem, method, seed)

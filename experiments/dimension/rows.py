@@ -19,7 +19,7 @@ from experiments.dimension.laws import (
     start,
     target,
 )
-from experiments.dimension.ours import OURS, TRANSPORT, read, reported
+from experiments.dimension.ours import ON_FIELDS, OURS, TRANSPORT, read, reported
 from experiments.dimension.rivals import rival
 from experiments.machinery.common import noise
 
@@ -46,7 +46,7 @@ def _start(dim: int, bent: bool, start_in: str, seed: int) -> Start:
 def ours_on_fields_row(seed: int, coordinates: int, method: str) -> Numbers:
     """A method of ours on fields of the Allen-Cahn equation, from fields near zero."""
     problem, setting = fields(coordinates, seed)
-    end = OURS[method](problem, lambda n: setting.reduce(_near_zero(n, seed)), seed)
+    end = ON_FIELDS[method](problem, lambda n: setting.reduce(_near_zero(n, seed)), seed)
     return {**read(problem, end, seed), **floors_of_fields(coordinates)}
 
 

@@ -1,23 +1,31 @@
-"""Five modes in 2 to 50 columns, fields in 8 to 64 coordinates: the sampler, KSWGD and their rivals."""
+"""Five modes in 2 to 50 columns, fields in 16 and 64 coordinates: the sampler, KSWGD and their rivals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from experiments.dimension.ours import LAW, MOST_COLUMNS, ONE_SPECTRUM, OURS, SAMPLES, TRANSPORT
+from experiments.dimension.ours import (
+    LAW,
+    MOST_COLUMNS,
+    ON_FIELDS,
+    ONE_SPECTRUM,
+    OURS,
+    SAMPLES,
+    TRANSPORT,
+)
 from experiments.dimension.page import (
     ABOUT,
     ALT,
     COLUMNS,
     COORDINATES,
     DIMENSIONS,
+    KDE,
     MISSED,
     MIXTURE,
     MODE,
     SECONDS,
     SIZES,
     SUMMARY,
-    SVGD,
     TOLD,
     TURNED,
     fields_id,
@@ -36,8 +44,8 @@ from experiments.machinery.experiment import Band, Experiment, Picture, Row, Sum
 SEEDS = fresh_seeds(8000)
 
 # In how many columns a method has all seeds, and both starts; elsewhere, as what it is compared with, one of each
-SEEDED = {TRANSPORT: (2, 5, 10, 20), LAW: (2, 5, 10, 20), SAMPLES: (2, 5, 10)}
-BOTH_STARTS = {TRANSPORT: (2, 5, 10, 20), LAW: (20,)}
+SEEDED = {TRANSPORT: DIMENSIONS, LAW: DIMENSIONS, SAMPLES: (2, 5, 10)}
+BOTH_STARTS = {TRANSPORT: DIMENSIONS, LAW: (20, 50)}
 
 # What was promised before anything was computed
 TOLD_APART = Band("AUC", TOLD[0], at_least=True), Band("AUC", TOLD[1])
@@ -68,8 +76,8 @@ def aims(method: str, dim: int) -> tuple[Band, ...]:
 def on_modes(dim: int, bent: bool = False) -> Iterator[Row]:
     """Ours and the rivals on five modes."""
     title = f"Five {'bent ' * bent}modes in {dim} columns"
-    for method in (*OURS, *DRAWN, HERDED, *(() if bent else MOVED)):
-        if (method == LAW and bent) or (dim > MOST_COLUMNS and method in (LAW, ONE_SPECTRUM, SVGD)):
+    for method in (*OURS, *DRAWN, HERDED, *(() if bent else (MOVED,))):
+        if (bent and method in (LAW, ONE_SPECTRUM, KDE)) or (dim > MOST_COLUMNS and method == ONE_SPECTRUM):
             continue  # minutes, or nothing new
         ours = method in OURS
         bands = (CURVE if method in (TRANSPORT, SAMPLES) else ()) if bent else aims(method, dim)
@@ -82,12 +90,12 @@ def on_modes(dim: int, bent: bool = False) -> Iterator[Row]:
 
 def on_fields(coordinates: int) -> Iterator[Row]:
     """Ours and the rivals on fields."""
-    bands = {TRANSPORT: (EVEN,), SAMPLES: (*LAW_OF_FIELDS, EVEN)}
-    for method in (TRANSPORT, SAMPLES, MIXTURE):
-        ours, parameters = method in bands, {"coordinates": coordinates, "method": method}
+    for method in (*ON_FIELDS, MIXTURE):
+        ours, parameters = method in ON_FIELDS, {"coordinates": coordinates, "method": method}
+        bands = (EVEN,) if method.startswith(TRANSPORT) else (*LAW_OF_FIELDS, EVEN) if ours else ()
         title = f"Fields of the Allen-Cahn equation in {coordinates} coordinates"
         function = ours_on_fields_row if ours else rival_on_fields_row
-        yield Row(fields_id(coordinates, method), title, function, parameters, SEEDS[:1], bands.get(method, ()))
+        yield Row(fields_id(coordinates, method), title, function, parameters, SEEDS[:1], bands)
 
 
 EXPERIMENT = Experiment(
