@@ -157,7 +157,7 @@ class EDMD(Prediction, Additive):
 
     def _features(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """``psi(x)`` and ``psi(y)``; where ``y`` is ``x`` some rows on in the same memory, of each state once."""
-        ahead, within = divmod(y.storage_offset() - x.storage_offset(), max(1, x.stride(0)))
+        ahead, within = divmod(int(y.storage_offset() - x.storage_offset()), max(1, x.stride(0)))
         same = not is_traced(x) and x.untyped_storage().data_ptr() == y.untyped_storage().data_ptr()
         if not same or x.stride() != y.stride() or within or not 0 < ahead < len(x):
             return self.dictionary(x), self.dictionary(y)
