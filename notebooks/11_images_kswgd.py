@@ -305,10 +305,10 @@ assert 500 < len(spectrum) < 560
 #
 # ## Which width, if nobody shows you these numbers?
 #
-# Width and number of kernels were tuned with this very judge, on these very held-out pictures: the numbers above flatter. Tuned on a part
-# of the *training* pictures instead, and with *halves* of at most 0.55, `python -m experiments images` takes 500 kernels of width 0.8 and
-# the denoising step. An honest user without a judge chooses by `select`: the held-out energy of slow modes, which knows nothing of
-# pictures. Among those that are *as good as the best*, take the finest, because samples need resolution.
+# Width and number of kernels were tuned on these very pictures: they flatter; a validation part wants width 0.8 (`results/images.md`). An honest
+# user chooses by `select`: the held-out
+# energy of slow modes, which knows nothing of pictures. Among those that are *as good as the best*,
+# take the finest: samples need resolution.
 
 # %%
 candidates = {
@@ -446,10 +446,9 @@ plotting.picture_rows(shown, alt=alt)
 # %% [markdown]
 # In *law* KSWGD and the mixture are level, above real codes. In evenness, too: draws of the mixture, picked, do what KSWGD's particles do as they
 # are, and so do the training codes. The flow has to learn the gaps from 1,160 codes: with a small budget it is far behind,
-# with a large one, of many times our CPU time, it is level, and it memorises least. ULA at its best bandwidth pays with copies (*halves* 0.65), as drawing the data
+# with a large one, at many times our CPU time, level, and it memorises least. ULA at its best bandwidth pays with copies (*halves* 0.65), as drawing the data
 # again does. DMPS is far behind. KSWGD is *transport to the data*, without training, and its pictures are as
-# new as its kernels are wide. Clothes, judged by 10,000 pictures (`results/images.md`), tell more than 580 digits can: there the mixture of
-# 40 has the better law.
+# new as its kernels are wide.
 #
 # ## Turn the knobs
 #

@@ -114,7 +114,8 @@ def verdict(cite: Cite) -> tuple[str, ...]:
         f"seconds of training ({cite(longer, 'CPU s'):.0f} take off another {gain:.3f} on the validation part), and "
         f"{far('latent flow, equal seconds')} in KSWGD's {of(ours, name='CPU s'):.0f} seconds.",
         f"**Evenness is to be had otherwise, too.** A run of KSWGD as it is has {spread(ours, 'evenness')}; picked to "
-        f"lie evenly, draws of the mixture of 40 have {spread(mix, 'evenness')}, of the flow {far(flow, 'evenness')}, "
+        f"lie evenly, draws of the mixture of 40 have {spread(mix, 'evenness')}, of 100 "
+        f"{far('Gaussian mixture, 100', 'evenness')}, of the flow {far(flow, 'evenness')}, "
         f"training codes {far(real, 'evenness')}. Nearer to what was learned than to as many held-out codes (halves) "
         f"are {near(ours)} % of KSWGD's, {near(mix)} % of the mixture's, {near(flow)} % of the flow's and {near(real)} "
         f"% of the training codes themselves.",
