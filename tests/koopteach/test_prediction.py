@@ -207,8 +207,8 @@ def test_runs_are_sums_of_neighbours(n, chunk):
         runs.add(part)
     length = 2 ** max(0, math.ceil(math.log2(n / 64)))
     needed = torch.stack([part.sum(dim=0) for part in rows.split(length)])
-    torch.testing.assert_close(runs.sums[: len(needed), :-1], needed, rtol=1e-12, atol=1e-12)
-    assert runs.sums[: len(needed), -1].tolist() == [len(part) for part in rows.split(length)]
+    torch.testing.assert_close(runs.sums[: len(needed)], needed, rtol=1e-12, atol=1e-12)
+    assert runs.counts[: len(needed), 0].tolist() == [len(part) for part in rows.split(length)]
     mean, error = runs.mean_and_error(torch.eye(2, dtype=torch.float64))
     torch.testing.assert_close(mean, rows.mean(dim=0), rtol=1e-10, atol=1e-12)
     if n <= 64:
