@@ -143,3 +143,27 @@ def test_the_table_of_lesson_ten_is_that_of_the_page():
             numbers = records[slug("equal", toy, NAMES[name])]["numbers"]
             expected = [median(numbers[error]) for error in ("end", "path") if error in numbers]
             assert [float(part) for part in cell.split(" / ")] == [float(f"{value:.2g}") for value in expected]
+
+
+def over_the_laws(method, error, other=None):
+    """The errors of a method, as the picture shows them, or their ratios to another's."""
+    records = store.load(runner.RESULTS / "koopman-cfm.json")
+
+    def found(toy, name):
+        return median(records[slug("equal", toy, name)]["numbers"][error])
+
+    return [found(toy, method) / (found(toy, other) if other else 1) for toy in equal.PAIRING]
+
+
+def test_the_words_for_the_picture_follow_from_the_rows():
+    near = [end for method in (equal.DIRECT, equal.MAP, equal.LIFT) for end in over_the_laws(method, "end")]
+    assert [f"{end:.1g}" if end < 0.01 else f"{end:.2g}" for end in (min(near), max(near))] == ["0.004", "0.016"]
+    ends = over_the_laws(equal.LIFT, "end", equal.DIRECT)
+    assert [sum(r < 1 for r in ends), round(max(ends), 1)] == [2, 1.4]
+    far = ("reflow, Euler 1", "consistency distillation", "MeanFlow")
+    times = [r for method in far for r in over_the_laws(method, "end", equal.LIFT)]
+    assert [round(min(times)), round(max(times))] == [3, 15]
+    paths = over_the_laws(equal.LIFT, "path", equal.MAP)
+    assert [sum(r < 0.95 for r in paths), round(paths[2], 1)] == [3, 1.0]
+    assert sum(r > 1 for r in over_the_laws(equal.BEFORE_IT, "path", equal.MAP)) == 3
+    assert min(over_the_laws("MeanFlow", "path", equal.BEFORE_IT)) > 1
