@@ -294,7 +294,7 @@ plotting.page_picture(
 )
 
 # %% [markdown]
-# Each got the same processor seconds, its teacher's included, and its best setting of three (`results/koopman-cfm.md`). Error at the end / over the path:
+# Equal processor seconds, the teacher's included, and the best of three settings (`results/koopman-cfm.md`). Error at the end / over the path:
 #
 # | at one evaluation | moons | eight gaussians | checkerboard | spirals | gives besides |
 # |---|---|---|---|---|---|
@@ -307,9 +307,9 @@ plotting.page_picture(
 # | consistency distillation | 0.046 | 0.053 | 0.034 | 0.032 | nothing more |
 # | MeanFlow | 0.1 / 0.039 | 0.11 / 0.042 | 0.079 / 0.032 | 0.047 / 0.024 | any interval; needs no teacher |
 #
-# On the path (6) is the rival to beat: one pair loses to it on three laws, **two pairs are better on three and level on one**,
-# and better on all where they give up the way back. At the end direct regression errs least on two laws, the lift on two: **for
-# one-step samples alone, take the simpler one.** Reasons to lift are *all* times from one evaluation, the way back, and modes.
+# On the path (6) is the rival to beat: one pair loses to it on three laws, **two pairs win on three**. At the end direct regression
+# wins on two: **for one-step samples alone, take it**, the simpler one. Reasons to lift are *all* times from one evaluation, the way
+# back, and modes.
 #
 # ## The whole path, and what the boundary does not say
 #
@@ -443,7 +443,7 @@ for name, gap in gaps.items():
     assert gap.square().mean().sqrt() < 0.12
 
 # %% [markdown]
-# Inversion works, to less than a tenth of a standard deviation. It is the harder direction: near the data the flow squeezes a
+# Inversion works, to a tenth of a standard deviation. It is the harder direction: near the data the flow squeezes a
 # plane onto two thin arcs, and going back magnifies.
 #
 # ## Modes as pictures
@@ -818,8 +818,8 @@ kc.show("MeanFlow's gap, relative to u", gap.norm() / u.norm(), digits=2)
 # - Losses compare only in pinned units: a fixed read-out, or a relative residual.
 # - Every $\lambda$ has eigenfunctions (7), and a pair of any **mild** rate fits the paths. Report what survives a change of seed.
 # - One Euler step of a straight flow is the Koopman model with a nilpotent $L$.
-# - At equal seconds direct regression is as good for samples, the map (6) nearly as good on the path. The lift gives all times from
-#   one evaluation, the inverse, and modes. To keep: `docs/takeaways/flows.md`.
+# - Direct regression is as good for samples, the map (6) nearly so on the path. The lift gives all times from one evaluation,
+#   the inverse, and modes. To keep: `docs/takeaways/flows.md`.
 
 # %% [markdown]
 # ## References
