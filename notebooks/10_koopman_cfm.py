@@ -308,8 +308,7 @@ plotting.page_picture(
 # | MeanFlow | 0.1 / 0.039 | 0.11 / 0.042 | 0.079 / 0.032 | 0.047 / 0.024 | any interval; needs no teacher |
 #
 # On the path (6) is the rival to beat: one pair loses to it on three laws, **two pairs win on three**. At the end direct regression
-# wins on two: **for one-step samples alone, take it**, the simpler one. Reasons to lift are *all* times from one evaluation, the way
-# back, and modes.
+# wins on two: **for samples alone, take it**. Reasons to lift are *all* times from one evaluation, the way back, and modes.
 #
 # ## The whole path, and what the boundary does not say
 #
