@@ -379,10 +379,10 @@ def seconds(n, m, cores=1):
     return PER_ROW * n * m**2 / cores
 
 
-print("one core here, rows:      1e5        1e6        1e7        1e8")
+print("one core here, rows: " + "".join(f"{rows:>11}" for rows in ("1e5", "1e6", "1e7", "1e8")))
 for m in (100, 300, 1000):
-    cells = (f"{seconds(10.0**p, m) / 60:8.2g} min" for p in (5, 6, 7, 8))
-    print(f"m = {m:<5} features  {'  '.join(cells)}")
+    cells = (f"{f'{seconds(10.0**p, m) / 60:.2g} min':>11}" for p in (5, 6, 7, 8))
+    print(f"m = {m:<5} features   {''.join(cells)}")
 assert 1e-12 < PER_ROW < 1e-5
 
 # %% tags=["collapsed", "widget", "nbval-ignore-output"]
