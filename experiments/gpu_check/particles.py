@@ -153,6 +153,6 @@ PATHS = {
     "SVGD, ULA, MALA, denoise": HotPath(rivals, FORMULA),
     "condition, resampling": HotPath(conditional, SOLVED),
     "metrics": HotPath(metrics, SOLVED, "exact transport (POT), counts of classes"),
-    "KoopmanSampler, herd": HotPath(sampler, SOLVED, "k-means of the mixture's starts and of clusters (SciPy)"),
+    "KoopmanSampler, herd": HotPath(sampler, SOLVED, "k-means of the mixture's starts (SciPy)"),
     "FittedMixture": HotPath(mixture, SOLVED, "k-means of the starts (SciPy)"),
 }
