@@ -134,7 +134,7 @@ class GaussianRBF(Movable):
 
     def partials(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """For each coordinate the numbers of all features ``(m,)`` and their derivatives along it, ``(n, m)``."""
-        u, every = self._shifted(x), torch.arange(self.n_features, device=u.device)
+        u, every = self._shifted(x), torch.arange(self.n_features, device=self._z.device)
         return ((every, slope) for slope in self._slopes(u, self._kernel(u) * self._precision))
 
     def contract_grad(self, x: Tensor, coefficients: Tensor, values: Tensor | None = None) -> Tensor:
