@@ -189,6 +189,14 @@ FAULTS = [
     ("notebooks", "## From scratch", "## Side road: back\n#\n# ## From scratch", "side-roads-last"),
     ("notebooks", 'print("at', 'word = "' + "a" * 100 + '"\nprint("at', "narrow-code"),
     ("notebooks", '["nbval-ignore-output", "widget"]\n', '["nbval-ignore-output"]\nassert True\n', "widget"),
+    ("notebooks", "(0.0, 2.0))\n", "(0.0, 2.0))\n\n# %%\nfor plt in (1, 2):\n    pass\n", "widget-names"),
+    (
+        "notebooks",
+        "def draw(a=1.0):\n    plt.figure(figsize=(1, 1))\n    plt.plot([0, a])\n    plt.show()\n"
+        "_ = interact(draw, a=(0.0, 2.0))\n",
+        "def above(a):\n    return step(a)\n\n\n_ = interact(lambda a: above(a), a=(0.0, 2.0))\n\n# %%\nstep = abs\n",
+        "widget-names",
+    ),
     ("notebooks", "# L05-E1 and L05-E2.", "# L05-E1 and L05-E3.", "exercise-list"),
     ("solutions", "## L05-E1: exercise 1", "## L04-E1: exercise 1", "exercise-ids"),
     (

@@ -350,6 +350,11 @@ def test_in_a_notebook_there_is_a_slider_a_control(monkeypatch, shown):
     assert (knob.value, knob.label, knob.description) == (0.25, "wide", "max move")
     assert [label for label, _ in knob.options] == ["tight", "wide"]
     assert knob.tooltip == "max move: the arrow keys move it, too"
+    widths = []
+    for label in ("wide", "without calibration"):
+        explore(lambda k: finish(line()[0], ALT), k=choices([1, 2], 1, ["tight", label]))
+        widths.append(int(seen["k"].layout.width.removesuffix("px")))
+    assert widths[1] - widths[0] == 8 * (len("without calibration") - len("tight"))  # no label is cut
 
 
 # Colours

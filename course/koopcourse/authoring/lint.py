@@ -16,6 +16,7 @@ from koopcourse.authoring.glossary import own_words
 from koopcourse.authoring.lesson_rules import LESSON, START_HERE
 from koopcourse.authoring.sheet import Sheet
 from koopcourse.authoring.tree import Course, Script
+from koopcourse.authoring.widget_rules import widget_names
 from koopcourse.notebook_io import read_script
 
 Declared = Callable[[str], tuple[str, ...] | None]
@@ -92,5 +93,5 @@ def _rules_of(script: Script) -> tuple[Callable, ...]:
     if script.kind in CAPSTONES:
         return CAPSTONES[script.kind]
     if script.kind == "solutions":
-        return (setup_cell, *EXERCISE)
-    return (setup_cell, *(START_HERE if script.lesson == "00" else LESSON + BUDGET), own_words)
+        return (setup_cell, *EXERCISE, widget_names)
+    return (setup_cell, *(START_HERE if script.lesson == "00" else LESSON + BUDGET), own_words, widget_names)

@@ -8,6 +8,9 @@ from koopcourse import runtime
 from koopcourse.plotting import recorder
 from koopcourse.plotting.controls import Control
 
+# Pixels of a slider beside the words of its longest choice, which it would cut, and of a letter.
+_WIDTH, _LETTER = 250, 8
+
 
 def explore(draw: Callable[..., None], **controls: Control) -> None:
     """Show ``draw(**values)`` with a slider for each control; the values are those of ``slider`` and ``choices``.
@@ -47,6 +50,7 @@ def explore(draw: Callable[..., None], **controls: Control) -> None:
             tooltip=f"{recorder.shown_name(name)}: the arrow keys move it, too",  # without one it says null
             continuous_update=False,
             style={"description_width": "initial"},
+            layout={"width": f"{_WIDTH + _LETTER * max(map(len, control.labels))}px", "max_width": "100%"},
         )
         for name, control in controls.items()
     }
