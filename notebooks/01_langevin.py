@@ -542,9 +542,9 @@ def draw(barrier, time):
     b.plot(clock, share, color=COLORS["model"], linestyle=":", label="walkers on the left")
     b.plot([time], [share[k]], "o", color=COLORS["error"], markersize=9)
     title = f"relaxation time $1/\\lambda_1$ = {1 / rate:.3g}"
-    b.set(xlabel="time", ylabel="share on the left", title=title, ylim=(0.45, 1.03))
+    b.set(xlabel="time", ylabel="share on the left", title=title, ylim=(0, 1.03))
     b.set_xticks([0, 5, 10, 15, 20])
-    b.legend(loc="upper right" if rate > 0.1 else "center right")
+    b.legend(loc="lower left")
     alt = f"""Histogram of 2,000 walkers at time {time:g} against the target with barrier
     {barrier:g}, beside the share of walkers in the left well against time."""
     finish(fig, alt)

@@ -488,7 +488,7 @@ assert torch.equal(again.sample(50, stream(20)), final.sample(50, stream(20)))
 # </details>
 
 # %%
-names, rows = read(DATA / "sensor.csv")
+_, rows = read(DATA / "sensor.csv")
 hour, signal = rows[:, 0], rows[:, 1:]
 pairs = kt.lagged_pairs(signal, lag=8.0, times=hour)
 print(pairs.report)
@@ -550,7 +550,7 @@ assert (scans["rows dropped first"].high < 11).all()
 # </details>
 
 # %%
-names, rows = read(DATA / "visits.csv")
+_, rows = read(DATA / "visits.csv")
 visit, volts = rows[:, 0], rows[:, 2:]
 series = [volts[visit == k] for k in visit.unique()]
 delayed = kt.delay_embedding([(z - 512) / 37 for z in series], delays=2)
