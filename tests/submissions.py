@@ -12,6 +12,7 @@ import random
 import re
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,6 @@ class Sheet:
     def __init__(self, lesson: str) -> None:
         (self.path,) = (ROOT / "exercises").glob(f"{lesson}_*.ipynb")
         self.exercises: tuple[Exercise, ...] = declared.load(lesson).EXERCISES
-        self._module = ast.parse(inspect.getsource(declared.load(lesson))).body
         self._solutions = json.loads((ROOT / "solutions" / self.path.name).read_text(encoding="utf-8"))["cells"]
         self._stubs = json.loads(self.path.read_text(encoding="utf-8"))
 
@@ -79,14 +79,16 @@ class Sheet:
 
     def wrong(self, exercise: Exercise, mistake: str) -> str:
         """The code of a named mistake, with all that it uses of the module that declares it."""
-        calls = (node for node in _nodes(self._module) if isinstance(node, ast.Call) and _name(node) == "Mistake")
-        mine = _within(self._module, exercise)
+        module, own = _home(exercise)
+        calls = (node for node in _nodes(module) if isinstance(node, ast.Call) and _name(node) == "Mistake")
+        mine = _within(module, own)
         (answer,) = (c.args[2] for c in calls if c in mine and ast.literal_eval(c.args[0]) == mistake)
         return self._code(exercise, answer)
 
     def other(self, exercise: Exercise, number: int) -> str:
         """The code of one of the right answers in other styles."""
-        (call,) = (node for node in self._module if _declares(node, exercise))
+        module, own = _home(exercise)
+        (call,) = (node for node in module if _declares(node, own))
         others = next(k.value for k in call.value.keywords if k.arg == "alternatives")
         return self._code(exercise, others.elts[number])
 
@@ -96,9 +98,21 @@ class Sheet:
         return next(found[2] for text in cells if (found := _CHECK.search(text)) and found[1] == exercise.id)
 
     def _code(self, exercise: Exercise, answer: ast.expr) -> str:
-        usable = [node for node in self._module if not _declares(node)]
+        usable = [node for node in _home(exercise)[0] if not _declares(node)]
         kept = [ast.unparse(usable[k]) for _, k in slices.reached(answer, [usable])]
         return "\n\n".join([*kept, f"{self.name(exercise)} = {ast.unparse(answer)}"])
+
+
+def _home(exercise: Exercise) -> tuple[list[ast.stmt], Exercise]:
+    """The module that declares an exercise, and the exercise there: the evening has others' under ids of its own."""
+    every = ((number, one) for number in declared.numbers() for one in declared.load(number).EXERCISES)
+    number, own = next((number, one) for number, one in every if one.mistakes is exercise.mistakes)
+    return _parsed(number), own
+
+
+@cache
+def _parsed(number: str) -> list[ast.stmt]:
+    return ast.parse(inspect.getsource(declared.load(number))).body
 
 
 def _student(name: str, k: int, sheet: Sheet, dice: random.Random) -> tuple[Made, bytes]:

@@ -11,7 +11,7 @@ from koopcourse.checks.guard import Guard
 from koopcourse.checks.probes import Probes, wrong_signature
 from koopcourse.checks.report import State, Verdict
 from koopcourse.grading.codec import pack, unpack
-from koopcourse.grading.frames import MOST_RESULT
+from koopcourse.grading.frames import MOST_BYTES, MOST_RESULT
 from koopcourse.grading.job import Box
 from koopcourse.grading.limits import Limits
 from koopcourse.grading.proxy import Remote
@@ -108,8 +108,9 @@ def _tellable(exercise: Exercise) -> Exercise:
 
 
 def _seen_from_outside(exercise: Exercise, fact: Identity) -> bool:
-    def reference(*arguments: Any) -> Any:
-        return unpack(*pack(exercise.reference(*arguments), MOST_RESULT))
+    def reference(*arguments: Any) -> Any:  # a function that counts its calls counts them in the sandbox
+        there = unpack(*pack(arguments, MOST_BYTES, functions=True), trusted=True)
+        return unpack(*pack(exercise.reference(*there), MOST_RESULT))
 
     probes = Probes(exercise, reference, Guard())
     held = Guard().call(lambda: fact.holds(reference, probes.fixed.arguments()))
