@@ -63,3 +63,26 @@ def test_points_of_another_dimension_are_refused(name):
         with pytest.raises(ValueError, match=needed) as caught:
             call(other)
         assert str(caught.value).split(":")[0] in name  # who was asked, not what it asks in turn
+
+
+CODED = kt.DecodedFlow(kt.fit_convex_map(X, pair_steps=1, likelihood_steps=1, verbose=False))
+TWO = {
+    "AllenCahn.stationarity": (FIELD.stationarity, normal(4, 8)),
+    "FittedMixture.refit": (lambda x: MIXTURE.refit(x, torch.ones(len(x)).double() / len(x)), X),
+    "frechet_distance": (lambda y: kt.frechet_distance(X, y), X),
+    "straighten": (lambda y: kt.straighten(kt.LearnedSchedule(D), y, pool=8, **FEW), X),
+    "diagnose": (CODED.diagnose, X),
+    "fit": (lambda y: CODED.fit(y, **FEW), X),
+}
+
+
+@pytest.mark.parametrize("name", TWO)
+def test_one_point_is_too_few_where_points_are_compared(name):
+    call, good = TWO[name]
+    with pytest.raises(ValueError, match=rf"^{name}: \w+ has 1 points, but at least 2 are needed"):
+        call(good[:1])
+
+
+def test_a_reaction_that_neither_grows_nor_decays_allows_any_step():
+    still = kt.AllenCahn(8, growth=0.0)
+    assert still.step(normal(4, 8), 5.0, normal(4, 8)).isfinite().all()
