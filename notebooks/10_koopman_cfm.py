@@ -309,8 +309,8 @@ plotting.page_picture(
 # | consistency distillation | 0.046 | 0.053 | 0.034 | 0.032 | nothing more |
 # | MeanFlow | 0.1 / 0.039 | 0.11 / 0.042 | 0.079 / 0.032 | 0.047 / 0.024 | any interval; needs no teacher |
 #
-# On the path (6) is the rival to beat: one pair loses to it on three laws, **two pairs win on three**. At the end direct regression
-# wins on two: **for samples alone, take it**. Reasons to lift are *all* times from one evaluation, the way back, and modes.
+# On the path (6) is the rival to beat: one pair loses to it on three laws, **two win on three**. At the end direct regression
+# wins on two and is simpler: **for samples alone, take it**. One lifts for *all* times from one evaluation, the way back, modes.
 #
 # ## The whole path, and what the boundary does not say
 #

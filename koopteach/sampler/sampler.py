@@ -301,6 +301,7 @@ class KoopmanSampler:
         plain, kind = copy.copy(self._fitted("save")), self.kind
         names = tuple(name if isinstance(name, str) else operator.index(name) for name in kind.names)
         plain.dictionary, plain.kind = None, Kind(kind.container, names, kind.dtypes)
+        plain.units = None if self.units is None else as_numbers("save", "units", self.units, self.data.shape[1])
         save_object(path, plain, _SAVED)
 
     @classmethod

@@ -293,6 +293,15 @@ def test_columns_of_one_unit_are_seen_as_far_apart_as_they_are():
     torch.testing.assert_close(one_each.sample(20, seeded(1)) / 7, sampler.sample(20, seeded(1)))
 
 
+@pytest.mark.parametrize("units", [2.0, [1.0, 2.0, 3.0], np.array([1.0, 2.0, 3.0]), torch.tensor([1.0, 2.0, 3.0])])
+def test_units_of_any_container_are_in_the_file(units, tmp_path):
+    sampler = quick(units=units).fit(table(200), generator=seeded())
+    sampler.save(tmp_path / "sampler")
+    found = kt.KoopmanSampler.load(tmp_path / "sampler")
+    wanted = torch.as_tensor(units, dtype=torch.float64).expand(3)
+    assert torch.equal(torch.as_tensor(found.units, dtype=torch.float64).expand(3), wanted)
+
+
 @pytest.mark.parametrize(("n", "tail"), [(60, 16), (300, 44)])
 def test_squares_hold_the_spread_where_there_is_no_room_for_products(n, tail):
     x = normal(n, 8)
