@@ -57,7 +57,8 @@ class KoopmanSampler:
             monomials where there are at least five rows for each, and at most 600 of them, and with the squares of the
             columns where there is no room for their products.
         units: lengths in which those kernels measure distances, a tensor ``(d,)`` or one number, where all columns are
-            in one unit as coordinates of a field are: then the large ones count most. None for their spreads.
+            in one unit as coordinates of a field are: then the large ones count most. None for their spreads. Not
+            beside a ``dictionary``, which has its own.
         n_steps: of KSWGD; 0 samples the mixture alone.
         damping, noise: of KSWGD. Draws of a mixture need no noise to lie smoothly.
         calibrate: give columns the data's quantiles.
@@ -105,6 +106,8 @@ class KoopmanSampler:
     ) -> None:
         if scores not in ("heavy", "all", "none"):
             raise ValueError(f"KoopmanSampler: scores must be 'heavy', 'all' or 'none', got {scores!r}.")
+        if dictionary is not None and units is not None:
+            raise ValueError("KoopmanSampler: units are the default dictionary's; yours has its own.")
         if not 0 <= as_number("KoopmanSampler", "hold_out", hold_out) <= 0.5:
             raise ValueError(f"KoopmanSampler: hold_out must be between 0 and 0.5, got {hold_out}.")
         self.scores, self.dictionary, self.units, self.calibrate = scores, dictionary, units, calibrate
@@ -179,8 +182,7 @@ class KoopmanSampler:
         """As :meth:`sample`, a float64 tensor ``(n, d)``; ``moved=False`` leaves KSWGD out: the mixture's samples."""
         u = self._fitted("draw").mixture.sample(max(2 * n, self.pool), generator)
         if self.n_steps and moved:
-            method = Corrector(self.spectrum, damping=self.damping, noise=self.noise)
-            u = last(method, u, self.n_steps, generator)
+            u = last(Corrector(self.spectrum, damping=self.damping, noise=self.noise), u, self.n_steps, generator)
         x = self._undone(u)
         return x[shuffled_rows(x, generator)[:n]]
 
@@ -198,8 +200,7 @@ class KoopmanSampler:
 
         Source: :func:`koopteach.herd`, then 15 steps of KSWGD without noise, then calibrated columns.
         """
-        self._fitted("quadrature")
-        u = self.columns(self.data)
+        u = self._fitted("quadrature").columns(self.data)
         start = u[herd(u, n, self.share)]
         return self.kind.like(self._undone(last(KSWGD(self.spectrum, noise=0.0), start, 15)))
 

@@ -358,7 +358,12 @@ LEFTS = "boxes => boxes.map(box => box.getBoundingClientRect().left)"
 CUT = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 1).length"
 SET = "() => window.MathJax?.startup?.promise?.then(() => true) ?? true"
 WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-AXE = "axe.run(document, {resultTypes: ['violations'], preload: false})"
+AXE = """
+async () => {
+    await Promise.all(document.getAnimations().map(one => one.finished));  // the dark colours fade in
+    return axe.run(document, {resultTypes: ["violations"], preload: false});
+}
+"""
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -231,6 +231,7 @@ def test_what_is_no_table_ends_in_one_line(x, told):
     [
         (lambda: kt.KoopmanSampler(scores="yes"), "scores must be"),
         (lambda: kt.KoopmanSampler(hold_out=0.9), "hold_out must be between"),
+        (lambda: kt.KoopmanSampler(dictionary=kt.MultiScale.from_data, units=1.0), "units are the default"),
         (lambda: kt.KoopmanSampler(n_steps=2.5), "n_steps must be a whole number"),
         (lambda: quick().fit(normal(50, 2), weights=-torch.ones(50)), "weights"),
         (lambda: quick().fit(normal(50, 2), weights=torch.ones(49)), r"weights has shape \(49,\)"),
