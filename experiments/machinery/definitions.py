@@ -1,9 +1,10 @@
-"""Which definitions a function reaches, and a hash of them: moves, renamed modules, comments and docstrings are none.
+"""Which definitions a function reaches, and a hash of them: moves, renamed modules and texts for people are none.
 
 A definition is a statement at the top of a file that binds a name: a function, a class, a constant. From a function on,
 every name that a reached definition uses is looked up in its file and followed through imports, ``__init__`` files and
 stubs to where it is defined. What cannot be looked up is taken whole: a module that is handed on as an object, a name
-that it seems to lack. Annotations are left out, since they change no number.
+that it seems to lack. Left out is what changes no number: comments, docstrings, annotations, and of an error all but
+its kind.
 """
 
 from __future__ import annotations
@@ -246,6 +247,10 @@ class _Reader(ast.NodeTransformer):
         # Python 3.12 puts empty text behind a nested format
         node.values = [part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")]
         return self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        kind = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        return self.generic_visit(ast.Raise(kind))
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)

@@ -341,6 +341,8 @@ def twice(function):
     return lambda seed: 2 * function(seed)
 
 def helper(x, power=2):
+    if x < 0:
+        raise ValueError(f"x is {x}")
     return x**power
 
 def other():
@@ -391,6 +393,9 @@ def hashed(folder, files, rows="rows.py"):
         ("rows.py", "@twice", "@helper", True),
         ("rows.py", "f, g as h", "g as f, f as h", True),  # which of two a name stands for
         ("rows.py", "import numpy as np", "import scipy as np", True),
+        ("rows.py", "if x < 0", "if x < 1", True),
+        ("rows.py", "ValueError(", "TypeError(", True),  # whoever tries finds another
+        ("rows.py", "x is {x}", "x must not be negative, got {other()}", False),
         ("rows.py", "UNUSED = 5", "UNUSED = 6", False),
         ("rows.py", "    return 2\n", "    return 3\n", False),  # a function that nobody calls
         ("rows.py", "seed: int) -> float", "seed: 'float') -> 'int'", False),
