@@ -45,7 +45,9 @@ ME = "py course.py" if os.name == "nt" else "python3 course.py"
 # What pytest runs: words that the whole suite takes, or leaves out. A notebook's cells stay together; where there is no
 # notebook, a process that has nothing left takes over half of what the other has.
 USUAL = ["--dist=loadfile", "--nbval"]
-QUICK = ["--dist=worksteal", "-m", "not slow and not browser and not all"]
+# Without nbval, whose loading takes two seconds, and hence without its options in pyproject.toml.
+QUICK = ["--dist=worksteal", "-p", "no:nbval", "-o", "addopts=-ra --strict-markers --strict-config"]
+QUICK += ["-m", "not slow and not browser and not all"]
 ALL = ["--dist=loadfile", "--nbval", "-m", ""]
 
 

@@ -6,7 +6,6 @@ import itertools
 
 import numpy as np
 import torch
-from scipy.signal import lfilter
 from torch import Tensor
 
 LAG = 0.5
@@ -15,6 +14,8 @@ THETA = (1.0, 2**0.5, 1.9, 2.3, 2.8, 3.3, 3.8, 4.3, 4.8, 5.3)
 
 def trajectory(n: int, dim: int) -> Tensor:
     """``n + 1`` states, one lag apart, ``(n + 1, dim)``; coordinate ``i`` has rate ``THETA[i]``."""
+    from scipy.signal import lfilter  # takes a second to load, and most who need THETA don't need it
+
     draw = np.random.default_rng(0)
     theta = np.array(THETA[:dim])
     decay = np.exp(-LAG * theta)

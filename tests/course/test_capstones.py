@@ -109,6 +109,7 @@ def test_milestones_are_six_and_say_when_they_are_done(script):
     assert 180 <= sum(step.minutes for step in steps) <= 360
 
 
+@pytest.mark.slow
 @by_name
 def test_a_starter_gives_no_answer_away(script):
     """Lines of the report's code stand in the starter only where they load what both need."""
@@ -251,6 +252,7 @@ def test_lost_particles_are_no_numbers(error):
     assert steps <= 4
 
 
+@pytest.mark.slow
 def test_progress_ends_where_noise_should_have_faded():
     seen = []
 

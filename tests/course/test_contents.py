@@ -14,6 +14,7 @@ from koopcourse.authoring.tree import Course
 COURSE = Course()
 
 
+@pytest.mark.slow
 def test_the_readmes_table_is_that_of_the_lessons() -> None:
     readme = (COURSE.root / "README.md").read_text(encoding="utf-8")
     assert filled(readme, COURSE) == readme, "run: python -m koopcourse.authoring contents"
@@ -37,6 +38,7 @@ def test_the_first_lesson_leads_to_every_other() -> None:
     assert [s.name for s in others if f"({s.notebook.name})" not in source] == []
 
 
+@pytest.mark.slow
 def test_every_road_passes_what_its_lessons_ask_for() -> None:
     assert [gap for road in ROADS for gap in gaps(road, COURSE)] == []
 

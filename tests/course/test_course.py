@@ -488,8 +488,8 @@ def test_the_tests_run_with_one_thread_each_and_pass_their_words_on(course, monk
 def test_the_quick_tier_leaves_out_what_is_slow_and_all_leaves_out_nothing(course):
     course.main(["test", "--quick", "tests/koopteach"])
     quick = course.installer.commands[-1]
-    assert quick[-4:] == ["--dist=worksteal", "-m", "not slow and not browser and not all", "tests/koopteach"]
-    assert "--nbval" not in quick
+    assert quick[-3:] == ["-m", "not slow and not browser and not all", "tests/koopteach"]
+    assert "--nbval" not in quick and "no:nbval" in quick
     course.main(["test", "--all"])
     assert course.installer.commands[-1][-4:] == ["--dist=loadfile", "--nbval", "-m", ""]
 

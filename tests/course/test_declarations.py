@@ -14,7 +14,7 @@ from koopcourse.checks.report import State, text
 from tests.mutants.exercises import SOLUTIONS
 
 EXERCISES = [exercise for lesson in declared.numbers() for exercise in declared.load(lesson).EXERCISES]
-EVERY = 4  # --quick runs one exercise of so many, and its first mistake and alternative
+EVERY = 8  # --quick runs one exercise of so many, and its first mistake and alternative
 
 
 def later(place, k=1):
@@ -83,12 +83,14 @@ def _result(function, exercise, seed, dtype):
     return function(*exercise.inputs(torch.Generator().manual_seed(seed), dtype))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exercise", REFERENCES)
 def test_the_reference_passes_every_time(exercise):
     for _ in range(5):
         assert Probes(exercise, exercise.reference, Guard()).first_failure() is None
 
 
+@pytest.mark.slow
 @every_exercise
 def test_the_worked_example_is_what_the_reference_gives(exercise):
     if exercise.example is None:
@@ -131,6 +133,7 @@ def test_every_regime_is_tried_or_there_is_a_reason(exercise):
         assert not (regime in tried and reason), f"{regime} is tried, so its reason is stale"
 
 
+@pytest.mark.slow
 @every_exercise
 def test_random_inputs_have_different_results(exercise):
     """Where every draw has one result, most mistakes look alike; L10-E3 uses the number of columns alone."""

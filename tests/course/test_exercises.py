@@ -24,6 +24,7 @@ def printed(cell):
     return "\n".join(texts)
 
 
+@pytest.mark.slow
 def test_every_exercise_notebook_is_its_solution_cut():
     scripts = COURSE.scripts("solutions")
     assert [script.exercise for script in scripts] == EXERCISES
@@ -32,6 +33,7 @@ def test_every_exercise_notebook_is_its_solution_cut():
         assert script.exercise.read_bytes() == expected, f"run python -m koopcourse.authoring build {script.name}"
 
 
+@pytest.mark.slow
 def test_no_line_of_an_answer_stands_outside_a_third_hint():
     solutions = [read_script(script.path) for script in COURSE.scripts("solutions")]
     assert not list(leaks(solutions, map(read_notebook, EXERCISES)))

@@ -93,6 +93,7 @@ def a_disk_that_is_full_at(monkeypatch, number):
     return stopped
 
 
+@pytest.mark.slow
 def test_wherever_the_disk_is_full_nothing_is_lost_and_the_next_run_ends_the_same(root, monkeypatch, capsys):
     before, shelf = files(root), root.parent / "shelf"
     shutil.copytree(root, shelf)
@@ -201,6 +202,7 @@ def full_after_a_few_bytes(handle, *words, **options):
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "name", "refusal", "reason"),
     [

@@ -150,6 +150,7 @@ def test_the_last_check_of_an_exercise_counts_and_a_missing_one_is_told():
     assert "has an error: SyntaxError in line 2" in read("a = 1\nx = check('L05-E1', a")["problem"]
 
 
+@pytest.mark.slow
 def test_an_answer_of_hundreds_of_terms_is_an_answer():
     assert defined(read(f"def f():\n    return {'+'.join(['1'] * 3000)}\ncheck('L05-E1', f)"))() == 3000
 
@@ -232,6 +233,7 @@ def _plain(value):
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value", [torch.zeros(1).expand(10**12), torch.zeros(9000), np.zeros(2000), [0.0] * 400_000, [[]] * 400_000]
 )

@@ -63,12 +63,13 @@ def _recurses():
     return _recurses()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "function",
     [
         _hangs,
         _swallows_exceptions,
-        pytest.param(_swallows_everything_in_a_busy_loop, marks=pytest.mark.slow),
+        _swallows_everything_in_a_busy_loop,
         pytest.param(
             _swallows_everything_asleep,
             marks=pytest.mark.skipif(sys.version_info[:2] == (3, 12), reason="3.12 looks for requests too late"),
@@ -82,6 +83,7 @@ def test_a_hanging_loop_is_interrupted(function, short_time):
     assert time.monotonic() - start < 8  # 0.6 s on an idle machine
 
 
+@pytest.mark.slow
 def test_the_time_is_shared_by_all_calls_of_a_check(short_time):
     guard = Guard()
     guard.call(_hangs)
@@ -90,6 +92,7 @@ def test_the_time_is_shared_by_all_calls_of_a_check(short_time):
     assert time.monotonic() - start < 2
 
 
+@pytest.mark.slow
 def test_a_busy_computer_makes_nobody_late():
     """What counts is the processor's time: this function waits longer than it may compute."""
 
@@ -100,6 +103,7 @@ def test_a_busy_computer_makes_nobody_late():
     assert limited(waits, 0.2) == "done"
 
 
+@pytest.mark.slow
 def test_what_waits_without_end_is_stopped_all_the_same():
     def waits():
         while True:
@@ -109,6 +113,7 @@ def test_what_waits_without_end_is_stopped_all_the_same():
         limited(waits, 0.1)
 
 
+@pytest.mark.slow
 def test_an_interruption_works_in_any_thread(short_time):
     faults = []
     thread = threading.Thread(target=lambda: faults.append(Guard().call(_hangs).fault.kind))
@@ -151,6 +156,7 @@ def eager_threads():
     sys.setswitchinterval(usual)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("swallow", [False, True])
 def test_no_interruption_arrives_late(monkeypatch, eager_threads, swallow):
     """Functions end within microseconds of the limit; were one interruption late, it would end this test."""
@@ -212,6 +218,7 @@ def test_alarms_do_not_outlive_their_functions():
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_loading_a_library_is_not_counted(tmp_path, monkeypatch):
     names = [f"slow_part_{k}" for k in range(6)]
     for name in names:

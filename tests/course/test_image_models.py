@@ -35,6 +35,7 @@ def classifier():
     )
 
 
+@pytest.mark.slow
 def test_a_round_trip_keeps_the_pictures(trained):
     fresh, _ = bars(seed=5)
     assert trained.error(fresh) < 0.1 * float(fresh.var(dim=0).mean())
@@ -43,6 +44,7 @@ def test_a_round_trip_keeps_the_pictures(trained):
     assert float((back - fresh).square().mean()) == pytest.approx(trained.error(fresh))
 
 
+@pytest.mark.slow
 def test_codes_have_mean_zero_and_covariance_one(trained):
     codes = trained.encode(IMAGES.double())
     assert codes.dtype == torch.float64
@@ -162,6 +164,7 @@ def test_bad_arguments_are_named(call, told):
         call()
 
 
+@pytest.mark.slow
 def test_a_second_fit_starts_anew(trained, classifier, tmp_path):
     """What other pictures taught is forgotten, in a loaded model, too: both fits end alike."""
     others = IMAGES.flip(2)
@@ -188,6 +191,7 @@ def test_features_come_after_the_last_activation(classifier):
     assert float(classifier.body[:-1](IMAGES.flatten(1)).min()) < -0.2785
 
 
+@pytest.mark.slow
 def test_labels_are_smoothed():
     """The best that smoothing by .1 allows is probability .925 of the right one of four, not 1."""
     images = torch.eye(4).reshape(4, 2, 2)

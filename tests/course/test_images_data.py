@@ -172,7 +172,7 @@ def site(tmp_path):
     folder = tmp_path / "site"
     small_set(folder)
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", folder
     server.shutdown()
@@ -229,6 +229,7 @@ def test_an_interrupted_download_leaves_nothing_behind(site, tmp_path, monkeypat
     assert not any((tmp_path / "kept").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FULL_IS_HERE, reason="the full Fashion-MNIST is not on this computer")
 def test_the_embedded_pictures_are_those_of_the_full_set(tmp_path):
     embed(folder=tmp_path)

@@ -73,6 +73,7 @@ def to_reference(x):
     return sliced_wasserstein2(x, REFERENCE, n_projections=50, n_quantiles=128)
 
 
+@pytest.mark.slow
 def test_the_even_floor_lies_below_the_independent_one_and_herded_data_reach_it():
     found = judges.floors(to_reference, RING.sample, 100, repeats=10, even_repeats=3, of=20, generator=seeded(1))
     data = RING.sample(800, seeded(2))
@@ -81,6 +82,7 @@ def test_the_even_floor_lies_below_the_independent_one_and_herded_data_reach_it(
     assert herded < found.law[0] - found.law[1]
 
 
+@pytest.mark.slow
 def test_a_random_part_of_an_even_run_is_judged_as_independent_draws_are():
     """Herded points have the data's law: nearly all of their evenness is gone in a random fifth of them."""
     data = RING.sample(2000, seeded(3))
@@ -138,6 +140,7 @@ def test_the_line_and_the_fold_of_a_verdict(capsys):
 # A sample against held-out data
 
 
+@pytest.mark.slow
 def test_a_forest_cannot_tell_equal_laws_and_can_tell_shifted_ones():
     """Of 600 against 600 independent rows a rank statistic has a standard deviation of .017; six of them, rounded."""
     x, y = normal(700, 2), normal(650, 2, seed=1)
@@ -145,6 +148,7 @@ def test_a_forest_cannot_tell_equal_laws_and_can_tell_shifted_ones():
     assert judges.auc(x + 1.5, y, generator=seeded()) > 0.9
 
 
+@pytest.mark.slow
 def test_the_modes_help_the_forest_to_see_blurred_ones():
     x, y = RING.sample(300, seeded()), RING.sample(300, seeded(1))
     blurred = x + 0.15 * normal(300, seed=2)
@@ -152,6 +156,7 @@ def test_the_modes_help_the_forest_to_see_blurred_ones():
     assert helped > plain + 0.02
 
 
+@pytest.mark.slow
 def test_at_most_600_rows_of_each_are_compared(monkeypatch):
     ensemble, seen = needs("sklearn.ensemble"), []
     fit = ensemble.ExtraTreesClassifier.fit

@@ -32,6 +32,7 @@ def test_every_notebook_has_its_source_and_every_source_its_notebook():
     assert stored == {script.path for script in COURSE.scripts()}
 
 
+@pytest.mark.slow
 def test_stored_cells_are_the_sources_cells():
     for script in COURSE.scripts():
         stored = [(cell.cell_type, cell.source, tags(cell)) for cell in read_notebook(script.notebook).cells]
@@ -48,11 +49,13 @@ def test_rebuilding_would_change_no_byte_but_outputs():
         assert script.notebook.read_bytes() == notebook_bytes(stored), script.name
 
 
+@pytest.mark.slow
 def test_stored_notebooks_are_fit_to_be_shown_and_compared():
     found = {path.name: complaints(read_notebook(path)) for path in COURSE.notebooks(*EXECUTED)}
     assert not {name: faults for name, faults in found.items() if faults}
 
 
+@pytest.mark.slow
 def test_no_stored_comparison_is_vacuous():
     """nbval compares nothing where nothing is stored."""
     for path in COURSE.notebooks(*EXECUTED):

@@ -121,6 +121,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("told", "spoil"),
     [*FAULTS.items(), *(("a panel: data that are not finite", f) for f in (nan_line, infinite_line, nan_points))],
@@ -259,6 +260,7 @@ def test_eigenfunctions_are_drawn_the_right_way_up(shown):
     assert 0.2 < hidden.mean() < 0.95  # where there are no data
 
 
+@pytest.mark.slow
 def test_curves_differ_in_more_than_colour(shown):
     ys = {f"method {k}": [1.0 + k, 2.0, 3.0] for k in range(7)} | {"own": ([0.5, 1.5], [2.0, 1.0])}
     curves([1.0, 2.0, 3.0], ys, xlabel="step", ylabel="W2", alt=ALT, logx=True, logy=True, floor=(0.5, 0.1), title="t")

@@ -73,6 +73,7 @@ def test_a_strict_run_that_names_a_file_uses_it(monkeypatch, file):
 # --- what ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_tries_are_counted_and_a_pass_stays(file):
     check("L00-E1", _stub)
     assert _entry(file) == {"running": False, "passed": False, "tries": 0}
@@ -108,6 +109,7 @@ def test_a_killed_kernel_loses_nothing(file):
     assert _entry(file, "L00-E2")["passed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[]", b'{"exercises": []}', b'{"exercises": {"L00-E1": 3}}', b"\xff\xfe", b"[" * 100_000],

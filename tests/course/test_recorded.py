@@ -90,6 +90,7 @@ def evaluated(expression, names):
         return None
 
 
+@pytest.mark.slow
 def test_every_widget_is_recorded_and_nothing_else():
     found = {script.name: recordings.faults(notebooks()[script], script.recorded) for script in recorded()}
     assert not {name: faults for name, faults in found.items() if faults}
@@ -97,6 +98,7 @@ def test_every_widget_is_recorded_and_nothing_else():
     assert folders == {script.recorded for script in recorded()}
 
 
+@pytest.mark.slow
 def test_every_widget_can_be_recorded():
     """An ipywidget that does not come from ``explore`` would be dead on a page without a kernel."""
     for script, notebook in notebooks().items():

@@ -96,6 +96,7 @@ def test_each_frame_is_what_draw_shows_there(recorded, monkeypatch):
     assert at_start.shape[1] == round(plotting.style.ONE_COLUMN * recorder.DPI)
 
 
+@pytest.mark.slow
 def test_the_start_is_stored_once_and_shared(recorded):
     record(draw, CONTROLS, recorded)
     (controls,) = noted(recorded)
@@ -105,6 +106,7 @@ def test_the_start_is_stored_once_and_shared(recorded):
     assert len(set(frames)) == len(frames) - 1 == 6
 
 
+@pytest.mark.slow
 def test_names_are_as_shown_and_widgets_are_counted(recorded):
     def one(max_move):
         draw(max_move)
@@ -115,6 +117,7 @@ def test_names_are_as_shown_and_widgets_are_counted(recorded):
     assert noted(recorded)[2][0]["frames"] == ["3-max_move-0.webp", "3-start.webp"]
 
 
+@pytest.mark.slow
 def test_nobodys_random_numbers_figures_settings_and_outputs_change(recorded, capsys):
     def careless(rank):
         noise = [torch.rand(1).item(), np.random.rand(), random.random()]  # noqa: NPY002
@@ -144,6 +147,7 @@ def broken(rank):
     draw(rank)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("drawn", "told"),
     [
@@ -197,6 +201,7 @@ def test_a_long_slider_is_recorded_in_sixty_pictures(recorded, monkeypatch):
     assert told["alts"][-1].startswith("one line that rises to 200,")
 
 
+@pytest.mark.slow
 def test_the_first_picture_is_timed(recorded, monkeypatch):
     clock = SimpleNamespace(seconds=0.0, process_time=lambda: clock.seconds)
 
@@ -330,6 +335,7 @@ def cells_of(*sources):
     return SimpleNamespace(cells=[SimpleNamespace(cell_type="code", source=source) for source in sources])
 
 
+@pytest.mark.slow
 def test_older_pictures_go_and_a_lesson_without_widgets_has_no_folder(recorded, tmp_path):
     empty, folder = tmp_path / "empty", tmp_path / "recorded" / "05_small"
     for path in (empty, folder):
@@ -346,6 +352,7 @@ def test_older_pictures_go_and_a_lesson_without_widgets_has_no_folder(recorded, 
     assert recordings.store(empty, folder) == 0
 
 
+@pytest.mark.slow
 def test_each_disagreement_of_notebook_and_recording_is_found(recorded, tmp_path):
     folder = tmp_path / "05_small"
     record(draw, CONTROLS, recorded)

@@ -62,6 +62,7 @@ def prose(notebook):
 # ------------------------------------------------------------------ what goes in, and what stays out
 
 
+@pytest.mark.slow
 def test_the_lessons_and_sheets_are_those_of_the_course(release):
     notebooks = {name for name in release.files if name.endswith(".ipynb")}
     stems = ("01_langevin", "05_kswgd")
@@ -69,6 +70,7 @@ def test_the_lessons_and_sheets_are_those_of_the_course(release):
     assert release.files["exercises/05_kswgd.ipynb"] == (COURSE.root / "exercises/05_kswgd.ipynb").read_bytes()
 
 
+@pytest.mark.slow
 def test_no_solution_comes_along(release):
     found = texts(release)
     assert [name for name in release.files if "solution" in name] == []
@@ -88,6 +90,7 @@ def test_no_solution_comes_along(release):
     assert not list(leaks(scripts, handed_out))
 
 
+@pytest.mark.slow
 def test_the_authors_and_the_teachers_tools_stay_out(release):
     mine = [name.removeprefix("course/koopcourse/") for name in release.files if name.startswith("course/koopcourse/")]
     assert {name for name in mine if name.split("/")[0] in parts.TEACHERS} == set(parts.RUNS)
@@ -212,6 +215,7 @@ def test_the_teacher_is_told_of_lost_links_and_of_what_a_lesson_builds_on(tmp_pa
 # ------------------------------------------------------------------ the pages
 
 
+@pytest.mark.slow
 def test_an_exercise_gives_as_many_points_as_it_takes_minutes(release):
     assert release.files["due.csv"].startswith(codecs.BOM_UTF8), "without it Excel shows accents wrongly"
     lines = release.files["due.csv"].decode("utf-8-sig").splitlines()
@@ -231,6 +235,7 @@ def test_a_day_stands_in_every_row():
     assert pages.due_page(listed).count("| 2027-01-15 |") == 5
 
 
+@pytest.mark.slow
 def test_the_readme_names_its_lessons_and_commands_alone(release):
     page = release.files["README.md"].decode()
     assert "# koopteach, for a class: lessons 01, 05" in page
@@ -250,6 +255,7 @@ def test_the_evening_has_its_sheet_for_a_lesson():
     assert "a class: lesson 17\n" in page
 
 
+@pytest.mark.slow
 def test_the_settings_are_pytests_alone(release):
     told = tomllib.loads(release.files["pyproject.toml"].decode())
     assert set(told["tool"]) == {"setuptools", "pytest"}
@@ -261,6 +267,7 @@ def test_the_settings_are_pytests_alone(release):
         parts.settings("[tool.pytest.ini_options]\naddopts = \"-m 'not all'\"\n")
 
 
+@pytest.mark.slow
 def test_its_tests_import_nothing_that_is_not_there(release):
     modules = {name.removesuffix(".py").removeprefix("course/").replace("/", ".") for name in release.files}
     modules |= {name.removesuffix(".__init__") for name in modules}
@@ -469,6 +476,7 @@ def test_its_quick_tests_run_under_its_settings(there):
     assert re.search(r"^\d+ passed", done.stdout, re.M)
 
 
+@pytest.mark.slow
 def test_another_choice_changes_the_record(release, there):
     record = json.loads((there / folder.MANIFEST).read_text(encoding="utf-8"))
     assert record["lessons"] == ["01", "05"]

@@ -151,6 +151,7 @@ def test_colab_starts_the_gpu_check_once_and_only_where_there_is_a_gpu(gpu, tmp_
     assert started == [(["-m", "experiments", "gpu-check"], colab.CLONE)] * gpu
 
 
+@pytest.mark.slow
 def test_a_colab_notebook_is_the_lesson_and_one_cell_more():
     course = Course()
     variants = colab.variants(course, GITHUB)

@@ -181,6 +181,7 @@ def without_encoding(path):
             yield f"{path.name}:{node.lineno}: {ast.unparse(node)[:60]}"
 
 
+@pytest.mark.slow
 def test_every_file_and_pipe_has_an_encoding():
     shipped = [REPOSITORY / "course.py", REPOSITORY / "conftest.py"]
     for home in ("course", "koopteach", "experiments"):

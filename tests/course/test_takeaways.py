@@ -88,12 +88,14 @@ def test_links_lead_to_lessons_of_the_part(name):
     assert {lesson for lesson, _ in links} >= set(part(name)) - {"00", "07"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARTS)
 def test_its_formulas_are_those_of_the_lessons(name):
     lessons = {formula for lesson in part(name) for formula in formulas(source(lesson))}
     assert formulas(page(name)) - lessons == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARTS)
 def test_its_numbers_are_those_of_the_lessons(name):
     """Of a sentence, in the lessons that it names; of table and answers, in the part's."""
@@ -106,6 +108,7 @@ def test_a_number_that_no_lesson_says_is_found():
     assert unsaid("of 9,731 particles, 200 pairs, $77$ and `78`", ["02"]) == ["9,731"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARTS)
 def test_roads_teachers_and_the_part_itself_lead_there(name):
     for document in ("README.md", "TEACHING.md"):

@@ -35,6 +35,7 @@ def test_a_shipped_model_is_small(name):
     assert (DATA / f"{name}.safetensors").stat().st_size < 2_000_000
 
 
+@pytest.mark.slow
 def test_a_file_says_which_class_it_holds(tmp_path):
     """Also under another name; what nobody saved as a model of these classes is refused."""
     found = {type(shipped(name)).__name__ for name in TEACHERS}

@@ -182,6 +182,7 @@ def test_an_exponent_is_the_slope_between_logarithms(monkeypatch):
     assert found["seconds"] == [1, 4, 16]
 
 
+@pytest.mark.slow
 def test_limits_are_rates():
     found = limits.measure(quick=True)
     assert set(found) == set(RATES)

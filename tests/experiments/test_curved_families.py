@@ -33,6 +33,7 @@ ALL = {
 EVERY = pytest.mark.parametrize("interpolant", ALL.values(), ids=ALL)
 
 
+@pytest.mark.slow
 @EVERY
 def test_ends_inverse_determinant_and_rate(interpolant):
     x0, x1, h = normal(6, 3), normal(6, 3, seed=1), 1e-5
@@ -70,6 +71,7 @@ def test_fresh_families_are_the_linear_or_the_trigonometric_one():
         assert not any(p.requires_grad for p in family.parameters())
 
 
+@pytest.mark.slow
 def test_the_acceleration_by_jvp_is_the_difference_along_the_flow_line():
     x, pool = 0.7 * normal(8, 3), normal(200, 3, seed=1)
     for name in ("affine", "coupling", "coupling chart"):
@@ -86,6 +88,7 @@ def velocity(x, t):
     return BELLS._pushed(BELLS.pull(x, t)[0], torch.zeros_like(x), t)[1]
 
 
+@pytest.mark.slow
 def test_between_gaussians_the_flow_is_straight_and_optimal():
     y, t = normal(30, 3), uniform(30, 1)
     zero, one, x = torch.zeros_like(t), torch.ones_like(t), BELLS.push(y, t)

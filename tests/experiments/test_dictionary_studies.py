@@ -59,6 +59,7 @@ def test_errors_of_known_functions_fall_with_the_root_of_the_data():
 # Samples
 
 
+@pytest.mark.slow
 def test_quasi_random_samples_are_exact_and_even():
     x = judged.quasi_random(2048, stream(1, 5))
     assert x.shape == (2048, 2)

@@ -457,6 +457,7 @@ def test_definitions_that_use_each_other_end(tmp_path):
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.slow
 def test_a_row_of_the_real_experiment_depends_on_the_method_it_runs():
     reached = fingerprint.CODE.reached(Path(kswgd.__file__).resolve(), "particles")
     assert {

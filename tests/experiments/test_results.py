@@ -110,6 +110,7 @@ SLOW = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "id", "seeds"), [*LIVE, *(pytest.param(*one, marks=pytest.mark.slow) for one in SLOW)]
 )

@@ -59,6 +59,7 @@ def test_copies_are_copies_and_noise_is_noise():
     assert far["sliced W2, floors"] > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [rivals.scott, rivals.half_silverman, rivals.mixture])
 def test_rivals_keep_mean_and_spread_of_a_gaussian(method):
     needs("sklearn")

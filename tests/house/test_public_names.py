@@ -77,6 +77,7 @@ EXTRAS = {"matplotlib", "sklearn", "IPython", "ipykernel", "ipywidgets", "jupyte
 EXTRAS |= {"safetensors", "torchdiffeq", "koopcourse", "experiments"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", ["", ", ".join(koopteach.__all__)], ids=["alone", "every name"])
 def test_the_package_needs_no_extra_and_neither_of_the_other_homes(names):
     """Neither to be imported nor for its public names; also not torch before somebody needs it."""
@@ -104,6 +105,7 @@ def used_names():
                     yield node.attr
 
 
+@pytest.mark.slow
 def test_every_public_name_is_used():
     assert sorted(set(NAMES) - set(used_names()) - EXCUSED) == []
     assert {"KSWGD", "Spectrum"} <= set(used_names())

@@ -92,6 +92,7 @@ def breaches(home, package):
                 yield f"{'.'.join(own)} (floor {floor[own[0]]}) imports {name} (floor {floor[rest[0]]})"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", HOMES)
 def test_every_file_imports_lower_floors_only(home):
     assert list(breaches(home, FOLDERS[home])) == []
@@ -150,6 +151,7 @@ def own_files(folder):
             yield path
 
 
+@pytest.mark.slow
 def test_no_file_names_a_folder_of_its_authors_computer():
     told = {}
     for path in own_files(ROOT):

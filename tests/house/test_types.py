@@ -57,6 +57,7 @@ kt.run_particles(kt.DoubleWell(), kt.DoubleWell().sample(3))  # wrong
 """
 
 
+@pytest.mark.slow
 def test_targets_manifolds_and_samplers_are_what_the_protocols_ask(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")

@@ -106,6 +106,7 @@ def test_an_outlier_is_told_and_left_out_as_advised():
 # Flows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("velocity", [lambda x, t: 10 * x**3, lambda x, t: x**2])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_an_exploding_velocity_ends_in_one_line(velocity, dtype):
@@ -149,6 +150,7 @@ distilled = of_teacher(lambda flow: kt.distill(flow, n_pairs=50, width=8, **FEW)
 student = of_teacher(lambda flow: kt.KoopmanFlow(flow, net={"width": 8}).fit(n_paths=50, **FEW))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("train", "told", "factor"),
     [
@@ -282,6 +284,7 @@ TABLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_odd_tables_are_sampled_within_their_range(name):
     """Every column keeps its mean and, being calibrated, its range; few whole numbers stay whole."""
@@ -386,6 +389,7 @@ def test_samples_are_the_same_of_any_data(data):
     assert float((there / c - b - here).abs().max()) < 1e-6
 
 
+@pytest.mark.slow
 @EVERY
 @given(st.data())
 def test_pairs_are_the_same_of_any_data(data):
@@ -416,6 +420,7 @@ def test_flows_are_the_same_of_any_data(data):
 # Ties
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("d", "decimals"), [(2, 1), (3, 0)])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_ties_choose_the_same_centres_in_any_units(d, decimals, seed):
@@ -491,6 +496,7 @@ def test_the_same_numbers_give_the_same_bits():
     assert torch.equal(one, other)
 
 
+@pytest.mark.slow
 def test_records_print_in_a_few_words():
     student = kt.KoopmanFlow(kt.GaussianFlow([0.0], [1.0]), net={"width": 8}).fit(n_paths=50, **FEW)
     assert len(repr(student.diagnose(normal(20, 1), verbose=False))) < 600

@@ -16,7 +16,7 @@ from koopteach.particles.kswgd import damped_weights
 from tests.tools import Table, seeded
 
 D, N = 2, 40
-QUICK = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+QUICK = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 def normal(*shape, seed=0):

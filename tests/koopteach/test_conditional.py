@@ -198,6 +198,7 @@ def test_following_the_advice_on_least_helps():
     assert float(found.particles.mean()) == pytest.approx(posterior(1.0, 0.5)[0], abs=0.002)
 
 
+@pytest.mark.slow
 def test_too_few_effective_samples_of_the_whole_likelihood_are_told_and_more_help():
     """A spread is then known to 1 / sqrt(2 n_eff), by weights and by particles alike."""
     far, few, errors = observed(3.0, 0.5), PRIOR[:200], []

@@ -40,6 +40,7 @@ QUICK = {"n_steps": 3, "batch": 32, "verbose": False}
 # ---- on an interpolant
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["late", "two charts"])
 def test_a_batch_holds_points_and_rates_of_the_paths(name):
     """Each row lies on the path of one of the pairs, at its time, with its rate."""
@@ -70,6 +71,7 @@ def test_a_flow_follows_the_field_of_its_interpolant():
     assert flow.transport(x).dtype == torch.float64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [torch.float32, torch.float64])
 @pytest.mark.parametrize("weights", [torch.float32, torch.float64])
 def test_any_network_takes_any_data_on_any_chart(weights, data):
@@ -83,6 +85,7 @@ def test_any_network_takes_any_data_on_any_chart(weights, data):
     assert flow.interpolant is chart
 
 
+@pytest.mark.slow
 def test_other_noise_goes_through_the_map_of_the_noise_and_is_what_samples_start_from(capsys):
     noise, x1 = eight_gaussians.sample(1000, seeded()), moons.sample(300, seeded(1))
     flow = CurvedInterpolant(ALL["two charts"], net=small_net()).fit(x1, noise, **QUICK)
@@ -122,6 +125,7 @@ def fitted(kind, *maps, x0=None, **options):
     return flow.fit(moons.sample(100, seeded(1)), x0, generator=seeded(), **{**QUICK, **options})
 
 
+@pytest.mark.slow
 @CODED
 @pytest.mark.parametrize("maps", [(T1,), (T1, T0)], ids=["one map", "two maps"])
 def test_a_coded_flow_is_one_flow_in_both_coordinates(kind, maps):
@@ -223,6 +227,7 @@ SAVED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float64, pytest.param(torch.float32, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("interpolant", [make() for make in SAVED.values()], ids=SAVED)
 def test_a_flow_comes_back_with_its_interpolant(interpolant, dtype, tmp_path):
@@ -304,6 +309,7 @@ def measured(two_pools):
     return Descent(record, two_pools, two_pools, 1.0, 30.0, 0.0, ("something else",))
 
 
+@pytest.mark.slow
 def test_an_acceleration_of_collapsed_weights_is_told():
     """By Wirtinger ``S E|D|^2 <= A / pi^2``; what is more than twice as far off did not see the flow."""
     flow = CurvedInterpolant(TrigonometricInterpolant(2), net=small_net())

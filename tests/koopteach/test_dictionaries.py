@@ -223,6 +223,7 @@ FACTORS = st.floats(-6, 6).map(lambda power: 10.0**power)
 OFFSETS = st.floats(-1000, 1000)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_data_in_other_units_have_the_same_features(data):

@@ -104,6 +104,7 @@ def test_data_in_other_units_scale_the_rates():
     torch.testing.assert_close(49 * other.energies, one.energies, rtol=1e-8, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("alpha", "drift"), [(0.0, 2.0), (0.5, 1.0), (1.0, 0.0)])
 def test_alpha_sets_the_drift(alpha, drift):
     """On an interval with density ``e^x`` the slow rate of ``f'' + drift f'`` is ``(pi/2)^2 + drift^2/4``."""
@@ -236,6 +237,7 @@ def test_single_precision_agrees():
     torch.testing.assert_close(single.to(torch.float64)(x), exact(x), rtol=0, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_error_of_all_estimators_against_exact_rates():
     """Double well, 2,000 samples or pairs; what each may miss of the three slowest rates (.75, 6.0, 11.7).
 
@@ -260,6 +262,7 @@ def test_the_error_of_all_estimators_against_exact_rates():
     assert all(float(error.abs().max()) < least for error, least in table.values()), text
 
 
+@pytest.mark.slow
 def test_all_estimators_find_the_same_slow_function():
     target = OrnsteinUhlenbeck(1)
     x, y = snapshot_pairs(target, 1500, lag=0.3, generator=seeded())
@@ -276,6 +279,7 @@ def test_all_estimators_find_the_same_slow_function():
         assert float(torch.corrcoef(torch.stack([phi, u[:, 0]]))[0, 1].abs()) > 0.98
 
 
+@pytest.mark.slow
 def test_particles_reach_the_floor():
     target = QuadrupleWell(1.0)
     spectrum = DiffusionMaps(0.25).fit(target.sample(1000, seeded(1))).spectrum(60)

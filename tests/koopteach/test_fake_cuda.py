@@ -107,6 +107,7 @@ def test_looks_are_counted(mode):
 # Every hot path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in PATHS])
 def test_the_same_numbers_there(name):
     """To rounding: sums over another layout of memory may be added in another order."""
@@ -185,6 +186,7 @@ def test_a_step_looks_at_few_numbers(name, n):
     assert max(mode.home, default=0) <= A_FEW
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fit", [_flow_steps, _student_steps])
 def test_a_training_looks_once_a_step(mode, fit):
     assert _training(100, fit)() == 1
@@ -199,6 +201,7 @@ def test_points_are_looked_at_once_until_they_change(mode):
         spectrum(x)
 
 
+@pytest.mark.slow
 def test_points_without_values_are_followed_by_their_shapes():
     """Nobody can look at them, and nobody tries: how torch plans memory before it computes."""
     x, y = (torch.empty(50, d, dtype=torch.float64) for d in (2, 3))

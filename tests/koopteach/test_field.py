@@ -193,6 +193,7 @@ def test_one_linear_step_lands_on_the_mean():
     torch.testing.assert_close(quarter, (math.pi / 2 * pool.mean(0)).expand(20, 2), rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_all_schedules_induce_one_map():
     x0, flow = normal(20, 2), MixtureFlow(MIXTURE)
     exact = flow.transport(x0, solver="rk4", steps=25)

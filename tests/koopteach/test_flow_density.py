@@ -53,6 +53,7 @@ def test_a_known_density_is_found_to_the_solvers_order():
     torch.testing.assert_close(MixtureFlow(MIXTURE).log_prob(y), MIXTURE.log_prob(y), rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_another_source_brings_its_own_density():
     """A shift by three of a mixture: the density is the mixture's, three further on."""
     flow, y = VelocityFlow(lambda x, t: 0 * x + 3, 2, x0=MIXTURE.sample(9, seeded())), MIXTURE.sample(30, seeded())
@@ -120,6 +121,7 @@ def test_a_coded_flows_density_is_that_of_its_jacobian(kind):
     torch.testing.assert_close(flow.log_prob(flow.transport(x0, **how), **how), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_other_units_move_the_log_density_by_the_logarithms_of_their_ratios():
     scale = torch.tensor([1e3, 1e-3], dtype=torch.float64)
     a, b = (FlowMatching(2, net=small()).fit(x, generator=seeded(1), **FEW) for x in (MOONS, MOONS * scale + 7))
@@ -137,6 +139,7 @@ ROUTES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "student")) for n in ROUTES])
 def test_a_gradient_passes_through_the_transport_where_it_is_asked_for(name):
     flow, x0, h = ROUTES[name](), normal(5, 2), 1e-5

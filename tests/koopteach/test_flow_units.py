@@ -133,6 +133,7 @@ def test_samples_have_the_spread_of_the_data_at_every_scale():
 # ---- what follows a flow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["student", "consistency", "distilled", "reflowed"])
 def test_students_follow_the_teachers_units(kind):
     def learned(teacher):
@@ -187,6 +188,7 @@ FLOWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FLOWS)
 def test_the_units_are_in_the_file(name, tmp_path):
     flow = FLOWS[name]()
@@ -235,6 +237,7 @@ def test_a_loss_of_pairs_and_of_classes():
 # ---- classes
 
 
+@pytest.mark.slow
 def test_classes_are_learned_and_asked_for_by_number():
     labels = (MOONS[:, 1] > MOONS[:, 1].median()).long()
     apart = MOONS + 20 * labels[:, None]
@@ -307,6 +310,7 @@ class Own(nn.Module):
         return self.layer(torch.cat([x, t], dim=1))
 
 
+@pytest.mark.slow
 def test_a_plain_function_is_a_teacher():
     exact = GaussianFlow([0.5, -1.0], [[1.5, 0.4], [0.4, 0.3]])
     flow, few, x0 = VelocityFlow(exact._velocity, 2), {**FEW, "generator": seeded()}, normal(9, 2)
@@ -321,6 +325,7 @@ def test_a_plain_function_is_a_teacher():
     assert module.to(torch.float64).function.layer.weight.dtype == torch.float64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "outputs"), [("coefficients", 12), ("consistency", 10)])
 def test_a_student_trains_a_copy_of_a_network_of_ones_own(method, outputs, tmp_path):
     net, x0 = Own(outputs), normal(9, 2)

@@ -117,6 +117,7 @@ def test_the_generator_decides_the_centres():
     torch.testing.assert_close(one, other, rtol=0.05, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "width"), [(500, 1.5), (2000, 1.0), (20_000, 1.0)])
 def test_default_ridge_finds_the_slow_rates(n, width):
     """Without one, hundreds of kernels on hundreds of points find slow modes that are not there."""

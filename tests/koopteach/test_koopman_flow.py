@@ -180,6 +180,7 @@ def every_flow():
 FLOWS = every_flow()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.* has columns of spreads")  # one is not trained, and makes a dot
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
 def test_what_takes_a_flow_takes_every_flow(flow):
@@ -259,6 +260,7 @@ def test_the_students_source_is_the_teachers():
 # ---- what is given, and what a second fit does
 
 
+@pytest.mark.slow
 def test_the_generator_decides_everything_and_a_second_fit_starts_anew():
     x0, own = normal(9, 2), FreeGenerator(2, 5, width=8, generator=seeded())
     for generator in (None, "mode_sum", "free", own):
@@ -318,6 +320,7 @@ def test_what_is_frozen_stays_frozen_and_the_spectrum_where_it_should():
         assert bool((lifting.growth == own.growth) & (lifting.frequency == own.frequency)) is not learn_spectrum
 
 
+@pytest.mark.slow
 def test_the_spectrum_is_the_one_that_was_asked_for():
     for method in ("coefficients", "consistency"):
         flow = fitted(method, spectrum=[0.5 + 2.0j, -1 + 4j], n_pairs=2, learn_spectrum=False)
@@ -328,6 +331,7 @@ def test_the_spectrum_is_the_one_that_was_asked_for():
     torch.testing.assert_close(found, torch.complex(growth, frequency)[0], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_two_pairs_are_the_default_and_both_are_searched_for():
     x0 = normal(50, 2)
     flow = KoopmanFlow(SMOOTH, net=SMALL).fit(x0=x0, **FEW, generator=seeded())
@@ -404,6 +408,7 @@ def test_a_saved_student_comes_back(tmp_path, name, dtype, source):
         back.diagnose(x0)
 
 
+@pytest.mark.slow
 def test_a_loaded_student_is_diagnosed_against_its_teacher(tmp_path):
     flow, x0 = fitted(), normal(9, 2)
     flow.save(tmp_path / "student")

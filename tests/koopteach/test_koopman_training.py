@@ -69,6 +69,7 @@ def test_the_consistency_training_serves_the_generator_and_moves_the_spectrum(st
     torch.testing.assert_close(fixed.rates[2], torch.tensor(0.5 + 2.0j, dtype=torch.complex128))
 
 
+@pytest.mark.slow
 def test_only_the_regression_starts_some_paths_further_out(monkeypatch):
     """The paper's training takes the source as it is; whoever brings start points has them taken as they are."""
     seen = []
@@ -103,6 +104,7 @@ def test_the_free_generator_collapses_to_a_dot_and_says_so(capsys):
     assert "KoopmanFlow: the samples have collapsed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_small_observables_are_told_from_linear_ones():
     """The same lifting with observables a thousand times smaller and a decoder that undoes it."""
     big = FreeGenerator(2, 7, width=24, depth=2, generator=seeded())
@@ -125,6 +127,7 @@ def test_small_observables_are_told_from_linear_ones():
     assert b.collapsed
 
 
+@pytest.mark.slow
 def test_an_interrupted_student_keeps_what_it_learned(monkeypatch, capsys):
     flow = KoopmanFlow(TEACHER, net=SMALL)
     calls, forward = [], FourierNet.forward
@@ -209,6 +212,7 @@ def test_the_verdict_of_numbers(pinned, residual, size, spread, told):
     assert ("mode_sum" in verdict) is (bool(told) and not pinned)
 
 
+@pytest.mark.slow
 def test_following_the_advice_helps(capsys):
     """A student that was hardly trained is not told to use what it is; more steps are enough."""
     wide, few = GaussianFlow([0.0, 0.0], [25.0, 25.0]), {"n_paths": 200, "batch": 64, "weights": {"target": 1.0}}

@@ -84,6 +84,7 @@ def test_static_data_on_a_surface_make_pairs_there(manifold):
         kde_snapshot_pairs(1.1 * x, lag=0.01, manifold=manifold)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("manifold", [Circle(), Sphere()], ids=repr)
 def test_pairs_from_static_data_have_the_surfaces_rates(manifold):
     """Uniform data have no tangent score but the estimate's noise, which a wide kernel averages out.

@@ -58,6 +58,7 @@ def pairs_report(dictionary, x, y, lag, n_modes=None, **options):
 LATER = [pytest.param(target, marks=pytest.mark.slow) for target in (WELL, GaussianMixture.ring(8, 3.0, 0.3))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [QuadrupleWell(1.0), RING, *LATER], ids=repr)
 def test_healthy_defaults_say_nothing(target, capsys):
     x = target.sample(3000, seeded())
@@ -68,6 +69,7 @@ def test_healthy_defaults_say_nothing(target, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [QuadrupleWell(1.0), WELL, RING], ids=repr)
 def test_healthy_pairs_say_nothing(target):
     x, y = snapshot_pairs(target, 5000, lag=0.01, generator=seeded(1))
@@ -196,6 +198,7 @@ def test_a_short_lag_scatters_as_told():
     assert "lengthen the lag" not in pairs_report(Hermite(2, 1), x, y, 1e-3)
 
 
+@pytest.mark.slow
 def test_a_far_start_out_of_every_kernels_reach_is_printed(data, kernels, capsys):
     """Without a polynomial tail nothing pulls the particles in; with one they come, and nothing is said."""
     start = 0.1 * normal(60, 2) + 10 * float(data.var(0).sum().sqrt())

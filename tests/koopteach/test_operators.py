@@ -119,6 +119,7 @@ def from_pairs(n, seed, **options):
     return EDMD(Hermite(1, 3), lag=0.3, **options).fit(*ou_pairs(n, dim=1, seed=seed)).spectrum().rates.real
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "estimate",
     [

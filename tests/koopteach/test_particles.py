@@ -525,6 +525,7 @@ def test_a_method_that_works_in_place_spoils_neither_start_nor_record():
     torch.testing.assert_close(result.particles, torch.stack([before + k for k in range(4)]))
 
 
+@pytest.mark.slow
 def test_energy_and_limiter_are_recorded(spectrum):
     x0 = 0.3 * normal(100, 2) + torch.tensor([2.0, 0.0])
     method = KSWGD(spectrum)

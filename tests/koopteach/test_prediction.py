@@ -162,6 +162,7 @@ def well_pairs(name, lag, n=80_000):
     return x, kt.langevin_trajectory(WELL, x, n_steps=steps, dt=0.01, every=steps, generator=seeded(2))[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [0.05, 0.5])
 @pytest.mark.parametrize("name", ["one well", "uniform"])
 def test_pairs_off_equilibrium_are_told_and_the_mend_helps(name, lag):
@@ -183,6 +184,7 @@ def test_pairs_in_equilibrium_are_not_accused(lag):
         kt.EDMD(kt.GaussianRBF(CENTERS, 0.3), lag=lag).fit(*well_pairs("equilibrium", lag)).spectrum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timescale", [5, 50, 300])
 def test_one_short_run_is_not_accused(timescale):
     """Its pairs overlap, and few of them are independent; standard errors know that."""

@@ -122,6 +122,7 @@ def test_a_mixture_weights_rows_as_if_they_were_repeated():
 # Units
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     units=st.lists(st.floats(-6, 6), min_size=3, max_size=3),
@@ -154,6 +155,7 @@ def test_units_in_many_columns(d):
 # Containers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8"])
 def test_the_same_kind_comes_out(dtype):
     array = (10 * table() + 100).numpy().clip(0, 200).astype(dtype)
@@ -303,6 +305,7 @@ def test_units_of_any_container_are_in_the_file(units, tmp_path):
     assert torch.equal(torch.as_tensor(found.units, dtype=torch.float64).expand(3), wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "tail"), [(60, 16), (300, 44)])
 def test_squares_hold_the_spread_where_there_is_no_room_for_products(n, tail):
     x = normal(n, 8)

@@ -34,6 +34,7 @@ def test_the_timescales_are_those_of_the_pairs():
     assert bool((found.low < found.timescales).all() and (found.timescales < found.high).all())
 
 
+@pytest.mark.slow
 def test_the_default_block_is_five_times_the_slower_of_lag_and_timescale():
     z = ar1(5000, TRUE)
     slow = scan(z)

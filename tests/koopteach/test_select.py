@@ -61,6 +61,7 @@ def test_the_right_width_is_found_among_wrong_ones():
     assert chosen.ties == ()
 
 
+@pytest.mark.slow
 def test_the_right_kernel_width_is_found_on_pairs():
     x, y = snapshot_pairs(TARGET, 500, lag=0.1, dt=0.01, generator=seeded())
     candidates = {f"{w}": KernelEDMD(w, lag=0.1) for w in (0.1, 0.7, 10.0)}
@@ -201,6 +202,7 @@ def test_ties_are_judged_fold_by_fold(folds, tied):
     assert _is_tied(Tried("other", sum(folds) / 3, 2.3, folds), best) is tied
 
 
+@pytest.mark.slow
 def test_estimators_of_samples_compare_across_kinds():
     x = TARGET.sample(1000, seeded())
     named = select([GeneratorEDMD(Hermite(2, 4)), DiffusionMaps(0.3)], x.float(), n_modes=3, generator=seeded())

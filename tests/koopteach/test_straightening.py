@@ -55,6 +55,7 @@ def test_between_two_points_the_plane_of_radius_and_angle_is_the_plane():
     torch.testing.assert_close(schedule.value(p, q, t), (1 - t) * p + t * q, rtol=0, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_the_polar_segment_has_the_energy_it_says_and_no_schedule_has_less():
     """With the exact field of a mixture, by quadrature over the schedule's own path."""
     flow, n = MixtureFlow(MIXTURE), 1000
@@ -278,6 +279,7 @@ def test_the_likelihood_of_a_map_is_a_density():
     assert float((standard_normal(z) + logdet).exp().sum() * 0.1**2) == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_chart_of_an_exact_map_has_a_straight_flow():
     """Data that are ``T(z)`` of normal z: the mean of the rotation vanishes, and ``v* = T(y) - y``."""
     T, t = convex_map(strength=1.0), 0.5
@@ -298,6 +300,7 @@ def few_pairs(monkeypatch):
     monkeypatch.setattr(convex_fit, "_PAIRS", 2000)
 
 
+@pytest.mark.slow
 def test_a_fitted_map_carries_noise_to_data_and_data_to_noise(few_pairs):
     x1 = moons.sample(2000, seeded())
     T = fit_convex_map(x1, n_centres=32, pair_steps=120, likelihood_steps=40, generator=seeded(1), verbose=False)
@@ -362,6 +365,7 @@ def test_pairs_start_at_the_noise_that_was_given(few_pairs):
     assert float((T(x0) - x1.mean(dim=0)).norm(dim=1).mean()) < 0.3
 
 
+@pytest.mark.slow
 def test_a_rotation_wants_gaussian_noise():
     noise, one, two = eight_gaussians.sample(500, seeded()), ALL["convex chart"], ALL["two charts"]
     assert source_report(one, noise) == ["the rotation needs Gaussian noise; use two charts"]

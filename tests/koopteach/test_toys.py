@@ -44,6 +44,7 @@ def test_the_noise_of_the_curves_is_their_own(monkeypatch):
         torch.testing.assert_close(x.std(0), torch.full((2,), toy.noise, dtype=torch.float64), rtol=0, atol=error)
 
 
+@pytest.mark.slow
 def test_both_curves_are_drawn_along_their_whole_length(monkeypatch):
     """The grid's points are the curves themselves; half of them belong to each."""
     for name in ("moons", "spirals"):
@@ -64,6 +65,7 @@ def test_the_structure_ends_at_three_standard_deviations_and_at_0_35():
     assert eight_gaussians.on_structure(off).tolist() == [True, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "share", "margin"),
     [

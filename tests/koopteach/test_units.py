@@ -79,6 +79,7 @@ def test_rates_of_pairs_are_the_same_in_any_units(data):
     torch.testing.assert_close((-0.2 * other.rates).exp(), (-0.2 * one.rates).exp(), rtol=0, atol=2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1e-6, 1e-3, 1.0, 1e3, 1e6])
 def test_a_column_in_another_unit_does_not_blur_the_first(factor):
     """Its standard deviation was 25 at a factor of a thousand; one is right."""
