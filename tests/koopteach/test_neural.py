@@ -59,11 +59,11 @@ def test_the_score_is_the_sum_of_squared_eigenvalues():
 def test_the_generator_decides_the_network_and_other_units_do_not():
     x, y = pairs(500)
     one, same, scaled = (
-        NeuralDictionary.from_pairs(c * x + c, c * y + c, 2, n_steps=5, batch=100, generator=seeded(1))
-        for c in (1, 1, 64)
+        NeuralDictionary.from_pairs(c * x + b, c * y + b, 2, n_steps=5, batch=100, generator=seeded(1))
+        for c, b in ((1, 0), (1, 0), (64, 640))
     )
     assert torch.equal(one(x), same(x))
-    torch.testing.assert_close(scaled(64 * x + 64), one(x + 1), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(scaled(64 * x + 640), one(x), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -1e6])
