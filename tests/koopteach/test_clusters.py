@@ -152,6 +152,12 @@ def test_balanced_labels_have_the_weights_and_few_change(n):
     assert torch.equal(balanced(found, weights, seeded(2)), found)
 
 
+def test_the_largest_remainders_are_rounded_up():
+    weights = torch.tensor([0.45, 0.17, 0.38]).double()  # of ten: 4.5, 1.7, 3.8
+    found = balanced(torch.zeros(10, dtype=torch.long), weights, seeded())
+    assert found.bincount(minlength=3).tolist() == [4, 2, 4]
+
+
 def test_a_stage_in_each_cluster_brings_weights_means_and_covariances():
     x = three()
     spectrum = fitted(x)
