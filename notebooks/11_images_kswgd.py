@@ -75,7 +75,7 @@ plotting.picture_rows(film, alt=alt)
 # of the clouds from the codes alone, and move noise until all its modes agree with the data's.
 #
 # Then comes the hard part: *are they good?* A distance in the code space does not see whether strokes are broken. So pictures
-# are judged by another network, through several numbers, each beside what real pictures score against real pictures. And two
+# are judged by another network, through several numbers, each beside what real pictures score. And two
 # questions are kept apart, as in lesson 01: are the particles *drawn from the right distribution*, and do they lie *evenly*?
 
 # %% [markdown]
@@ -106,7 +106,7 @@ plotting.picture_rows(film, alt=alt)
 # same with the samples exchanged). In the codes: sliced $W_2$, and two numbers that see copies. *Nearest* is the median distance to the
 # nearest training code over that of held-out codes: 0 means copies, 1 as new as new data. The **memorisation test** (halves) asks
 #
-# $$P\big(\text{a sample is nearer to the training codes than to as many held-out ones}\big), \tag{5}$$
+# $$P\big(\text{a sample is nearer to training than to as many held-out codes}\big), \tag{5}$$
 #
 # 1/2 for new points. There are twice as many training codes as held-out ones, so half of them is set aside: copies of them all
 # score about 3/4 here.
@@ -124,8 +124,8 @@ plotting.picture_rows(film, alt=alt)
 # %% [markdown]
 # ## What the autoencoder keeps
 #
-# It comes with the package (`python -m koopcourse.authoring weights digits-codes` trains it). Look at what is lost, before
-# any sampler is blamed.
+# It comes with the package (`python -m koopcourse.authoring weights digits-codes` trains it). Look at what it loses before
+# blaming a sampler.
 
 # %%
 back = autoencoder.decode(held_out)
@@ -236,8 +236,8 @@ assert abs(apart[0] - apart[1]) > 0.1
 
 # %% [markdown]
 # One sampler, two Frechet distances. As they are, its particles are nearer than real codes drawn at random, and so are training codes that were
-# picked: that is evenness, good for averages. The distance of its *law* is above that of real codes, by a quarter (line) to a half (table): parts differ by a fifth. Precision is a little short. Held-out pictures are few: against either half of
-# them the same sample scores quite differently, so second digits decide nothing.
+# picked: that is evenness, good for averages. The distance of its *law* is 1.3 (line) to 1.6 times (table) that of real codes: parts differ by a fifth. Precision is a little short. Held-out pictures are few: against either half of
+# them the same sample scores quite differently (a Frechet distance grows as pictures get fewer), so second digits decide nothing.
 #
 # ## What closes the gap, step by step
 #
@@ -257,7 +257,7 @@ assert abs(apart[0] - apart[1]) > 0.1
 # </details>
 # <details><summary>the denoising step: pictures are blurred</summary>
 #
-# It brings precision nearer to that of real codes. The Frechet distance hardly notices: behind narrow kernels little blur is left.
+# It brings precision nearer to that of real codes, and particles nearer to the training codes (*nearest* falls by a twelfth). The Frechet distance hardly notices: behind narrow kernels little blur is left.
 #
 # </details>
 
@@ -300,7 +300,7 @@ assert 300 < default.dictionary.n_features < 346 and 150 < len(coarse) < 190
 assert 500 < len(spectrum) < 560
 
 # %% [markdown]
-# A step of Tweedie's formula is no magic: it assumes that particles are data plus a little noise, and takes off
+# A step of Tweedie's formula assumes that particles are data plus a little noise, and takes off
 # just that. `denoise` moves no particle further than such noise reaches: far from its data a learned score knows nothing.
 #
 # ## Which width, if nobody shows you these numbers?
@@ -347,9 +347,9 @@ assert abs(untuned["precision"] - sharp["precision"]) < 0.03
 # ## Rivals on the same codes
 #
 # A Gaussian mixture; the data drawn again with a little noise; Langevin steps with a kernel estimate's score (ULA); the diffusion-map particle
-# system (DMPS); and **latent flow matching**. It stands for the paper's latent diffusion model: the
-# faces of CelebA-HQ and the large networks are not here, and what holds for digits need not hold for faces. ULA and DMPS have the best of three
-# settings, chosen by this judge, as ours were; the flow a small and a large budget. Mixture and flow draw 5,800 codes, of which random parts are judged, and may
+# system (DMPS); and **latent flow matching**. It stands for the paper's latent diffusion model: CelebA-HQ's
+# faces and large networks are not here, and what holds for digits need not hold for faces. ULA and DMPS have the best of three
+# settings, chosen by this judge, as ours were; the flow a small and a large budget. Mixture and flow draw 5,800 codes, of which random parts are judged (the others as they are), and may
 # have them picked to lie evenly, as our particles do.
 
 # %%
@@ -446,7 +446,7 @@ plotting.picture_rows(shown, alt=alt)
 # %% [markdown]
 # In *law* KSWGD and the mixture are level, above real codes. In evenness, too: draws of the mixture, picked, do what KSWGD's particles do as they
 # are, and so do the training codes. The flow has to learn the gaps from 1,160 codes: with a small budget it is far behind,
-# with a large one, at many times our CPU time, level, and it memorises least. ULA at its best bandwidth pays with copies (*halves* 0.65), as drawing the data
+# with a large one, at many times our CPU time, level, and memorises least. ULA at its best bandwidth pays with copies (*halves* 0.65), as drawing the data
 # again does. DMPS is far behind. KSWGD is *transport to the data*, without training, and its pictures are as
 # new as its kernels are wide.
 #
@@ -593,8 +593,8 @@ line("training codes, picked evenly", even)
 assert classwise["Frechet"] < 1.5 * even["Frechet"] and classwise["nearest"] < 0.95
 
 # %% [markdown]
-# These digits, as they are, are near to training codes that were picked evenly, in precision as in Frechet distance; but read *nearest*: 0.9 here, 0.8 on the three seeds
-# of `results/images.md`, where data drawn again with noise have 0.82. 116 codes a class and 80 kernels leave little room.
+# These digits, as they are, are near to training codes that were picked evenly, in precision as in Frechet distance; but read *nearest*: 0.9 here, and 0.82 on the three seeds
+# of `results/images.md`, no more than data drawn again with noise have there. 116 codes a class and 80 kernels leave little room.
 #
 # ## Exercises
 #

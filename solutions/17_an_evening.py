@@ -23,7 +23,7 @@ profile = kc.setup("17")
 #
 # $$x\leftarrow x+h\,\nabla\log\pi(x)+\sqrt{2h}\,\xi,\qquad\xi\sim N(0,I). \tag{1}$$
 #
-# In the long run they sample $\pi$. Here is the run after 2,000 steps, with everything known about $\pi$.
+# In the long run they sample $\pi$. Here they are after 2,000 steps, 20 units of time, beside exact samples.
 
 # %%
 import math
@@ -137,7 +137,7 @@ assert crossings.sum() < 200
 # %% [markdown]
 # ## Part two: seen
 #
-# How slow is slow? Average any function $f$ along the walk: $(K_tf)(x)=\mathbb E[f(X_t)\mid X_0=x]$. However nonlinear the walk, this is linear in $f$: $K_t$ is its **Koopman operator**. On its **eigenfunctions** it is a mere exponential,
+# How slow is slow? Take any function $f$ and its average a time $t$ after the walk was at $x$: $(K_tf)(x)=\mathbb E[f(X_t)\mid X_0=x]$. However nonlinear the walk, this is linear in $f$: $K_t$ is its **Koopman operator**. On its **eigenfunctions** it is a mere exponential,
 # $K_t\phi_k=e^{-\lambda_kt}\phi_k$, with **rates** $\lambda_k>0$ unless $\phi_k$ is constant. (Its derivative at $t=0$, the *generator*, has the same eigenfunctions, hence names like `GeneratorEDMD`.) Small rates are the slow questions, "which mode?" above all.
 #
 # And here is the surprise on which half of this course rests. An integration by parts shows that rates and eigenfunctions $\phi=\sum_ia_i\psi_i+\text{const}$ solve
@@ -179,8 +179,8 @@ plotting.finish(
 )
 
 # %% [markdown]
-# Seven tiny rates for eight modes, then a gap: seven independent questions of the kind "in which mode?", and the walk forgets them only after a time of $1/\lambda$. The rest relaxes at once. (A rate as tiny as these can't be known exactly from 3,000
-# points. That it is tiny can.)
+# Seven tiny rates for eight modes, then a gap: seven independent questions of the kind "in which mode?", and the walk forgets them only after a time of $1/\lambda$. The rest relaxes at once. (Samples tell *that* a rate is tiny, not how tiny: the functions
+# climb in the desert, and hardly any data lie there. Ours are too large: at 0.06 many of the walkers of part one would have left their mode.)
 
 # %% [markdown]
 # ## L17-E2 The rates, in the space that the data see
@@ -260,8 +260,8 @@ assert all(0.7 < a / b < 1.4 for a, b in zip(found, true))
 #
 # $$v(x)=-\sum_kw_k\nabla\phi_k(x). \tag{3}$$
 #
-# This changes the moments at the speed $\dot m=-Mw$, $M_{kl}$ the average of $\nabla\phi_k\cdot\nabla\phi_l$ over the particles; at the target $M=\mathrm{diag}(\lambda)$. A walk forgets mode $k$ at the rate $\lambda_k$, and waits for the slow ones. We are free to choose $w_k=m_k/\lambda_k$, which is
-# **spectral preconditioning**: near the target all moments decay equally fast. That is KSWGD. Far from the target, as in one mode of eight, it pushes too hard. There one would solve $Mw=m$, so that all moments fall for *these* particles; but $M$ is nearly singular, and some of its value at the target has to be mixed in.
+# This changes the moments at the speed $\dot m=-Mw$, $M_{kl}$ the average of $\nabla\phi_k\cdot\nabla\phi_l$ over the particles; at the target $M=\mathrm{diag}(\lambda)$. A walk forgets $\phi_k$ at the rate $\lambda_k$, and waits for the slow ones. We are free to choose $w_k=m_k/\lambda_k$, which is
+# **spectral preconditioning**: near the target all moments decay equally fast. That is KSWGD, *Koopman spectral Wasserstein gradient descent*. Far from the target, as in one mode of eight, it pushes far too hard in some directions and hardly at all in others. There one would solve $Mw=m$, so that all moments fall for *these* particles; but $M$ is nearly singular, and some of its value at the target has to be mixed in.
 
 # %% [markdown]
 # ## L17-E3 Damp the metric
@@ -339,7 +339,7 @@ kc.show("least and largest share of a mode (exact 0.125)", [shares.min(), shares
 assert shares.min() > 0.08 and shares.max() < 0.17
 
 # %% [markdown]
-# Sixty steps where 2,000 did nothing, and the particles never saw the score: the samples were all they knew. What this does *not* do is make new information. The particles agree with the averages of the data, as good points for integrals, and know no more than the data do. Lessons 05 and 06 put
+# Sixty steps where 2,000 did nothing, and the particles never saw the score: the samples were all they knew. What this does *not* do is make new information. The particles have the averages of the data, which makes them good points for integrals, and they know no more than the data do. Lessons 05 and 06 put
 # every promise to the test; beyond ten dimensions it gets hard (lesson 15).
 #
 # ## Part four: in one step
@@ -454,7 +454,7 @@ assert off["lift"] < 0.1 * off[1]
 # |---|---|
 # | the ground under parts one to three | [01](../notebooks/01_langevin.ipynb), [03](../notebooks/03_generator_spectra.ipynb), [04](../notebooks/04_gradient_flows.ipynb), [05](../notebooks/05_kswgd.ipynb) |
 # | to know when it fails | [06](../notebooks/06_quadruple_well.ipynb) |
-# | part four from the start | [08](../notebooks/08_flow_matching.ipynb), [10](../notebooks/10_koopman_cfm.ipynb) |
+# | part four from the start, and plain rivals that do as well for samples alone | [08](../notebooks/08_flow_matching.ipynb), [10](../notebooks/10_koopman_cfm.ipynb) |
 # | to make the paths straight instead | [09](../notebooks/09_curved_interpolants.ipynb) |
 # | your own table or time series | [16](../notebooks/16_your_own_data.ipynb) |
 #
