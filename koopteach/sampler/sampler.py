@@ -47,7 +47,8 @@ class KoopmanSampler:
 
     The stages, each an argument: **columns** in units of their spread, normal scores where tails are heavy; a
     **mixture** of Gaussians as the start; the **spectrum** of the law's Langevin generator, all modes; **KSWGD** moves
-    draws of the mixture until the modes' means are the data's; **calibration** gives each column the data's quantiles.
+    draws of the mixture until the modes' means are the data's; where these do not span the shapes within the law's
+    clusters, as the report says, each cluster's own goes on; **calibration** gives each column the data's quantiles.
 
     Args:
         scores: which columns get normal scores: ``"heavy"`` (kurtosis above 5 or skewness above 1), ``"all"``,
@@ -145,7 +146,6 @@ class KoopmanSampler:
             self._fit(data[rest], share[rest] / share[rest].sum(), generator)
             judged = held_out_report(self, data[aside], generator)
         self._fit(data, share, generator, self.mixture if judged else None)
-        self.clusters = Clusters.of(self.spectrum, self.columns(data), share)
         self.report = self._described() + judged
         return self
 
@@ -163,6 +163,7 @@ class KoopmanSampler:
         make = self.dictionary or partial(_default, units=self._lengths())
         tol = _SINGLE_TOL if "float32" in self.kind.dtypes else _TOL
         self.spectrum = GeneratorEDMD(make(u, generator), tol=tol).fit(u, weights).spectrum()
+        self.clusters = Clusters.of(self.spectrum, u, share)
 
     def _lengths(self) -> Tensor | None:
         """The units of the mapped columns' kernels ``(k,)``; None for one."""
@@ -183,8 +184,13 @@ class KoopmanSampler:
         u = self._fitted("draw").mixture.sample(max(2 * n, self.pool), generator)
         if self.n_steps and moved:
             u = last(Corrector(self.spectrum, damping=self.damping, noise=self.noise), u, self.n_steps, generator)
+            u = self._settled(u, generator) if self.clusters.unseen > _MOST_UNSEEN else u
         x = self._undone(u)
         return x[shuffled_rows(x, generator)[:n]]
+
+    def _settled(self, u: Tensor, generator: torch.Generator | None) -> Tensor:
+        make, data = self.dictionary or _default, self.columns(self.data)
+        return settle(self.clusters, self.spectrum, u, data, self.share, make, generator)
 
     def _undone(self, u: Tensor) -> Tensor:
         x = self.columns.undo(u)
@@ -201,8 +207,7 @@ class KoopmanSampler:
         Source: :func:`koopteach.herd`, then 15 steps of KSWGD without noise, then calibrated columns.
         """
         u = self._fitted("quadrature").columns(self.data)
-        start = u[herd(u, n, self.share)]
-        return self.kind.like(self._undone(last(KSWGD(self.spectrum, noise=0.0), start, 15)))
+        return self.kind.like(self._undone(last(KSWGD(self.spectrum, noise=0.0), u[herd(u, n, self.share)], 15)))
 
     def transport(self, x0: Any, generator: torch.Generator | None = None, *, by_cluster: bool | None = None) -> Any:
         """Move points of one's own ``(n, d)``, in the table's units, to the law: damped KSWGD, 60 steps.
@@ -220,8 +225,7 @@ class KoopmanSampler:
         start = self.columns(as_points("KoopmanSampler.transport", "x0", values, dim=self.data.shape[1]))
         u = last(Mover(self.spectrum), start, 60, generator)
         if self.clusters.unseen > _MOST_UNSEEN if by_cluster is None else by_cluster:
-            make = self.dictionary or _default
-            u = settle(self.clusters, self.spectrum, u, self.columns(self.data), self.share, make, generator)
+            u = self._settled(u, generator)
         return kind.like(self.columns.undo(u))
 
     def condition(
@@ -266,10 +270,8 @@ class KoopmanSampler:
             f"spectrum: {self.spectrum.report.splitlines()[0]}",
         ]
         if self.clusters.unseen > _MOST_UNSEEN:
-            lines.append(
-                f"the modes lack {self.clusters.unseen:.0%} of the squares within {len(self.clusters)} clusters: "
-                "far starts get their weights, not their spread; transport adds a KSWGD in each; it can't see bends"
-            )
+            lack = f"{self.clusters.unseen:.0%} of the squares within {len(self.clusters)} clusters"
+            lines.append(f"the modes lack {lack}: each gets a KSWGD of its own")
         return "\n".join(lines)
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import koopteach as kt
 from koopteach.sampler import mixture
+from koopteach.sampler import sampler as module
 from koopteach.sampler.columns import Columns, _extended, calibrated, normal_scores
 from koopteach.sampler.corrector import Mover
 from koopteach.sampler.judge import energy_scores, held_out_report, told_apart
@@ -258,6 +259,30 @@ def test_one_column_and_repeated_rows_work():
 
 
 # What the stages do
+
+
+@pytest.mark.slow
+def test_bends_of_far_modes_are_sampled_by_a_kswgd_in_each_cluster(monkeypatch):
+    """Third moments within the modes, over the data's: one spectrum of all modes has half of them at best."""
+    centres = 6 / 2**0.5 * torch.eye(10, dtype=torch.float64)[:5]
+
+    def bent(n, seed):
+        u = normal(n, 10, seed=seed)
+        u[:, 1] += 0.7 * (u[:, 0] ** 2 - 1)
+        return centres[torch.randint(5, (n,), generator=seeded(seed))] + u
+
+    def bend(x):
+        u = x - centres[torch.cdist(x, centres).argmin(1)]
+        return float(((u[:, 0] ** 2 - 1) * u[:, 1]).mean())
+
+    x = bent(1800, 0)
+    sampler = kt.KoopmanSampler(hold_out=0).fit(x, generator=seeded())
+    assert "each gets a KSWGD of its own" in sampler.report
+    with_it = bend(sampler.sample(2000, seeded(1))) / bend(x)
+    monkeypatch.setattr(module, "_MOST_UNSEEN", 1.0)
+    without = bend(sampler.sample(2000, seeded(1))) / bend(x)
+    assert with_it > 0.5
+    assert with_it > without + 0.1
 
 
 def test_kswgd_brings_a_curve_that_the_mixture_lacks():
