@@ -117,6 +117,7 @@ def test_a_kernel_is_felt_above_a_thousandth():
     both = MultiScale([psi, GaussianRBF([[2 * edge]], 2.0), Monomials(1, 2)])
     assert both.reaches(x).tolist() == [True] * 4  # any of them
     assert both.reaches(x + 10 * edge).tolist() == [False] * 4  # the tail reaches everywhere and does not count
+    assert MultiScale([Monomials(1, 2)]).reaches(x).tolist() == [True] * 4  # there is nothing to be felt
 
 
 def test_monomials_are_powers_in_order_of_degree():

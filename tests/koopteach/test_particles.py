@@ -618,3 +618,8 @@ def test_runs_name_bad_arguments(x0, options, told):
 def test_whole_numbers_are_refused():
     with pytest.raises(TypeError, match=r"run_particles: x0 has dtype torch.int64.*x0\.double\(\)"):
         run(Drift(), torch.ones(3, 1, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_the_largest_number_of_a_run_that_is_lost_is_infinite(value):
+    assert Ranks().largest(torch.tensor(value)) == math.inf
