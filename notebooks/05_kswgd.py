@@ -766,7 +766,7 @@ plotting.page_picture("dictionary", alt=alt)
 
 # %% [markdown]
 # Two things to take home. Good rates promise no good samples: functions that are flat beyond the data hold nobody there, and a *tail* of
-# polynomials does. And once some seventy features of the right width reach beyond the data, the kind hardly matters.
+# polynomials does. And once some seventy features of the right width reach beyond the data, the kind hardly matters (far more waves, or polynomials of high degree, are wild there).
 
 # %% [markdown]
 # ## Exercises
