@@ -125,6 +125,12 @@ def fitted(kind, *maps, x0=None, **options):
     return flow.fit(moons.sample(100, seeded(1)), x0, generator=seeded(), **{**QUICK, **options})
 
 
+@CODED
+@pytest.mark.parametrize(("maps", "told"), [((T1,), "one map"), ((T1, T0), "two maps")])
+def test_a_coded_flow_says_how_many_maps_it_has(kind, maps, told):
+    assert repr(kind(*maps)).startswith(f"{kind.__name__}({told}, FlowMatching(")
+
+
 @pytest.mark.slow
 @CODED
 @pytest.mark.parametrize("maps", [(T1,), (T1, T0)], ids=["one map", "two maps"])
