@@ -515,6 +515,11 @@ E2 = Exercise(
             _walks_by(lambda score, x, h, kick: x + h * score(x) + 2 * math.sqrt(h) * kick),
         ),
         Mistake(
+            "root-left-out",
+            "You scale the noise by 2 h, without the root; a random walk spreads like the root of time: sqrt(2 h).",
+            _walks_by(lambda score, x, h, kick: x + h * score(x) + 2 * h * kick),
+        ),
+        Mistake(
             "half-the-drift",
             "You move by h s(x) / 2, as for noise dW; with sqrt(2) dW the drift is the whole score.",
             _walks_by(lambda score, x, h, kick: x + h * score(x) / 2 + math.sqrt(2 * h) * kick),
