@@ -121,6 +121,21 @@ def test_a_coded_flows_density_is_that_of_its_jacobian(kind):
     torch.testing.assert_close(flow.log_prob(flow.transport(x0, **how), **how), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", [DecodedFlow, PushedFlow])
+def test_a_map_of_the_noise_enters_the_density_of_a_coded_flow(kind):
+    """As above, from a source of its own, with differences: Newton's method on the way has no derivative."""
+    flow = kind(convex_map(), convex_map(1), coupling="independent", net=small().double())
+    flow.fit(MOONS, MIXTURE.sample(100, seeded()), **FEW)
+    x0, how, h = MIXTURE.sample(6, seeded(1)), {"solver": "rk4", "steps": 16}, 1e-4
+    columns = [
+        (flow.transport(x0 + e, **how) - flow.transport(x0 - e, **how)) / (2 * h)
+        for e in h * torch.eye(2, dtype=torch.float64)
+    ]
+    expected = MIXTURE.log_prob(x0) - torch.stack(columns, dim=2).slogdet().logabsdet
+    found = flow.log_prob(flow.transport(x0, **how), source=MIXTURE.log_prob, **how)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+
+
 @pytest.mark.slow
 def test_other_units_move_the_log_density_by_the_logarithms_of_their_ratios():
     scale = torch.tensor([1e3, 1e-3], dtype=torch.float64)

@@ -346,8 +346,9 @@ def test_a_ladder_of_one_level_is_that_level(small):
 def test_levels_follow_each_other_and_hand_the_particles_down(small):
     data, fit = small
     spectra = [fit(data), fit(1.5 * data)]
-    coarse, fine = KSWGD(spectra[1]), KSWGD(spectra[0])
+    coarse, fine = KSWGD(spectra[1], max_move=0.5), KSWGD(spectra[0])
     ladder, x = Ladder([coarse, fine]), normal(30, 2)
+    assert ladder.max_move == fine.max_move
     whole = run(ladder, x, 20, generator=seeded(1))
     g = seeded(1)
     first = run(coarse, x, 10, generator=g)

@@ -429,3 +429,18 @@ def test_of_a_large_table_some_rows_judge():
     assert "beside 800 rows kept aside" in told
     apart = [float(share) for share in re.findall(r"kind (\S+), mixture (\S+) ", told)[0]]
     assert apart == pytest.approx([0.5, 0.5], abs=0.08)
+    assert "the mixture alone is better" not in told
+
+
+def test_samples_that_are_worse_than_the_mixtures_are_told():
+    class Moved:
+        columns = staticmethod(lambda x: x)
+        draw = staticmethod(lambda n, generator, moved: normal(n, 2, seed=2) + 2 * moved)
+
+    told = held_out_report(Moved, normal(400, 2, seed=1), seeded())
+    assert told.endswith("the mixture alone is better here: take n_steps=0, or herd the rows")
+
+
+def test_more_herded_rows_than_there_are_are_refused():
+    with pytest.raises(ValueError, match=r"herd: n is 6, but x has 5 rows\."):
+        kt.herd(normal(5, 2), 6)
