@@ -117,7 +117,7 @@ plotting.finish(
 # *core, 10 minutes, importance 3 of 3.* Run $x \leftarrow x + h\,s(x) + \sqrt{2h}\,\xi$ for all walkers at once. You are given the function `score`, `(n, d) -> (n, d)`, the starts `x0` `(n, d)`, the step
 # `h`, and the normal numbers of all steps, `noise` `(n_steps, n, d)`, one slice for each step. Keep the start and then the state after each `every`-th step. Return `(n_steps // every + 1, n, d)`.
 #
-# *Example.* One walker at 2 on the line, `score(x) = -x`, `h = 0.5`, so that $\sqrt{2h}=1$, and the noise is 1, -1, 0, 2. It visits 2, then $2-1+1=2$, then $2-1-1=0$, 0, 2. With `every = 2` the answer is `[[[2]], [[0]], [[2]]]`.
+# *Example.* One walker at 2 on the line, `score(x) = -4x`, `h = 0.125`, so that $\sqrt{2h}=1/2$, and the noise is 0, -1, 2, 1. It visits 2, then $2-1+0=1$, then $1-0.5-0.5=0$, then $0+1=1$, then $1-0.5+0.5=1$. With `every = 2` the answer is `[[[2]], [[0]], [[1]]]`.
 #
 # *It must hold that* without noise, on the score $-x$, the last of $N$ kept steps is $(1-h)^N x_0$; and that with the same random numbers it is what `koopteach.langevin_trajectory` returns. The start must not be modified.
 

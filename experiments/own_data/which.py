@@ -9,9 +9,9 @@ from experiments.own_data.page import OURS, mean
 
 JUDGES = ("AUC", "sliced W2, floors", "halves", "CPU s")
 TAKE = {  # what one would use: when it is the right choice, and when not
-    OURS: ("columns in any units, curved modes; conditioning", "over 30 columns; all columns discrete"),
+    OURS: ("columns in any units, bent modes; conditioning", "over 30 columns; all columns discrete"),
     "mixture": ("a density; Gaussian modes", "heavy tails; columns of few values"),
-    "mixture, mapped": ("when the sampler's report says so: `n_steps=0`", "curved modes"),
+    "mixture, mapped": ("when the sampler's report says so: `n_steps=0`", "bent modes"),
     "KDE": ("two or three columns", "more: it blurs"),
     "KDE, mapped": ("a little noise on each row", "where rows must not be copied"),
     "flow": ("thousands of rows; a map from noise", "a few hundred rows; little time"),

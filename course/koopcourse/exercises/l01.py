@@ -476,8 +476,8 @@ E2 = Exercise(
     reference=langevin_chain,
     inputs=_chain_inputs,
     example=(
-        (_pull_to_origin, _tensor([[2.0]]), 0.5, _tensor([[[1.0]], [[-1.0]], [[0.0]], [[2.0]]]), 2),
-        _tensor([[[2.0]], [[0.0]], [[2.0]]]),
+        (lambda x: -4 * x, _tensor([[2.0]]), 0.125, _tensor([[[0.0]], [[-1.0]], [[2.0]], [[1.0]]]), 2),
+        _tensor([[[2.0]], [[0.0]], [[1.0]]]),
     ),
     identities=(
         Identity("Without noise, on the score -x, n steps multiply the start by (1 - h)^n.", _noiseless_ou_shrinks),
