@@ -616,7 +616,7 @@ assert classwise["Frechet"] < 1.5 * even["Frechet"] and classwise["nearest"] < 0
 # - The spectrum holds the score. One small step along it, without noise, takes off the blur: precision rises towards that of real codes.
 # - `select` chooses without pictures; among equals take the finest, since samples need what rates do not.
 # - Judge the law by random parts of a large run, and evenness beside data that were picked evenly. A Frechet distance below that of real
-#   codes drawn at random is evenness. In law KSWGD is level with a mixture of 40 and a well-trained flow; on clothes the mixture is ahead.
+#   codes drawn at random is evenness. In law KSWGD is level with a mixture of 40 and a well-trained flow; on clothes mixture and flow are ahead.
 # - Judge pictures by several numbers, and always by one that sees copies.
 # - The sampler is no better than the autoencoder, the judge no better than its classifier. Digits are no faces.
 #

@@ -148,9 +148,10 @@ SINGLE = (
     "There is but one even choice of the digits' codes, so that its recall has no spread; two or three pictures lack."
 )
 CHANCE = "Of 580 particles halves is known to two hundredths; the larger run of the same sampler holds the aim."
+SLOWER = "The aim was set on a processor on which it takes 8.7 seconds."
 BROKEN = {
     "fashion.law.kswgd-selected": {WIDE: ("Frechet", "precision", "classes")},
-    "fashion.law.kswgd-tuned": {BLUR: ("Frechet", "precision")},
+    "fashion.law.kswgd-tuned": {BLUR: ("Frechet", "precision"), SLOWER: ("CPU s",)},
     "fashion.evenness.kswgd-selected": {WIDE: ("Frechet", "precision")},
     "fashion.evenness.kswgd-tuned": {BLUR: ("Frechet", "precision")},
     "digits.law.kswgd-selected": {SCARCE: ("Frechet", "precision", "classes")},
