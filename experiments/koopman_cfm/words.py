@@ -2,11 +2,11 @@
 
 ALT = (
     "Two panels, errors against the teacher at the end and over the path, a line a method, a marker a law. At the end "
-    "direct regression, the time-conditioned map and the lift with two pairs lie close together, from 0.004 to 0.016; "
-    "on two laws the lift lies left of direct regression, on two up to two fifths further right. Reflow, consistency "
-    "distillation and MeanFlow lie three to fifteen times as far right as the lift. Over the path the lift with two "
-    "pairs lies left of the map on three laws and level with it on the checkerboard, the lift with one pair right of "
-    "it on three; MeanFlow lies right of all."
+    "direct regression, the time-conditioned map and the lift with two pairs lie close together, from 0.004 to 0.018; "
+    "on one law the lift lies left of direct regression, on one level with it, on two up to a third further right. "
+    "Reflow, consistency distillation and MeanFlow lie three to fifteen times as far right as the lift. Over the path "
+    "the lift with two pairs lies left of the map on three laws and level with it on the checkerboard, the lift with "
+    "one pair right of it on three; MeanFlow lies right of all."
 )
 
 ABOUT = (

@@ -125,7 +125,7 @@ NAMES = {
     "time-conditioned (6)": equal.MAP,
     "lift, one pair": equal.BEFORE_IT,
     "**lift, two pairs**": equal.LIFT,
-    "two pairs, no inverse": equal.FREE,
+    "two pairs, no inverse (all starts at 0)": equal.FREE,
     "reflow, one Euler step": "reflow, Euler 1",
     "consistency distillation": "consistency distillation",
     "MeanFlow": "MeanFlow",
@@ -157,9 +157,9 @@ def over_the_laws(method, error, other=None):
 
 def test_the_words_for_the_picture_follow_from_the_rows():
     near = [end for method in (equal.DIRECT, equal.MAP, equal.LIFT) for end in over_the_laws(method, "end")]
-    assert [f"{end:.1g}" if end < 0.01 else f"{end:.2g}" for end in (min(near), max(near))] == ["0.004", "0.016"]
+    assert [f"{end:.1g}" if end < 0.01 else f"{end:.2g}" for end in (min(near), max(near))] == ["0.004", "0.018"]
     ends = over_the_laws(equal.LIFT, "end", equal.DIRECT)
-    assert [sum(r < 1 for r in ends), round(max(ends), 1)] == [2, 1.4]
+    assert [sum(r < 0.98 for r in ends), sum(r < 1.05 for r in ends), round(max(ends), 1)] == [1, 2, 1.3]
     far = ("reflow, Euler 1", "consistency distillation", "MeanFlow")
     times = [r for method in far for r in over_the_laws(method, "end", equal.LIFT)]
     assert [round(min(times)), round(max(times))] == [3, 15]
