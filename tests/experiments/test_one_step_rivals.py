@@ -164,6 +164,7 @@ def test_the_words_for_the_picture_follow_from_the_rows():
     times = [r for method in far for r in over_the_laws(method, "end", equal.LIFT)]
     assert [round(min(times)), round(max(times))] == [3, 15]
     paths = over_the_laws(equal.LIFT, "path", equal.MAP)
-    assert [sum(r < 0.95 for r in paths), round(paths[2], 1)] == [3, 1.0]
+    assert sum(r < 0.9 for r in paths) == 3
+    assert abs(paths[2] - 1) < 0.1
     assert sum(r > 1 for r in over_the_laws(equal.BEFORE_IT, "path", equal.MAP)) == 3
     assert min(over_the_laws("MeanFlow", "path", equal.BEFORE_IT)) > 1
