@@ -171,12 +171,12 @@ WITH_A_WAY_BACK = (
     "at its best step size, eight times the one before, the map gained more than the lift did, half of whose batch is "
     "for the way back"
 )
-FEWER = "with two of the three teachers the adaptive solver needs 32 evaluations, not the 44 that the aim was set by"
+CLOCK = "milliseconds beside milliseconds: with the same evaluations 86 to 114 on another processor, here 76 to 113"
 MISSED = {
     **{f"{slug('equal', toy, LIFT)}: {ENDS}": ENDS_ALONE for toy in ("eight gaussians", "checkerboard")},
     f"{slug('equal', 'eight gaussians', FREE)}: {FREELY}": ENDS_ALONE,
     **{f"{slug('equal', toy, LIFT)}: {PATHS}": WITH_A_WAY_BACK for toy in ("moons", "checkerboard")},
-    "speed-checkerboard-10000: times dopri5 >= 80": FEWER,
+    "speed-checkerboard-10000: times dopri5 >= 80": CLOCK,
 }
 
 EXPERIMENT = Experiment(
