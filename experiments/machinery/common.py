@@ -21,6 +21,8 @@ T = TypeVar("T")
 End = TypeVar("End", bound=tuple)
 Distances = Mapping[str, Callable[[Tensor], float]]
 
+_LOST = 1e6  # particles so many times as far out as they began, or as a law of size 1
+
 
 def slug(*names: str) -> str:
     """An id of words."""
@@ -126,11 +128,17 @@ def moved(method: Sampler, x0: Tensor, steps: int, seed: int) -> Tensor:
 
 
 def within(seconds: float, method: Sampler, x: Tensor, seed: int) -> tuple[Tensor, float, int]:
-    """The particles, the seconds and the number of steps when the CPU seconds are used up or the particles lost."""
+    """The particles, the seconds and the number of steps when the CPU seconds are used up.
+
+    Not numbers where the particles were lost, long before they are too large for the score that moves them.
+    """
     state, steps, generator, started = method.init(x), 0, stream(seed, 3), time.process_time()
-    while (used := time.process_time() - started) < seconds and bool(x.isfinite().all()):
+    bound = _LOST * max(1.0, float(x.abs().max()))
+    while (used := time.process_time() - started) < seconds:
         x, state, _ = method.step(x, state, progress=0.0, generator=generator)
         steps += 1
+        if not float(x.abs().max()) < bound:  # so for NaN, too
+            return torch.full_like(x, math.nan), used, steps
     return x, used, steps
 
 

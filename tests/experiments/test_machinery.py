@@ -10,6 +10,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+import koopteach as kt
 from experiments.__main__ import main
 from experiments.kswgd import rows as kswgd
 from experiments.machinery import common, fingerprint, page, runner, store
@@ -503,6 +504,18 @@ def test_lost_particles_are_infinitely_far_and_never_the_nearest():
     lost, near = torch.full((3, 1), math.nan), torch.zeros(3, 1)
     assert common.read({"a": lambda x: 1.0}, lost) == {"a": math.inf}
     assert common.nearest([(lost, "lost"), (near + 2, "far"), (near, "near")], lambda x: float(x.sum()))[1] == "near"
+
+
+def test_a_run_of_so_many_seconds_ends_where_its_particles_are_lost_before_their_score_is_nan():
+    target = kt.GaussianMixture(2 * torch.eye(2, dtype=torch.float64), stds=1.0)
+    x0 = torch.ones(4, 2, dtype=torch.float64)
+    assert bool(target.score(1e200 * x0).isnan().all())
+    kept, seconds, _ = common.within(0.05, kt.ULA(target.score, step_size=0.01), x0, 0)
+    assert seconds >= 0.05
+    assert bool(kept.isfinite().all())
+    lost, _, steps = common.within(60.0, kt.ULA(target.score, step_size=30.0), x0, 0)
+    assert bool(lost.isnan().all())
+    assert steps < 10
 
 
 def test_seeds_below_2000_are_for_tuning():
