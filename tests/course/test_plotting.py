@@ -273,10 +273,39 @@ def test_curves_differ_in_more_than_colour(shown):
     assert len({(l.get_color(), str(l._unscaled_dash_pattern), l.get_marker()) for l in drawn[:7]}) == 7
     assert len({l.get_marker() for l in drawn[:7]}) == 7
     assert ax.patches[0].get_extents().height > 0
+    assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1  # beside: inside it would cover data
     curves([1.0, 2.0], {"one": [1.0, 2.0]}, xlabel="step", ylabel="W2", alt=ALT)
     assert shown[1].axes[0].get_legend() is None
     with pytest.raises(ValueError, match="not finite"):
         curves([1.0, 2.0], {"one": [1.0, float("nan")]}, xlabel="step", ylabel="W2", alt=ALT)
+
+
+def test_a_legend_over_data_is_refused_where_notebooks_are_tested(shown, monkeypatch):
+    monkeypatch.setattr(runtime, "strict", lambda: True)
+
+    def drawn(loc, how):
+        fig, (ax,) = new_figure()
+        getattr(ax, how)([0.0, 0.5, 1.0], [0.0, 0.5, 1.0], label="a line")
+        ax.set(xlabel="x", ylabel="y")
+        ax.legend(loc=loc)
+        return fig
+
+    for how in ("plot", "scatter"):
+        finish(drawn("upper left", how), ALT)
+        with pytest.raises(ValueError, match="the legend covers data"):
+            finish(drawn("upper right", how), ALT)
+
+
+@pytest.mark.parametrize(
+    "told", ["grows to 12 seconds", "takes about a minute", "in .3 CPU seconds", "1,200 milliseconds"]
+)
+def test_a_caption_tells_no_seconds_where_notebooks_are_tested(shown, monkeypatch, told):
+    fig, (ax,) = new_figure()
+    ax.plot([0.0, 1.0], [0.0, 1.0])
+    ax.set(xlabel="seconds", ylabel="y")
+    monkeypatch.setattr(runtime, "strict", lambda: True)
+    with pytest.raises(ValueError, match="another machine"):
+        finish(fig, f"The error against CPU seconds; it {told}.")
 
 
 def test_figures_have_the_width_of_the_page():

@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from koopcourse.authoring.budget import main_road
 from koopcourse.authoring.sheet import Remark, Sheet, asserts, calls, syntax, tags
 from koopcourse.notebook_io import COLLAPSED
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 CELLS = 45
 LINES = 30  # of a cell that opens unfolded
@@ -87,8 +91,12 @@ def ignored_output(sheet: Sheet) -> Iterator[Remark]:
     for cell in sheet.code:
         if "widget" in tags(cell) and "nbval-ignore-output" not in tags(cell):
             yield cell.id, 'a widget\'s output never repeats; add the tag "nbval-ignore-output"'
-        if "nbval-ignore-output" in tags(cell) and "widget" not in tags(cell) and not asserts(cell):
-            yield cell.id, "its output is not compared, so assert what must hold, with a wide margin"
+        if "nbval-ignore-output" in tags(cell) and "widget" not in tags(cell) and not _asserted(sheet, cell):
+            yield cell.id, "its output is not compared, so assert what must hold, here or folded in its section"
+
+
+def _asserted(sheet: Sheet, cell: NotebookNode) -> bool:
+    return any(map(asserts, (cell, *sheet.folded_behind(cell))))
 
 
 def size(sheet: Sheet) -> Iterator[Remark]:

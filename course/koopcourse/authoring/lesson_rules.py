@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from koopcourse.authoring.sheet import Remark, Sheet, asserts, called_names, calls, syntax, tags
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
+from koopcourse.authoring.sheet import Remark, Sheet, asserts, calls, syntax, tags
+from koopcourse.notebook_io import COLLAPSED
 
 FACTS = ("level", "device", "prerequisites")
 MINUTES = re.compile(r"\b(\d+)\s+minutes\b", re.I)
 IMAGE = re.compile(r"!\[[^\]]+\]\(|<img\b")
 FORMULA = r"\tag{"
+DRAWING_LINES = 6  # what is short may stand beside what it shows
 
 # The parts that are headings, in the order in which a lesson has them, found by these words.
 ABILITIES, SCRATCH, WRONG = "you will be able to", "from scratch", "what goes wrong"
@@ -37,7 +34,7 @@ def early_picture(sheet: Sheet) -> Iterator[Remark]:
     for cell in sheet.cells:
         if cell.cell_type == "markdown" and FORMULA in cell.source:
             break
-        if IMAGE.search(cell.source) or (cell.cell_type == "code" and _draws(sheet, cell)):
+        if IMAGE.search(cell.source) or (cell.cell_type == "code" and sheet.draws(cell)):
             return
     yield "", "no picture before the mathematics; show one by ![text](file), plt or koopcourse.plotting"
 
@@ -126,18 +123,23 @@ def _ids(sheet: Sheet, text: str) -> list[str]:
     return re.findall(rf"\bL{sheet.script.lesson}-E\d+\b", text)
 
 
-def _draws(sheet: Sheet, cell: NotebookNode) -> bool:
-    """True if the cell calls matplotlib, or a helper that some cell imports from koopcourse.plotting."""
-    helpers = {
-        name.asname or name.name
-        for other in sheet.code
-        for node in ast.walk(syntax(other) or ast.Module([], []))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("koopcourse.plotting")
-        for name in node.names
-    }
-    return any({"plt", "plotting", *helpers} & set(called.split(".")) for called in called_names(syntax(cell)))
+def proof_aside(sheet: Sheet) -> Iterator[Remark]:
+    """What a lesson claims is asserted in folded cells; in the open, that code from scratch agrees with the package."""
+    scratch = sheet.find(SCRATCH)
+    shown = {id(cell) for cell in sheet.section(scratch)} if scratch else set()
+    for cell in sheet.code:
+        if asserts(cell) and COLLAPSED not in tags(cell) and id(cell) not in shown:
+            yield cell.id, f'asserts in the open; move that to a cell with tags=["{COLLAPSED}"] behind it'
 
 
+def folded_drawing(sheet: Sheet) -> Iterator[Remark]:
+    for cell in sheet.code:
+        lines = sum(map(bool, map(str.strip, cell.source.splitlines())))
+        if lines > DRAWING_LINES and COLLAPSED not in tags(cell) and sheet.draws(cell):
+            yield cell.id, f'draws in {lines} lines; give a drawing a cell of its own with tags=["{COLLAPSED}"]'
+
+
+FOLDED = (proof_aside, folded_drawing)
 START_HERE = (facts_line, early_picture, key_points)  # all that lesson 00 owes beyond the common rules
 LESSON = (
     facts_line,

@@ -13,7 +13,7 @@ from koopcourse.authoring.common_rules import COMMON, setup_cell
 from koopcourse.authoring.cut import cut, leaks
 from koopcourse.authoring.exercise_rules import EXERCISE
 from koopcourse.authoring.glossary import own_words
-from koopcourse.authoring.lesson_rules import LESSON, START_HERE
+from koopcourse.authoring.lesson_rules import FOLDED, LESSON, START_HERE
 from koopcourse.authoring.sheet import Sheet
 from koopcourse.authoring.tree import Course, Script
 from koopcourse.authoring.widget_rules import widget_names
@@ -93,5 +93,6 @@ def _rules_of(script: Script) -> tuple[Callable, ...]:
     if script.kind in CAPSTONES:
         return CAPSTONES[script.kind]
     if script.kind == "solutions":
-        return (setup_cell, *EXERCISE, widget_names)
-    return (setup_cell, *(START_HERE if script.lesson == "00" else LESSON + BUDGET), own_words, widget_names)
+        return (setup_cell, *EXERCISE, *FOLDED, widget_names)
+    rules = START_HERE if script.lesson == "00" else LESSON + BUDGET
+    return (setup_cell, *rules, *FOLDED, own_words, widget_names)

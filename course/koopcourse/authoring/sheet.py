@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from koopcourse.authoring.tree import Script
-from koopcourse.notebook_io import read_script
+from koopcourse.notebook_io import COLLAPSED, read_script
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -68,6 +68,27 @@ class Sheet:
         """The heading's cell and those up to the next heading of its level or above."""
         ends = [h.position for h in self.headings if h.position > heading.position and h.level <= heading.level]
         return self.cells[heading.position : min(ends, default=len(self.cells))]
+
+    @cached_property
+    def drawing_names(self) -> set[str]:
+        """Names that draw when they are called: matplotlib's, and what a cell imports from koopcourse.plotting."""
+        imported = {
+            name.asname or name.name
+            for cell in self.code
+            for node in ast.walk(syntax(cell) or ast.Module([], []))
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("koopcourse.plotting")
+            for name in node.names
+        }
+        return {"plt", "plotting", *imported}
+
+    def draws(self, cell: NotebookNode) -> bool:
+        return any(self.drawing_names & set(called.split(".")) for called in called_names(syntax(cell)))
+
+    def folded_behind(self, cell: NotebookNode) -> list[NotebookNode]:
+        """The folded code cells that follow before the next heading."""
+        position = next(k for k, other in enumerate(self.cells) if other is cell)
+        end = min((h.position for h in self.headings if h.position > position), default=len(self.cells))
+        return [c for c in self.cells[position + 1 : end] if c.cell_type == "code" and COLLAPSED in tags(c)]
 
 
 def tags(cell: NotebookNode) -> list[str]:

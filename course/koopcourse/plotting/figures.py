@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ from koopcourse import runtime
 from koopcourse.plotting.style import COLORS, DENSITY_MAP, ONE_COLUMN, SERIES, SIGNED_MAP, TWO_COLUMNS
 
 Box = tuple[float, float]
+
+_TIMED = re.compile(r"\b(\d[\d.,]*|a|one|ten) (CPU )?(milli)?(second|minute|hour)s?\b")
 
 
 def new_figure(columns: int = 1, height: float = 2.9, rows: int = 1, **kwargs: Any) -> tuple[Figure, np.ndarray]:
@@ -45,8 +48,8 @@ def finish(fig: Figure, alt: str, *, allow_nonfinite: bool = False) -> None:
         allow_nonfinite: for figures that show a divergence on purpose.
 
     Raises:
-        ValueError: ``alt`` of fewer than five words; and, while notebooks are tested, axes without labels,
-            without content, or with data that are not finite.
+        ValueError: ``alt`` of fewer than five words; and, while notebooks are tested, axes without labels, without
+            content, or with data that are not finite or lie under a legend, and an ``alt`` that tells seconds.
     """
     alt = " ".join(alt.split())  # written over several lines, read as one
     if len(alt.split()) < 5:
@@ -54,6 +57,9 @@ def finish(fig: Figure, alt: str, *, allow_nonfinite: bool = False) -> None:
         raise ValueError(f"finish: alt must say in a sentence what the figure shows, got {alt!r}.")
     if runtime.strict():
         faults = [fault for ax in fig.axes for fault in _faults(ax, allow_nonfinite)]
+        faults += _covered(fig)
+        if _TIMED.search(alt):
+            faults.append(f"alt tells {_TIMED.search(alt)[0]!r}, which another machine does not take")
         if faults:
             plt.close(fig)
             raise ValueError("finish: " + "; ".join(faults))
@@ -108,6 +114,26 @@ def _faults(ax: Axes, allow_nonfinite: bool) -> list[str]:
     if not allow_nonfinite and not all(np.isfinite(np.ma.filled(d, np.nan)).all() for d in data):
         faults.append(f"{name}: data that are not finite")
     return faults
+
+
+def _covered(fig: Figure) -> list[str]:
+    """Legends that lie over data, whose places are known once the figure is drawn."""
+    boxes = [(ax, legend) for ax in fig.axes if (legend := ax.get_legend()) is not None]
+    if boxes:
+        fig.canvas.draw()
+    return [
+        f"{ax.get_title() or 'an axes'}: the legend covers data"
+        for ax, legend in boxes
+        if any(legend.get_window_extent().contains(x, y) for x, y in _places(ax))
+    ]
+
+
+def _places(ax: Axes) -> np.ndarray:
+    """Where the marks of its lines and points are on the figure, in pixels, ``(n, 2)``."""
+    lines = [line.get_transform().transform(line.get_xydata()) for line in ax.lines]
+    points = [c.get_offset_transform().transform(np.ma.filled(c.get_offsets(), np.nan)) for c in ax.collections]
+    places = np.concatenate([np.zeros((0, 2)), *lines, *points])
+    return places[np.isfinite(places).all(axis=1)]
 
 
 def _has_numbers(axis: Axis) -> bool:
@@ -290,6 +316,8 @@ def curves(
         ax.set_yscale("log")
     if len(ys) + (floor is not None) > 1:
         ax.legend()
+        if _covered(fig):  # also the best place inside lies over data: beside the axes nothing does
+            ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     finish(fig, alt)
 
 
