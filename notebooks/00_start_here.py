@@ -22,7 +22,7 @@ profile = kc.setup("00")
 #
 # | | what is slow | what helps | where |
 # |---|---|---|---|
-# | **1** | Particles get **stuck** in a mode: between modes gradients vanish. | **Precondition spectrally**: push along the slow functions of the dynamics as hard as along the fast ones. The method is KSWGD. | lessons 02 to 07 |
+# | **1** | Particles are **metastable** (stuck) in a mode: between modes gradients vanish. | **Precondition spectrally**: push along the slow functions of the dynamics as hard as along the fast ones. The method is KSWGD. | lessons 02 to 07 |
 # | **2** | A flow's paths are **curved**, so it needs many steps of a solver. | **Straighten** them: learn curved interpolants whose flow is straight. | lessons 08, 09 |
 # | **3** | A flow is **nonlinear**, so it needs a solver at all. | **Lift** it to where it is linear, and take one matrix exponential. The method is Koopman-CFM. | lesson 10 |
 #
@@ -128,8 +128,8 @@ preview("L00-E1", relative_error)
 # | [15 Scaling out](15_scaling_out.ipynb) | What must two machines tell each other, and when does one need two? | [L15](../exercises/15_scaling_out.ipynb) |
 # | [16 Your own data](16_your_own_data.ipynb) | From somebody's file to a result that one may believe: how? | [L16](../exercises/16_your_own_data.ipynb) |
 #
-# The first lines of a lesson say how many minutes its main road takes and what it needs. *Side roads* at a lesson's end may be left
-# out; nothing rests on them. Three ways through:
+# The first lines of a lesson say about how many minutes its main road takes (an estimate) and what it needs. *Side roads* at a lesson's
+# end may be left out; nothing rests on them. Three ways through:
 #
 # - **An evening**: [one notebook](../exercises/17_an_evening.ipynb) with four exercises, and nothing before it.
 # - **A weekend**: 00, 01, 03, 04, 05, 08, 10.
@@ -141,7 +141,7 @@ preview("L00-E1", relative_error)
 # `kc.setup("00")` has fixed the random seed and printed where the lesson runs. What it returns, the **profile**, is
 # handed to what follows.
 #
-# - Each lesson computes for less than a minute on a laptop.
+# - Each lesson is made to compute for no more than about a minute, on a laptop's processor.
 # - The device is CUDA where there is one, else the CPU. Set `KOOPTEACH_DEVICE=cpu` to stay on the CPU.
 # - `profile.generator(7)` is a fresh stream of random numbers. The same number gives the same stream, so that your
 #   figures look like ours.
@@ -151,12 +151,15 @@ preview("L00-E1", relative_error)
 import torch
 
 one, again, other = (torch.randn(3, generator=profile.generator(k)) for k in (7, 7, 8))
-assert torch.equal(one, again) and not torch.equal(one, other)
 
 kc.show("device", profile.device.type)
 kc.show("three random numbers", one, digits=2)
 kc.show("the same again", again, digits=2)
 kc.show("another stream", other, digits=2)
+
+# %% tags=["collapsed"]
+# the same number gives the same stream, another number another one
+assert torch.equal(one, again) and not torch.equal(one, other)
 
 # %% [markdown]
 # ## Something to move
@@ -170,12 +173,23 @@ kc.show("another stream", other, digits=2)
 # They start in two heaps. **Predict, then move the time**: which is forgotten first, that there were two heaps, or that
 # the heaps did not balance?
 #
-# <details><summary>Answer</summary>
+# <details><summary>that the heaps did not balance: it is the smaller fault</summary>
 #
-# The two heaps. The mean, which tells that they do not balance, decays as $e^{-\theta t}$; what is left of the
+# At the start it is. But what counts is how fast a fault fades, not how large it begins, and this one shows in the mean, which
+# fades most slowly of all.
+#
+# </details>
+# <details><summary>that there were two heaps</summary>
+#
+# Right. The mean, which tells that they do not balance, decays as $e^{-\theta t}$; what is left of the
 # mean square decays as $e^{-2\theta t}$; finer detail, faster still. On the logarithmic axis on the right each is a
 # straight line. A function whose average decays along one such line is an **eigenfunction** of the dynamics, and the
 # slope is its **rate**. Nearly all of this course is made of these two words.
+#
+# </details>
+# <details><summary>both together: one spring pulls at all particles alike</summary>
+#
+# It pulls at each particle with the one rate $\theta$, and so the mean fades by $e^{-\theta t}$. A square fades by the square of that.
 #
 # </details>
 

@@ -222,6 +222,9 @@ gram = torch.tensor([[1, 0, 3], [0, 2, 0], [3, 0, 15]], dtype=profile.dtype)
 stiffness = torch.tensor([[1, 0, 3], [0, 4, 0], [3, 0, 27]], dtype=profile.dtype)
 rates = torch.as_tensor(generalised_eigenvalues(stiffness, gram))
 kc.show("rates", rates)
+
+# %% tags=["collapsed"]
+# the rates are those of the process
 assert torch.allclose(rates, kt.OrnsteinUhlenbeck(1, 1.0).exact_rates(3))
 
 # %% [markdown]
