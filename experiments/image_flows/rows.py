@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from functools import cache, partial
 
 import torch
@@ -21,34 +22,50 @@ from experiments.image_flows.samplers import (
 )
 from experiments.koopman_cfm.samplers import STAGES, TIMES, evaluations_first
 from experiments.machinery.common import cpu_ms, floors, rms, stream
+from koopcourse.judges import halves
 from koopteach.metrics import class_balance, frechet_distance, neighbour_ratio, precision_recall
 
 FLOOR_DRAWS = 10
 N_TIMED = 2000
 N_NEIGHBOURS = 10_000  # training pictures among which the nearest is looked for
+HALVINGS = 8  # of the real pictures
 
 
 # What is measured
 
 
-@cache
-def judged(name: str) -> tuple[Tensor, Tensor]:
-    """Features and labels of the real pictures that drawn ones are compared with; no model was fitted to them."""
-    features, labels = kept(name)["test"]
-    rows = torch.randperm(len(labels), generator=stream(0, 21))[: SETTINGS[name].n_judged]
-    return features[rows], labels[rows]
-
-
 def scores(name: str, features: Tensor, labels: Tensor) -> dict[str, float]:
-    """Of pictures, by their features and what the classifier calls them, against the held-out real ones."""
-    real, real_labels = judged(name)
-    precision, recall = precision_recall(real, features)
+    """Of pictures, by their features and what the classifier calls them, against all held-out real ones.
+
+    Precision and recall are at equal numbers, for which the real ones are cut at random.
+    """
+    real, real_labels = kept(name)["test"]
+    some = torch.randperm(len(real), generator=stream(0, 21))[: len(features)]
+    precision, recall = precision_recall(real[some], features)
     return {
         "Frechet": frechet_distance(features, real),
         "precision": precision,
         "recall": recall,
         "balance": class_balance(labels, real_labels),
-        "neighbour": neighbour_ratio(features, kept(name)["train"][0][:N_NEIGHBOURS], real),
+    }
+
+
+def held_out_sd(name: str, features: Tensor) -> float:
+    """Standard deviation of the Frechet distance over which real pictures were held out.
+
+    Random halves of a set deviate from the whole as another set of that size does from this one.
+    """
+    real, draw = kept(name)["test"][0], stream(0, 23)
+    halved = (real[torch.randperm(len(real), generator=draw)[: len(real) // 2]] for _ in range(HALVINGS))
+    return statistics.stdev(frechet_distance(features, half) for half in halved)
+
+
+def copies(name: str, features: Tensor) -> dict[str, float]:
+    """Do pictures copy? Halves is 1/2 for new ones, neighbour 1."""
+    train, real = kept(name)["train"][0][:N_NEIGHBOURS], kept(name)["test"][0]
+    return {
+        "halves": halves(features, train, real, generator=stream(0, 24)),
+        "neighbour": neighbour_ratio(features, train, real),
     }
 
 
@@ -60,20 +77,20 @@ def floors_of(name: str) -> dict[str, float]:
         torch.randperm(len(labels), generator=stream(draw, 22))[: SETTINGS[name].n_judged]
         for draw in range(FLOOR_DRAWS)
     )
-    found = floors(lambda rows: scores(name, features[rows], labels[rows]), draws)
-    # training pictures are at no distance from themselves
-    return {score: value for score, value in found.items() if not score.startswith("neighbour")}
+    return floors(lambda rows: scores(name, features[rows], labels[rows]), draws)
 
 
 def drawn(name: str, z: Tensor) -> dict[str, float]:
     """The scores of coordinates ``(n, d)``, as pictures."""
     shown = components(name).decode(z.cpu())
-    return scores(name, classifier(name).features(shown), classifier(name).predict(shown))
+    features = classifier(name).features(shown)
+    found = scores(name, features, classifier(name).predict(shown)) | copies(name, features)
+    return {**found, "held-out sd": held_out_sd(name, features)}
 
 
 def frechet(name: str, z: Tensor) -> float:
     """The Frechet distance alone."""
-    return frechet_distance(classifier(name).features(components(name).decode(z.cpu())), judged(name)[0])
+    return frechet_distance(classifier(name).features(components(name).decode(z.cpu())), kept(name)["test"][0])
 
 
 def along(name: str, sampler: Sampler, seed: int) -> dict[str, float]:

@@ -8,6 +8,7 @@ from functools import cache, partial
 from typing import Any
 
 import torch
+from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from experiments.koopman_cfm.samplers import STAGES, TIMES
@@ -28,7 +29,7 @@ class Setting:
         width: of all networks; teachers have four hidden layers, students three.
         n_steps, batch: of every training.
         n_paths: of the teacher, for students and reflow.
-        n_judged: pictures drawn, and real ones that they are compared with.
+        n_judged: pictures drawn, and training ones that a floor is made of.
         device: where the flows are.
     """
 
@@ -60,6 +61,11 @@ def pictures(name: str) -> ImageSet:
 @cache
 def components(name: str) -> PrincipalComponents:
     return PrincipalComponents.fit(pictures(name).train, SETTINGS[name].dim)
+
+
+def learned_from(name: str) -> Tensor:
+    """The training pictures' coordinates ``(n, d)``."""
+    return components(name).encode(pictures(name).train)
 
 
 @cache
@@ -97,16 +103,23 @@ def _sizes(name: str, depth: int) -> dict[str, int]:
     return {"width": SETTINGS[name].width, "depth": depth, "n_frequencies": 0}
 
 
-def _training(name: str) -> dict[str, Any]:
-    return {"n_steps": SETTINGS[name].n_steps, "batch": SETTINGS[name].batch, "verbose": False}
+def _training(name: str, times: int = 1) -> dict[str, Any]:
+    return {"n_steps": times * SETTINGS[name].n_steps, "batch": SETTINGS[name].batch, "verbose": False}
 
 
 @cache
-def cfm(name: str, coupling: str, seed: int) -> tuple[FlowMatching, float]:
-    """Flow matching on the components of the training pictures."""
-    draw, data = stream(seed, 1), components(name).encode(pictures(name).train).to(SETTINGS[name].device)
+def cfm(name: str, coupling: str, seed: int, times: int = 1) -> tuple[FlowMatching, float]:
+    """Flow matching on the components of the training pictures, in so many times the steps."""
+    draw, data = stream(seed, 1), learned_from(name).to(SETTINGS[name].device)
     flow = FlowMatching(SETTINGS[name].dim, coupling=coupling, net=_net(name, draw))
-    return timed(lambda: flow.fit(data, standardize=False, generator=draw, **_training(name)))
+    return timed(lambda: flow.fit(data, standardize=False, generator=draw, **_training(name, times)))
+
+
+@cache
+def mixture(name: str, k: int, seed: int) -> tuple[GaussianMixture, float]:
+    """The rival without a network: ``k`` Gaussians by expectation maximisation on the same components."""
+    data = learned_from(name).double().numpy()
+    return timed(lambda: GaussianMixture(k, reg_covar=1e-4, random_state=seed).fit(data))
 
 
 def teacher(name: str, seed: int) -> FlowMatching:
@@ -190,6 +203,15 @@ def _direct(name: str, seed: int) -> Sampler:
     return Sampler(seconds, 1, model.transport)
 
 
+def _mixture(name: str, seed: int, k: int) -> Sampler:
+    model, seconds = mixture(name, k, seed)
+    return Sampler(seconds, 0, lambda x0: torch.from_numpy(model.sample(len(x0))[0]).to(x0), is_teachers=False)
+
+
+def _longer(name: str, seed: int, times: int) -> Sampler:
+    return _solved(cfm(name, "independent", seed, times), "midpoint", 20, is_teachers=False)
+
+
 def _its_own(name: str, seed: int, solver: str, steps: int) -> Sampler:
     return _solved(cfm(name, "independent", seed), solver, steps, True)
 
@@ -214,4 +236,6 @@ SAMPLERS: dict[str, Callable[[str, int], Sampler]] = {
     **{f"reflow, Euler {steps}": partial(_straightened, steps=steps) for steps in (1, 2, 4)},
     **{f"OT-CFM, Euler {steps}": partial(_straight, solver="euler", steps=steps) for steps in (1, 2, 4)},
     "OT-CFM, midpoint 4": partial(_straight, solver="midpoint", steps=4),
+    "6 x the training, midpoint 20": partial(_longer, times=6),
+    "mixture of 40": partial(_mixture, k=40),
 }
