@@ -3,7 +3,7 @@
 #
 # **90 minutes · level: warm-up · device: CPU is enough · prerequisites: linear algebra, probability, some Python**
 #
-# Drawing samples from a distribution is slow, for two reasons. A random walk gets stuck in one mode. A flow from noise to data bends, and a solver has
+# Drawing samples from a distribution is slow, for two reasons. A random walk is **metastable** (stuck): it hardly ever leaves a mode. A flow from noise to data bends, and a solver has
 # to follow each bend. Both have one cure: find the functions in which the motion is *linear*. Those are the eigenfunctions of an operator named after Koopman, and this evening is
 # the shortest way to see them at work: four parts, in each a picture, an idea and one function for you to write.
 #
@@ -161,7 +161,6 @@ S = torch.einsum("nid,njd->ij", slopes, slopes) / len(data)
 solved = kt.GeneratorEDMD(kt.GaussianRBF(centers, width)).fit(data).spectrum()  # of the same S, G
 rates, phi = solved.rates, solved(data)  # the eigenfunctions at the data, (n, r)
 kc.show("the seven smallest rates", rates[:7], 1)
-assert rates[6] < 0.1 < 2 < rates[7]
 
 # %% tags=["collapsed"]
 fig, axes = plotting.new_figure(4, height=2.5)
@@ -171,13 +170,16 @@ for ax, k in zip(axes[1:], (0, 1, 7)):
     most = phi[:, k].abs().quantile(0.98)
     image = ax.scatter(*data.T, c=phi[:, k], s=3, cmap="PuOr_r", vmin=-most, vmax=most)
     ax.set(title=f"eigenfunction {k + 1}", aspect="equal", xticks=[], yticks=[])
-fig.colorbar(image, ax=axes[1:], ticks=[0], fraction=0.03)
+    ax.set_xlabel(f"full colour: ±{most:.2g}", fontsize=8)
+bar = fig.colorbar(image, ax=axes[1:], ticks=[-most, 0, most], fraction=0.03)
+bar.set_ticklabels(["−full", "0", "full"])
 plotting.finish(
     fig,
     "Rates on a logarithmic axis: seven tiny ones, a gap, then fast ones. Then three "
     "eigenfunctions in colour on the data: the first two have one value in each mode and "
     "change slowly around the ring, the eighth varies inside a mode.",
 )
+assert rates[6] < 0.1 < 2 < rates[7]  # seven, then a gap
 
 # %% [markdown]
 # Seven tiny rates for eight modes, then a gap: seven independent questions of the kind "in which mode?", and the walk forgets them only after a time of $1/\lambda$. The rest relaxes at once. (Samples tell *that* a rate is tiny, not how tiny: the functions
@@ -234,7 +236,6 @@ generator_rates = check("L17-E2", generator_rates)
 # %%
 mine = generator_rates(S, G, 1e-8)[:7]
 kc.show("the ring's seven smallest rates, by your function", mine, 1)
-assert torch.allclose(mine, rates[:7], rtol=0.2)  # the package drops directions in other units
 grid = torch.linspace(-1.8, 1.8, 20, dtype=torch.float64)
 betas = [1.0, 2.0, 3.0, 4.0, 5.0]
 found = []
@@ -255,6 +256,7 @@ plotting.curves(
     alt="The slowest rate against the barrier on a logarithmic axis: the estimate follows the "
     "exact curve, which falls from about 1 to below a tenth.",
 )
+assert torch.allclose(mine, rates[:7], rtol=0.2)  # the package drops directions in other units
 assert all(0.7 < a / b < 1.4 for a, b in zip(found, true))
 
 # %% [markdown]
@@ -265,7 +267,7 @@ assert all(0.7 < a / b < 1.4 for a, b in zip(found, true))
 # $$v(x)=-\sum_kw_k\nabla\phi_k(x). \tag{3}$$
 #
 # This changes the moments at the speed $\dot m=-Mw$, $M_{kl}$ the average of $\nabla\phi_k\cdot\nabla\phi_l$ over the particles; at the target $M=\mathrm{diag}(\lambda)$. A walk forgets $\phi_k$ at the rate $\lambda_k$, and waits for the slow ones. We are free to choose $w_k=m_k/\lambda_k$, which is
-# **spectral preconditioning**: near the target all moments decay equally fast. That is KSWGD, *Koopman spectral Wasserstein gradient descent*. Far from the target, as in one mode of eight, it pushes far too hard in some directions and hardly at all in others. There one would solve $Mw=m$, so that all moments fall for *these* particles; but $M$ is nearly singular, and some of its value at the target has to be mixed in.
+# **spectral preconditioning**: near the target all moments decay equally fast. That is KSWGD, *Koopman spectral Wasserstein gradient descent*. Far from the target, as in one mode of eight, it pushes far too hard in some directions and hardly at all in others. There one would solve $Mw=m$, so that all moments fall for *these* particles; but $M$ is nearly singular, and some of its value at the target has to be mixed in: a **regularised metric** (damping).
 
 # %% [markdown]
 # ## L17-E3 Damp the metric
@@ -378,7 +380,7 @@ assert ends[1].std(0).max() < 0.3 * fine.std(0).min()
 assert (ends[4] - fine).norm() > 0.1 * fine.norm()
 
 # %% [markdown]
-# The curve is the shadow of something simple. Give each point a few more numbers, its **lift** $z(x,t)$, such that all of them together move linearly, $\dot z=Lz$. Then one matrix exponential, $e^{tL}z$, knows the whole path. Here the lift has, for each coordinate, a point $p$ with a constant velocity
+# The curve is the shadow of something simple. Give each point a few more numbers, its **Koopman embedding** (lift) $z(x,t)$, such that all of them together move linearly, $\dot z=Lz$. Then one matrix exponential, $e^{tL}z$, knows the whole path. Here the lift has, for each coordinate, a point $p$ with a constant velocity
 # $u$, and a pair $(a,b)$ that turns and grows like a complex number:
 #
 # $$\dot p=u,\qquad\dot u=0,\qquad\dot a=\alpha a+\beta b,\qquad\dot b=\alpha b-\beta a,\qquad x=p+a. \tag{4}$$
@@ -426,7 +428,7 @@ state = check("L17-E4", state)
 # </details>
 
 # %% [markdown]
-# A student network learned such a lift from the teacher's paths. It looks at each noise point once; your formula does the rest, for any time.
+# By **distillation** (teacher, student) a second network, the student, has learned such a lift from the paths of the first, the teacher. It looks at each noise point once; your formula does the rest, for any time.
 
 # %%
 student = kc.shipped("moons-one-pair")  # one turning pair, to be read; two follow the path better
