@@ -163,7 +163,7 @@ assert set(clusters) == {(d, light) for d in COLUMNS for light in WEIGHTS}
 # **The second stage gives its shape to every mode that it sees, and a mode of forty rows is not among them.** With 10 % all four modes are found in 10 and 20
 # columns, and the variance of the light one falls from 1.6 and 1.3 to 1.0. With 2 % three clusters are found. The particles of the light mode are
 # then dealt with as if they belonged to a neighbour: in 10 columns they end twice too wide, above all that exact samples do and no better than before, in
-# 20 at the edge (1.3). Their *number* is right all the same, for a first stage knows weights without clusters. In 50 columns
+# 20 at the edge (1.4). Their *number* is right all the same, for a first stage knows weights without clusters. In 50 columns
 # one cluster is found whatever the weight, and nothing is missing: variances are 1.0 to 1.1.
 #
 # Why: a cluster needs rows, and a gap among the rates after its eigenfunction. The light mode has the rows (40, where 20 and 40 are
@@ -174,7 +174,7 @@ assert set(clusters) == {(d, light) for d in COLUMNS for light in WEIGHTS}
 #
 # - *My first expectation*, rows alone: 2 % should have been seen in 10 columns, where 20 rows are enough. It was not, on any seed. And in 50 columns
 #   200 rows, where 100 are enough, make no cluster: the rates lie too close together.
-# - *I expected harm in 50 columns and found none.* There 140 kernels see squared distances well (3 % of the squares are unseen, against 28 % in 10 columns), so that
+# - *I expected harm in 50 columns and found none.* There 140 functions, most of them kernels, see squared distances well (3 % of the squares are unseen, against 28 % in 10 columns), so that
 #   one spectrum has the spread. More columns are not harder here, because the sum of squares is one function.
 # - *The sampler did not beat its own mixture*, which has the right family: it finds the spread of all modes without moving anything, but for the
 #   light one in 10 columns (1.3), which it lumps as well, less badly.

@@ -161,19 +161,19 @@ plotting.finish(fig, alt)
 assert all(bool(ends["KSWGD, damped", where].isfinite().all()) for where in LAWS)
 
 # %% [markdown]
-# All three expectations held. Along the axes the adaptive step is as good as the metric, at 0.6 to 0.8 floors; turned, the same
-# step ends at 5 to 7 floors and the metric where it was; of two valleys SVGD finds one. **An adaptive step is a metric for axes; KSWGD's
+# All three expectations held. Along the axes the adaptive step is as good as the metric, at 0.6 to 0.7 floors; turned, the same
+# step ends at 7 to 8 floors and the metric where it was; of two valleys SVGD finds one. **An adaptive step is a metric for axes; KSWGD's
 # belongs to the law and turns with it.** KSWGD ends where herded rows are, which cost no run at all.
 #
 # ## What failed
 #
-# - *SVGD with a fixed step* got nowhere, at 15 to 17 floors with each of its settings. The valley's width sets the largest step (0.03
+# - *SVGD with a fixed step* got nowhere: it is at 16 and 17 floors with the best of its settings. The valley's width sets the largest step (0.03
 #   lost all particles on seed 1, before I took smaller ones), and with it the length takes thousands of steps.
-# - *My own rival* mends one turned valley (1.1 to 1.3 floors) and does no better than plain adaptive SVGD with two (7 to 10): the
+# - *My own rival* mends one turned valley (1.4 to 1.5 floors) and does hardly better than plain adaptive SVGD with two (8.4 and 9.9): the
 #   covariance of two valleys is round where each is thin.
-# - *The race at equal information is one of seconds.* A kernel density score of 2,000 rows is so dear that SVGD takes some forty steps.
-#   On an idle machine that was enough for 0.8 floors along the axes and 2 turned, on a busy one, whose caches others fill, it
-#   ended at 5 and 6. I conclude from this line only that it stays behind KSWGD when turned. I should have counted steps as well.
+# - *The race at equal information is one of seconds.* A kernel density score of 2,000 rows is so dear that SVGD takes few steps.
+#   How many decides where it ends, and goes by what else the processor does: along the axes it was at 1.7 floors on one seed
+#   and at 5.8 on another, turned at 3.0 to 3.6. I conclude from this line only that it stays behind KSWGD when turned. I should have counted steps as well.
 # - I first started the particles in the middle of the law, where all methods looked alike.
 #
 # ## Limits
