@@ -163,9 +163,10 @@ EXPERIMENT = Experiment(
         "have the law without the evenness (mean of 20 choices); *herded* points were chosen greedily by their energy "
         "distance from all data, or from ten times as many exact samples: the floor of evenness.\n\n"
         "*Equal CPU* gives a rival the seconds of KSWGD from the same start, fit included; each rival counts with the "
-        "best of three step sizes; *over KSWGD* is its sliced W2 over that of KSWGD, damped. *Data resampled* draws "
-        "from the data and adds noise of half of Silverman's bandwidth: whoever has samples has this for free.\n\n"
-        + CLAIM
+        "best of three step sizes; *over KSWGD* is its sliced W2 over that of KSWGD, damped, whose particles are "
+        "judged as they are: beside a rival at the floor a ratio of two is evenness. *Data resampled* draws from the "
+        "data and adds noise of half of Silverman's bandwidth: whoever has samples has this for free, and herded rows, "
+        "too.\n\n" + CLAIM
     ),
     rows=[
         *(row for target in PROBLEMS for row in rows_on(target)),
