@@ -3,8 +3,8 @@
 #
 # **75 minutes, and 5 of side roads · level: core · device: CPU is enough · prerequisites: lessons 03 (generator spectra), 05 (KSWGD), 08 (flow matching)**
 #
-# Its question: *can particles that follow a spectrum become pictures? The paper shows that they can, and admits that diffusion models
-# do it better. What is missing, and what does each repair bring?*
+# Its question: *can particles that follow a spectrum become pictures? The paper (version 1) shows that they can, and admits that diffusion
+# does it better. What is missing, and what does each repair bring?*
 #
 # ## You will be able to
 #
@@ -129,13 +129,16 @@ plotting.picture_rows(film, alt=alt)
 
 # %%
 back = autoencoder.decode(held_out)
+kc.show("recognised as they are", classifier.accuracy(images.test, images.test_labels), digits=2)
+kc.show("recognised after the round trip", classifier.accuracy(back, images.test_labels), digits=2)
+
+# %% tags=["collapsed"]
 alt = (
     "Two rows of twelve held-out digits: as they are, and after the round trip through six "
     "numbers, softer."
 )
 plotting.picture_rows({"held out": images.test[:36:3], "through 6 numbers": back[:36:3]}, alt=alt)
-kc.show("recognised as they are", classifier.accuracy(images.test, images.test_labels), digits=2)
-kc.show("recognised after the round trip", classifier.accuracy(back, images.test_labels), digits=2)
+# codes have mean zero and covariance one, equation (1)
 assert torch.allclose(z.T.cov(correction=0), torch.eye(6, dtype=z.dtype), atol=1e-3)
 
 # %% [markdown]
@@ -285,7 +288,6 @@ for name, (modes, damping) in ladder.items():
     options = {"n_steps": 20 if damping == 1.0 else 60, "generator": profile.generator(4)}
     ends[name] = kt.run_particles(method, x0, record_every=60, verbose=False, **options).final
     line(name, judge(ends[name]), f"{process_time() - began:.1f}")
-    assert ends[name].isfinite().all()
 ends["one denoising step"] = kt.denoise(score, ends["500 narrow kernels"], variance)
 table = {name: judge(x) for name, x in ends.items()}
 line("one denoising step", table["one denoising step"])
@@ -299,6 +301,7 @@ print("random parts of large runs")
 line("paper's metric", before)
 line("500 narrow kernels", ours)
 line("one denoising step", sharp)
+assert all(codes.isfinite().all() for codes in ends.values())
 gains = -torch.tensor([x["Frechet"] for x in table.values()]).diff()
 assert gains[1] > 2 * gains[0].abs() and gains[1] > 4 * gains[2].abs()
 assert ours["Frechet"] < 0.85 * before["Frechet"] and sharp["precision"] > ours["precision"]
@@ -345,6 +348,9 @@ untuned = law(selected)
 head()
 line("selected, denoised, law", untuned)
 line("tuned, denoised, law", sharp)
+
+# %% tags=["collapsed"]
+# half the kernels, and hardly anything lost
 assert "250" in finest
 assert abs(untuned["Frechet"] - sharp["Frechet"]) < 0.35 * floor["Frechet"]
 assert abs(untuned["precision"] - sharp["precision"]) < 0.03
@@ -401,7 +407,6 @@ for steps, width in ((1000, 128), (4000, 256)):
     began = process_time()
     drawn[f"flow, {steps:,} steps"] = flow_codes(steps, width)
     print(f"{steps:,} steps of width {width}: {process_time() - began:.0f} CPU seconds")
-assert all(codes.shape == x0.shape and bool(codes.isfinite().all()) for codes in rivals.values())
 
 # %% tags=["collapsed", "nbval-ignore-output"]
 laws = {name: law(codes) for name, codes in drawn.items()}
@@ -418,6 +423,7 @@ line("training codes, picked", even)
 line("KSWGD, denoised, as it is", last, f"{seconds:.1f}")
 for name, numbers in picked.items():
     line(f"{name}, picked", numbers)
+assert all(codes.shape == x0.shape and bool(codes.isfinite().all()) for codes in rivals.values())
 mixed, short, flowed = laws.values()
 mixed_even, _, flowed_even = picked.values()
 assert short["Frechet"] > 2 * max(mixed["Frechet"], sharp["Frechet"], flowed["Frechet"])
@@ -513,14 +519,16 @@ plotting.explore(
 #
 # </details>
 
-# %% tags=["nbval-ignore-output"]
+# %%
 codes, new = ends["one denoising step"][order], held_out[order]
-alt = """Two pairs of rows of fourteen digits: KSWGD's denoised ones with the nearest training
-digits below them, and held-out digits with theirs, all after the round trip. In both pairs a digit
-and its nearest are alike, not equal."""
 near, near_new = (z[torch.cdist(points, z).argmin(1)] for points in (codes, new))
 pairs = {"KSWGD, denoised": codes, "nearest to KSWGD": near}
 pairs |= {"held out": new, "nearest to held out": near_new}
+
+# %% tags=["collapsed"]
+alt = """Two pairs of rows of fourteen digits: KSWGD's denoised ones with the nearest training
+digits below them, and held-out digits with theirs, all after the round trip. In both pairs a digit
+and its nearest are alike, not equal."""
 plotting.picture_rows({name: autoencoder.decode(row) for name, row in pairs.items()}, alt=alt)
 assert torch.cdist(codes, z).min() > 1e-3
 
@@ -531,19 +539,22 @@ head()
 line("500 kernels", as_they_are)
 line("1,160 very narrow kernels", copies)
 line("training codes, picked", even)
+centers = kt.GaussianRBF.from_data(z, 500, profile.generator(2), units=1.0).centers
+themselves = (torch.cdist(centers, z).min(1).values < 1e-6).sum()
+kc.show("centres that are codes themselves", int(themselves))
+
+# %% tags=["collapsed"]
+# copies show in nearest and halves, and in nothing else
 assert copies["nearest"] < 0.85 * as_they_are["nearest"] and abs(copies["nearest"] - 0.8) < 0.06
 assert copies["halves"] > as_they_are["halves"] + 0.03 and abs(copies["halves"] - 0.65) < 0.04
 assert copies["Frechet"] < 1.3 * as_they_are["Frechet"]
 assert abs(copies["precision"] - as_they_are["precision"]) < 0.02
-centers = kt.GaussianRBF.from_data(z, 500, profile.generator(2), units=1.0).centers
-themselves = (torch.cdist(centers, z).min(1).values < 1e-6).sum()
-kc.show("centres that are codes themselves", int(themselves))
 assert 150 < themselves < 220
 
 # %% [markdown]
 # ## What goes wrong: few modes
 #
-# The paper speaks of a low rank. Twenty modes may do for slow rates, but not for pictures:
+# The paper (version 1) speaks of a low rank. Twenty modes may do for slow rates, not for pictures:
 
 # %% tags=["nbval-ignore-output"]
 method = kt.KSWGD(spectrum.truncate(20), damping=math.inf)
@@ -555,6 +566,9 @@ line("20 modes, as they are", by_twenty)
 line("all modes, as they are", as_they_are)
 kc.show("energy over that of the start: 20 modes", left, digits=1)
 kc.show("                               all modes", run.energy[-1] / run.energy[0], digits=1)
+
+# %% tags=["collapsed"]
+# the moments match, the pictures are bad
 assert by_twenty["Frechet"] > 2 * as_they_are["Frechet"] and left < 1e-3
 assert by_twenty["precision"] < floor["precision"] - 0.05
 
@@ -599,7 +613,8 @@ classwise = judge(by_class)
 head()
 line("a spectrum for each class", classwise, spent)
 line("training codes, picked", even)
-assert classwise["Frechet"] < 1.5 * even["Frechet"] and classwise["nearest"] < 0.95
+assert classwise["Frechet"] < 1.5 * even["Frechet"]
+assert 0.83 < classwise["nearest"] < 0.95  # 0.9 in the text; 0.82 is the page's, of three seeds
 
 # %% [markdown]
 # These digits, as they are, are near to training codes that were picked evenly, in precision as in Frechet distance; but read *nearest*: 0.9 here, and 0.82 on the three seeds
@@ -623,6 +638,7 @@ assert classwise["Frechet"] < 1.5 * even["Frechet"] and classwise["nearest"] < 0
 # ## References
 #
 # - Xu, Li, Fujisawa, Marzouk, Ishikawa, *Generative Modeling through Spectral Analysis of Koopman Operator*, arXiv 2512.18837, version 1.
+#   (Version 3 is called *Generative Modeling through Koopman Spectral Analysis: An Operator-Theoretic Perspective*.)
 # - Efron, *Tweedie's formula and selection bias*, JASA 2011.
 # - Heusel et al. 2017 (Frechet distance on features); Kynkäänniemi et al. 2019 (precision and recall), arXiv 1904.06991.
 # - Rombach et al. 2022 (diffusion in a latent space), arXiv 2112.10752. Alpaydin, Kaynak 1998 (the digits, CC BY 4.0).

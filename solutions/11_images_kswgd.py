@@ -168,6 +168,9 @@ mixed = {
 share = {name: float(precision(classifier.features(x), real, 5)) for name, x in mixed.items()}
 for name, value in share.items():
     kc.show(f"{name:32}", value, digits=2)
+
+# %% tags=["collapsed"]
+# precision forgives mixtures, not noise
 assert (
     share["noise, decoded"]
     < 0.9
