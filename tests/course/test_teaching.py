@@ -13,6 +13,7 @@ import pytest
 from koopcourse.__main__ import COMMANDS
 from koopcourse.authoring.tree import Course
 from koopcourse.checks import declared
+from koopcourse.notebook_io import read_notebook
 from koopcourse.teaching import graph, grids, guide
 from koopcourse.teaching.misconceptions import page, page_name
 from koopcourse.teaching.plain import escaped, from_the_root, lessons, plain_spaces
@@ -122,6 +123,51 @@ def test_a_half_page_names_exercises_that_are_there(digits):
     named = set(re.findall(r"\bL\d\d-E\d\b", text))
     named |= {f"L{digits}-{name}" for name in re.findall(r"(?<![-\w])E\d\b", text)}
     assert named - {*EXERCISES} == set()
+
+
+DECIMAL = re.compile(r"(?<![\w.])\d*\.\d+")
+OWN: dict[str, dict[str, str]] = {}  # lesson -> decimal that its half page has from elsewhere -> from where
+
+
+def stored(*folders: str, digits: str) -> str:
+    """All that a lesson's stored notebooks in these folders show: their cells, and the words of the outputs."""
+    every = [path for folder in folders for path in COURSE.notebooks(folder) if path.name.startswith(digits)]
+    cells = [cell for path in every for cell in read_notebook(path).cells]
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    return "\n".join(
+        [cell.source for cell in cells]
+        + [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
+    )
+
+
+def decimals(text: str) -> list[str]:
+    return DECIMAL.findall(re.sub(r"(?<=\d),(?=\d{3})", "", text))
+
+
+def unsaid(text: str, lesson_says: str) -> list[str]:
+    """Decimals that neither the lesson has nor a results page that the same passage names."""
+    found = []
+    for passage in re.split(r"\n(?=- |\n)", text):
+        pages = [COURSE.root / name for name in re.findall(r"\bresults/[\w-]+\.md\b", passage)]
+        known = {*map(float, decimals("\n".join([lesson_says, *(page.read_text(encoding="utf-8") for page in pages)])))}
+        words = re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)", " ", passage)
+        found += [number for number in decimals(words) if float(number) not in known]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("digits", OF)
+def test_a_half_pages_decimals_stand_in_its_lesson(digits):
+    """In the stored notebook or the exercises: a lesson that is built anew may have other numbers than it had."""
+    found = unsaid(half_page(digits), stored("notebooks", "exercises", digits=digits))
+    assert sorted({*found}) == sorted(OWN.get(digits, {}))
+
+
+def test_a_decimal_that_a_lesson_does_not_say_is_found():
+    says, page = "error .25, 1,200.5 points", "results/adaptive.md"
+    measured = decimals((COURSE.root / page).read_text(encoding="utf-8"))[0]
+    passages = f"- 0.25 of 1,200.5, not 0.2617 (`0.3`)\n- {measured} and 0.2617 (`{page}`)\n\nIn short: {measured}11"
+    assert unsaid(passages, says) == ["0.2617", "0.2617", f"{measured}11"]
 
 
 def test_the_guides_commands_are_commands():
