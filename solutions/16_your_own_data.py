@@ -97,13 +97,14 @@ first, second = table[:800], table[800:]
 second = second[second.isfinite().all(dim=1)]
 center, spread, u = to_units(first, second)
 kc.show("spreads of temperature, pressure, rain, cloud, station", spread, digits=2)
-kc.show(
-    "means of the second half, in spreads of the first, below 0.2",
-    bool((u.mean(0).abs() < 0.2).all()),
-)
-assert spread[4] == 1 and torch.allclose(
-    kt.Standardizer.of(first[first.isfinite().all(dim=1)])(second), u
-)
+shift = u.mean(0).abs().max()
+kc.show("most that a mean of the second half is off, in spreads of the first", shift, digits=1)
+
+# %% tags=["collapsed"]
+# the station has the spread 1, no mean moves by a fifth of a spread, and the package says the same
+assert spread[4] == 1 and shift < 0.2
+theirs = kt.Standardizer.of(first[first.isfinite().all(dim=1)])(second)
+assert torch.allclose(theirs, u)
 
 # %% [markdown]
 # *Go further.* Replace one temperature by -999 again. By how many spreads do the others move?
@@ -181,7 +182,7 @@ plotting.curves(
     {"your pairs": by_clock, "joined by hand": joined, "exact": [11.0] * len(lags)},
     xlabel="lag, hours",
     ylabel="implied timescale, hours",
-    alt="Implied timescale against the lag: with your pairs it rises towards the exact 11 hours, "
+    alt="Implied timescale against the lag: with your pairs it rises towards the exact 11, "
     "joined by hand it stays near 7.",
 )
 assert joined[3] < 0.8 * by_clock[3] < 11
