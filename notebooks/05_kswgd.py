@@ -25,8 +25,8 @@ profile = kc.setup("05")
 #
 # Grey: a density with eight narrow modes. The computer never sees it. It sees 5,000 samples, finds slow functions
 # in them, and pushes 800 particles along the slopes of these functions. All start in the rightmost mode; the other
-# modes are at distances where no local method would look. (Three defaults help, each explained below: *damping*; a *limiter* of
-# the moves; and *noise*, a random kick after each step, that fades to nothing over the first half of the run.)
+# modes are at distances where no local method would look. (Three defaults help, each explained below: a **regularised metric** (damping);
+# **step-size clipping** (limiter); and *noise*, a random kick after each step, that fades to nothing over the first half of the run.)
 
 # %%
 import math
@@ -87,6 +87,8 @@ run_particles records states."""
 plotting.finish(fig, alt)
 
 # %% [markdown]
+# `help(kt.GeneratorEDMD)`, `help(kt.KSWGD)` and `help(kt.run_particles)` tell more.
+#
 # ## The idea without formulas
 #
 # Imagine a landscape of valleys and a crowd in one of them. Some functions on this landscape change very slowly
@@ -256,13 +258,15 @@ moment = {
     "weight 1/e, beta = 2": divided,
     "weight 1/e, beta = 4": deeper,
 }
+kc.show(
+    "m_1 after one unit of time, weights 1 and 1/e", [flat[50].item(), divided[50].item()], digits=2
+)
+
+# %% tags=["collapsed"]
 labels = {"xlabel": "time", "ylabel": "slowest moment / its start"}
 alt = """The slowest moment against time. Undivided it has not halved after one unit; divided by
 its energy it falls more than twice as fast, at either depth of the wells."""
 plotting.curves(torch.linspace(0, 3, len(flat)), moment, **labels, logy=True, alt=alt)
-kc.show(
-    "m_1 after one unit of time, weights 1 and 1/e", [flat[50].item(), divided[50].item()], digits=2
-)
 assert flat[50] > 0.5 and max(divided[50], deeper[50]) < flat[50] ** 2
 
 # %% [markdown]
@@ -364,7 +368,8 @@ alt = """Error of averages against the number of particles. Independent samples 
 data are several times better, KSWGD particles better still while they are few: a hundred are
 as good as all 5,000 data, whose error no method goes below."""
 plotting.finish(fig, alt)
-assert errors["KSWGD"][2] < 2 * error(ring_data) < 0.5 * errors["independent samples"][2]
+assert errors["KSWGD"][2] < 1.2 * error(ring_data)
+assert 2 * error(ring_data) < 0.5 * errors["independent samples"][2]
 
 # %% [markdown]
 # A hundred particles average smooth functions as well as all 5,000 data do, and nothing gets below the data: KSWGD moves particles
@@ -374,7 +379,7 @@ assert errors["KSWGD"][2] < 2 * error(ring_data) < 0.5 * errors["independent sam
 # ## Where the promised rate holds, and where it does not
 #
 # Equation (5) promises $\dot m=-m$, so $E\propto m^2$ should fall as $e^{-2t}$: a constant rate
-# ${-d\log E/dt}=2$. The paper builds on that.
+# ${-d\log E/dt}=2$. The paper (version 1) claims it.
 #
 # **Predict, then run.** We measure the rate along four runs without noise, in steps of $h=0.1$. The first starts from
 # the 5,000 data themselves, stretched by 1 %; the second from 800 fresh samples; the third from one mode; the fourth,
@@ -439,7 +444,7 @@ assert rates_along["fresh samples"][0] > 2.5 > 1.6 > rates_along["fresh samples"
 #
 # By (4) a flow can rest where $m\neq0$, if the function $\sum_k (m_k/e_k)\phi_k$ happens to be flat at every particle:
 # many particles then sit in *ghost wells* of that function. The vanishing gradient is back, in another place than
-# before. Below, three settings of the step and of the **step-size clipping** (limiter), the longest move of a particle: 200 steps each, with the same spectrum and
+# before. Below, three settings of step and limiter, the longest move of a particle: 200 steps each, with the same spectrum and
 # the fading noise that helped before.
 #
 # Would a finer dictionary help? Ours has kernels around 150, 40 and 12 centres; the package's default has 250, 60 and
@@ -470,6 +475,8 @@ for name, (found, step, limiter) in settings.items():
         f"KL {kl[name]:.1f}, {run.limited[-5:].mean():.0%} of the particles at the limiter in "
         f"the end",
     )
+
+# %% tags=["collapsed"]
 assert sum(value > 0.5 for value in list(kl.values())[:3]) >= 2
 assert kl["finer, limiter 0.1"] > 0.5 > 2 * kl["finer, limiter 0.25"]
 alt = """The paper's metric after 200 steps at four settings, beside an exact sample: particles are
@@ -485,7 +492,7 @@ plotting.compare(
 #
 # If $M\neq\mathrm{diag}(e)$ is the trouble, use $M$. Ask for weights $w$ in $v=-\sum_k w_k\nabla\phi_k$ with the moments'
 # decay in mind, $\dot m=-Mw$. Solving $Mw=m$ would give $\dot m=-m$ anywhere, if $M$ were invertible; it is far from it.
-# So solve with a **regularised metric** (damping), measuring size by the energies:
+# So solve a damped system, measuring size by the energies:
 #
 # $$w = (1+\varepsilon)\,(M+\varepsilon\,\mathrm{diag}(e))^{-1} m. \tag{6}$$
 #
@@ -506,8 +513,7 @@ m, energies = ring_spectrum(one_mode).mean(0), ring_spectrum.energies
 M = torch.einsum("nkd,nld->kl", slopes, slopes) / len(one_mode)
 eps = 1.0
 w = (1 + eps) * torch.linalg.solve(M + eps * torch.diag(energies), m)  # equation (6)
-v = -torch.einsum("nkd,k->nd", slopes, w)
-assert torch.allclose(v, kt.KSWGD(ring_spectrum, damping=eps).velocity(one_mode), atol=1e-8)
+v = -torch.einsum("nkd,k->nd", slopes, w)  # what kt.KSWGD(ring_spectrum, damping=eps) computes
 
 
 # %% tags=["collapsed"]
@@ -523,10 +529,10 @@ def eigenvalues(x):
 
 a = torch.logspace(-4, 1.5, 100)
 fig, (ax,) = plotting.new_figure(height=3.4)
-for (eps, name), (color, dash, _) in zip(
+for (e, name), (color, dash, _) in zip(
     [(0.1, "damping 0.1"), (1.0, "damping 1"), (1e9, "paper")], plotting.SERIES
 ):
-    ax.loglog(a, (1 + eps) * a / (a + eps), color=color, linestyle=dash, label=name)
+    ax.loglog(a, (1 + e) * a / (a + e), color=color, linestyle=dash, label=name)
 ticks = {
     "one mode; most are further left": (4e-6, one_mode),
     "at equilibrium": (2.3e-5, ring_data[:800]),
@@ -554,6 +560,7 @@ slowed = int((eigenvalues(one_mode) < 0.1).sum())
 told = f"about {round(slowed, -1)} of {len(energies)} directions"
 kc.show("from one mode the paper's metric slows tenfold", told)
 assert slowed > 40
+assert torch.allclose(v, kt.KSWGD(ring_spectrum, damping=eps).velocity(one_mode), atol=1e-8)
 
 # %% [markdown]
 # ## Move the damping yourself
@@ -659,14 +666,15 @@ assert results["sliced W2"][3] < 1.5
 # Stretched data show it, whatever the rates are.
 
 # %%
+factors = {}  # step size -> the share that is left of E after a step
 for h in (0.5, 1.5, 2.2):
     method = kt.KSWGD(ring_spectrum, damping=math.inf, step_size=h, noise=0.0)
     energy = kt.run_particles(
         method, 1.001 * ring_data, n_steps=4, record_every=1, verbose=False
     ).energy
-    kc.show(f"h = {h}: E falls in a step to the share", (energy[4] / energy[0]) ** 0.25, digits=2)
+    factors[h] = (energy[4] / energy[0]) ** 0.25
+    kc.show(f"h = {h}: E falls in a step to the share", factors[h], digits=2)
     kc.show("         promised (1 - h)^2", (1 - h) ** 2, digits=2)
-    assert abs((energy[4] / energy[0]) ** 0.25 - (1 - h) ** 2) < 0.1
 
 # %% [markdown]
 # Far from equilibrium the step is too long somewhere at any $h$. The **limiter** shortens each move to a quarter of the
@@ -684,6 +692,10 @@ for damping, limiter in ((math.inf, None), (math.inf, 0.25), (1.0, None), (1.0, 
         f"damping {damping:3g}, limiter {limiter!s:4}",
         f"{score} (floor {floors['histogram KL'][0]:.2f})",
     )
+
+# %% tags=["collapsed"]
+# what the text says of step sizes and of the limiter, asserted
+assert all(abs(factor - (1 - h) ** 2) < 0.1 for h, factor in factors.items())
 assert kl_of[math.inf, None] > 1 and kl_of[1.0, 0.25] < 2 * floors["histogram KL"][0]
 
 # %% [markdown]
@@ -767,8 +779,8 @@ plotting.finish(
     fig,
     "Sliced W2 on the quadruple well from one corner, against seconds, iterations and score "
     "evaluations. KSWGD reaches the grey floor within ten iterations and rests on the line of the "
-    "5,000 data themselves; in seconds ULA with the true score is there at about the same time. "
-    "With a KDE score ULA and SVGD stay far above.",
+    "5,000 data themselves. ULA with the true score comes down to the floor, too, after "
+    "thousands of iterations. With a KDE score ULA and SVGD stay far above.",
 )
 assert race["ULA, true score"][3].min() < floor_mean + floor_sd
 
@@ -826,7 +838,7 @@ plotting.page_picture("dictionary", alt=alt)
 # ## References
 #
 # - Xu, Li, Fujisawa, Marzouk, Ishikawa: *Generative Modeling through Spectral Analysis of Koopman Operator*,
-#   arXiv 2512.18837, version 1. KSWGD. (Version 3 is called *Generative Modeling through Koopman Spectral Analysis: An
+#   arXiv 2512.18837, version 1. KSWGD. (Version 3, with Xiaoyuan Cheng, is called *Generative Modeling through Koopman Spectral Analysis: An
 #   Operator-Theoretic Perspective*.)
 # - Chewi, Le Gouic, Lu, Maunu, Rigollet: *SVGD as a kernelized Wasserstein gradient flow of the chi-squared
 #   divergence*, arXiv 2006.02509. LAWGD, the flow with the exact spectrum.
