@@ -166,13 +166,15 @@ reference = model.sample(20_000, profile.generator(4))
 
 off_by = max(model.stationarity(reference).values())
 kc.show("exact fields: moments that must vanish, largest in standard errors", off_by, digits=1)
-assert off_by < 4
 kc.show("mean of M squared: after 1 unit of time", path[10].mean(1).square().mean(), digits=1)
 kc.show("                   after 12", fields.mean(1).square().mean(), digits=1)
 kc.show("                   exact", reference.mean(1).square().mean(), digits=1)
 off = fields.mul(-model.score(fields)).sum(1).mean() / n - 1
 kc.show("equipartition (5) is missed by", f"{float(off):.1%}")
-assert off.abs() < 0.02
+
+# %% tags=["collapsed"]
+# the exact fields are exact, the simulated ones nearly so
+assert off_by < 4 and off.abs() < 0.02
 assert abs(fields.mean(1).square().mean() / reference.mean(1).square().mean() - 1) < 0.15
 
 # %% [markdown]
@@ -260,6 +262,9 @@ kc.show(
     [walls(reference), exact_walls],
     digits=1,
 )
+
+# %% tags=["collapsed"]
+# the ripples that are lost hold more than half of the crossings
 assert walls(reference) > 2 * exact_walls
 
 # %% [markdown]
@@ -293,6 +298,9 @@ seconds["fit"] = process_time() - began
 film = kt.EDMD(psi, lag=0.1, tol=1e-8).fit(z, z_later).spectrum()  # the cut of GeneratorEDMD
 kc.show("EDMD, pairs          ", film.rates[:3], digits=2)
 kc.show("GeneratorEDMD times T", T * spectrum.rates[:3], digits=2)
+
+# %% tags=["collapsed"]
+# the slow rates agree, to about a tenth
 assert (T * spectrum.rates[:3] / film.rates[:3] - 1).abs().max() < 0.15
 
 # %% [markdown]
@@ -321,7 +329,6 @@ for start, x0 in starts.items():
     ends[f"EDMD, damped from {start}"] = kt.run_particles(
         method, x0, n_steps=40, generator=profile.generator(8)
     ).final
-assert not any(run.diverged or run.stalled for run in runs.values())
 
 # %% tags=["nbval-ignore-output"]
 from koopcourse import judges
@@ -329,18 +336,21 @@ from koopcourse import judges
 table = {name: {label: metric(x) for label, metric in metrics.items()} for name, x in ends.items()}
 verdicts = {}
 print(f"{'':28}" + "".join(f"{label:>15}" for label in metrics))
-print(f"{'floor':28}" + "".join(f"{mean:8.3f} ± {sd:.3f}" for mean, sd in floors.values()))
+print(f"{'floor':28}" + "".join(f"{mean:15.3f}" for mean, _ in floors.values()))
 for name, row in table.items():
     print(f"{name:28}" + "".join(f"{value:15.3f}" for value in row.values()))
+
+
+def ask(label, name):
+    known = {"independent": floors[label], "generator": profile.generator(16)}
+    return judges.verdict(metrics[label], ends[name], exact_fields, **known)
+
+
 for name in runs:
-    assert table[name]["sliced W2"] < 1.1 * floors["sliced W2"][0]
-    known = {"independent": floors["sliced W2"], "generator": profile.generator(16)}
-    verdicts[name] = judges.verdict(metrics["sliced W2"], ends[name], exact_fields, **known)
+    verdicts[name] = ask("sliced W2", name)
     kc.show(f"{name:28}", verdicts[name])
-    assert verdicts[name].floors < 1.6
-    for label in ("magnetisation", "correlation", "walls")[: 2 if "paper" in name else 3]:
-        assert table[name][label] < 1.5 * max(floors[label][0], table["training fields"][label])
-judges.Numbers(verdicts).show()
+few_walls = ask("walls", "paper from one phase")
+judges.Numbers(verdicts | {"walls, paper from one phase": few_walls}).show()
 
 # %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.1)
@@ -366,6 +376,12 @@ plotting.finish(
     "Magnetisation, correlation and number of walls: exact, and after KSWGD from zero and "
     "from one phase. The three lines lie on each other.",
 )
+# all arrive by sliced W2, magnetisation and correlation; damped by the walls, too
+assert not any(run.diverged or run.stalled for run in runs.values())
+for name in runs:
+    assert table[name]["sliced W2"] < 1.1 * floors["sliced W2"][0] and verdicts[name].floors < 1.6
+    for label in ("magnetisation", "correlation", "walls")[: 2 if "paper" in name else 3]:
+        assert table[name][label] < 1.5 * max(floors[label][0], table["training fields"][label])
 
 # %% [markdown]
 # Sliced $W_2$ and the physics need not agree. Sliced $W_2$ is at the noise floor of independent fields in every row, for random parts as for all (in eight coordinates evenness hardly shows), and all rows pass on magnetisation and
@@ -375,21 +391,23 @@ plotting.finish(
 # ## Rivals at equal time
 #
 # From one phase, in the same eight coordinates. The equation itself, ULA and SVGD with the score of a kernel density
-# estimate of the same fields (`kt.kde_score`), each with about the CPU seconds of KSWGD's transport or more. The equation needs no data.
+# estimate of the same fields (`kt.kde_score`), the best of three steps, each with about the CPU seconds of KSWGD's transport or more. The equation needs no data.
 
 # %% tags=["collapsed", "nbval-ignore-output"]
 score = kt.kde_score(z)
 transport = seconds["damped from one phase"]
 race = {}
-for name, method, steps in (
-    ("ULA, KDE score", kt.ULA(score, step_size=0.004), 120),
-    ("SVGD, KDE score", kt.SVGD(score, step_size=0.05), 60),
+for name, kind, sizes, steps in (
+    ("ULA, KDE score", kt.ULA, (0.001, 0.004, 0.016), 120),
+    ("SVGD, KDE score", kt.SVGD, (0.02, 0.1, 0.5), 60),
 ):
-    began = process_time()
-    run = kt.run_particles(
-        method, starts["one phase"], n_steps=steps, generator=profile.generator(9)
-    )
-    race[name] = (process_time() - began, run.final)
+    tries = []
+    for size in sizes:
+        began, method = process_time(), kind(score, step_size=size)
+        options = {"n_steps": steps, "generator": profile.generator(9), "verbose": False}
+        run = kt.run_particles(method, starts["one phase"], **options)
+        tries += [] if run.diverged else [(process_time() - began, run.final)]
+    race[name] = min(tries, key=lambda end: metrics["sliced W2"](end[1]))
 for time in (10, 30):
     began, steps = process_time(), round(time / dt)
     u = model.trajectory(
@@ -438,6 +456,8 @@ for name, bill in bills.items():
         f"{math.ceil(paid / saved)} batches" if saved > 0 else "no number of batches",
     )
     lines[name] = [b * bill for b in batches]
+
+# %% tags=["collapsed"]
 plotting.curves(
     batches,
     lines,
@@ -450,15 +470,14 @@ plotting.curves(
 assert bills["the equation from one phase"] > 1.5 * bills["the equation from zero"]
 
 # %% [markdown]
-# **From zero** a batch of the equation costs one or two of our transports: KSWGD pays late, or, with the larger
-# default dictionary of `results/allen-cahn.md`, never. **From one
-# phase** it saves something in each batch, and pays after a few. The rival's batches are *new information*, too, while ours are the same
+# **From zero** a batch of the equation costs about two of our transports: KSWGD pays late (after four to six in `results/allen-cahn.md`). **From one
+# phase** it saves more in each batch, and pays after a few. The rival's batches are *new information*, too, while ours are the same
 # 2,000 fields moved about: their error stays however many batches we draw. (Drawing from the 2,000 fields again costs nothing.)
 # KSWGD pays where relaxation is much slower than here, no symmetry helps, data are at hand, and a *map* from some start is wanted.
 #
 # ## What goes wrong: more coordinates
 #
-# The paper claims a speed that does not depend on dimension. There are two dimensions here. *The grid*: with eight
+# The paper (version 1) claims a speed that does not depend on dimension. There are two dimensions here. *The grid*: with eight
 # coordinates it costs one matrix product, and the coordinates of a field on 64 or 256 points are the same. *The number of coordinates* is
 # another matter.
 #
@@ -471,7 +490,7 @@ assert bills["the equation from one phase"] > 1.5 * bills["the equation from zer
 # The steps need not: near equilibrium every mode decays at rate one, however many there are.
 #
 # </details>
-# <details><summary>nothing: the paper claims a speed without dimension</summary>
+# <details><summary>nothing: the paper (version 1) claims a speed without dimension</summary>
 #
 # Of its steps. What a step costs, and what a fixed dictionary can still describe, are two more questions.
 #
@@ -573,7 +592,7 @@ plotting.explore(
 # - Few coordinates are slow. In eight of them EDMD from pairs and GeneratorEDMD from unordered fields find the same slow rates.
 # - KSWGD carries fields from zero and from one phase to the data: sliced $W_2$, magnetisation and correlation at the larger of
 #   floor and data. Judge by physics, too: walls are the first to suffer.
-# - The bill includes data. Against the equation from one phase KSWGD pays here after a few batches, from zero late or never. No
+# - The bill includes data. Against the equation from one phase KSWGD pays here after a few batches, from zero later. No
 #   batch is better than the data.
 # - The steps stay below a hundred as coordinates are added; seconds grow, and so does what a fixed dictionary misses.
 
@@ -581,7 +600,8 @@ plotting.explore(
 # ## References
 #
 # - Xu, Li, Fujisawa, Marzouk, Ishikawa: *Generative Modeling through Spectral Analysis of Koopman Operator*,
-#   arXiv 2512.18837, version 1. KSWGD, and its use on the Allen-Cahn equation.
+#   arXiv 2512.18837, version 1. KSWGD, and its use on the Allen-Cahn equation. (Version 3 is called *Generative Modeling
+#   through Koopman Spectral Analysis: An Operator-Theoretic Perspective*.)
 # - Faris, Jona-Lasinio: *Large fluctuations for a nonlinear heat equation with noise*, J. Phys. A 15 (1982). The equation
 #   and its invariant law.
 # - Scalapino, Sears, Ferrell: *Statistical mechanics of one-dimensional Ginzburg-Landau fields*, Phys. Rev. B 6 (1972). Transfer
