@@ -7,8 +7,9 @@ from tests.needs import needs
 needs("jupytext")
 
 from koopcourse.authoring import budget, glossary
-from koopcourse.authoring.common_rules import narrow_code
+from koopcourse.authoring.common_rules import CELLS, ignored_output, narrow_code
 from koopcourse.authoring.glossary import GLOSSARY, MOST, Word
+from koopcourse.authoring.lesson_rules import folded_drawing, proof_aside
 from koopcourse.authoring.sheet import Sheet
 from koopcourse.authoring.tree import Course, Script
 from koopcourse.notebook_io import read_script
@@ -107,6 +108,44 @@ def test_side_roads_stand_right_before_the_exercises(tmp_path):
     assert len(said(budget.side_roads_last, sheet(tmp_path, road + more + exercises))) == 1
 
 
+def test_the_authors_guide_names_the_budget():
+    guide = " ".join((Course().root / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+    assert (
+        f"at most {budget.MINUTES} minutes, {budget.WORDS:,} words of prose, {budget.LINES} visible lines of code, "
+        f"{CELLS} cells and {budget.QUESTIONS} questions"
+    ) in guide
+
+
+def in_the_open(code, *, tags=(), heading="A claim", behind=""):
+    mark = f" tags={list(tags)}".replace("'", '"') if tags else ""
+    scratch = "# %% [markdown]\n# ## From scratch\n\n# %%\nassert ours == package\n\n"
+    return f"{scratch}# %% [markdown]\n# ## {heading}\n\n# %%{mark}\n{code}\n\n{behind}"
+
+
+FOLDED_CELL = '# %% tags=["collapsed"]\nassert error < 1\n'
+
+
+def test_claims_are_asserted_in_folded_cells_but_where_code_from_scratch_agrees(tmp_path):
+    assert said(proof_aside, sheet(tmp_path, in_the_open("print(error)", behind=FOLDED_CELL))) == []
+    (remark,) = said(proof_aside, sheet(tmp_path, in_the_open("assert error < 1")))
+    assert 'tags=["collapsed"]' in remark
+
+
+def test_output_that_is_not_compared_is_asserted_before_the_next_heading(tmp_path):
+    unchecked = {"tags": ["nbval-ignore-output"]}
+    assert said(ignored_output, sheet(tmp_path, in_the_open("print(error)", behind=FOLDED_CELL, **unchecked))) == []
+    for behind in ("", "# %% [markdown]\n# ## Another\n\n" + FOLDED_CELL, FOLDED_CELL.replace("assert", "print")):
+        assert len(said(ignored_output, sheet(tmp_path, in_the_open("print(error)", behind=behind, **unchecked)))) == 1
+
+
+def test_long_drawings_are_folded(tmp_path):
+    drawing = "from koopcourse import plotting\n\nplotting.curves(\n" + "    1,\n" * 6 + ")"
+    assert said(folded_drawing, sheet(tmp_path, in_the_open(drawing, tags=["collapsed"]))) == []
+    assert said(folded_drawing, sheet(tmp_path, in_the_open("from koopcourse import plotting\nplotting.story()"))) == []
+    (remark,) = said(folded_drawing, sheet(tmp_path, in_the_open(drawing)))
+    assert "draws in 9 lines" in remark
+
+
 def test_a_wide_line_is_found(tmp_path):
     (remark,) = said(narrow_code, sheet(tmp_path, "# %%\nx = '" + "a" * 100 + "'"))
     assert "106 characters" in remark
@@ -124,3 +163,6 @@ def test_the_field_s_word_stands_in_bold_where_ours_is_first_used(tmp_path, monk
     said_so = sheet(tmp_path, "# %% [markdown]\n# the **noise\n# floor** (floor)")
     assert said(glossary.own_words, said_so) == []
     assert len(said(glossary.own_words, sheet(tmp_path, "# %% [markdown]\n# the floor"))) == 1
+    early = "# %% [markdown]\n# a floor\n\n# %% [markdown]\n# the **noise floor** (floor)"
+    (remark,) = said(glossary.own_words, sheet(tmp_path, early))
+    assert "at first use" in remark

@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 from koopcourse.authoring.contents import PICTURE, filled, first_picture, table
+from koopcourse.authoring.glossary import GLOSSARY, places
 from koopcourse.authoring.minutes import promised
 from koopcourse.authoring.roads import ROADS, gaps, lessons_of, prerequisites
+from koopcourse.authoring.sheet import Sheet
 from koopcourse.authoring.tree import Course
+from koopcourse.teaching.schedules import SCHEDULES
 
 COURSE = Course()
 
@@ -56,12 +59,41 @@ def test_all_is_all_and_the_evening_asks_for_nothing() -> None:
     assert promised(evening) == 90
 
 
+BOTH = ("KSWGD", "matrix exponential")  # ways of sampling
+TOPICS = (*BOTH, "Gaussian mixture", "quadruple well", "Pictures", "Allen-Cahn", "your own data", "condition")
+
+
+def missing(topics, scripts) -> list[str]:
+    text = " ".join("\n".join(script.path.read_text(encoding="utf-8") for script in scripts).split()).lower()
+    return [topic for topic in topics if topic.lower() not in text]
+
+
 def test_the_roads_teach_what_the_course_promises() -> None:
     """Mixtures, wells, pictures and fields are on the whole road; both ways of sampling are on each."""
-    words = {"an evening": ("KSWGD", "lift"), "a weekend": ("KSWGD", "one matrix"), "all": ("Pictures", "Allen-Cahn")}
-    for road in ROADS:
-        text = "\n".join(script.path.read_text(encoding="utf-8") for script in lessons_of(road, COURSE))
-        assert [word for word in words[road.name] if word not in text] == []
+    topics = {"an evening": BOTH, "a weekend": (*BOTH, "Gaussian mixture"), "all": TOPICS}
+    assert [missing(topics[road.name], lessons_of(road, COURSE)) for road in ROADS] == [[], [], []]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.name)
+def test_the_schedules_teach_what_the_course_promises(schedule) -> None:
+    """KSWGD is in all, one matrix exponential where there is room for more than a day's, and a term has everything."""
+    every = COURSE.lessons()
+    taught = list(dict.fromkeys(part.lesson for session in schedule.sessions for part in session.parts if part.lesson))
+    topics = TOPICS if len(taught) > 12 else BOTH if len(taught) > 5 or taught == ["17"] else BOTH[:1]
+    assert missing(topics, [every[lesson] for lesson in taught]) == []
+
+
+@pytest.mark.parametrize("road", ROADS, ids=lambda road: road.name)
+def test_on_every_road_the_field_s_word_comes_before_ours(road) -> None:
+    """Whoever skips the lesson that introduces a word meets it, the field's beside it, where the road first uses it."""
+    told = set()
+    for script in lessons_of(road, COURSE):
+        for word in GLOSSARY:
+            introduced, used = places(Sheet(script), word)
+            if script.lesson != "00" and used is not None and word.ours not in told and not word.ordinary:
+                assert introduced is not None, f"{script.name} uses {word.ours!r}, which this road has not introduced"
+            if introduced is not None:
+                told.add(word.ours)
 
 
 LESSONS = {script.path.stem for script in COURSE.scripts("notebooks")}

@@ -85,6 +85,7 @@ def median(values) -> float:
 
 @pytest.mark.parametrize(("name", "kind"), STARTS)
 def test_the_default_reaches_the_noise_floor(name: str, kind: str) -> None:
+    """Particles as they are, which lie evenly; what law they have a study page tells."""
     finals = []
     for seed in SEEDS:
         run = run_particles(KSWGD(spectrum(name, seed)), start(name, kind, seed), generator=seeded(300 + seed))

@@ -20,7 +20,7 @@ class Word(NamedTuple):
         standard: as the field says it; in bold where a lesson first uses the word, ours in brackets behind it.
         lesson: the two digits of that lesson.
         means: one line.
-        ordinary: whether the field has the word, too, in a wider sense: *the invariant law*, *pairs of points*.
+        ordinary: whether the field has the word, too, in a wider sense: *the invariant law*.
     """
 
     ours: str
@@ -36,7 +36,7 @@ GLOSSARY = (
     Word("evenness", "quadrature quality", "01", "how well averages over these very particles are right"),
     Word("even floor", "floor of herded samples", "01", "what a distance says of exact samples picked to lie evenly"),
     Word("herded", "thinned by kernel herding", "01", "few points picked from many so that they lie evenly"),
-    Word("pairs", "snapshot pairs", "02", "a state and the state a lag later", True),
+    Word("pairs", "snapshot pairs", "02", "a state and the state a lag later"),
     Word("stuck", "metastable", "01", "in one mode for exponentially long"),
     Word("damping", "regularised metric", "05", "what keeps KSWGD's linear system well-posed far from the target"),
     Word("limiter", "step-size clipping", "05", "the longest move of a particle in one step"),
@@ -68,10 +68,14 @@ def own_words(sheet: Sheet) -> Iterator[Remark]:
 
 
 def places(sheet: Sheet, word: Word) -> tuple[int | None, int | None]:
-    """Where a sheet introduces a word, and where it first uses it; its list of abilities may be ahead of both."""
+    """Where a sheet introduces a word, and where it first uses it otherwise than within the field's own.
+
+    The list of abilities may be ahead of both.
+    """
     heading = sheet.find(ABILITIES)
     prose = [cell for cell in sheet.prose if heading is None or cell is not sheet.cells[heading.position]]
     flat = " ".join(" ".join(cell.source for cell in prose).split()).lower()
-    introduced = flat.find(f"**{word.standard}** ({word.ours})".lower())
-    used = re.search(rf"\b{word.ours.split(', ')[0]}\b", flat)
+    standard = word.standard.lower()
+    introduced = flat.find(f"**{standard}** ({word.ours})")
+    used = re.search(rf"\b{word.ours.split(', ')[0]}\b", flat.replace(standard, "*" * len(standard)))
     return (None if introduced < 0 else introduced), (used and used.start())
