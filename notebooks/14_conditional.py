@@ -3,7 +3,7 @@
 #
 # **70 minutes · level: core · device: CPU is enough · prerequisites: lessons 03 (generator spectra) and 05 (KSWGD)**
 #
-# Its question: *we have samples of a law, and now something was observed. The paper on KSWGD leaves open how to sample what is
+# Its question: *we have samples of a law, and now something was observed. The paper on KSWGD (version 1) leaves open how to sample what is
 # left. Do the old samples, weighted by the new observation, give a spectrum that carries particles there? What does it
 # cost, when does it fail, and is it better than simply drawing the heavy samples again?*
 #
@@ -142,7 +142,7 @@ kc.show(
 #
 # A sum seen with an error of 0.4, one with 0.15, a soft label that says "the well at upper right", and a ring of five modes
 # that is tilted by $\ell=e^{x_1}$. `kt.condition` learns from the weighted samples and moves the first 800 of them, in 100 steps at
-# default damping. The rivals: importance resampling, and ULA from the same particles with as many steps, driven by
+# default damping. The rivals: importance resampling, and ULA from the same particles with as many steps, of the best of three sizes, driven by
 # $\nabla\log\ell$ plus the score of a kernel density estimate of the prior.
 #
 # **Predict, then run.** Will KSWGD's particles be better than 800 of the weighted samples, drawn again by their weights?
@@ -207,19 +207,18 @@ for name, (prior, log_likelihood) in problems.items():
     seconds = process_time() - began
     copies[name] = data[kt.systematic_resample(log_likelihood(data), 800, profile.generator(8))]
     score = kt.kde_score(data[:1500])
-    method = kt.ULA(
-        lambda at, f=log_likelihood, score=score: score(at) + slope(f, at), step_size=0.01
-    )
-    wandered = kt.run_particles(
-        method, data[:800], n_steps=100, generator=profile.generator(9), verbose=False
-    ).final
+    drift = lambda at, f=log_likelihood, score=score: score(at) + slope(f, at)  # noqa: E731
+    options = {"n_steps": 100, "generator": profile.generator(9), "verbose": False}
+    langevin = [kt.ULA(drift, step_size=h) for h in (0.003, 0.02, 0.1)]
+    tries = [kt.run_particles(method, data[:800], **options) for method in langevin]
+    wandered = min(distance(run.final) for run in tries if not run.diverged)
     floor = kt.noise_floor(
         distance, posterior(name), 800, repeats=10, generator=profile.generator(10)
     )
     left = kt.effective_sample_size(log_likelihood(data))
-    table[name] = [distance(ends[name]), distance(copies[name]), distance(wandered), floor[0]]
+    table[name] = [distance(ends[name]), distance(copies[name]), wandered, floor[0]]
     told = "KSWGD {:.3f}, resampled {:.3f}, ULA {:.3f}, floor {:.3f}".format(*table[name])
-    kc.show(f"{name:13} {left:5.0f} of 10,000", f"{told} ± {floor[1]:.3f}, {seconds:.1f} s")
+    kc.show(f"{name:13} {left:5.0f} of 10,000", f"{told}, {seconds:.1f} s")
     known = {"independent": floor, "generator": profile.generator(15)}
     verdicts[name] = judges.verdict(distance, ends[name], posterior(name), **known)
     kc.show(f"{'':13} KSWGD", verdicts[name])
@@ -227,7 +226,7 @@ for name, (ours, drawn, wandered, floor) in table.items():
     assert (
         ours < (1.6 if "0.15" in name else 1.3) * floor
         and drawn < 2.5 * floor
-        and wandered > 1.5 * ours
+        and wandered > 1.5 * floor
     )
 assert all(found.floors < 2 for found in verdicts.values())
 judges.Numbers(verdicts).show()
@@ -329,7 +328,6 @@ path = kt.langevin_trajectory(
 )[..., 0]
 log_w = -torch.trapezoid(2 * (path - 1) ** 2, dx=dt, dim=0)
 p = torch.softmax(log_w, 0)
-assert 500 < kt.effective_sample_size(log_w) < 2000  # of 20,000: about a twentieth
 
 living, middle = start, None  # the same walkers, branching every tenth of a unit of time
 for k in range(0, steps, 5):
@@ -353,11 +351,6 @@ for name, (mean, var) in laws.items():
     kc.show(f"{name:6}: weighed  mean and variance", [m, (p @ (weighed - m) ** 2).item()], digits=2)
     kc.show("        branched", [branched.mean().item(), branched.var().item()], digits=2)
     kc.show("        in theory", [mean, var], digits=2)
-    assert (
-        abs(m - mean) < 0.06
-        and abs(branched.mean() - mean) < 0.06
-        and abs(branched.var() - var) < 0.06
-    )
 kc.show("effective paths of 20,000", f"{kt.effective_sample_size(log_w):.0f}")
 
 # %% [markdown]
@@ -378,6 +371,14 @@ away = position - torch.eye(30, dtype=torch.float64)
 killed = torch.linalg.eigvalsh(torch.diag(k) + 2 * away @ away)
 kc.show("slowest rate of the killed process, and 11/9", [killed[0], 11 / 9], digits=3)
 kc.show("gaps above it", killed[1:3] - killed[0], digits=3)
+
+# %% tags=["collapsed"]
+# weighed and branched walkers have the laws of the theory, weights thin out, rates are gaps
+for name, (mean, var) in laws.items():
+    weighed, branched = survivors[name]
+    assert abs(p @ weighed - mean) < 0.06
+    assert abs(branched.mean() - mean) < 0.06 and abs(branched.var() - var) < 0.06
+assert 500 < kt.effective_sample_size(log_w) < 2000  # of 20,000: about a twentieth
 assert (
     abs(killed[0] - 11 / 9) < 1e-3
     and (killed[1:3] - killed[0] - torch.tensor([3.0, 6.0])).abs().max() < 1e-2
@@ -401,7 +402,6 @@ options = {"n_particles": 2000, "n_steps": 20}
 tempered = kt.condition(x, needle, generator=profile.generator(40), **options)
 print(tempered)
 redrawn = x[kt.systematic_resample(needle(x), 800, profile.generator(41))]
-assert len(tempered.exponents) > 1
 
 # %% tags=["nbval-ignore-output"]
 mixed = torch.randperm(2000, generator=profile.generator(42))[:800]  # as many as of the others
@@ -419,6 +419,10 @@ floor = kt.noise_floor(
     generator=profile.generator(43),
 )
 kc.show("floor of sliced W2, mean and sd", list(floor), digits=2)
+
+# %% tags=["collapsed"]
+# resampling is ahead, all lie above the floor, and only its points are copies
+assert len(tempered.exponents) > 1
 low, high = min(distances.values()), max(distances.values())
 assert distances["resampled"] == low > floor[0] and high < floor[0] + 3 * floor[1]
 assert len(redrawn.unique(dim=0)) < 0.5 * len(redrawn)
@@ -476,6 +480,7 @@ def called(z, label):
 
 
 # %% tags=["nbval-ignore-output"]
+judged = {}
 for label in (3, 8):
     options = {"least": 80, "n_particles": 200, "fit": small_fit}
     found = kt.condition(codes[prior], chance(label), generator=profile.generator(52), **options)
@@ -498,7 +503,12 @@ for label in (3, 8):
         [ours, floor],
         digits=2,
     )
-    assert called(found.particles, label) > called(redrawn, label) - 0.15 and ours < 1.6 * floor
+    judged[label] = (called(found.particles, label), called(redrawn, label), ours / floor)
+
+# %% tags=["collapsed"]
+# about as often called by their label as real codes, about as near to held-out ones
+for named, named_real, floors in judged.values():
+    assert named > named_real - 0.15 and floors < 1.6
 
 # %% [markdown]
 # The judge knows 599 pictures only, and our pictures are blurred: many an 8 puzzles it. So its verdict stands beside the one on
@@ -633,7 +643,8 @@ plotting.explore(
 # ## References
 #
 # - Xu, Li, Fujisawa, Marzouk, Ishikawa: *Generative Modeling through Spectral Analysis of Koopman Operator*,
-#   arXiv 2512.18837, version 1. KSWGD; conditional sampling is its first open question.
+#   arXiv 2512.18837, version 1. KSWGD; conditional sampling is its first open question. (Version 3 is called *Generative
+#   Modeling through Koopman Spectral Analysis: An Operator-Theoretic Perspective*.)
 # - Kong: *A note on importance sampling using standardized weights*, University of Chicago 1992. The effective sample size.
 # - Neal: *Annealed importance sampling*, Statistics and Computing 11 (2001). Del Moral, Doucet, Jasra: *Sequential Monte Carlo
 #   samplers*, J. R. Stat. Soc. B 68 (2006). Tempering.
