@@ -507,8 +507,8 @@ assert all(0.2 < share < 0.6 for share in escaped.values())
 # </details>
 # <details><summary>the more modes, the shorter</summary>
 #
-# Right. Read the $\alpha$ of the paper's step bound $h<1/\alpha$ as the fastest rate at which moments decay, the largest eigenvalue of $M$ in units of the energies (lesson 05): then no explicit step overshoots. It is
-# 1 at equilibrium; far from it it grows with every steep function that is kept, and changes while the particles move.
+# Right. Read the $\alpha$ of the paper's step bound $h<1/\alpha$ as the fastest rate at which moments decay, the largest eigenvalue of $M$ in units of the energies (lesson 05): then, to first order, no explicit step overshoots *at this place*. It is
+# 1 at equilibrium, grows with every steep function kept, and changes while particles move: with three modes a run breaks at 1.6, though $1/\alpha$ is 4.1 in the corner.
 #
 # </details>
 
@@ -584,7 +584,9 @@ floor_of_error = measured["exact modes"][-1][1]
 kc.show("relative squared error of the velocity with 100 exact modes", f"{floor_of_error:.0e}")
 fastest = [fastest_rate(r, corner[:200]) for r in kept]
 kc.show(f"1 / alpha in the corner with {kept} modes", [1 / a for a in fastest], digits=2)
+# with 15 and 70 modes a run bears what 1 / alpha allows in the corner; with 3 it breaks below that
 assert all(1 / a < h for a, h in zip(fastest[1:], breaks["paper, from the corner"][1:]))
+assert 1 / fastest[0] > breaks["paper, from the corner"][0]
 assert floor_of_error < 0.01 and min(breaks["damped, from the corner"]) > 1.7
 assert breaks["paper, at equilibrium"] == [2.1] * 3 and breaks["paper, from the corner"][-1] < 0.6
 
@@ -674,6 +676,8 @@ for name, damping, noise in (
     sw2, kl, _ = (metric(run.final) for metric in metrics.values())
     notes[name] = f"KL {kl:.2f}, spacing {spacing(run.final):.0%}"
     kc.show(f"{name:15}", f"energy {run.energy[-1]:.0e}, SW2 {sw2:.2f}, {notes[name]}")
+
+# %% tags=["collapsed"]
 alt = """Particles after 120 steps from a broad start, beside an exact sample. Without noise they
 cling to a few lines and spots; with noise, in either metric, they fill the wells like the exact
 sample."""
@@ -823,7 +827,7 @@ plotting.explore(
 # | the spectrum of data replaces potential and score | yes | **held** | lesson 05 |
 # | time series will do | yes | **held**, up to the film's own shares | side road on time series |
 # | static data by a kernel density estimate | | **nearly** (KL above the floor), and not needed: samples alone give the generator | the same; lesson 05 |
-# | linear convergence at a constant rate | yes | **near equilibrium only** | lesson 05: 2.1 for stretched data, 0 from one mode |
+# | linear convergence at a constant rate | yes | **near equilibrium only** | lesson 05: 2.1 for stretched data, 0 from one mode; `results/kswgd.md` |
 # | no vanishing gradients | yes | **held against SVGD**, which hardly moves with a fixed step and leaves slowly with adaptive ones; the paper's own flow can stall in ghost wells | "Speed is not progress"; lessons 04, 05 |
 # | multiscale problems | | **held with damping**; the paper's metric does not arrive at $s=100$, and SVGD with adaptive steps does | "Stiffness" |
 # | faster than other methods | yes | **in steps and score evaluations**; in seconds ULA with the true score is ahead at $\beta=4$ | "Stiffness"; `results/particles.md` |
@@ -904,16 +908,9 @@ for name, (x, y) in films.items():
         f"wrong share of the data {shares[name][0]:.3f}, of the particles {shares[name][1]:.3f}; "
         f"SW2 {metrics['sliced W2'](z):.2f}, KL {metrics['histogram KL'](z):.2f}",
     )
-    assert abs(shares[name][0] - shares[name][1]) < 0.05
 kc.show(
     "noise floor  ", ", ".join(f"{name} {m:.2f} ± {sd:.2f}" for name, (m, sd) in floors.items())
 )
-sw_floor, kl_floor = (floors[name][0] for name in ("sliced W2", "histogram KL"))
-assert metrics["histogram KL"](arrived["KDE step"]) > 1.2 * kl_floor
-assert all(
-    metrics["sliced W2"](arrived[name]) < 1.3 * sw_floor for name in ("4,000 walkers", "KDE step")
-)
-assert shares["1 walker"][1] > 0.1 > 0.05 > shares["4,000 walkers"][1]
 notes = {name: f"wrong share {share[1]:.0%}" for name, share in shares.items()}
 
 # %% tags=["collapsed"]
@@ -921,6 +918,13 @@ alt = """Particles from three films beside an exact sample. From one walker's fi
 unevenly filled; from 40 less so; from 4,000 evenly."""
 panels = {name: arrived[name] for name in list(films)[:3]}
 plotting.compare(panels, reference, BOX, log_prob=well.log_prob, notes=notes, alt=alt)
+sw_floor, kl_floor = (floors[name][0] for name in ("sliced W2", "histogram KL"))
+assert all(abs(of_data - of_particles) < 0.05 for of_data, of_particles in shares.values())
+assert metrics["histogram KL"](arrived["KDE step"]) > 1.2 * kl_floor
+assert all(
+    metrics["sliced W2"](arrived[name]) < 1.3 * sw_floor for name in ("4,000 walkers", "KDE step")
+)
+assert shares["1 walker"][1] > 0.1 > 0.05 > shares["4,000 walkers"][1]
 
 # %% [markdown]
 # The note under each panel is the shares' TV, (3); the scores of all four are above. Below the floor of independent samples lies what is *even*: KSWGD's particles match the moments of the data, which is good for averages and no better law (lesson 05). A film is worth its
@@ -1044,7 +1048,7 @@ assert default < 1.3 * low_floor[0]
 # - Depth costs Langevin dynamics $e^{\beta}$, stiffness a factor $s$; adaptive steps let SVGD bear stiffness, and leave a well slowly. KSWGD pays for both with the resolution of its dictionary. Where the stiff direction is known, rescaling is free.
 # - KSWGD reproduces the shares of its data, right or wrong. A film is worth its crossings.
 # - Mean speed is no progress: it is low on arrival, and when stuck.
-# - $r$ modes give the share $1-\varepsilon_r$ of the full decay. The variance of the data stays, and without damping the stable step shrinks like $1/\alpha$, the inverse of the fastest rate.
+# - $r$ modes give the share $1-\varepsilon_r$ of the full decay. The variance of the data stays, and without damping the stable step shrinks as the fastest rate $\alpha$ grows.
 # - Energy and sliced W2 do not see clumps; spacing and histogram KL do. Tiny rates blow up; limiter and damping hold them.
 #
 # ## References
