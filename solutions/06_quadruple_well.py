@@ -153,6 +153,9 @@ for k in (3, 4, 5, 6):
     ring_psi = kt.MultiScale.from_data(x, (100, 30, 10), generator=profile.generator(6))
     counted.append(1 + slow_modes(kt.GeneratorEDMD(ring_psi).fit(x).spectrum(12).rates))
     kc.show(f"a ring of {k} modes has as many as data say", counted[-1])
+
+# %% tags=["collapsed"]
+# data tell the number of modes, asserted
 assert counted == [3, 4, 5, 6]
 
 # %% [markdown]
@@ -209,6 +212,12 @@ uneven = torch.cat([uneven, data[(data < 0).all(1)][:250]])
 uneven_psi = kt.MultiScale.from_data(uneven, (100, 30, 10), generator=profile.generator(7))
 uneven_spectrum = kt.GeneratorEDMD(uneven_psi).fit(uneven).spectrum()
 run = kt.run_particles(kt.KSWGD(uneven_spectrum), corner, generator=profile.generator(8))
+wrong = {}
+for name, x in {"data": uneven, "particles": run.final}.items():
+    wrong[name] = float(wrong_share(kt.mode_weights(x, well.modes), well.mode_weights))
+    kc.show(f"wrong share of the {name}", wrong[name], digits=1)
+
+# %% tags=["collapsed"]
 plotting.film_strip(
     run.particles,
     [0, 5, 10, 60],
@@ -217,10 +226,7 @@ plotting.film_strip(
     alt="Four moments: particles leave the lower left corner for all four wells, and more than "
     "half of them stay.",
 )
-for name, x in {"data": uneven, "particles": run.final}.items():
-    share = float(wrong_share(kt.mode_weights(x, well.modes), well.mode_weights))
-    kc.show(f"wrong share of the {name}", share, digits=1)
-    assert 0.2 < share < 0.4
+assert all(0.2 < share < 0.4 for share in wrong.values())
 
 # %% [markdown]
 # ## L06-E4 A noise floor
@@ -307,8 +313,8 @@ ax.minorticks_off()
 ax.legend()
 plotting.finish(
     fig,
-    "The noise floor of sliced W2 with its spread falls like one over the root of the number "
-    "of points.",
+    "The noise floor of sliced W2 with its spread falls with the number of points, a little more "
+    "slowly than one over their root.",
 )
 assert mean[-1] < 0.5 * mean[0]
 
@@ -386,7 +392,7 @@ enough, blind = (
     sufficient_rank(ranks, sw2, kl, 1.0, 1.0),
     sufficient_rank(ranks, sw2, 0 * kl, 1.0, 1.0),
 )
-assert enough in ranks and enough > blind and enough >= 40
+kc.show("smallest sufficient rank, by both and by sliced W2 alone", [enough, blind])
 
 # %% tags=["collapsed"]
 plotting.curves(
@@ -399,6 +405,7 @@ plotting.curves(
     alt="Two distances in units of their floors against the number of modes: sliced W2 is at the "
     "floor with fewer modes than histogram KL, which starts at more than ten floors.",
 )
+assert enough in ranks and enough > blind and enough >= 40
 
 # %% [markdown]
 # ## L06-E6 The error at equal seconds
@@ -470,4 +477,7 @@ for name, record in race.items():
         f"{name:15} after equal seconds",
         f"SW2 {float(error_at(budget, *record)):.2f}, floor {mean:.2f} ± {sd:.2f}",
     )
+
+# %% tags=["collapsed"]
+# within its budget KSWGD has arrived, asserted
 assert float(error_at(budget, *race["KSWGD"])) < mean + 2 * sd
