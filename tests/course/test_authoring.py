@@ -61,11 +61,13 @@ show("a step from one", step(1))
 
 # %% tags=["nbval-ignore-output"]
 print("at no fixed time")
+
+# %% tags=["collapsed"]
+from ipywidgets import interact
 assert step(2) == 3
 
 # %% tags=["nbval-ignore-output", "widget"]
 import matplotlib.pyplot as plt
-from ipywidgets import interact
 def draw(a=1.0):
     plt.figure(figsize=(1, 1))
     plt.plot([0, a])
@@ -168,6 +170,8 @@ FAULTS = [
     ("notebooks", 'show("a step from one", step(1))', "display(step(1))", "shown-value"),
     ("notebooks", "assert step(2) == 3", "step(2)", "ignored-output"),
     ("notebooks", '["nbval-ignore-output", "widget"]', '["widget"]', "ignored-output"),
+    ("notebooks", 'tags=["collapsed"]\nfrom', 'tags=["nbval-ignore-output"]\nfrom', "proof-aside"),
+    ("notebooks", "    plt.show()\n", "    plt.show()\nwidest = 1.0\n", "folded-drawing"),
     ("notebooks", 'print("at', "\n" * 30 + 'print("at', "size"),
     ("notebooks", 'setup("05")', 'setup("04")', "setup-cell"),
     ("notebooks", "setup = show = print", "import os\nimport re\nsetup = show = print", "setup-cell"),
