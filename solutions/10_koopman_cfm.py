@@ -85,7 +85,7 @@ residual = check("L10-E1", residual)
 #
 # *Go further.* Read the residual out: for a mode sum, $C\mathcal Lz$ is the teacher's velocity. Check it.
 
-# %%
+# %% tags=["collapsed"]
 clock = torch.linspace(0, 1, 11)
 states = teacher.trajectory(x0, clock).float()
 sizes = {"by consistency": consistent.lifting, "by coefficients": student.lifting}
@@ -153,7 +153,7 @@ state = check("L10-E2", state)
 #
 # *Go further.* Let `tau` run on to 1.3. What does the student say about a time that nobody taught it?
 
-# %%
+# %% tags=["collapsed"]
 lifting = student.lifting
 p, u, (a,), (b,) = (
     part if part.ndim == 2 else part.transpose(0, 1)
@@ -161,6 +161,8 @@ p, u, (a,), (b,) = (
 )
 alpha, beta = lifting.growth.item(), lifting.frequency.item()
 mine = torch.stack([state(p, u, a, b, alpha, beta, float(t)) for t in times])
+off = (mine[-1] - student.transport(x0)).abs().max()
+kc.show("largest difference from the package at t = 1, to four places", f"{off:.4f}")
 plotting.films(
     {"teacher": teacher.trajectory(x0, times), "your formula": mine},
     times,
@@ -169,7 +171,7 @@ plotting.films(
     alt="Teacher above, the formula below, at five moments: both rows go from a round cloud to "
     "two moons.",
 )
-kc.show("is the package's", bool(torch.allclose(mine[-1], student.transport(x0), atol=1e-4)))
+assert torch.allclose(mine[-1], student.transport(x0), atol=1e-4)  # it is the package's
 
 # %% [markdown]
 # ## L10-E3 A straight flow is a Jordan block
@@ -221,7 +223,7 @@ straight_generator = check("L10-E3", straight_generator)
 #
 # *Go further.* Add $\dot v$ as a third observable, with $\ddot v=0$. Which solver is that?
 
-# %%
+# %% tags=["collapsed"]
 reference = kt.moons.sample(8000, profile.generator(2))
 leap = torch.matrix_exp(straight_generator(x0))
 samples = {}
@@ -289,7 +291,7 @@ invert = check("L10-E4", invert)
 # *Go further.* Move one data point off its arc and invert it. How far does its noise lie from the others?
 
 
-# %%
+# %% tags=["collapsed"]
 def with_state_first(x, t):
     _, u, a, b = lifting.split(lifting.lift(x.float(), t.float()))
     return torch.cat([x, u, a[:, 0], b[:, 0]], dim=1).to(x)
@@ -299,6 +301,9 @@ rows = [[0, 1, alpha, beta], [0, 0, 0, 0], [0, 0, alpha, beta], [0, 0, -beta, al
 L = torch.kron(torch.tensor(rows, dtype=profile.dtype), torch.eye(2, dtype=profile.dtype))
 data = kt.moons.sample(500, profile.generator(3))
 noise = invert(with_state_first, L, data)
+kc.show(
+    "error of the round trip", (student.transport(noise) - data).square().mean().sqrt(), digits=2
+)
 fig, axes = plotting.new_figure(3, height=3.2)
 for ax, (name, x) in zip(
     axes, {"data": data, "your inverse": noise, "and forwards": student.transport(noise)}.items()
@@ -307,9 +312,6 @@ for ax, (name, x) in zip(
     ax.set_title(name)
 alt = """Data on two moons, the round cloud of noise they came from, and the moons again."""
 plotting.finish(fig, alt)
-kc.show(
-    "error of the round trip", (student.transport(noise) - data).square().mean().sqrt(), digits=2
-)
 
 # %% [markdown]
 # ## L10-E5 A residual that no scale can game
@@ -432,22 +434,21 @@ edited = check("L10-E6", edited)
 #
 # *Go further.* Do the same with `moons-consistency-2`, the same teacher's student with another spectrum. Are "its modes" the same modes?
 
-# %%
+# %% tags=["collapsed"]
 modes = student.modes(x0)
 parts = (modes.position, modes.drift, modes.rates, modes.amplitudes)
 gains = (1.0, 0.75, 0.5, 0.25, 0.0)
+turned = [edited(*parts, torch.tensor([gain], dtype=profile.dtype), 1.0) for gain in gains]
+off = (turned[0] - student.transport(x0)).abs().max()
+kc.show("what a gain of one changes at most, to four places", f"{off:.4f}")
 fig, axes = plotting.new_figure(5, height=2.0)
-for ax, gain in zip(axes, gains):
-    x = edited(*parts, torch.tensor([gain], dtype=profile.dtype), 1.0)
+for ax, gain, x in zip(axes, gains, turned):
     plotting.cloud(ax, x, x0[:, 0], (-3.5, 3.5))
     ax.set_title(f"gain {gain:g}")
 alt = """Samples with the pair's gain falling from one to zero: the moons shrink and curl up into a
 small round cloud."""
 plotting.finish(fig, alt)
-kc.show(
-    "gain one changes nothing",
-    bool(torch.allclose(edited(*parts, torch.ones(1), 1.0), student.transport(x0), atol=1e-4)),
-)
+assert torch.allclose(turned[0], student.transport(x0), atol=1e-4)  # a gain of one changes nothing
 
 # %% [markdown]
 # ## L10-E7 The target of MeanFlow
@@ -468,7 +469,7 @@ kc.show(
 # *It must hold that* the mean velocity of a Gaussian flow, which is known in closed form, is its own target; and that the target of an interval without
 # length is $v$.
 #
-# *Go further.* The cell below draws the pairs that pass through one point. Draw any pairs, and train a small network on such targets.
+# *Go further.* The folded cell below draws the pairs that pass through one point. Draw any pairs, and train a small network on such targets.
 
 
 # %%
@@ -505,7 +506,7 @@ meanflow_target = check("L10-E7", meanflow_target)
 #
 # </details>
 
-# %%
+# %% tags=["collapsed"]
 # A flow to one Gaussian, whose mean velocity is known. With its own velocity each target is u.
 # A training without a teacher knows pairs alone, and takes x1 - x0 for v: single targets scatter,
 # and their mean over the pairs that pass through a point is u again.
@@ -534,4 +535,5 @@ own = kt.GaussianFlow([0.0], [[spread**2]]).velocity(point, s)
 by_flow = meanflow_target(exact, point, *(clock[:1] for clock in clocks), own)
 kc.show("u, its target with the flow's own velocity", [u, by_flow.item()], digits=3)
 kc.show("targets of pairs: mean, standard deviation", [targets.mean(), targets.std()], digits=2)
+# u is its own target, and the mean of the targets of pairs
 assert abs(by_flow.item() - u) < 1e-6 and abs(targets.mean() - u) < 0.05
