@@ -171,10 +171,11 @@ floor = kt.noise_floor(
 )
 kc.show("SW2 of the noise; of exact samples, mean and sd", [distance(noise), *floor], digits=2)
 linear, trigonometric = kt.LinearInterpolant(2), kt.TrigonometricInterpolant(2)
-for family, goal in ((linear, 0 * noise), (trigonometric, noise)):
+first_steps = []
+for family in (linear, trigonometric):
     one = noise + kt.optimal_field(family, noise, 0.0, data).velocity
+    first_steps.append(one)
     kc.show(f"{type(family).__name__:24}, one step: SW2", distance(one), digits=2)
-    assert (one - goal).norm() < 0.02 * noise.norm()  # but for the mean of the data, nearly zero
 
 # %% [markdown]
 # Between the ends schedules differ. Let $c=a+b$ and $\tau=b/c$. Then $a\,x_0+b\,x_1=
@@ -207,15 +208,12 @@ true_end = flows["straight"].transport(noise, solver="rk4", steps=50)
 # %%
 marks, budget = {}, (1, 2, 4, 8, 16)
 for name, way in same_map.items():
-    assert (way.transport(noise, solver="rk4", steps=50) - true_end).norm() < 0.02 * true_end.norm()
     S = kt.straightness(way, noise[:300]).deviation
     steps = [distance(way.transport(noise, solver="euler", steps=k)) for k in budget]
     kc.show(f"{name:13} S; SW2 at 1, 2, 4, 8, 16 Euler steps", [S, *steps], digits=2)
     marks[name] = torch.tensor([S, *steps])
 kc.show("their common end; the noise", [distance(true_end), distance(noise)], digits=2)
 straight, cosine = marks["linear"], marks["trigonometric"]
-assert abs(cosine[3] - straight[5]) < floor[1] and 0.2 < cosine[0] / straight[0] < 0.3
-assert 2.5 < straight[0] < 3.1
 
 # %% [markdown]
 # $S$ falls to about a quarter, and four trigonometric steps do what sixteen linear ones do, with the same network. A quarter of
@@ -254,6 +252,13 @@ for name, solver, nfe in eight:
     kc.show(f"{name:13} {solver:8} {nfe} evaluations: SW2, error to the true end", told, digits=2)
 
 # %% tags=["collapsed"]
+# what the text says of one step, of one map, and of both solvers
+for one, goal in zip(first_steps, (0 * noise, noise)):
+    assert (one - goal).norm() < 0.02 * noise.norm()  # but for the mean of the data, nearly zero
+for way in same_map.values():
+    assert (way.transport(noise, solver="rk4", steps=50) - true_end).norm() < 0.02 * true_end.norm()
+assert abs(cosine[3] - straight[5]) < floor[1] and 0.2 < cosine[0] / straight[0] < 0.3
+assert 2.5 < straight[0] < 3.1
 lin, trig = (eight[name, "midpoint", 8] for name in ("linear", "trigonometric"))
 assert (lin < 0.4 * eight["linear", "euler", 8]).all()  # midpoint mends the linear flow ...
 assert lin[1] < min(eight["trigonometric", "euler", 8][1], 1.1 * trig[1])  # ... and the lead
@@ -277,8 +282,6 @@ same_map["learned"] = way = Rescheduled(flows["straight"], schedules["learned"])
 S = kt.straightness(way, noise[:300]).deviation
 steps = [distance(way.transport(noise, solver="euler", steps=k)) for k in budget]
 kc.show("learned S; SW2 at 1, 2, 4, 8, 16 Euler steps", [S, *steps], digits=2)
-assert 0.15 < S / straight[0] < 0.4
-assert cosine[3] < steps[2] < 1.1 * straight[4]  # half of the linear steps
 
 # %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.1)
@@ -294,6 +297,8 @@ alt = """Sixteen paths of one trained network under three schedules, from the sa
 same ends. Under the linear one they run inwards and four Euler steps, dashed, miss the ends; under
 the other two they bend less and the steps come closer."""
 plotting.finish(fig, alt)
+assert 0.15 < S / straight[0] < 0.4
+assert cosine[3] < steps[2] < 1.1 * straight[4]  # half of the linear steps
 
 # %% [markdown]
 # The descent works: about a quarter of the linear $S$, simulation-free. But its four Euler steps are
@@ -392,8 +397,6 @@ for name, (a, b) in ways.items():
         "the paths cross": cross,
         "the flow bends": size * slope(slope(size)),
     }
-    assert torch.allclose(bend + cross, terms[name]["the flow bends"], atol=2e-3)  # equation (5)
-assert terms["optimal"]["the flow bends"].abs().max() < 1e-4
 
 # %% tags=["collapsed"]
 quantiles = torch.special.ndtri((torch.arange(6, dtype=profile.dtype) + 0.5) / 6)
@@ -424,6 +427,10 @@ plotting.finish(
     "lines for the optimal one, whose paths bend. Below: the terms of the identity; in the "
     "optimal case bend and crossing cancel.",
 )
+for told in terms.values():  # equation (5)
+    both = told["the paths bend"] + told["the paths cross"]
+    assert torch.allclose(both, told["the flow bends"], atol=2e-3)
+assert terms["optimal"]["the flow bends"].abs().max() < 1e-4
 
 # %% [markdown]
 # ## A straight flow is a Koopman model
@@ -435,7 +442,13 @@ plotting.finish(
 # %%
 L = torch.kron(torch.tensor([[0.0, 1.0], [0.0, 0.0]]), torch.eye(2)).to(noise)
 lifted = torch.cat([noise, (s - 1) * noise], dim=1)  # x and v of the optimal flow at t = 0
-assert torch.allclose((lifted @ torch.matrix_exp(L).T)[:, :2], s * noise)  # one exact step to t = 1
+exactly = (lifted @ torch.matrix_exp(L).T)[:, :2]  # one step of that model, to t = 1
+kc.show("x of three points by one step", exactly[:3, 0], digits=2)
+kc.show("... and by the flow, s times their noise", s * noise[:3, 0], digits=2)
+
+# %% tags=["collapsed"]
+# one Euler step of the straight flow is exact
+assert torch.allclose(exactly, s * noise)
 
 # %% [markdown]
 # ## Charts: the same turn, seen through a map
@@ -458,7 +471,6 @@ for name, way in flows.items():
     one = way.transport(noise, solver="euler", steps=1)
     marks[name] = kt.straightness(way, noise[:500]).deviation, distance(one)
     kc.show(f"{name:8} paths: S; SW2 after one Euler step of the flow", marks[name], digits=2)
-assert marks["bent"][0] < marks["straight"][0] / 5 and marks["bent"][1] < marks["straight"][1] / 4
 
 # %% tags=["collapsed"]
 panels = {
@@ -489,6 +501,7 @@ kc.show(
     [kt.sliced_wasserstein2(latent, noise), round_floor[0]],
     digits=2,
 )
+assert marks["bent"][0] < marks["straight"][0] / 5 and marks["bent"][1] < marks["straight"][1] / 4
 
 # %% [markdown]
 # $S$ falls to about a seventh. Not to zero: $T$ is smooth and leaves a haze where it should tear the cloud in two; clearing it is left to the end.
@@ -541,8 +554,6 @@ kc.show(
     digits=2,
 )
 print(*told[64].report())
-assert abs(truth - 7.5) < 0.05 and max(objective) == objective[3] > 2 * truth
-assert objective[0] > 5 and objective[-1] < 0.01 and ess[0] > 50 and max(ess[3:]) < 1.1
 
 # %% tags=["collapsed"]
 fig, axes = plotting.new_figure(2, height=2.8)
@@ -561,6 +572,8 @@ alt = """Left: the effective sample size falls from over a hundred in two dimens
 sixteen on. Right: the objective per dimension, true value constant, is overestimated sevenfold in
 sixteen dimensions and zero from thirty-two on."""
 plotting.finish(fig, alt)
+assert abs(truth - 7.5) < 0.05 and max(objective) == objective[3] > 2 * truth
+assert objective[0] > 5 and objective[-1] < 0.01 and ess[0] > 50 and max(ess[3:]) < 1.1
 
 # %% [markdown]
 # So a small objective proves nothing; ask for the effective sample size, at least 20, and for $S$ of the fitted flow. `kt.straighten` prints both kinds of
@@ -647,6 +660,9 @@ for name, way in {"bent, live": live, "student of lesson 10": kc.shipped("moons-
     marks[name] = kt.straightness(way, noise[:500]).deviation, distance(one)
 for name in (*flows, "bent, live", "student of lesson 10"):
     kc.show(f"{name:20} S; SW2 after one Euler step", marks[name], digits=2)
+
+# %% tags=["collapsed"]
+# what the text says of the turn, of the crossing and of the flow trained live
 A = {name: rows[0] for name, rows in found.items()}
 assert A["convex chart"][:3].mean() < A["trigonometric"][:3].mean() / 10
 assert min(rows[3] for rows in A.values()) > 10  # late, all fields turn
@@ -855,6 +871,9 @@ for name, scores in again.items():
     kc.show(
         f"{name:20} SW2 at one step: mean, sd", [again[name].mean(), again[name].std()], digits=2
     )
+
+# %% tags=["collapsed"]
+# level with exact samples; then local pairs, then OT-CFM
 exactly, ours, local, ot = (scores.mean() for scores in again.values())
 assert (
     abs(ours - exactly) < again["exact samples"].std() / 2
@@ -981,7 +1000,7 @@ assert (told[True] - counted).abs().max() < 0.15 < 0.8 < (told[False] - counted)
 # %% [markdown]
 # Is it the determinant, then, that limits the paper's maps? No: they are steps of **Glow**, for pictures. Scale each channel, mix the channels of a pixel by two
 # triangular matrices, then scale and shift half of them by a network that sees the other half, $x_1$ and $t$: that runs backwards as easily as forwards, and
-# its log-determinant is a sum of numbers at hand. The cell checks both on pictures of $4\times4$ pixels against a Jacobian by automatic differentiation. Then
+# its log-determinant is a sum of numbers at hand. The cells check both on pictures of $4\times4$ pixels against a Jacobian by automatic differentiation. Then
 # two more failures that the package names: a family whose determinant was forgotten, and a turning chart that is fed noise other than $N(0,I)$,
 # the only law that a rotation leaves alone.
 
@@ -998,12 +1017,16 @@ for parameter in glow.parameters():
 grain, pictures = torch.randn(2, 3, 16, dtype=profile.dtype, generator=stream)
 back, logdet = glow.inverse(halfway := glow.value(grain, pictures, 0.5), pictures, 0.5)
 jacobian = torch.func.jacrev(lambda x: glow.inverse(x[None], pictures[:1], 0.5)[0][0])(halfway[0])
-assert torch.allclose(back, grain) and torch.allclose(logdet[0], jacobian.slogdet().logabsdet)
 kc.show(
     "Glow: log-determinants for three pictures, that of straight paths",
     [*logdet, 16 * torch.tensor(2.0).log()],
     2,
 )
+kc.show("the first one by its Jacobian", jacobian.slogdet().logabsdet, 2)
+
+# %% tags=["collapsed"]
+# Glow runs backwards, and its log-determinant is that of its Jacobian
+assert torch.allclose(back, grain) and torch.allclose(logdet[0], jacobian.slogdet().logabsdet)
 
 
 # %%
