@@ -651,7 +651,7 @@ assert failures["free, four losses"].mid > 0.2
 # The first is a dot with the smallest loss of all. The second makes two moons, at a tenth of the mode sum's loss. But
 # its residual is larger than $Lz$ itself, and its path is as wrong as that of end points only.
 #
-# <details><summary>this mode sum was shown the path; what does one that was not?</summary>
+# <details><summary>this mode sum was shown the path; and one that was not?</summary>
 #
 # The path is among its weights above; the four losses have no path term. Like stands beside like on `results/koopman-cfm.md`, under *the
 # paper's training*: there a mode sum of consistency and end points alone errs by 0.044 half way (*paper*; with one pair by 0.047),
