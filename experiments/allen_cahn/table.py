@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from experiments.allen_cahn.rows import RIVALS, bill, fields, growth, kept
@@ -55,6 +56,9 @@ def verdict(cite: Cite) -> tuple[str, ...]:
     def batches(points: int, start: str) -> float:
         return cite(f"bill.{points}-points", f"batches to pay, from {start}")
 
+    def after(points: int, start: str) -> str:
+        return f"after {batches(points, start):.0f}" if math.isfinite(batches(points, start)) else "never"
+
     return (
         f"**From one phase it gets where others do not in its time.** KSWGD ends at "
         f"{floors('KSWGD, damped'):.2f} noise floors; in the same seconds the equation itself is at "
@@ -64,9 +68,9 @@ def verdict(cite: Cite) -> tuple[str, ...]:
         f"{floors('training fields', 'zero'):.2f} floors, KSWGD from zero {floors('KSWGD, damped', 'zero'):.2f}, a "
         f"random 800 of the fields {floors('training fields, redrawn', 'zero'):.2f}; from zero the equation is there "
         f"in {cite('grid-64.the-equation-settled.zero', 'CPU s'):.1f} seconds itself.",
-        f"**The whole bill** (data, fit, transport) is paid from one phase after {batches(64, 'one phase'):.0f} "
-        f"batches of 800 fields on 64 points and {batches(256, 'one phase'):.0f} on 256; from zero after "
-        f"{batches(256, 'zero'):.0f} on 256 points, and on 64 never. Eight coordinates keep "
+        f"**The whole bill** (data, fit, transport) is paid from one phase {after(64, 'one phase')} batches of 800 "
+        f"fields on 64 points and {after(256, 'one phase')} on 256; from zero {after(64, 'zero')} on 64 points and "
+        f"{after(256, 'zero')} on 256. Eight coordinates keep "
         f"{100 * cite('coordinates.64-points', 'second moment kept'):.0f} % of the fields' second moment, and "
         f"{cite('coordinates.64-points', 'kinks seen'):.1f} of {cite('coordinates.64-points', 'kinks'):.1f} kinks.",
     )
