@@ -248,8 +248,8 @@ plotting.finish(
 
 # %% [markdown]
 # ULA misses for a reason that weights avoid: the score of a kernel estimate is too flat, since the kernel blurs the prior, and it
-# needs steps to cross between wells. Given KSWGD's CPU seconds it comes to 0.05 to 0.07 on the well, and with the prior's *true* score to
-# the floor, like KSWGD (`results/conditional.md`). What KSWGD does *not* do is beat the weighted data. It carries particles to them.
+# needs steps to cross between wells. Given KSWGD's CPU seconds it comes to 0.06 to 0.12 on the well, two to five
+# floors, and with the prior's *true* score to the floor, like KSWGD's law (`results/conditional.md`). What KSWGD does *not* do is beat the weighted data. It carries particles to them.
 #
 # Sliced $W_2$ is one opinion. A second one: the Kullback-Leibler divergence of a histogram of 24 x 24 cells from the exact law, where that
 # is wider than a cell. It punishes clumps and holes.

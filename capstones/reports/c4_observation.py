@@ -215,7 +215,7 @@ assert len(sizes) == len(ERRORS)
 #
 # ## What failed
 #
-# - *I expected ULA to be behind*, as it is in `results/conditional.md` with an estimated score (1.6 and 2.1 floors). It stays at 0.9 to 1.0 however precise the
+# - *I expected ULA to be behind*, as it is in `results/conditional.md` with an estimated score (1.7 to 5 floors). It stays at 0.9 to 1.0 however precise the
 #   mast is. Two reasons that one could test: my prior is two broad Gaussians, which a kernel density hardly blurs, while the wells there are narrow;
 #   and ULA is told the slope of the likelihood, which KSWGD never needs. Where the forward map has no derivative the order may turn.
 # - *Half of my expectation about floors.* With 670 effective samples KSWGD was at 1.3 floors in the median, and at 1.6 on one seed.
