@@ -316,8 +316,9 @@ def curves(
         ax.set_yscale("log")
     if len(ys) + (floor is not None) > 1:
         ax.legend()
-        if _covered(fig):  # also the best place inside lies over data: beside the axes nothing does
-            ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        if _covered(fig):  # also the best place inside lies over data: beside the axes nothing does, given room
+            legend = ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+            fig.set_figwidth(ONE_COLUMN + legend.get_window_extent().width / fig.dpi)
     finish(fig, alt)
 
 
