@@ -207,7 +207,6 @@ errors = torch.stack([(rate / well.exact_rates(1) - 1).square().mean().sqrt() fo
 kc.show("OU: mean of 20, exact 1, 2, 3", ou_rates.mean(0), 2)
 kc.show("well: mean of 20", well_rates.mean(0), 2)
 kc.show("well: exact     ", well.exact_rates(4), 2)
-assert ((well_rates.mean(0) / well.exact_rates(4) - 1).abs() < 0.1).all()
 
 # %% tags=["collapsed"]
 fig, axes = plotting.new_figure(3, height=3.2)
@@ -301,6 +300,7 @@ plotting.finish(
 )
 measured = (today * tomorrow).mean(0) / today.square().mean(0)
 assert (measured - torch.exp(-lag * spectrum.rates)).abs().max() < 0.05
+assert ((well_rates.mean(0) / well.exact_rates(4) - 1).abs() < 0.1).all()  # of 20 data sets
 
 # %% [markdown]
 # ## Which lag?
@@ -438,17 +438,20 @@ x = cold.sample(30_000, profile.generator(8))
 theirs = physicist(x, profile.generator(9))
 ours = kt.langevin_trajectory(
     cold, x, n_steps=n_steps, dt=h / beta, generator=profile.generator(9)
-)[-1]
-assert torch.allclose(theirs, ours)  # the same paths ...
+)[-1]  # the same paths, under other times
 their_spectrum = kt.EDMD(bumps, lag=n_steps * h).fit(x, theirs).spectrum(2)
 our_spectrum = kt.EDMD(bumps, lag=n_steps * h / beta).fit(x, ours).spectrum(2)
-assert torch.allclose(our_spectrum.rates, beta * their_spectrum.rates)  # ... under other times
 for name, fitted, factor in (("ours     ", our_spectrum, 1.0), ("physicist", their_spectrum, beta)):
     exact = factor / float(cold.exact_rates(1))
     kc.show(f"{name} relaxation time, exact", [float(fitted.implied_timescales[0]), exact], 2)
 kc.show("e^beta / 1.80, the physicist's estimate", math.exp(beta) / 1.80, 2)
 ratios = [float(s.energies[0] / s.rates[0]) for s in (our_spectrum, their_spectrum)]
 kc.show("energy / rate, exact 1 and beta = 4", ratios, 2)
+
+# %% tags=["collapsed"]
+# one step of theirs is one of ours: the same paths, rates and energies over rates apart by beta
+assert torch.allclose(theirs, ours)
+assert torch.allclose(our_spectrum.rates, beta * their_spectrum.rates)
 assert abs(ratios[1] / ratios[0] - beta) < 1e-6 and abs(ratios[0] - 1) < 0.3
 
 # %% [markdown]
@@ -491,7 +494,6 @@ turned = kt.EDMD(kt.Hermite(2, 3), lag=lag, reversible=False).fit(x, y).spectrum
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     forced = kt.EDMD(kt.Hermite(2, 3), lag=lag).fit(x, y).spectrum(5)
-assert len(caught) == 1
 print("EDMD(reversible=True) warns:", str(caught[0].message).split(": ")[-1])
 kc.show(
     "complex rates, exact 1 ± 3i, 2, 2 ± 6i",
@@ -500,7 +502,6 @@ kc.show(
 )
 kc.show("forced to be reversible", forced.rates[:3], 2)
 kc.show("predicted for x_1 and x_2", 1 - math.log(abs(math.cos(omega * lag))) / lag, 2)
-assert (turned.rates[:2].imag.abs() - omega).abs().max() < 0.3
 
 # %% tags=["collapsed"]
 exact = [(1, omega), (1, -omega), (2, 0), (2, 2 * omega), (2, -2 * omega)]
@@ -529,6 +530,7 @@ plotting.finish(
     "Rates in the complex plane. Plain EDMD finds conjugate pairs at the exact places; forced to "
     "be real, the rates are wrong.",
 )
+assert len(caught) == 1 and (turned.rates[:2].imag.abs() - omega).abs().max() < 0.3
 
 # %% [markdown]
 # A frequency is known modulo $2\pi/\tau$ only: between two frames a wheel may have turned once more.
@@ -630,6 +632,8 @@ def fit(width, tol):
 # %% tags=["collapsed"]
 def show_eigenvalues(ax, width, tol):
     mu, spurious, _ = fit(width, tol)
+    seen = (torch.view_as_real(mu).abs() <= 2).all(1)  # the others are counted
+    holds, fails = mu[seen & ~spurious], mu[seen & spurious]
     angle = torch.linspace(0, 2 * math.pi, 200)
     ax.plot(angle.cos(), angle.sin(), color=plotting.COLORS["floor"], linewidth=1)
     exact = torch.exp(-BRIEF * torch.cat([torch.zeros(1), well.exact_rates(3)]))
@@ -637,16 +641,10 @@ def show_eigenvalues(ax, width, tol):
         exact, torch.zeros(4), "x", color=plotting.COLORS["reference"], markersize=8, label="exact"
     )
     ax.plot(
-        mu[~spurious].real,
-        mu[~spurious].imag,
-        "o",
-        color=plotting.COLORS["model"],
-        label="holds on fresh pairs",
+        holds.real, holds.imag, "o", color=plotting.COLORS["model"], label="holds on fresh pairs"
     )
-    ax.plot(
-        mu[spurious].real, mu[spurious].imag, "s", color=plotting.COLORS["error"], label="spurious"
-    )
-    outside = int((torch.view_as_real(mu).abs() > 2).any(1).sum())
+    ax.plot(fails.real, fails.imag, "s", color=plotting.COLORS["error"], label="spurious")
+    outside = int((~seen).sum())
     name = f"width {width:g}, " + (f"truncated at {tol:g}" if tol else "not truncated")
     ax.set(
         xlim=(-2, 2),
@@ -669,7 +667,7 @@ def show_eigenvalues(ax, width, tol):
 fig, axes = plotting.new_figure(3, height=3.5)
 for ax, width, tol in zip(axes, (0.2, 1.2, 1.2), (0, 0, 1e-8)):
     show_eigenvalues(ax, width, tol)
-axes[0].legend(loc="lower left", fontsize=8)
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 alt = """Eigenvalues in the plane with the unit circle. Bumps of width 0.2: on the exact ones.
 Width 1.2, not truncated: a swarm of spurious ones, many outside the circle. Width 1.2 truncated:
 on the exact ones again."""
@@ -814,7 +812,7 @@ def draw(width, truncation):
         ylim=(1e-21, 10),
         title="what the data see",
     )
-    b.legend(loc="upper right", fontsize=8)
+    b.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=3, fontsize=8)
     plotting.finish(
         fig,
         f"Left, EDMD's eigenvalues for 25 bumps of width {width:g}, spurious ones red. Right, "
