@@ -141,7 +141,7 @@ profile = kc.setup("03")
 #
 # $$\phi(u)=\frac1\mu\sum_j p_j(u)\,\psi_j . \tag{4}$$
 #
-# **The route of the KSWGD paper** (version 1) estimates a score and simulates one step, so that EDMD can be used on the pairs $(x_j,y_j)$; or **kernel EDMD**, which is EDMD with a Gaussian bump on *every*
+# **The route of the KSWGD paper** (version 1) estimates a score and simulates one step, so that EDMD can be used on **snapshot pairs** (pairs) $(x_j,y_j)$; or **kernel EDMD**, which is EDMD with a Gaussian bump on *every*
 # sample as dictionary, and a small ridge against so many features,
 #
 # $$s_b(u)=\frac{\sum_j p_j(u)\,x_j-u}{b^2},\quad p_j(u)\propto e^{-|u-x_j|^2/2b^2},\qquad y_j=x_j+\tau\,s_b(x_j)+\sqrt{2\tau}\,\xi_j . \tag{5}$$
@@ -413,7 +413,6 @@ mean, error, claim = feynman_kac(values, functions(starts[:, None]), fitted.rate
 gap = ((mean - claim) / error)[1:]
 kc.show("rates", fitted.rates, 2)
 kc.show("median gap in standard errors, modes 1 to 3", gap.abs().flatten(0, 1).median(0).values, 1)
-assert gap.abs().median() < 1.5 and gap.abs().max() < 6
 
 # %% [markdown]
 # And with an exact eigenfunction the gap must be a standard normal variable, nothing less. The Ornstein-Uhlenbeck process
@@ -496,6 +495,10 @@ for name, (function, rate) in claims.items():
     m, e, predicted = feynman_kac(value, function(starts[:, None]), rate, t[8:9])
     worst[name] = float(((m - predicted) / e).abs().max())
     kc.show(f"{name:30} largest gap in standard errors", worst[name], 2)
+
+# %% tags=["collapsed"]
+# the claims of the fit hold within a few errors, every other claim is caught
+assert gap.abs().median() < 1.5 and gap.abs().max() < 6
 assert worst["the fit"] < 4 and min(list(worst.values())[1:]) > 6
 
 # %% [markdown]
@@ -584,6 +587,9 @@ cases = {
 for name, found in cases.items():
     kc.show(f"{name}  rate / exact", found / well.exact_rates(3), 2)
 kc.show("right kernel: energies / rates", walk.energies[:3] / walk.rates[:3], 2)
+
+# %% tags=["collapsed"]
+# another kernel is another clock; energies over rates are one where the clock is ours
 ratio = {name: (found / cases["exp(-d²/4ε), alpha 1/2"]).tolist() for name, found in cases.items()}
 assert (
     abs(ratio["exp(-d²/ε),  alpha 1/2"][0] - 0.25) < 0.03
