@@ -137,12 +137,20 @@ finish(fig, alt)
 #
 # $$ L f = s \cdot \nabla f + \Delta f . \tag{4} $$
 #
+# <details><summary>Where the formula comes from</summary>
+#
+# In a short time $h$ a particle at $x$ moves by $\Delta x = h\,s + \sqrt{2h}\,\xi$, as in (3). Expand $f(x+\Delta x) = f + \nabla f\cdot\Delta x + \frac12\Delta x^\top\nabla^2 f\,\Delta x + \dots$ and
+# average over $\xi$, which has mean zero and the covariance $I$. The first term gives $h\,s\cdot\nabla f$, the second $h\,\mathbb E[\xi^\top\nabla^2 f\,\xi] = h\,\Delta f$, and what is left out is of order $h^2$.
+# So the mean of $f$ changes by $h\,Lf(x)$ if the particle is at $x$, and by $h\,\mathbb E\,(Lf)(X_t)$ on average. Divide by $h$ and let it go to zero.
+#
+# </details>
+#
 # For the targets of this course $-L$ has eigenfunctions $\varphi_k$ with rates $0 = \lambda_0 < \lambda_1 \le \lambda_2 \le \dots$,
-# orthonormal in $L^2(\pi)$, and $\varphi_0 = 1$. Each decays by itself, so that
+# orthonormal for $\langle f,g\rangle_\pi = \mathbb E_\pi[fg]$, $\mathbb E_\pi$ the mean over $\pi$, and $\varphi_0 = 1$. Each decays by itself, so that
 #
 # $$ \mathbb E\,[f(X_t) \mid X_0 = x] \;=\; \underbrace{\mathbb E_\pi f}_{k=0} \;+\; \sum_{k\ge 1} e^{-\lambda_k t}\, \langle f, \varphi_k\rangle_\pi\, \varphi_k(x) . \tag{5} $$
 #
-# The answer in one line: **whatever you measure, what remains of your start dies out like
+# So **whatever you measure, what remains of your start dies out like
 # $e^{-\lambda_1 t}$.** The smallest positive rate $\lambda_1$ is called the **spectral gap**.
 #
 # For the double well $\log \pi = -\beta V$ with $V = (x^2-1)^2$ the barrier is $\beta$, and Kramers' formula of 1940 estimates
@@ -204,7 +212,7 @@ print(run)
 # ## How good is a sample?
 #
 # Back to the three modes in the plane, which hold .5, .3 and .2 of the mass. We start 800 walkers in the left mode and give them 2,000 steps.
-# Are they now a sample of $\pi$? No single number can say so, and we use three:
+# Are they now a sample of $\pi$? No single number says so; we use three:
 #
 # - **sliced W2**: project both samples on many lines, compare the sorted projections, average. It is a *length*: how
 #   far mass has to travel.
@@ -212,13 +220,14 @@ print(run)
 # - **mode weights**: the share of points nearest to each mode, compared by the total variation
 #   $\frac12 \sum_k |p_k - q_k|$, the share of mass in the wrong place.
 #
-# A number alone means nothing: even 800 *exact* samples are not at distance zero. What they score is the **noise floor** (floor), here as mean ± standard deviation
-# of 20 fresh exact samples of that size, and a distance is read beside it.
+# A number alone means nothing: even 800 *exact* samples are not at distance zero. What they score is the **noise floor** (floor), as mean ± standard deviation
+# of 20 fresh exact samples; a distance is read beside it.
 #
-# There is a second floor, and mixing the two up is the most frequent mistake in this trade. Independent samples have lumps and holes by chance. Whoever picks 800 of
+# There is a second floor. Independent samples have lumps and holes by chance. Whoever picks 800 of
 # 8,000 exact samples so that they lie evenly, **thinned by kernel herding** (herded), gets less than the noise floor, the **floor of herded samples** (even floor): the distribution is no
-# better, but averages over these very points are. So ask two questions. **Distributional accuracy** (law): are points drawn from the right distribution? Judge a *random part* of many, beside
+# better, but averages over these very points are. So ask two questions, and never mix them. **Distributional accuracy** (law): are points drawn from the right distribution? Judge a *random part* of many, beside
 # independent samples. **Quadrature quality** (evenness): how right are averages over these points? Judge the points as they are, beside herded ones.
+# The last lines answer both: *as good*, an ordinary exact sample; *even*, lower than nineteen of twenty.
 
 # %%
 from koopteach import (
@@ -229,27 +238,28 @@ from koopteach import (
     sliced_wasserstein2,
     total_variation,
 )
+from koopcourse import judges
 
 n = 800
-reference = trio.sample(4000, profile.generator(2))
+reference = trio.sample(20_000, profile.generator(2))
 exact_weights = mode_weights(reference, trio.modes)
 metrics = {
-    "sliced W2": lambda x: sliced_wasserstein2(x, reference),
+    "sliced W2": lambda x: sliced_wasserstein2(x, reference, n_projections=30),
     "histogram KL": lambda x: kl_histogram(x, trio.log_prob, -4.5, 4.5),
     "weights off by": lambda x: total_variation(mode_weights(x, trio.modes), exact_weights),
 }
-floors = {
-    name: noise_floor(metric, trio.sample, n, generator=profile.generator(3))
-    for name, metric in metrics.items()
-}
+floors, even_floors = {}, {}
+for name, metric in metrics.items():
+    both = judges.floors(metric, trio.sample, n, generator=profile.generator(3))
+    floors[name], even_floors[name] = both.law, both.even
 
 
 # %%
-def report(x):
-    """Each distance of x beside its noise floor."""
+def report(x, floors=floors, called="floor"):
+    """Each distance of x beside its floor."""
     for name, metric in metrics.items():
         mean, sd = floors[name]
-        print(f"  {name:15s} {metric(x):5.2f}   floor {mean:4.2f} ± {sd:4.2f}")
+        print(f"  {name:15s} {metric(x):6.2g}   {called} {mean:.2g} ± {sd:.1g}")
 
 
 print("800 fresh exact samples")
@@ -257,8 +267,22 @@ report(trio.sample(n, profile.generator(14)))
 many = trio.sample(10 * n, profile.generator(15))
 even = many[herd(many, n)]
 print("800 of 8,000 exact samples, herded")
-report(even)
-assert metrics["histogram KL"](even) < 0.7 * floors["histogram KL"][0]
+report(even, even_floors, "even floor")
+verdicts = {}
+for name in ("sliced W2", "histogram KL"):
+    known = {"large": many, "independent": floors[name], "generator": profile.generator(16)}
+    verdicts[name] = judges.verdict(metrics[name], even, trio.sample, **known)
+    show(f"  by {name}", verdicts[name])
+judges.Numbers(verdicts).show()
+
+# %% tags=["collapsed"]
+# herded points score less than the noise floor, at the even floor, and their law is no better
+for name, (mean, sd) in even_floors.items():
+    assert mean < 0.6 * floors[name][0]
+    assert metrics[name](even) < min(mean + 3 * sd, floors[name][0])
+for name, found in verdicts.items():
+    assert found.as_good and found.even and found.floors > 0.9
+    assert found.whole < 0.7 * floors[name][0]
 
 # %%
 from koopcourse.plotting import compare
@@ -310,7 +334,7 @@ compare(
 # </details>
 # <details><summary>there is a best step in between</summary>
 #
-# Right. Each distance has a valley. At its bottom it touches the floor: what bias is left there hides in the noise of 800 points, and more points would show it. Smaller steps *and* more time cure both
+# Right. Each distance has a valley. At its bottom KL lies at the floor and sliced W2 little above it: the bias that is left there nearly hides in the noise of 800 points, and more points would show it. Smaller steps *and* more time cure both
 # failures, and that is the whole price of sampling.
 #
 # </details>
@@ -329,15 +353,17 @@ for ax, name, color, marker in zip(axes, metrics, (COLORS["model"], COLORS["riva
     ax.set_xticks(steps[::2], [f"{h:g}" for h in steps[::2]])
     ax.minorticks_off()
     ax.legend(loc="upper center")
-axes[0].annotate("too short", (0.0115, 0.4), color=COLORS["error"])
+axes[0].annotate("too short", (0.0105, 0.3), color=COLORS["error"])
 axes[0].annotate("too coarse", (0.155, 0.54), color=COLORS["error"])
 alt = """Sliced W2 and histogram KL of ULA after 2,000 steps against the step size, each with its
 noise floor as a grey band. Both curves are valleys: they fall from step 0.01, where the run is too
-short, touch the floor near 0.07 and rise again where the step is too coarse."""
+short, come down to the floor or near it at 0.07 and rise again where the step is too coarse."""
 finish(fig, alt)
 assert min(distances["sliced W2"]) < 0.5 * distances["sliced W2"][0]
 assert min(distances["sliced W2"]) < 0.7 * distances["sliced W2"][-1]
 assert min(distances["histogram KL"]) < 0.7 * distances["histogram KL"][-1]
+for name, most in (("sliced W2", 2.5), ("histogram KL", 1.1)):  # at the bottom, in noise floors
+    assert min(distances[name]) < most * floors[name][0]
 
 # %% [markdown]
 # ### Why not one distance?
@@ -366,14 +392,16 @@ exact = trio.sample(n, profile.generator(14))
 clumped = (exact / 0.5).round() * 0.5
 report(clumped)
 show("different points", len(torch.unique(clumped, dim=0)))
+
+# %% tags=["collapsed"]
 pair = {"moved to a lattice": clumped, "exact sample": exact}
 notes = {
     name: f"sliced W2 {metrics['sliced W2'](x):.2f}, KL {metrics['histogram KL'](x):.2f}"
     for name, x in pair.items()
 }
 alt = """Left, 800 points that sit on the crossings of a coarse lattice, many on each; right, the
-exact sample they were made from, spread evenly. Sliced W2 is nearly the same for both, histogram
-KL is five times larger on the left."""
+exact sample they were made from. By sliced W2 both lie at the floor; histogram KL is five times
+larger on the left."""
 compare(
     {"moved to a lattice": clumped},
     exact,
@@ -677,4 +705,4 @@ assert [run.diverged for run in runs.values()] == [False, False, False, True]
 # - M. Welling and Y. W. Teh (2011). Bayesian learning via stochastic gradient Langevin dynamics. *ICML*. (The same step with a noisy score.)
 # - D. Bakry, I. Gentil and M. Ledoux (2014). *Analysis and Geometry of Markov Diffusion Operators*. Springer. (Generators, and the bound by the curvature.)
 # - S. Chewi, T. Le Gouic, C. Lu, T. Maunu and P. Rigollet (2020). SVGD as a kernelized Wasserstein gradient flow of the chi-squared divergence. *NeurIPS*. (Where dividing by the rates was proposed.)
-# - Y. Xu, F. Li, H. Fujisawa, Y. Marzouk and I. Ishikawa (2025). Generative modeling through spectral analysis of Koopman operator. arXiv:2512.18837, version 1. (The paper that part II of this course is about.)
+# - Y. Xu, F. Li, H. Fujisawa, Y. Marzouk and I. Ishikawa (2025). Generative modeling through spectral analysis of Koopman operator. arXiv:2512.18837, version 1. (The paper that part II of this course is about. Version 3 is called *Generative Modeling through Koopman Spectral Analysis: An Operator-Theoretic Perspective*.)
