@@ -308,7 +308,7 @@ plotting.explore(relax, time=clock, spring=plotting.choices([0.5, 1.0, 2.0], 1.0
 # | herded | thinned by kernel herding | 01 | few points picked from many so that they lie evenly |
 # | pairs | snapshot pairs | 02 | a state and the state a lag later |
 # | stuck | metastable | 01 | in one mode for exponentially long |
-# | damping | regularised metric | 05 | what keeps KSWGD's linear system well-posed far from the target |
+# | damping | regularised metric | 04 | what keeps KSWGD's linear system well-posed far from the target |
 # | limiter | step-size clipping | 05 | the longest move of a particle in one step |
 # | teacher, student | distillation | 10 | a slow model, and a fast one that was trained to do the same |
 # | lift | Koopman embedding | 10 | coordinates in which a flow is linear |

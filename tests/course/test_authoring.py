@@ -188,7 +188,7 @@ FAULTS = [
     ("notebooks", "**Predict** the second", "The second", "predict-prompts"),
     ("notebooks", "**Predict** the second", "The second", "questions"),
     ("notebooks", "Right. Plus.", "Plus.", "questions"),
-    ("notebooks", "(damping)", "", "own-words"),
+    ("notebooks", "(limiter)", "", "own-words"),
     ("notebooks", "30 minutes", "80 minutes", "length"),
     ("notebooks", "## From scratch", "## Side road: back\n#\n# ## From scratch", "side-roads-last"),
     ("notebooks", 'print("at', 'word = "' + "a" * 100 + '"\nprint("at', "narrow-code"),

@@ -38,7 +38,7 @@ GLOSSARY = (
     Word("herded", "thinned by kernel herding", "01", "few points picked from many so that they lie evenly"),
     Word("pairs", "snapshot pairs", "02", "a state and the state a lag later"),
     Word("stuck", "metastable", "01", "in one mode for exponentially long"),
-    Word("damping", "regularised metric", "05", "what keeps KSWGD's linear system well-posed far from the target"),
+    Word("damping", "regularised metric", "04", "what keeps KSWGD's linear system well-posed far from the target"),
     Word("limiter", "step-size clipping", "05", "the longest move of a particle in one step"),
     Word("teacher, student", "distillation", "10", "a slow model, and a fast one that was trained to do the same"),
     Word("lift", "Koopman embedding", "10", "coordinates in which a flow is linear"),

@@ -133,7 +133,8 @@ def _places(ax: Axes) -> np.ndarray:
     lines = [line.get_transform().transform(line.get_xydata()) for line in ax.lines]
     points = [c.get_offset_transform().transform(np.ma.filled(c.get_offsets(), np.nan)) for c in ax.collections]
     places = np.concatenate([np.zeros((0, 2)), *lines, *points])
-    return places[np.isfinite(places).all(axis=1)]
+    low, high = ax.get_window_extent().get_points()
+    return places[((places >= low) & (places <= high)).all(axis=1)]  # what is cut off, and NaN, is not seen
 
 
 def _has_numbers(axis: Axis) -> bool:
