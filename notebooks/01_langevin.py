@@ -227,7 +227,7 @@ print(run)
 # 8,000 exact samples so that they lie evenly, **thinned by kernel herding** (herded), gets less than the noise floor, the **floor of herded samples** (even floor): the distribution is no
 # better, but averages over these very points are. So ask two questions, and never mix them. **Distributional accuracy** (law): are points drawn from the right distribution? Judge a *random part* of many, beside
 # independent samples. **Quadrature quality** (evenness): how right are averages over these points? Judge the points as they are, beside herded ones.
-# The last lines answer both: *as good*, an ordinary exact sample; *even*, lower than nineteen of twenty.
+# Its last lines answer both: *as good*, an ordinary exact sample; *even*, lower than nineteen of twenty.
 
 # %%
 from koopteach import (
@@ -584,7 +584,7 @@ explore(draw, barrier=slider(1.0, 8.0, 1.0, 4.0), time=slider(0.0, 20.0, 0.5, 5.
 # ## What goes wrong
 #
 # A chain that looks converged because it never left: everything looks fine. Six narrow modes on a ring; all walkers start in the one on the right. We run 600 small steps and do what a careful
-# person does: check that the run did not diverge, look at the moments, and compare the second half of the run with the first.
+# person does: check that the run did not diverge, look at the moments, and compare the walkers at the end with those halfway there.
 
 # %%
 ring = GaussianMixture.ring(6, radius=3.0, std=0.3)

@@ -444,7 +444,7 @@ assert rates_along["fresh samples"][0] > 2.5 > 1.6 > rates_along["fresh samples"
 #
 # By (4) a flow can rest where $m\neq0$, if the function $\sum_k (m_k/e_k)\phi_k$ happens to be flat at every particle:
 # many particles then sit in *ghost wells* of that function. The vanishing gradient is back, in another place than
-# before. Below, three settings of step and limiter, the longest move of a particle: 200 steps each, with the same spectrum and
+# before. First, three settings of step and limiter, the longest move of a particle: 200 steps each, with the same spectrum and
 # the fading noise that helped before.
 #
 # Would a finer dictionary help? Ours has kernels around 150, 40 and 12 centres; the package's default has 250, 60 and

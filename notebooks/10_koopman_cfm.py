@@ -659,7 +659,7 @@ assert failures["free, four losses"].mid > 0.2
 #
 # </details>
 #
-# The question above, by hand:
+# The question above, in numbers:
 
 # %% tags=["collapsed"]
 from copy import deepcopy
