@@ -372,7 +372,7 @@ assert stiff["SVGD", 100.0][2] is not None
 
 # %% [markdown]
 # *Rescaled ULA does not notice $s$*: where the stiff axis is known, one division cures it. KSWGD's merit is that nobody has to know. SVGD, told the score and given the best of three steps, bears stiffness, too, in more and
-# dearer steps. The paper's metric does not arrive at $s=100$. Below the grey band lies what is even (lesson 05).
+# dearer steps. The paper's metric does not arrive at $s=100$. Evenness helps KSWGD below the grey band (lesson 05).
 #
 # From one corner the second barrier, $s$ times as high, has to be crossed, too: at $s=10$ ULA would wait for $1/l'_1\approx1/(18\,e^{-10})$, more than a thousand units of time, which no rescaling shortens.
 
@@ -481,17 +481,17 @@ for step in (0.03, 0.1, 0.3):
     escaped[step] = 1 - float(kt.mode_weights(run.final, well.modes)[0])
 told = ", ".join(f"{share:.0%} with {step}" for step, share in escaped.items())
 kc.show("SVGD with adaptive steps, out of the corner after 500", told)
-assert all(0.2 < share < 0.6 for share in escaped.values())
+assert all(0.28 < share < 0.52 for share in escaped.values())
 
 # %% [markdown]
-# Is the fixed step to blame? With adaptive steps SVGD leaves the corner, slowly: after 500 steps of the best of three sizes less than six tenths are out. (A side road gives all the same seconds.)
+# Is the fixed step to blame? With adaptive steps SVGD leaves the corner, slowly: after 500 steps of the best of three sizes about four tenths are out. (A side road gives all the same seconds.)
 
 # %% [markdown]
 # ## Rank: bias against variance
 #
 # Equation (4) can be tested without a simulation. At $\beta=2$ take a law $\mu$ whose density ratio is known, the well's own tilted and a little too narrow: exact modes give
 # $\varepsilon_r$ and $\chi^2$. Measure what *estimated* modes do to KL, $-\frac{d}{dt}\mathrm{KL}=\mathbb E_\mu[\mathrm{div}\,v+v\cdot\nabla\log\pi]$, and how far
-# their velocity is from the exact one. Third, the step size at which a run without limiter breaks: its energy does not fall.
+# their velocity is from the exact one. Find the step size at which a run without limiter breaks: its energy does not fall.
 #
 # **Predict, then run.** From the corner, with the paper's metric: how does that step depend on the number of modes?
 #
@@ -550,6 +550,7 @@ for n in (300, 1000, 4000):
 
 
 # %%
+# modes: estimated from 4,000 samples at beta = 2, mild_data (folded above)
 def breaking_step(rank, damping, start):
     """The first step size at which the energy of a run without limiter does not fall; 3 if none."""
     for h in (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 1.9, 2.1):
@@ -635,7 +636,7 @@ plotting.finish(
 )
 
 # %% [markdown]
-# *Left:* estimated modes obey (4), and the share of the decay grows with $r$: that much of the theorem holds. *Middle:* bias and variance. With exact modes the error falls to below 1 %, where the 2,000 points of $\mu$ end it; with estimated ones it
+# *Left:* enough data obey (4), and the share of the decay grows with $r$: that much of the theorem holds. *Middle:* bias and variance. With exact modes the error falls to below 1 %, where the 2,000 points of $\mu$ end it; with estimated ones it
 # rests at a level that only more data lower. *Right:* at equilibrium every rank breaks at a step of 2. From the corner the
 # paper's metric breaks the earlier the more modes it has; damping keeps it at about 2 or above.
 
@@ -705,7 +706,7 @@ kc.show(
     "mean speed of the paper's metric, in data sizes per unit of time",
     f"{speed / cold_spectrum.scale:.0f}",
 )
-assert cold_spectrum.rates[0] > 3 * cold.exact_rates(1) and speed > cold_spectrum.scale
+assert cold_spectrum.rates[0] > 10 * cold.exact_rates(1) and speed > cold_spectrum.scale
 
 # %% tags=["collapsed", "nbval-ignore-output"]
 fate = {}
@@ -748,7 +749,7 @@ kc.show("600 of the data themselves", f"KL {data_kl:.2f}")
 assert fate["damped, 200 steps"] > max(cold_floor[0], data_kl) and wrong < 0.05
 
 # %% [markdown]
-# The cure is **partial**. Damping fills all four wells in the right shares, but their shapes stay well above the floor: hardly a sample says how the wells are joined, so the slow rates are wrong by a factor of three and more, and their functions are rough just where
+# The cure is **partial**. Damping fills all four wells in the right shares, but their shapes stay well above the floor: hardly a sample says how the wells are joined, so the slow rates are wrong by a factor of ten and more, and their functions are rough just where
 # particles have to pass. What is missing is information, and no sampler adds it. Drawing again from the data, the last line, is free and better.
 
 # %% [markdown]
@@ -915,7 +916,7 @@ notes = {name: f"wrong share {share[1]:.0%}" for name, share in shares.items()}
 
 # %% tags=["collapsed"]
 alt = """Particles from three films beside an exact sample. From one walker's film the wells are
-unevenly filled; from 40 less so; from 4,000 evenly."""
+unequally filled; from 40 less so; from 4,000 equally."""
 panels = {name: arrived[name] for name in list(films)[:3]}
 plotting.compare(panels, reference, BOX, log_prob=well.log_prob, notes=notes, alt=alt)
 sw_floor, kl_floor = (floors[name][0] for name in ("sliced W2", "histogram KL"))
@@ -927,7 +928,7 @@ assert all(
 assert shares["1 walker"][1] > 0.1 > 0.05 > shares["4,000 walkers"][1]
 
 # %% [markdown]
-# The note under each panel is the shares' TV, (3); the scores of all four are above. Below the floor of independent samples lies what is *even*: KSWGD's particles match the moments of the data, which is good for averages and no better law (lesson 05). A film is worth its
+# The note over each panel is the shares' TV, (3); the scores of all four are above. Below the floor of independent samples lies what is *even*: KSWGD's particles match the moments of the data, which is good for averages and no better law (lesson 05). A film is worth its
 # crossings. The KDE step brings the right shares, and shapes not quite as good (its KL is above the floor); and it needs a kernel width, which estimating from the samples directly (`GeneratorEDMD`) does not.
 
 # %% [markdown]
@@ -980,6 +981,7 @@ def kl_with(n_modes=None, n_steps=60, **options):
 
 
 # %%
+# kl_with: histogram KL of 300 particles from the corner, with one knob turned (folded above)
 fits = {"n_centers": ((50, 13, 4), (300, 80, 24)), "tail": ("none", "linear"), "tol": (1e-11, 1e-4)}
 flow = {
     "n_modes": (10, 30),

@@ -44,7 +44,7 @@ patch = torus.from_angles(theta - 0.9, p + 0.9)
 run = kt.run_particles(kt.KSWGD(torus_spectrum), patch, generator=profile.generator(4))
 
 
-# %%
+# %% tags=["collapsed"]
 def mesh(surface, rows=61, columns=121):
     """Points of the whole surface in rows and columns, each (rows, columns)."""
     u = torch.linspace(0, 2 * math.pi, columns, dtype=profile.dtype).repeat(rows)
@@ -481,7 +481,7 @@ assert (share - torch.exp(-exact * time)).abs().max() < 0.06
 
 # %% [markdown]
 # Without the drift the walkers end uniform in $p$, which is the wrong law of the section before. With it they stay, and the slowest mode
-# decays at the rate that the static points gave: Brownian motion needs $1/0.257\approx4$ units of time to forget the side of the axis by a
+# decays at the exact rate; static points gave 0.25: Brownian motion needs $1/0.257\approx4$ units of time to forget the side of the axis by a
 # factor $e$. KSWGD's particles need one unit for every mode, near equilibrium.
 #
 # ## KSWGD on the torus and on the sphere

@@ -284,7 +284,7 @@ ladder = {
 ends, score = {}, kt.spectral_score(spectrum, z)
 head()
 for name, (modes, damping) in ladder.items():
-    began, method = process_time(), kt.KSWGD(modes, damping=damping)
+    began, method = process_time(), kt.KSWGD(modes, damping=damping)  # without its fit
     options = {"n_steps": 20 if damping == 1.0 else 60, "generator": profile.generator(4)}
     ends[name] = kt.run_particles(method, x0, record_every=60, verbose=False, **options).final
     line(name, judge(ends[name]), f"{process_time() - began:.1f}")
@@ -347,7 +347,7 @@ selected = kt.denoise(kt.spectral_score(chosen, z), selected, variance)
 untuned = law(selected)
 head()
 line("selected, denoised, law", untuned)
-line("tuned, denoised, law", sharp)
+line("tuned, denoised, law", sharp)  # random parts of the large run, as in the table before
 
 # %% tags=["collapsed"]
 # half the kernels, and hardly anything lost
@@ -460,7 +460,7 @@ row."""
 plotting.picture_rows(shown, alt=alt)
 
 # %% [markdown]
-# In *law* KSWGD and the mixture are level, above real codes. In evenness, too: draws of the mixture, picked, do what KSWGD's particles do as they
+# In *law* KSWGD and the mixture are level, behind real codes. In evenness, too: draws of the mixture, picked, do what KSWGD's particles do as they
 # are, and so do the training codes. The flow has to learn the gaps from 1,160 codes: with a small budget it is far behind,
 # with a large one, at many times our CPU time, level, and memorises least. ULA at its best bandwidth pays with copies (*halves* 0.65), as drawing the data
 # again does. DMPS is far behind. KSWGD is *transport to the data*, without training, and its pictures are as
@@ -544,7 +544,7 @@ themselves = (torch.cdist(centers, z).min(1).values < 1e-6).sum()
 kc.show("centres that are codes themselves", int(themselves))
 
 # %% tags=["collapsed"]
-# copies show in nearest and halves, and in nothing else
+# copies show in nearest and halves, neither in Frechet nor in precision
 assert copies["nearest"] < 0.85 * as_they_are["nearest"] and abs(copies["nearest"] - 0.8) < 0.06
 assert copies["halves"] > as_they_are["halves"] + 0.03 and abs(copies["halves"] - 0.65) < 0.04
 assert copies["Frechet"] < 1.3 * as_they_are["Frechet"]

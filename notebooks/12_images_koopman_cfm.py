@@ -414,7 +414,7 @@ assert square["student"] < 0.9 and square["teacher"] > 1.2
 
 # %%
 turns = torch.linspace(0, 1, 11, dtype=profile.dtype)[:, None]
-a, b = back["student"][shown[0]], back["student"][shown[6]]
+a, b = back["student"][[0, 270]]
 line = (1 - turns) * a + turns * b
 arc = torch.cos(torch.pi / 2 * turns) * a + torch.sin(torch.pi / 2 * turns) * b
 ways = {"noise, straight": student.transport(line), "noise, quarter circle": student.transport(arc)}
@@ -555,7 +555,7 @@ assert max(shares[0]) > 0.7 and max(shares[1]) > 0.7 and min(shares[0] + shares[
 # </details>
 # <details><summary>all three: so modes show what classes are</summary>
 #
-# They agree, but this says less than it seems to. All saw the same noises: even with shuffled labels they correlate by about 0.7. And see the last row.
+# They agree, but this says less than it seems to. All saw the same noises: even with shuffled labels they correlate by about 0.7. And see the picture's size.
 #
 # </details>
 # <details><summary>all three, and no mode is needed</summary>
@@ -717,7 +717,7 @@ assert 1 < known["first"] < 1.6 and known["another spectrum"] < 0.6
 assert 80 < condition["first"] < 160 and condition["another spectrum"] < condition["first"] / 4
 
 # %% [markdown]
-# The exact modes survive the seed, to a per cent or so. The student does not know them: its drift is wrong by more
+# The exact modes survive the seed, to two per cent or so. The student does not know them: its drift is wrong by more
 # than its size *although its path is right to a tenth*. On $[0,1]$ a quarter turn or so, a line and a constant look nearly alike:
 # some combination of the four functions is a hundred times smaller than another one, and a mistake along it costs next to
 # nothing. The third student's pair turns faster: its modes are better known. Singular values of the time functions are a diagnosis to make before
@@ -775,7 +775,7 @@ assert frechet(twice) < frechet(ends["teacher, Midpoint 4"])  # two evaluations 
 # The first figure's flows, by the same yardsticks: classifier, components, real pictures beside. The training set was the full 60,000 pictures;
 # measured is on the 1,000 held-out ones that come with the package. Rows are means over ten draws of 500.
 # A mixture of 20, from the package's 1,000 training pictures alone, is about level with the teacher by Frechet distance and ahead of the student, but lies
-# nearer to what it learned (*halves*).
+# nearer to those very 1,000 (*halves*).
 
 # %% tags=["collapsed"]
 fashion, eye = kc.shipped("fashion-components"), kc.shipped("fashion-classifier")

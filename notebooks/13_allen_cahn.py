@@ -27,7 +27,7 @@ profile = kc.setup("13")
 # time to the right; the quickest ripples are averaged out. Within moments the bar splits into domains; then walls wander, meet
 # and vanish, and now and then a new pair is born. The warmer the bar, the more walls.
 
-# %% tags=["collapsed"]
+# %%
 import math
 from time import process_time
 
@@ -36,6 +36,7 @@ import torch
 from koopcourse import plotting
 
 
+# %% tags=["collapsed"]
 def space_time(temperature, kappa=0.01, points=64, time=30.0):
     """One field on its way from zero, averaged over half a unit of time, (points, moments)."""
     model = kt.AllenCahn(points, kappa=kappa, temperature=temperature).to(profile.device)
@@ -388,7 +389,7 @@ for name in runs:
 # correlation, too. **The walls are the hardest**: a change of sign hangs on small coordinates. From one phase the paper's metric misses
 # their number by a few per cent in this draw, more than floor and data explain; damped, it is right from both starts. The spectrum may come from pairs or from unordered fields.
 #
-# ## Rivals at equal time
+# ## Rivals given more time
 #
 # From one phase, in the same eight coordinates. The equation itself, ULA and SVGD with the score of a kernel density
 # estimate of the same fields (`kt.kde_score`), the best of three steps, each with about the CPU seconds of KSWGD's transport or more. The equation needs no data.
@@ -437,6 +438,7 @@ assert distance["the equation, time 30"] < 1.6 * floors["sliced W2"][0]
 # computers; the ratio hardly does.
 
 # %% tags=["nbval-ignore-output"]
+# race: name -> CPU seconds and fields; transport: seconds of a batch (both folded above)
 per_unit = race["the equation, time 30"][0] / 30
 bills = {
     "the equation from zero": 12 * per_unit,
@@ -495,7 +497,7 @@ assert bills["the equation from one phase"] > 1.5 * bills["the equation from zer
 # Of its steps. What a step costs, and what a fixed dictionary can still describe, are two more questions.
 #
 # </details>
-# <details><summary>the steps a little, the seconds more, the distance hardly; and something that it does not see</summary>
+# <details><summary>the steps and seconds two- to threefold, the distance hardly; and something that it does not see</summary>
 #
 # Right. From 2 to 8 coordinates the steps about double, and grow little after; a finer grid costs no more of them. Sliced $W_2$ stays near its floor. The more coordinates, the further the number of walls is off under the same dictionary.
 #
