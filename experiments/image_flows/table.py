@@ -97,8 +97,8 @@ def picture(numbers: dict[str, Numbers]) -> Any:
 
 ALT = (
     "Two panels, digits and clothes: Frechet distance over its noise floor. The teacher in small steps is at three and "
-    "eleven, direct regression and the lifted flow a little above, one Euler step of the teacher at a hundred and more. "
-    "Nearest to the floor, at one to three, are a flow with six times the training and a mixture of Gaussians."
+    "eleven, direct regression and the lifted flow a little above, one Euler step of the teacher at a hundred and "
+    "more. Nearest to the floor, at one to three, are a flow with six times the training and a mixture of Gaussians."
 )
 
 EXPERIMENT = Experiment(

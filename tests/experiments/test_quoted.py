@@ -63,6 +63,15 @@ def test_on_clothes_mixture_and_flow_are_ahead():
     assert max(of("images", f"fashion.law.{name}", "Frechet") for name in rivals) < ours
 
 
+def test_a_longer_training_before_a_larger_network():
+    found = [
+        of("image-flows", f"fashion-{name}", "Frechet")
+        for name in ("teacher-midpoint-20", "6-x-the-training-midpoint-20", "mixture-of-40")
+    ]
+    floor = of("image-flows", "fashion-mixture-of-40", "Frechet floor")
+    assert "from {:.1f} to {:.2f}, and a mixture of 40 has {:.2f} (floor {:.2f})".format(*found, floor) in prose("12")
+
+
 def test_batches_until_the_transport_has_paid():
     """Of the three grids, from zero and from one phase, and a sentence for each."""
     zero, phase = (
