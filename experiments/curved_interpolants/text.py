@@ -73,8 +73,8 @@ def picture(numbers: dict[str, Numbers]) -> Any:
 
 ALT = (
     "Above, three panels, one a problem: sliced W2 after one Euler step over its noise floor. The pushed chart is at "
-    "two to three, local pairs a little above it and with more steps below, OT-CFM at five to seven, its reflow "
-    "between. " + figure.ALT
+    "two to three, local pairs a little above it and with more steps at or below it, OT-CFM and its reflow at four to "
+    "seven. " + figure.ALT
 )
 
 OVERTAKEN = "With more than twice the seconds of the pushed chart local pairs overtake it: shown, not an aim of ours."
