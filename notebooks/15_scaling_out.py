@@ -412,7 +412,7 @@ def wait(features, cores):
         ax.axhline(value, color=plotting.COLORS["floor"], linestyle=":")
         ax.text(1.2e4, 1.3 * value, name, fontsize=8, color="#555555")
     ax.set(xlabel="rows", ylabel="seconds of a fit", ylim=(1e-2, 1e7))
-    ax.legend(fontsize=8, loc="lower right")
+    ax.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     plotting.finish(
         fig,
         "Seconds of a fit against rows, on one core and on many; lines: a coffee, a night, a week.",
