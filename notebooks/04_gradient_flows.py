@@ -557,7 +557,7 @@ plotting.explore(
 # <details><summary>none</summary>
 #
 # Right. None, three times. With a narrow kernel each mode is a separate problem, and both are solved well. With a wide one the modes do
-# feel each other, yet the push is far too weak to lift a particle out of its mode.
+# feel each other, yet the push is far too weak to carry a particle out of its mode.
 #
 # </details>
 # <details><summary>none with the narrow kernels; with the widest enough for half and half</summary>

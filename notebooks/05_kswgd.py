@@ -787,7 +787,7 @@ assert race["ULA, true score"][3].min() < floor_mean + floor_sd
 # %% [markdown]
 # With samples only, KSWGD has arrived when the others have hardly left the corner. Its 800 particles, as they are, come to rest on the line of
 # the 5,000 data, here at the middle of the grey band of 800 independent samples. Nothing brings them nearer: the data are all they know. (With three other sets of data, in
-# `results/particles.md`, they rest at 0.044, beside a floor of 0.0793 ± 0.0314.) **With the true score ULA is on par or ahead**: thousands of cheap steps reach the band within the same seconds or fewer (`results/particles.md`, over several seeds and steps). "Faster" is a statement about iterations
+# `results/particles.md`, they rest at 0.044, beside a floor of 0.0793 ± 0.0314.) **With the true score ULA arrives, too**: thousands of cheap steps reach the band within the seconds of our whole run (`results/particles.md`, over several seeds and steps). "Faster" is a statement about iterations
 # here, not about seconds, and a known density is worth a lot. On the ring of eight from one mode ULA with
 # the true score does need many times KSWGD's seconds, because its slowest rate is so small.
 

@@ -831,14 +831,14 @@ plotting.explore(
 # | linear convergence at a constant rate | yes | **near equilibrium only** | lesson 05: 2.1 for stretched data, 0 from one mode; `results/kswgd.md` |
 # | no vanishing gradients | yes | **held against SVGD**, which hardly moves with a fixed step and leaves slowly with adaptive ones; the paper's own flow can stall in ghost wells | "Speed is not progress"; lessons 04, 05 |
 # | multiscale problems | | **held with damping**; the paper's metric does not arrive at $s=100$, and SVGD with adaptive steps does | "Stiffness" |
-# | faster than other methods | yes | **in steps and score evaluations**; in seconds ULA with the true score is ahead at $\beta=4$ | "Stiffness"; `results/particles.md` |
+# | faster than other methods | yes | **in steps and score evaluations**; in seconds ULA with the true score comes near at $\beta=4$ | "Stiffness"; `results/particles.md` |
 # | a low rank is enough | | **no**: it brings the right shares and the wrong shapes | lesson 05; side road on knobs |
 # | manifolds | yes | **held**, with tangent slopes and projection | lesson 07 |
 # | training-free | no | **true**, and not tuning-free | side road on knobs |
 # | images | no | *not tested in this lesson* | |
 # | stochastic partial differential equations | yes | *not tested in this lesson* | |
 #
-# "Faster" needs a budget and a rule. In seconds, fit included, `results/particles.md` has ULA with the true score ahead of KSWGD on this well, KSWGD far ahead of both rivals where all have samples only, and
+# "Faster" needs a budget and a rule. In seconds, fit included, `results/particles.md` has ULA with the true score near KSWGD on this well, KSWGD far ahead of both rivals where all have samples only, and
 # of ULA where modes are far apart.
 
 # %% [markdown]

@@ -29,7 +29,7 @@ OURS, AT_OURS, REACHED = "KSWGD", "distance at KSWGD's seconds", "seconds to 1.2
 ALT = (
     "Four lines, one a race, and three columns: sliced W2 against CPU seconds, iterations and score evaluations, the "
     "noise floor as a band. After its fit KSWGD falls below the band within ten iterations and stays; rivals reach it "
-    "later or not at all, but for ULA with the true score on the quadruple well, which is there sooner."
+    "later or not at all, but for ULA with the true score on the quadruple well, which is there a little later."
 )
 ABOUT = (
     "Sliced W2 of 800 particles to 10,000 exact samples, CPU seconds of one thread, fit included; KSWGD makes 60 "
@@ -80,8 +80,9 @@ def verdict(races: list[dict[str, Any]]) -> tuple[str, ...]:
         f"seconds, ULA and SVGD with an estimated score at {of(data4, 'ULA', AT_OURS)} and "
         f"{of(data4, 'SVGD', AT_OURS)}; at beta 1 SVGD is at the floor, too, after {of(data1, 'SVGD', REACHED)} "
         f"seconds instead of {of(data1, OURS, REACHED)}.",
-        f"**Whoever knows the score may be sooner there**: on the same well at beta 4 ULA is within 1.2 floors after "
-        f"{of(score4, 'ULA', REACHED)} seconds, KSWGD, fit included, after {of(score4, OURS, REACHED)}.",
+        f"**Whoever knows the score is nearly as soon there**: on the same well at beta 4 ULA is at "
+        f"{of(score4, 'ULA', AT_OURS)} after KSWGD's seconds, fit included; within 1.2 floors it is after "
+        f"{of(score4, 'ULA', REACHED)}, KSWGD after {of(score4, OURS, REACHED)}.",
         f"**Not where modes are far apart**: on a ring of eight from one mode ULA with the true score needs "
         f"{of(ring, 'ULA', REACHED)} seconds, KSWGD {of(ring, OURS, REACHED)}.",
     )
