@@ -406,13 +406,15 @@ def wait(features, cores):
     fig, (ax,) = plotting.new_figure(1, height=3.0)
     n = torch.logspace(4, 9, 50).tolist()
     alone, shared = ([seconds(k, features, c) for k in n] for c in (1, cores))
-    ax.loglog(n, alone, color=plotting.COLORS["rival"], label="one core", linestyle="--")
-    ax.loglog(n, shared, color=plotting.COLORS["model"], label=f"{cores} cores, if all goes well")
+    ways = {"one core": (alone, "rival", "--", "right", "bottom")}
+    ways[f"{cores} cores, if all goes well"] = (shared, "model", "-", "left", "top")
+    for name, (values, color, dash, ha, va) in ways.items():
+        ax.loglog(n, values, color=plotting.COLORS[color], linestyle=dash)
+        ax.text(n[22], values[22], f" {name} ", color=plotting.COLORS[color], ha=ha, va=va, fontsize=8)
     for name, value in WAITS.items():
         ax.axhline(value, color=plotting.COLORS["floor"], linestyle=":")
         ax.text(1.2e4, 1.3 * value, name, fontsize=8, color="#555555")
     ax.set(xlabel="rows", ylabel="seconds of a fit", ylim=(1e-2, 1e7))
-    ax.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     plotting.finish(
         fig,
         "Seconds of a fit against rows, on one core and on many; lines: a coffee, a night, a week.",

@@ -74,8 +74,8 @@ def verdict(cite: Cite) -> tuple[str, ...]:
         f"({floors('sum', even):.2f}, {floors('well', even):.2f}).",
         f"**Told the true score, ULA is as near in law** ({floors('sum', 'ULA, true score, equal CPU'):.2f}, "
         f"{floors('well', 'ULA, true score, equal CPU'):.2f}); with an estimated one it is not "
-        f"({floors('sum', 'ULA, KDE score, equal CPU'):.2f}, {floors('well', 'ULA, KDE score, equal CPU'):.2f}).",
-        f"**A needle is beyond it**: with {cite('needle.kswgd-damped', 'effective size'):.0f} effective samples KSWGD "
+        f"({floors('sum', 'ULA, KDE score, equal CPU'):.2f}, {floors('well', 'ULA, KDE score, equal CPU'):.2f}). A "
+        f"needle is beyond all that know {cite('needle.kswgd-damped', 'effective size'):.0f} effective samples: KSWGD "
         f"is at {floors('needle', ours):.1f} floors, tempered at {floors('needle', 'KSWGD, tempered'):.1f}, resampling "
         f"at {floors('needle', copies):.1f}.",
     )

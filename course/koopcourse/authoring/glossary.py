@@ -63,7 +63,7 @@ def own_words(sheet: Sheet) -> Iterator[Remark]:
         introduced, used = places(sheet, word)
         if introduced is None:
             yield "", f"introduce {word.ours!r} once as '**{word.standard}** ({word.ours})'"
-        elif used < introduced and not word.ordinary:
+        elif used is not None and used < introduced and not word.ordinary:
             yield "", f"{word.ours!r} is used before '**{word.standard}** ({word.ours})'; introduce it at first use"
 
 

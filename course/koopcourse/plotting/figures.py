@@ -7,7 +7,7 @@ import html
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -58,8 +58,8 @@ def finish(fig: Figure, alt: str, *, allow_nonfinite: bool = False) -> None:
     if runtime.strict():
         faults = [fault for ax in fig.axes for fault in _faults(ax, allow_nonfinite)]
         faults += _covered(fig)
-        if _TIMED.search(alt):
-            faults.append(f"alt tells {_TIMED.search(alt)[0]!r}, which another machine does not take")
+        if timed := _TIMED.search(alt):
+            faults.append(f"alt tells {timed[0]!r}, which another machine does not take")
         if faults:
             plt.close(fig)
             raise ValueError("finish: " + "; ".join(faults))
@@ -126,6 +126,21 @@ def _covered(fig: Figure) -> list[str]:
         for ax, legend in boxes
         if any(legend.get_window_extent().contains(x, y) for x, y in _places(ax))
     ]
+
+
+def legend_off_data(ax: Axes, loc: Literal["best", "lower right"] = "best", **options: Any) -> None:
+    """A legend where it covers nothing: in its place inside, or else beside the axes, for which there is made room.
+
+    Args:
+        ax: the only axes of their figure.
+        loc: the place inside.
+        options: of ``ax.legend``.
+    """
+    ax.legend(loc=loc, **options)
+    fig = ax.get_figure()
+    if isinstance(fig, Figure) and _covered(fig):
+        legend = ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), **options)
+        fig.set_figwidth(ONE_COLUMN + legend.get_window_extent().width / fig.dpi)
 
 
 def _places(ax: Axes) -> np.ndarray:
@@ -316,10 +331,7 @@ def curves(
     if logy:
         ax.set_yscale("log")
     if len(ys) + (floor is not None) > 1:
-        ax.legend()
-        if _covered(fig):  # also the best place inside lies over data: beside the axes nothing does, given room
-            legend = ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-            fig.set_figwidth(ONE_COLUMN + legend.get_window_extent().width / fig.dpi)
+        legend_off_data(ax)
     finish(fig, alt)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from koopcourse.plotting.figures import finish, new_figure
+from koopcourse.plotting.figures import finish, legend_off_data, new_figure
 from koopcourse.plotting.style import COLORS, SERIES
 from koopteach.operators.scan import LagScan
 
@@ -33,7 +33,7 @@ def timescales(scan: LagScan, *, alt: str, exact: Sequence[float] = (), title: s
     ax.set(
         xlabel=f"lag {scan.unit and f'[{scan.unit}]'}".rstrip(), ylabel="implied timescale", yscale="log", title=title
     )
-    ax.legend(fontsize=8)
+    legend_off_data(ax, fontsize=8)
     finish(fig, alt)
 
 
@@ -68,5 +68,5 @@ def compare_timescales(
     unit = unit or next(iter(scans.values())).unit
     ending = f", {unit}" if unit else ""
     ax.set(xlabel=f"lag{ending}", ylabel=f"implied timescale{ending}", title=title, ylim=(0, None))
-    ax.legend(fontsize=8, loc="lower right")
+    legend_off_data(ax, "lower right", fontsize=8)
     finish(fig, alt)
