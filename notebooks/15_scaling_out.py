@@ -409,8 +409,9 @@ def wait(features, cores):
     ways = {"one core": (alone, "rival", "--", "right", "bottom")}
     ways[f"{cores} cores, if all goes well"] = (shared, "model", "-", "left", "top")
     for name, (values, color, dash, ha, va) in ways.items():
-        ax.loglog(n, values, color=plotting.COLORS[color], linestyle=dash)
-        ax.text(n[22], values[22], f" {name} ", color=plotting.COLORS[color], ha=ha, va=va, fontsize=8)
+        look = {"color": plotting.COLORS[color]}
+        ax.loglog(n, values, linestyle=dash, **look)
+        ax.text(n[22], values[22], f" {name} ", ha=ha, va=va, fontsize=8, **look)
     for name, value in WAITS.items():
         ax.axhline(value, color=plotting.COLORS["floor"], linestyle=":")
         ax.text(1.2e4, 1.3 * value, name, fontsize=8, color="#555555")
