@@ -311,6 +311,14 @@ def test_a_caption_tells_no_seconds_where_notebooks_are_tested(shown, monkeypatc
         finish(fig, f"The error against CPU seconds; it {told}.")
 
 
+def test_a_second_curve_is_no_time(shown, monkeypatch):
+    fig, (ax,) = new_figure()
+    ax.plot([0.0, 1.0], [0.0, 1.0])
+    ax.set(xlabel="seconds", ylabel="y")
+    monkeypatch.setattr(runtime, "strict", lambda: True)
+    finish(fig, "The error against CPU seconds, and a second training beside it.")
+
+
 def test_figures_have_the_width_of_the_page():
     for columns, width in ((1, 4.6), (3, 9.0)):
         fig, axes = new_figure(columns, rows=2, height=2.0)

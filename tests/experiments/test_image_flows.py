@@ -1,6 +1,7 @@
 """What the experiment on pictures computes, on networks that learned next to nothing."""
 
 import pytest
+import torch
 
 from experiments.image_flows import rows as image_flows
 from experiments.image_flows import samplers
@@ -32,6 +33,15 @@ def test_real_pictures_score_perfectly_against_themselves():
     assert (found["precision"], found["recall"], found["balance"]) == (1.0, 1.0, 0.0)
     assert found["halves"] == 0  # at no distance from themselves, so none is nearer to a training picture
     assert image_flows.copies("digits", samplers.kept("digits")["train"][0])["halves"] > 0.65
+
+
+def test_halves_of_the_real_pictures_deviate_as_another_set_of_their_size_would(monkeypatch):
+    """For a mean the deviation is known: that of one over the root of the number."""
+    real = torch.randn(2000, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(image_flows, "kept", lambda name: {"test": (real, None)})
+    monkeypatch.setattr(image_flows, "frechet_distance", lambda features, real: float(real.mean()))
+    monkeypatch.setattr(image_flows, "HALVINGS", 1000)
+    assert image_flows.held_out_sd("digits", real) == pytest.approx(float(real.std()) / 2000**0.5, rel=0.1)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from statistics import median
 
 import pytest
 
+from experiments.conditional import methods
 from experiments.machinery import runner, store
 from koopcourse.authoring.tree import Course
 
@@ -110,6 +111,15 @@ def test_particles_against_the_clock():
     assert [samples4[rival][reached] for rival in ("ULA", "SVGD")] == [None, None]
     assert samples1["ULA"][reached] is None
     assert samples1["SVGD"][reached] > samples1["KSWGD"][reached]
+
+
+@pytest.mark.slow
+def test_the_even_rival_of_conditional_sampling_knows_the_weights():
+    """Herded under their weights prior samples lie below half a floor of the tilted ring; without them far above."""
+    x, _ = methods.herded("ring", 1)
+    unit = methods.floors_of("ring")["sliced W2 floor"]
+    assert methods.distances("ring")["sliced W2"](x) < 0.6 * unit
+    assert methods.distances("ring")["sliced W2"](methods.prior("ring", 1)[:800]) > 3 * unit
 
 
 PROBLEMS = ("gaussian-to-moons", "eight-gaussians-to-moons", "gaussian-to-checkerboard")

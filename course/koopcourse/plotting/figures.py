@@ -22,7 +22,9 @@ from koopcourse.plotting.style import COLORS, DENSITY_MAP, ONE_COLUMN, SERIES, S
 
 Box = tuple[float, float]
 
-_TIMED = re.compile(r"\b(\d[\d.,]*|a|one|ten) (CPU )?(milli)?(second|minute|hour)s?\b")
+_TIMED = re.compile(  # "a second" may be another one
+    r"\b(\d[\d.,]*|one|ten) (CPU )?(milli)?seconds?\b|\b(\d[\d.,]*|a|an|one|ten) (CPU )?(minute|hour)s?\b"
+)
 
 
 def new_figure(columns: int = 1, height: float = 2.9, rows: int = 1, **kwargs: Any) -> tuple[Figure, np.ndarray]:
